@@ -1,0 +1,164 @@
+/*
+ * shoal/engine.h - a swarm engine as its users see it: operations in, events out.
+ *
+ * Both are plain values, with nothing in them that could not cross a
+ * process border: spans, numbers and ids. An engine is driven by one thread,
+ * which calls do_op() and poll(); nothing calls back. Three things implement
+ * this: a node over real sockets and files (shoal_engine_native), the same
+ * node in a virtual world, and libtorrent in a child process.
+ *
+ * Not thread-safe: one engine, one thread. Spans in an event are valid until the next call.
+ */
+#ifndef SHOAL_ENGINE_H
+#define SHOAL_ENGINE_H
+
+#include <shoal/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct shoal_engine;
+
+/* ---- what an engine is opened with ------------------------------------------------ */
+#define SHOAL_LISTEN_MAX 16
+struct shoal_config {
+	size_t size;			      /* sizeof *this: lets the struct grow */
+	struct shoal_addr listen[SHOAL_LISTEN_MAX]; /* port 0: any free one */
+	size_t listen_count;		      /* 0: nobody can connect to us */
+	uint64_t memory;		      /* bytes for all that grows with content and peers; 0: 128 MiB */
+	uint64_t up, down;		      /* bytes a second, 0: no limit */
+	uint32_t max_peers;		      /* connections in all; 0: 500 */
+	uint32_t upload_slots;		      /* per torrent; 0: 8 */
+	uint32_t threads;		      /* disk and hash workers; 0: one a core */
+	const char *state_dir;		      /* NULL: nothing is remembered */
+	const char *agent;		      /* client name told to peers; NULL: "shoal VERSION" */
+};
+
+/* ---- operations ------------------------------------------------------------------ */
+enum shoal_op_kind {
+	SHOAL_OP_ADD = 1,    /* a torrent: `text` (magnet, info hash) or `data` (.torrent), `folder`, `flags` */
+	SHOAL_OP_REMOVE,     /* `torrent`: stops it, keeps its data and claims */
+	SHOAL_OP_PEER,	     /* `torrent`, `addr` or `text` "host:port": somebody to connect to */
+	SHOAL_OP_LIMITS,     /* `up`, `down` bytes a second for all torrents (0: none) */
+	SHOAL_OP_STATS,	     /* `torrent`: answered by one STATS event */
+	SHOAL_OP_PEERS,	     /* `torrent`: answered by a PEER event for each peer, known or gone, then DONE */
+	SHOAL_OP_PIECES,     /* `torrent`: answered by a PIECES event */
+	SHOAL_OP_READ,	     /* `torrent`, `offset`, `length` (<= 4 MiB) of the stream: answered by DATA */
+	SHOAL_OP_VERIFY,     /* `torrent`: hashes every piece again; ends with CHECKED */
+	SHOAL_OP_EXT_REGISTER, /* `text`: a BEP 10 message name; `ext` must be unused: its number here (1..255 minus the engine's own) */
+	SHOAL_OP_EXT_SEND,   /* `torrent`, `peer`, `text`, `data`: to a peer that has the extension too */
+	SHOAL_OP_STOP,	     /* finish what is being written, record it, leave; ends with STOPPED */
+};
+enum shoal_add_flag {
+	SHOAL_ADD_SEQUENTIAL = 1, /* pieces in order */
+	SHOAL_ADD_SEED_ONLY = 2,  /* the data is there: never write; fail when it is not (after a check) */
+	SHOAL_ADD_CHECK_ONLY = 4, /* hash everything, tell, do not join the swarm */
+	SHOAL_ADD_FORCE_CHECK = 8, /* trust no claim: hash everything first */
+};
+struct shoal_op {
+	enum shoal_op_kind kind;
+	uint64_t ticket; /* the caller's: comes back in the answer */
+	uint32_t torrent;
+	uint32_t peer;
+	unsigned flags;
+	struct shoal_bytes text, data, folder;
+	struct shoal_addr addr;
+	uint64_t offset, length;
+	uint64_t up, down;
+	uint8_t ext;
+};
+
+/* ---- events ---------------------------------------------------------------------- */
+enum shoal_event_kind {
+	SHOAL_EV_LISTENING = 1, /* `addr`: a bound address; one event each, first of all */
+	SHOAL_EV_ADDED,	     /* answers ADD: `torrent` from now on (or err < 0, `text` says why); hashes, name, size when known */
+	SHOAL_EV_METADATA,   /* the info dictionary has arrived; hashes, name, size */
+	SHOAL_EV_CHECK,	     /* progress of a check: `done` of `total` bytes */
+	SHOAL_EV_CHECKED,    /* existing data has been looked at: `done` of `total` bytes are there; peers can connect from now on */
+	SHOAL_EV_FIRST_PIECE, /* the first piece from a peer was verified */
+	SHOAL_EV_PIECE,	     /* `index` verified and durable (may be skipped under load) */
+	SHOAL_EV_COMPLETE,   /* everything wanted is verified, durable and under its final name; `stats` */
+	SHOAL_EV_STATS,
+	SHOAL_EV_PEER,	     /* answers PEERS */
+	SHOAL_EV_PIECES,     /* `data`: bitfield of pieces we have, wire order; `copies`: one number a piece */
+	SHOAL_EV_DATA,	     /* answers READ: `data`, or err < 0 */
+	SHOAL_EV_DONE,	     /* answers an operation that has no other answer; err */
+	SHOAL_EV_PEER_JOINED, /* `peer`, `addr`, `text` its client's name */
+	SHOAL_EV_PEER_LEFT,  /* `peer`, err: why */
+	SHOAL_EV_PEER_BANNED, /* `peer`, `addr`, `index`: the piece it spoiled, `text` the evidence */
+	SHOAL_EV_HASH_FAILED, /* `index` */
+	SHOAL_EV_EXT,	     /* `peer`, `text` the extension, `data` the message */
+	SHOAL_EV_PAUSED,     /* storage trouble: err, `text`; tries again by itself */
+	SHOAL_EV_RESUMED,
+	SHOAL_EV_WARNING,    /* `text` */
+	SHOAL_EV_ERROR,	     /* `torrent` has ended: err, `text` says what and where */
+	SHOAL_EV_STOPPED,
+};
+struct shoal_stats {
+	uint64_t size, done;		/* bytes wanted; verified and durable */
+	uint64_t verified;		/* verified, perhaps not durable yet */
+	uint64_t downloaded, uploaded;	/* payload bytes this session */
+	uint64_t wasted;		/* payload that came for nothing: duplicates, bad, dropped */
+	uint64_t hash_failures;		/* pieces */
+	uint64_t down_rate, up_rate;	/* bytes a second */
+	uint32_t peers, seeds;		/* connected */
+	uint32_t pieces, pieces_done;
+	uint64_t memory_used, memory_peak;
+	bool complete, checking, paused, metadata;
+};
+struct shoal_peer_info {
+	struct shoal_addr addr;
+	uint64_t got, gave;	/* verified bytes from it; payload bytes to it */
+	uint64_t wasted, spoiled; /* bytes from it that were not needed; that failed their hash */
+	uint64_t down_rate, up_rate;
+	uint32_t asked;		/* blocks asked of it now */
+	uint32_t pieces;	/* it has */
+	bool connected, seed, banned, incoming, v2;
+	bool choking_us, choked, interested, interesting;
+};
+struct shoal_event {
+	enum shoal_event_kind kind;
+	shoal_us t;		/* monotonic */
+	uint64_t ticket;
+	uint32_t torrent;
+	uint32_t peer;
+	int err;
+	uint32_t index;
+	uint64_t done, total;
+	bool has_v1, has_v2;
+	struct shoal_id20 hash_v1;
+	struct shoal_id32 hash_v2;
+	struct shoal_addr addr;
+	struct shoal_bytes text; /* raw bytes of strangers possible: escape before showing */
+	struct shoal_bytes name; /* of the torrent, as on disk */
+	struct shoal_bytes data;
+	const uint32_t *copies;
+	size_t copies_count;
+	struct shoal_stats stats;
+	struct shoal_peer_info info;
+};
+
+/* ---- an engine ------------------------------------------------------------------- */
+struct shoal_engine_ops {
+	const char *name; /* "native" */
+	/* 0; NET (cannot bind), DENIED, IO, OWNED, UNSUPPORTED (state of a newer version), NOMEM; `what` (160 bytes) says more. */
+	int (*open)(struct shoal_engine **out, const struct shoal_config *config, char what[160]);
+	/* 0 when taken (the answer comes as an event), or why not: RANGE, GONE, USAGE, UNSUPPORTED, NOMEM. */
+	int (*do_op)(struct shoal_engine *e, const struct shoal_op *op);
+	/* 1 and *ev; 0 when nothing happened for `wait_ms` (0: do not wait). Runs the engine meanwhile: call it often. */
+	int (*poll)(struct shoal_engine *e, struct shoal_event *ev, int wait_ms);
+	/* Makes a poll() that waits return soon; may be called from a signal handler. */
+	void (*wake)(struct shoal_engine *e);
+	void (*close)(struct shoal_engine *e);
+};
+struct shoal_engine {
+	const struct shoal_engine_ops *ops;
+};
+
+SHOAL_API extern const struct shoal_engine_ops shoal_engine_native;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

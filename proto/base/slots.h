@@ -1,0 +1,61 @@
+/*
+ * proto/base/slots.h - the memory budget, and the 16 KiB block buffers in it.
+ *
+ * One number (--memory) bounds everything that grows with content or peers.
+ * `shoal_budget` counts what is charged; `shoal_slots` hands out block
+ * buffers, last in first out so that warm memory is used again, and takes
+ * its memory in chunks from the budget as it grows. A slot promised by
+ * reserve() can always be got: no slot, no request.
+ *
+ * Owned by one thread; slots themselves may be lent to others.
+ */
+#ifndef SHOAL_SLOTS_H
+#define SHOAL_SLOTS_H
+
+#include <shoal/types.h>
+
+#define SHOAL_BLOCK (16u * 1024) /* what a request asks for: every engine's block */
+
+struct shoal_budget {
+	size_t limit; /* bytes */
+	size_t used;
+	size_t peak;
+};
+/* true, and charged, when it fits. */
+SHOAL_MUST static inline bool shoal_budget_take(struct shoal_budget *b, size_t n)
+{
+	if (n > b->limit - (b->used < b->limit ? b->used : b->limit))
+		return false;
+	b->used += n;
+	if (b->used > b->peak)
+		b->peak = b->used;
+	return true;
+}
+static inline void shoal_budget_give(struct shoal_budget *b, size_t n)
+{
+	b->used -= n < b->used ? n : b->used;
+}
+
+struct shoal_slot {
+	uint8_t *at;		 /* SHOAL_BLOCK bytes, 4 KiB aligned */
+	struct shoal_slot *next; /* the pool's, or its owner's for a chain */
+	uint32_t len;		 /* bytes in use, the owner's */
+	uint32_t refs;		 /* one for each holder */
+};
+struct shoal_slots;
+
+SHOAL_MUST int shoal_slots_new(struct shoal_slots **out, struct shoal_budget *budget);
+void shoal_slots_free(struct shoal_slots *pool); /* NULL is fine; every slot must be back */
+/* How many more slots could be reserved now, unreserved memory in the budget included. */
+size_t shoal_slots_spare(const struct shoal_slots *pool);
+/* Promises n slots: all or none. BUSY when the budget is spent. */
+SHOAL_MUST int shoal_slots_reserve(struct shoal_slots *pool, size_t n);
+void shoal_slots_unreserve(struct shoal_slots *pool, size_t n);
+/* Turns one reserved promise into a slot with one reference. Never NULL after reserve(). */
+struct shoal_slot *shoal_slot_get(struct shoal_slots *pool);
+void shoal_slot_ref(struct shoal_slot *slot);
+void shoal_slot_unref(struct shoal_slots *pool, struct shoal_slot *slot); /* NULL is fine */
+/* Slots handed out and not back; for checks. */
+size_t shoal_slots_out(const struct shoal_slots *pool);
+
+#endif

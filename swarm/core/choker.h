@@ -1,0 +1,44 @@
+/*
+ * swarm/core/choker.h - who is served: tit for tat on verified bytes, one optimistic try, fair seeding.
+ *
+ * A pure decision over a table of views; the swarm calls it every ten
+ * seconds (and when a served peer leaves or loses interest) and sends the
+ * differences.
+ */
+#ifndef SHOAL_CHOKER_H
+#define SHOAL_CHOKER_H
+
+#include <shoal/types.h>
+#include "proto/base/rng.h"
+
+#define SHOAL_CHOKER_ROUND SHOAL_S(10)
+#define SHOAL_CHOKER_OPTIMISTIC SHOAL_S(30)
+#define SHOAL_CHOKER_SLOTS 8	   /* regular ones, when no other number is set */
+/* Seeding: a served peer keeps its slot for this many bytes or this long, then its turn is over. */
+#define SHOAL_CHOKER_QUOTA_PIECES 20
+#define SHOAL_CHOKER_TURN SHOAL_S(60)
+
+struct shoal_choker_view {
+	uint32_t peer;		/* the caller's serial: ties break by it */
+	bool interested;	/* it wants something of ours */
+	bool snubbed;		/* it owes us blocks for long */
+	bool seed;		/* it needs nothing */
+	bool unchoked;		/* in: served now; out: the decision */
+	bool optimistic;	/* in, out: served on trial */
+	uint64_t got;		/* verified bytes a second from it */
+	uint64_t gave;		/* bytes a second to it */
+	uint64_t gave_turn;	/* bytes to it since it was last unchoked */
+	shoal_us unchoked_at;	/* when that was; 0 never */
+	shoal_us joined_at;
+};
+struct shoal_choker {
+	shoal_us optimistic_at; /* when the optimistic slot last moved */
+};
+
+/* Decides views[].unchoked and .optimistic for `n` peers. `slots`: regular slots; one optimistic comes on top of
+ * them. `seeding`: we need nothing, so turns go round by quota instead of by what we get. `turn_bytes` > 0.
+ * When every interested peer fits, all are served. */
+void shoal_choker_round(struct shoal_choker *c, struct shoal_choker_view views[], size_t n, unsigned slots,
+			bool seeding, uint64_t turn_bytes, struct shoal_rng *rng, shoal_us now);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * swarm/core/node.h - a whole peer of the network, without I/O: all its torrents and connections.
+ *
+ * Fed with connections, readiness, finished disk jobs and time; asks its
+ * world, disk and store for the rest. Operations go in by shoal_node_do(),
+ * events come out by shoal_node_poll() (shoal/engine.h). One thread.
+ */
+#ifndef SHOAL_NODE_H
+#define SHOAL_NODE_H
+
+#include <shoal/engine.h>
+#include "proto/base/rng.h"
+#include "proto/transport.h"
+#include "swarm/core/disk.h"
+#include "swarm/core/store.h"
+#include "swarm/core/world.h"
+
+struct shoal_node;
+
+struct shoal_node_options {
+	struct shoal_world world;
+	struct shoal_disk disk;
+	struct shoal_store store;   /* ops NULL: nothing is remembered */
+	struct shoal_budget *budget; /* the caller's; outlives the node */
+	struct shoal_slots *slots;   /* in that budget; outlives the node */
+	struct shoal_rng rng;
+	uint16_t port;		     /* told to peers (BEP 10 `p`); 0 none */
+	uint64_t up, down;
+	uint32_t max_peers, upload_slots;
+	const char *agent;
+};
+
+SHOAL_MUST int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *options, shoal_us now);
+/* Closes every transport. All disk jobs must be back: run the disk dry and reap first (shoal_node_idle). */
+void shoal_node_free(struct shoal_node *n);
+/* No disk job and no commit is under way. */
+bool shoal_node_idle(const struct shoal_node *n);
+
+/* A connection came in. The node owns the transport from here on (it may close it at once). */
+void shoal_node_accept(struct shoal_node *n, struct shoal_transport *t, const struct shoal_addr *from, shoal_us now);
+/* The answer to world->dial(): a connected transport, or NULL and why not. */
+void shoal_node_dialed(struct shoal_node *n, uint64_t cookie, struct shoal_transport *t, int err, shoal_us now);
+/* A transport can be read from or written to (SHOAL_WANT_*); error and hang-up count as readable. */
+void shoal_node_ready(struct shoal_node *n, struct shoal_transport *t, unsigned what, shoal_us now);
+/* The disk or the store has something to reap. */
+void shoal_node_reap(struct shoal_node *n, shoal_us now);
+/* Time has passed; also to be called after every batch of the calls above: what they caused is asked for and sent here. */
+void shoal_node_tick(struct shoal_node *n, shoal_us now);
+
+SHOAL_MUST int shoal_node_do(struct shoal_node *n, const struct shoal_op *op, shoal_us now);
+/* 1 and *ev, or 0. */
+SHOAL_MUST int shoal_node_poll(struct shoal_node *n, struct shoal_event *ev);
+
+#endif
