@@ -25,7 +25,9 @@
 #define SHOAL_PW_SPANS (2 * SHOAL_PW_FORECAST + 2)
 /* Room the owner's bounce buffer must have: all that one read can bring. */
 #define SHOAL_PW_BOUNCE (SHOAL_PW_FORECAST * (SHOAL_WIRE_PIECE_HEAD + 16384) + 16384 + SHOAL_PW_BUF)
-#define SHOAL_PW_OUT_MAX (256u * 1024) /* bytes of small messages that may wait to be sent */
+/* Bytes of small messages that may wait to be sent: the greetings and the longest bitfield or hashes fit. */
+#define SHOAL_PW_OUT_MAX (320u * 1024)
+#define SHOAL_PW_GIVES_MAX 1024u /* blocks that may wait to be sent */
 
 enum shoal_pw_event_kind {
 	SHOAL_PW_HANDSHAKE,	/* the 48 bytes up to the info hash are in (answer now) ... */
@@ -96,7 +98,7 @@ void shoal_pw_unland(struct shoal_pw *pw, const uint8_t *at);
 SHOAL_MUST int shoal_pw_greet(struct shoal_pw *pw, const struct shoal_wire_handshake *hs);
 /* Queues a small message, copied. TOO_LONG at SHOAL_PW_OUT_MAX, NOMEM. */
 SHOAL_MUST int shoal_pw_say(struct shoal_pw *pw, const struct shoal_wire_msg *msg);
-/* Queues a block behind all said before. */
+/* Queues a block behind all said before. TOO_LONG at SHOAL_PW_GIVES_MAX, NOMEM; USAGE without a token or a length. */
 SHOAL_MUST int shoal_pw_give(struct shoal_pw *pw, const struct shoal_pw_give *block);
 /* Takes a block back that no byte (header included) has gone out of: true, and the token is the owner's. */
 bool shoal_pw_take_back(struct shoal_pw *pw, uint32_t piece, uint32_t begin, uint32_t len, void **token);

@@ -57,6 +57,7 @@ struct shoal_wire_msg {
 	struct shoal_bytes body; /* BITFIELD, PIECE, EXTENDED, HASHES (32 bytes each), unknown ids */
 };
 
+#define SHOAL_WIRE_PROTOCOL "\023BitTorrent protocol" /* what every handshake begins with */
 #define SHOAL_WIRE_HANDSHAKE_LEN 68
 #define SHOAL_WIRE_HANDSHAKE_HEAD 48 /* up to and with the info hash */
 enum shoal_wire_can { SHOAL_CAN_EXTENDED = 1, SHOAL_CAN_FAST = 2, SHOAL_CAN_DHT = 4, SHOAL_CAN_V2 = 8 };
