@@ -1,0 +1,32 @@
+/*
+ * swarm/core/blame.h - who spoiled a piece: digests of the blocks of pieces that failed.
+ *
+ * BEP 3 says only that a piece is bad. So the digest and the sender of each
+ * of its blocks are kept; once the piece has come good, a sender whose
+ * block differs from the good one lied, and nobody else did. In v2 the true
+ * leaf hashes can be asked for, and the verdict is immediate. Pure memory.
+ */
+#ifndef SHOAL_BLAME_H
+#define SHOAL_BLAME_H
+
+#include <shoal/types.h>
+
+#define SHOAL_BLAME_PIECES 64	/* failed pieces remembered, the oldest forgotten first */
+#define SHOAL_BLAME_BLOCKS 4096 /* of one piece */
+
+struct shoal_blame_piece;
+struct shoal_blame {
+	struct shoal_blame_piece *head;
+	uint32_t count;
+};
+/* Remembers one failed attempt: `n` blocks, their digests (32 bytes each, any hash as long as it is always the same)
+ * and senders. NOMEM, TOO_LONG: forgotten (a later failure tries again). */
+SHOAL_MUST int shoal_blame_failed(struct shoal_blame *b, uint32_t piece, const uint8_t (*digest)[32],
+				  const uint32_t *source, uint32_t n);
+bool shoal_blame_has(const struct shoal_blame *b, uint32_t piece);
+/* The true digests are known: calls guilty() once for each block that was bad, and forgets the piece. Returns how many. */
+uint32_t shoal_blame_settle(struct shoal_blame *b, uint32_t piece, const uint8_t (*truth)[32], uint32_t n,
+			    void (*guilty)(void *to, uint32_t source, uint32_t block), void *to);
+void shoal_blame_fini(struct shoal_blame *b);
+
+#endif

@@ -1,0 +1,87 @@
+/* swarm/core/events.c - a bounded queue of events, each with its texts behind it in one block. */
+#include "swarm/core/events.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "proto/base/bytes.h"
+
+struct shoal_event_item {
+	struct shoal_event_item *next;
+	struct shoal_event ev;
+	uint8_t tail[];
+};
+
+void shoal_events_init(struct shoal_events *q)
+{
+	*q = (struct shoal_events){ 0 };
+	q->tail = &q->head;
+}
+
+void shoal_events_fini(struct shoal_events *q)
+{
+	while (q->head != NULL) {
+		struct shoal_event_item *item = q->head;
+		q->head = item->next;
+		free(item);
+	}
+	free(q->lent);
+	shoal_events_init(q);
+}
+
+static bool may_be_missed(enum shoal_event_kind kind)
+{
+	return kind == SHOAL_EV_PIECE || kind == SHOAL_EV_PEER_JOINED || kind == SHOAL_EV_PEER_LEFT ||
+	       kind == SHOAL_EV_CHECK || kind == SHOAL_EV_HASH_FAILED || kind == SHOAL_EV_EXT;
+}
+
+static struct shoal_bytes keep(uint8_t **to, struct shoal_bytes from)
+{
+	struct shoal_bytes kept = { *to, from.len };
+	if (from.len)
+		memcpy(*to, from.at, from.len);
+	*to += from.len;
+	return kept;
+}
+
+void shoal_events_push(struct shoal_events *q, const struct shoal_event *ev)
+{
+	size_t copies = ev->copies_count * sizeof *ev->copies;
+	size_t room = copies + ev->text.len + ev->name.len + ev->data.len;
+	if (q->count >= SHOAL_EVENTS_HARD_MAX || (q->count >= SHOAL_EVENTS_SOFT_MAX && may_be_missed(ev->kind))) {
+		q->dropped++;
+		return;
+	}
+	struct shoal_event_item *item = malloc(sizeof *item + room);
+	if (item == NULL) {
+		q->dropped++;
+		return;
+	}
+	item->next = NULL;
+	item->ev = *ev;
+	uint8_t *to = item->tail;
+	if (copies) { /* first, where the alignment holds */
+		memcpy(to, ev->copies, copies);
+		item->ev.copies = (const uint32_t *)(const void *)to;
+		to += copies;
+	}
+	item->ev.text = keep(&to, ev->text);
+	item->ev.name = keep(&to, ev->name);
+	item->ev.data = keep(&to, ev->data);
+	*q->tail = item;
+	q->tail = &item->next;
+	q->count++;
+}
+
+int shoal_events_poll(struct shoal_events *q, struct shoal_event *ev)
+{
+	free(q->lent);
+	q->lent = q->head;
+	if (q->lent == NULL)
+		return 0;
+	q->head = q->lent->next;
+	if (q->head == NULL)
+		q->tail = &q->head;
+	q->count--;
+	*ev = q->lent->ev;
+	return 1;
+}

@@ -1,0 +1,29 @@
+/*
+ * swarm/core/events.h - events on their way out of a node, oldest first.
+ *
+ * Bounded: past EVENTS_SOFT_MAX only events that somebody must not miss are
+ * taken; the chatty ones (a piece, a peer come or gone) are dropped first.
+ * Texts and data are copied in.
+ */
+#ifndef SHOAL_EVENTS_H
+#define SHOAL_EVENTS_H
+
+#include <shoal/engine.h>
+
+#define SHOAL_EVENTS_SOFT_MAX 4096
+#define SHOAL_EVENTS_HARD_MAX 65536
+
+struct shoal_event_item;
+struct shoal_events {
+	struct shoal_event_item *head, **tail, *lent;
+	size_t count;
+	uint64_t dropped;
+};
+void shoal_events_init(struct shoal_events *q);
+void shoal_events_fini(struct shoal_events *q);
+/* `ev` is copied, its text, name, data and copies with it. */
+void shoal_events_push(struct shoal_events *q, const struct shoal_event *ev);
+/* 1 and *ev, whose spans are valid until the next call; 0. */
+int shoal_events_poll(struct shoal_events *q, struct shoal_event *ev);
+
+#endif

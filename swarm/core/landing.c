@@ -1,0 +1,312 @@
+/* swarm/core/landing.c - pieces under way and the slots promised to them. */
+#include "swarm/core/landing.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TABLE_START 64u
+
+static uint32_t home_of(const struct shoal_landing *l, uint32_t piece)
+{
+	return (piece * UINT32_C(2654435761)) & (l->table_size - 1);
+}
+
+int shoal_landing_init(struct shoal_landing *l, struct shoal_slots *slots, struct shoal_budget *budget)
+{
+	*l = (struct shoal_landing){ .slots = slots, .budget = budget, .table_size = TABLE_START };
+	l->of_piece = calloc(l->table_size, sizeof(struct shoal_open *));
+	return l->of_piece != NULL ? 0 : SHOAL_ERR_NOMEM;
+}
+
+static void slots_back(struct shoal_landing *l, struct shoal_open *open)
+{
+	for (uint32_t i = 0; i < open->blocks; i++) {
+		shoal_slot_unref(l->slots, open->slot[i]);
+		open->slot[i] = NULL;
+	}
+}
+
+static void open_free(struct shoal_landing *l, struct shoal_open *open)
+{
+	assert(!open->job_out);
+	slots_back(l, open);
+	shoal_slots_unreserve(l->slots, open->promised);
+	shoal_budget_give(l->budget, open->charged);
+	free(open);
+}
+
+void shoal_landing_fini(struct shoal_landing *l)
+{
+	while (l->head != NULL) {
+		struct shoal_open *open = l->head;
+		l->head = open->next;
+		open_free(l, open);
+	}
+	free(l->of_piece);
+	*l = (struct shoal_landing){ 0 };
+}
+
+struct shoal_open *shoal_landing_find(const struct shoal_landing *l, uint32_t piece)
+{
+	for (uint32_t i = home_of(l, piece); l->of_piece[i] != NULL; i = (i + 1) & (l->table_size - 1))
+		if (l->of_piece[i]->piece == piece)
+			return l->of_piece[i];
+	return NULL;
+}
+
+static void table_put(struct shoal_landing *l, struct shoal_open *open)
+{
+	uint32_t i = home_of(l, open->piece);
+	while (l->of_piece[i] != NULL)
+		i = (i + 1) & (l->table_size - 1);
+	l->of_piece[i] = open;
+}
+
+static int table_grow(struct shoal_landing *l)
+{
+	struct shoal_open **wider = calloc((size_t)l->table_size * 2, sizeof(struct shoal_open *));
+	if (wider == NULL)
+		return SHOAL_ERR_NOMEM;
+	free(l->of_piece);
+	l->of_piece = wider;
+	l->table_size *= 2;
+	for (struct shoal_open *o = l->head; o != NULL; o = o->next)
+		table_put(l, o);
+	return 0;
+}
+
+static void table_drop(struct shoal_landing *l, uint32_t piece)
+{
+	uint32_t mask = l->table_size - 1;
+	uint32_t i = home_of(l, piece);
+	while (l->of_piece[i]->piece != piece)
+		i = (i + 1) & mask;
+	for (uint32_t j = (i + 1) & mask; l->of_piece[j] != NULL; j = (j + 1) & mask) {
+		uint32_t home = home_of(l, l->of_piece[j]->piece);
+		if (((j - home) & mask) >= ((j - i) & mask)) { /* it may move up into the gap */
+			l->of_piece[i] = l->of_piece[j];
+			i = j;
+		}
+	}
+	l->of_piece[i] = NULL;
+}
+
+int shoal_landing_open(struct shoal_landing *l, uint32_t piece, uint32_t bytes, bool v2_leaves, struct shoal_open **out,
+		       shoal_us now)
+{
+	uint32_t blocks = (bytes + SHOAL_BLOCK - 1) / SHOAL_BLOCK;
+	/* A piece may stay whole while eight such fit what memory is left (or two, when it is not much longer than the
+	 * window anyway). */
+	size_t spare = shoal_slots_spare(l->slots);
+	bool whole = blocks <= SHOAL_LANDING_WINDOW || blocks <= spare / 8;
+	uint32_t promise = whole ? blocks : SHOAL_LANDING_WINDOW;
+	size_t size = sizeof(struct shoal_open) + (size_t)blocks * (sizeof(struct shoal_slot *) + 4 + 1 + (v2_leaves ? 32 : 0));
+
+	if (l->count * 2 >= l->table_size && table_grow(l) < 0)
+		return SHOAL_ERR_NOMEM;
+	if (!shoal_budget_take(l->budget, size))
+		return SHOAL_ERR_BUSY;
+	if (shoal_slots_reserve(l->slots, promise) < 0) {
+		shoal_budget_give(l->budget, size);
+		return SHOAL_ERR_BUSY;
+	}
+	struct shoal_open *open = calloc(1, size);
+	if (open == NULL) {
+		shoal_slots_unreserve(l->slots, promise);
+		shoal_budget_give(l->budget, size);
+		return SHOAL_ERR_NOMEM;
+	}
+	uint8_t *at = (uint8_t *)(open + 1);
+	open->slot = (struct shoal_slot **)(void *)at;
+	at += (size_t)blocks * sizeof(struct shoal_slot *);
+	open->source = (uint32_t *)(void *)at;
+	at += (size_t)blocks * 4;
+	if (v2_leaves) {
+		open->hash.leaf = (uint8_t(*)[32])(void *)at;
+		at += (size_t)blocks * 32;
+	}
+	open->asked = at;
+	open->piece = piece;
+	open->bytes = bytes;
+	open->blocks = blocks;
+	open->whole = whole;
+	open->unasked = blocks;
+	open->promised = promise;
+	open->charged = size;
+	open->opened = now;
+	open->prev = l->tail;
+	if (l->tail != NULL)
+		l->tail->next = open;
+	else
+		l->head = open;
+	l->tail = open;
+	l->count++;
+	table_put(l, open);
+	*out = open;
+	return 0;
+}
+
+void shoal_landing_close(struct shoal_landing *l, struct shoal_open *open)
+{
+	if (open->state == SHOAL_OPEN_READY)
+		l->ready--;
+	table_drop(l, open->piece);
+	*(open->prev != NULL ? &open->prev->next : &l->head) = open->next;
+	*(open->next != NULL ? &open->next->prev : &l->tail) = open->prev;
+	l->count--;
+	open_free(l, open);
+}
+
+int shoal_landing_again(struct shoal_landing *l, struct shoal_open *open, shoal_us now)
+{
+	slots_back(l, open);
+	shoal_slots_unreserve(l->slots, open->promised);
+	open->promised = open->lent = 0;
+	uint32_t promise = open->whole ? open->blocks : SHOAL_LANDING_WINDOW;
+	if (shoal_slots_reserve(l->slots, promise) < 0)
+		return SHOAL_ERR_BUSY;
+	open->promised = promise;
+	if (open->state == SHOAL_OPEN_READY)
+		l->ready--;
+	open->state = SHOAL_OPEN_FETCHING;
+	open->unasked = open->blocks;
+	open->here = open->handed = open->from = 0;
+	open->owner = 0;
+	open->opened = now;
+	memset(open->asked, 0, open->blocks);
+	memset(open->source, 0, open->blocks * sizeof *open->source);
+	return 0;
+}
+
+/* Blocks past this one must wait until the front has moved. */
+static uint32_t window_end(const struct shoal_open *open)
+{
+	if (open->whole || open->blocks - open->handed < SHOAL_LANDING_WINDOW)
+		return open->blocks;
+	return open->handed + SHOAL_LANDING_WINDOW;
+}
+
+uint32_t shoal_open_unasked(struct shoal_open *open)
+{
+	uint32_t end = window_end(open);
+	if (open->unasked == 0)
+		return UINT32_MAX;
+	while (open->from < end && open->asked[open->from] != 0)
+		open->from++;
+	return open->from < end ? open->from : UINT32_MAX;
+}
+
+void shoal_open_ask(struct shoal_open *open, uint32_t block)
+{
+	if (open->asked[block]++ == 0)
+		open->unasked--;
+}
+
+struct shoal_slot *shoal_open_slot(struct shoal_landing *l, struct shoal_open *open)
+{
+	if (open->promised > 0)
+		open->promised--;
+	else if (shoal_slots_reserve(l->slots, 1) < 0)
+		return NULL;
+	open->lent++;
+	return shoal_slot_get(l->slots);
+}
+
+/* A slot that held nothing of use becomes a promise to the piece again, while the piece can need it. */
+static void slot_to_promise(struct shoal_landing *l, struct shoal_open *open, struct shoal_slot *slot)
+{
+	if (slot == NULL)
+		return;
+	shoal_slot_unref(l->slots, slot);
+	open->lent--;
+	uint32_t in_window = window_end(open) - open->handed;
+	if (open->promised < in_window && shoal_slots_reserve(l->slots, 1) == 0)
+		open->promised++;
+}
+
+void shoal_open_unask(struct shoal_landing *l, struct shoal_open *open, uint32_t block, struct shoal_slot *slot)
+{
+	if (open->asked[block] != SHOAL_BLOCK_LANDED && open->asked[block] > 0 && --open->asked[block] == 0) {
+		open->unasked++;
+		if (block < open->from)
+			open->from = block;
+	}
+	slot_to_promise(l, open, slot);
+}
+
+bool shoal_open_landed(struct shoal_landing *l, struct shoal_open *open, uint32_t block, struct shoal_slot *slot,
+		       uint32_t source, shoal_us now)
+{
+	if (open->asked[block] == SHOAL_BLOCK_LANDED)
+		return false;
+	open->lent--;
+	if (open->asked[block] == 0)
+		open->unasked--;
+	open->asked[block] = SHOAL_BLOCK_LANDED;
+	open->slot[block] = slot;
+	open->source[block] = source;
+	slot->len = shoal_open_block_len(open, block);
+	if (++open->here == open->blocks) {
+		open->state = SHOAL_OPEN_READY;
+		open->ready = now;
+		l->ready++;
+	}
+	return true;
+}
+
+int shoal_open_run(struct shoal_open *open)
+{
+	uint32_t end = open->handed;
+	if (open->job_out || open->handed == open->blocks)
+		return 0;
+	if (open->whole) {
+		if (open->here != open->blocks)
+			return 0;
+		end = open->blocks;
+	} else {
+		while (end < open->blocks && end - open->handed < SHOAL_LANDING_WINDOW && open->slot[end] != NULL)
+			end++;
+		if (end - open->handed < SHOAL_LANDING_RUN && end != open->blocks)
+			return 0;
+	}
+	uint32_t begin = open->handed * SHOAL_BLOCK;
+	uint32_t stop = end == open->blocks ? open->bytes : end * SHOAL_BLOCK;
+	if (end == open->handed)
+		return 0;
+	void *owner = open->job.owner;
+	open->job = (struct shoal_disk_job){
+		.op = SHOAL_DISK_WRITE,
+		.flags = (end == open->blocks ? SHOAL_DISK_LAST : 0u) | (open->whole ? SHOAL_DISK_IF_GOOD : 0u),
+		.piece = open->piece,
+		.begin = begin,
+		.len = stop - begin,
+		.slot = open->slot + open->handed,
+		.slot_count = end - open->handed,
+		.hash = &open->hash,
+		.owner = owner,
+	};
+	return 1;
+}
+
+void shoal_open_run_done(struct shoal_landing *l, struct shoal_open *open)
+{
+	uint32_t end = open->handed + open->job.slot_count;
+	if (!(open->whole && !open->hash.good)) {
+		for (uint32_t i = open->handed; i < end; i++) {
+			shoal_slot_unref(l->slots, open->slot[i]);
+			open->slot[i] = NULL;
+		}
+	}
+	open->handed = end;
+	if (!open->whole) { /* the window has moved: promises for the blocks it now holds */
+		uint32_t want = window_end(open) - open->handed;
+		uint32_t held = open->promised + open->lent;
+		for (uint32_t i = open->handed; i < window_end(open); i++)
+			held += open->slot[i] != NULL;
+		while (held < want && shoal_slots_reserve(l->slots, 1) == 0) {
+			open->promised++;
+			held++;
+		}
+	}
+}

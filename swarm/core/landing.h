@@ -1,0 +1,95 @@
+/*
+ * swarm/core/landing.h - pieces under way: which blocks were asked, which have landed, where they lie.
+ *
+ * Opening a piece reserves the slots its blocks will land in: no slot, no
+ * request. A piece that fits the memory is kept whole, hashed, and only
+ * then written; a larger one is written in runs from its front, through a
+ * window of SHOAL_LANDING_WINDOW slots, and its verdict comes at the end.
+ *
+ * Knows no peers (only their serials), no wire and no disk; the swarm moves
+ * finished runs to the disk. A slot belongs to whoever was asked for the
+ * block until it lands, then to the piece, then (lent) to the disk job.
+ */
+#ifndef SHOAL_LANDING_H
+#define SHOAL_LANDING_H
+
+#include <shoal/types.h>
+#include "proto/base/slots.h"
+#include "swarm/core/disk.h"
+
+#define SHOAL_LANDING_WINDOW 64u
+#define SHOAL_LANDING_RUN 16u /* blocks written at a time when a piece does not stay whole */
+
+enum shoal_open_state {
+	SHOAL_OPEN_FETCHING, /* blocks are missing */
+	SHOAL_OPEN_READY,    /* all are here; to be handed to the disk */
+	SHOAL_OPEN_HASHING,  /* the last run is with the disk */
+};
+
+struct shoal_open {
+	struct shoal_open *next, *prev;
+	enum shoal_open_state state;
+	uint32_t piece, bytes, blocks;
+	bool whole;		/* stays in memory until the verdict */
+	uint32_t unasked;	/* blocks nobody was asked for */
+	uint32_t here;		/* blocks that have landed */
+	uint32_t handed;	/* blocks, from the front, that the disk has had */
+	uint32_t from;		/* no unasked block lies before this one */
+	uint32_t promised;	/* slots reserved and not yet got */
+	uint32_t lent;		/* slots got for blocks that have not landed */
+	uint32_t owner;		/* the peer that fetches it alone, 0 nobody */
+	uint32_t attempts;	/* times it failed its hash in this session */
+	shoal_us opened, ready;
+	struct shoal_slot **slot; /* landed and still ours */
+	uint32_t *source;	/* who sent each block: a peer's serial */
+	uint8_t *asked;		/* how many were asked for it; LANDED once it is here */
+	struct shoal_piece_hash hash;
+	struct shoal_disk_job job;
+	bool job_out;
+	size_t charged;
+};
+#define SHOAL_BLOCK_LANDED 0xff
+
+struct shoal_landing {
+	struct shoal_slots *slots;
+	struct shoal_budget *budget;
+	struct shoal_open *head, *tail; /* oldest first */
+	struct shoal_open **of_piece;	/* uthash-free lookup: small open table by piece */
+	uint32_t table_size;
+	uint32_t count;
+	uint32_t ready;
+};
+
+int shoal_landing_init(struct shoal_landing *l, struct shoal_slots *slots, struct shoal_budget *budget);
+/* Frees every open piece; none may be with the disk. */
+void shoal_landing_fini(struct shoal_landing *l);
+/* Opens a piece of `bytes` bytes. BUSY when its slots cannot be had now. `v2_leaves`: room for leaf hashes wanted. */
+SHOAL_MUST int shoal_landing_open(struct shoal_landing *l, uint32_t piece, uint32_t bytes, bool v2_leaves,
+				  struct shoal_open **out, shoal_us now);
+struct shoal_open *shoal_landing_find(const struct shoal_landing *l, uint32_t piece);
+void shoal_landing_close(struct shoal_landing *l, struct shoal_open *open);
+/* All blocks unasked again, slots back to promises: after a bad hash. BUSY when memory is gone (then close it). */
+SHOAL_MUST int shoal_landing_again(struct shoal_landing *l, struct shoal_open *open, shoal_us now);
+
+static inline uint32_t shoal_open_block_len(const struct shoal_open *open, uint32_t block)
+{
+	uint32_t begin = block * SHOAL_BLOCK;
+	return open->bytes - begin < SHOAL_BLOCK ? open->bytes - begin : SHOAL_BLOCK;
+}
+/* The next block nobody was asked for, within the window; UINT32_MAX when there is none now. */
+uint32_t shoal_open_unasked(struct shoal_open *open);
+/* Marks it asked once more. Only the first asker may use the piece's promise (got with shoal_open_slot). */
+void shoal_open_ask(struct shoal_open *open, uint32_t block);
+/* One asker less; `slot` (may be NULL) is what it had been given for it: back to a promise when nobody else asks. */
+void shoal_open_unask(struct shoal_landing *l, struct shoal_open *open, uint32_t block, struct shoal_slot *slot);
+/* A slot for a block about to land. NULL only when the promise is used and no spare memory is there (a duplicate). */
+struct shoal_slot *shoal_open_slot(struct shoal_landing *l, struct shoal_open *open);
+/* The block has landed in `slot` (ours from now on). false: it was here already, and the slot goes back to the caller. */
+bool shoal_open_landed(struct shoal_landing *l, struct shoal_open *open, uint32_t block, struct shoal_slot *slot,
+		       uint32_t source, shoal_us now);
+/* Fills open->job with what can go to the disk now: 1, or 0. The whole piece when `whole`, else the next run. */
+int shoal_open_run(struct shoal_open *open);
+/* The job is back: its slots are freed (or, whole and bad, kept for blame until again()/close()). */
+void shoal_open_run_done(struct shoal_landing *l, struct shoal_open *open);
+
+#endif

@@ -1,0 +1,152 @@
+/* swarm/core/metadata.c - assemblies of an info dictionary, one for each claimed size. */
+#include "swarm/core/metadata.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "proto/extension.h"
+#include "proto/metainfo.h"
+
+void shoal_metadata_init(struct shoal_metadata *m, struct shoal_budget *budget)
+{
+	*m = (struct shoal_metadata){ .budget = budget };
+}
+
+static void blocks_free(struct shoal_metadata *m, struct shoal_metadata_sized *s)
+{
+	for (uint32_t i = 0; i < s->blocks; i++) {
+		if (s->block[i] != NULL)
+			shoal_budget_give(m->budget, SHOAL_METADATA_BLOCK);
+		free(s->block[i]);
+		s->block[i] = NULL;
+		s->asked[i] = 0;
+	}
+	s->here = 0;
+}
+
+void shoal_metadata_fini(struct shoal_metadata *m)
+{
+	for (unsigned i = 0; i < m->count; i++) {
+		struct shoal_metadata_sized *s = &m->sized[i];
+		if (s->block != NULL)
+			blocks_free(m, s);
+		free(s->block);
+		free(s->asked);
+		free(s->source);
+	}
+	m->count = 0;
+}
+
+static struct shoal_metadata_sized *find(struct shoal_metadata *m, uint64_t size)
+{
+	for (unsigned i = 0; i < m->count; i++)
+		if (m->sized[i].size == size)
+			return &m->sized[i];
+	return NULL;
+}
+
+static struct shoal_metadata_sized *find_or_make(struct shoal_metadata *m, uint64_t size)
+{
+	struct shoal_metadata_sized *s = find(m, size);
+	if (s != NULL || size == 0 || size > SHOAL_METAINFO_BYTES_MAX || m->count == SHOAL_METADATA_SIZES)
+		return s;
+	uint32_t blocks = (uint32_t)((size + SHOAL_METADATA_BLOCK - 1) / SHOAL_METADATA_BLOCK);
+	struct shoal_metadata_sized made = {
+		.size = size,
+		.blocks = blocks,
+		.block = calloc(blocks, sizeof *made.block),
+		.asked = calloc(blocks, sizeof *made.asked),
+		.source = calloc(blocks, sizeof *made.source),
+	};
+	if (made.block == NULL || made.asked == NULL || made.source == NULL) {
+		free(made.block);
+		free(made.asked);
+		free(made.source);
+		return NULL;
+	}
+	m->sized[m->count] = made;
+	return &m->sized[m->count++];
+}
+
+uint32_t shoal_metadata_want(struct shoal_metadata *m, uint64_t size, uint32_t peer, shoal_us now)
+{
+	struct shoal_metadata_sized *s = find_or_make(m, size);
+	if (s == NULL)
+		return UINT32_MAX;
+	if (s->failures > 0) {
+		if (s->only == 0)
+			s->only = peer;
+		if (s->only != peer)
+			return UINT32_MAX;
+	}
+	for (uint32_t i = 0; i < s->blocks; i++) {
+		if (s->block[i] == NULL && (s->asked[i] == 0 || s->asked[i] + SHOAL_METADATA_ASK_TIME <= now)) {
+			s->asked[i] = now;
+			return i;
+		}
+	}
+	return UINT32_MAX;
+}
+
+int shoal_metadata_block(struct shoal_metadata *m, uint64_t size, uint32_t index, struct shoal_bytes data, uint32_t peer)
+{
+	struct shoal_metadata_sized *s = find(m, size);
+	if (s == NULL || index >= s->blocks)
+		return SHOAL_ERR_MALFORMED;
+	uint64_t begin = (uint64_t)index * SHOAL_METADATA_BLOCK;
+	size_t want = size - begin < SHOAL_METADATA_BLOCK ? (size_t)(size - begin) : SHOAL_METADATA_BLOCK;
+	if (data.len != want || s->asked[index] == 0)
+		return SHOAL_ERR_MALFORMED;
+	if (s->block[index] != NULL)
+		return 0;
+	if (!shoal_budget_take(m->budget, SHOAL_METADATA_BLOCK))
+		return SHOAL_ERR_NOMEM;
+	s->block[index] = malloc(want);
+	if (s->block[index] == NULL) {
+		shoal_budget_give(m->budget, SHOAL_METADATA_BLOCK);
+		return SHOAL_ERR_NOMEM;
+	}
+	memcpy(s->block[index], data.at, want);
+	s->source[index] = peer;
+	return ++s->here == s->blocks;
+}
+
+void shoal_metadata_refused(struct shoal_metadata *m, uint64_t size, uint32_t index)
+{
+	struct shoal_metadata_sized *s = find(m, size);
+	if (s != NULL && index < s->blocks && s->block[index] == NULL)
+		s->asked[index] = 0;
+}
+
+uint8_t *shoal_metadata_whole(struct shoal_metadata *m, uint64_t size)
+{
+	struct shoal_metadata_sized *s = find(m, size);
+	uint8_t *whole = s != NULL && s->here == s->blocks ? malloc(size) : NULL;
+	if (whole == NULL)
+		return NULL;
+	for (uint32_t i = 0; i < s->blocks; i++) {
+		uint64_t begin = (uint64_t)i * SHOAL_METADATA_BLOCK;
+		memcpy(whole + begin, s->block[i],
+		       size - begin < SHOAL_METADATA_BLOCK ? (size_t)(size - begin) : SHOAL_METADATA_BLOCK);
+	}
+	blocks_free(m, s);
+	return whole;
+}
+
+uint32_t shoal_metadata_wrong(struct shoal_metadata *m, uint64_t size, uint32_t sources[], uint32_t max)
+{
+	struct shoal_metadata_sized *s = find(m, size);
+	uint32_t n = 0;
+	if (s == NULL)
+		return 0;
+	for (uint32_t i = 0; i < s->blocks; i++) {
+		uint32_t k = 0;
+		while (k < n && sources[k] != s->source[i])
+			k++;
+		if (k == n && n < max)
+			sources[n++] = s->source[i];
+	}
+	s->failures++;
+	s->only = 0;
+	blocks_free(m, s);
+	return n;
+}

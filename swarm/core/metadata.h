@@ -1,0 +1,49 @@
+/*
+ * swarm/core/metadata.h - collecting an info dictionary from peers (BEP 9). Pure.
+ *
+ * Each size that is claimed has an assembly of its own, so that a liar about the size cannot stop
+ * the honest; memory grows with blocks that arrive, never with a size that was only announced.
+ */
+#ifndef SHOAL_METADATA_H
+#define SHOAL_METADATA_H
+
+#include <shoal/types.h>
+#include "proto/base/slots.h"
+
+#define SHOAL_METADATA_SIZES 4		  /* different sizes looked at side by side */
+#define SHOAL_METADATA_ASK_TIME SHOAL_S(10) /* a block not answered by then is asked elsewhere */
+#define SHOAL_METADATA_PER_PEER 4	  /* blocks asked of one peer at a time */
+
+struct shoal_metadata_sized {
+	uint64_t size;
+	uint32_t blocks, here;
+	uint8_t **block;   /* NULL until it has come */
+	shoal_us *asked;   /* when each was last asked, 0 not */
+	uint32_t *source;  /* who sent it */
+	uint32_t failures; /* whole assemblies that had the wrong hash */
+	uint32_t only;	   /* after a failure: the one peer it is fetched from; 0 any */
+};
+struct shoal_metadata {
+	struct shoal_metadata_sized sized[SHOAL_METADATA_SIZES];
+	unsigned count;
+	struct shoal_budget *budget;
+};
+
+void shoal_metadata_init(struct shoal_metadata *m, struct shoal_budget *budget);
+void shoal_metadata_fini(struct shoal_metadata *m);
+/* A block to ask of `peer`, which said the dictionary has `size` bytes; marks it asked. UINT32_MAX: none now; the size is
+ * not acceptable, or everything is asked. */
+uint32_t shoal_metadata_want(struct shoal_metadata *m, uint64_t size, uint32_t peer, shoal_us now);
+/* A block came. 1: all of that size are here (take it with shoal_metadata_whole); 0; MALFORMED: not a block we could use;
+ * NOMEM. */
+SHOAL_MUST int shoal_metadata_block(struct shoal_metadata *m, uint64_t size, uint32_t index, struct shoal_bytes data,
+				    uint32_t peer);
+/* It was refused, or its peer left: may be asked elsewhere. */
+void shoal_metadata_refused(struct shoal_metadata *m, uint64_t size, uint32_t index);
+/* The whole of a size, in one heap block of the caller's; its blocks are forgotten. NULL: NOMEM. */
+uint8_t *shoal_metadata_whole(struct shoal_metadata *m, uint64_t size);
+/* What came was not what the hash says. `sources`: filled with up to `max` who sent parts; returns how many. If one peer alone
+ * sent it, it lied. From now on it is fetched from one peer at a time. */
+uint32_t shoal_metadata_wrong(struct shoal_metadata *m, uint64_t size, uint32_t sources[], uint32_t max);
+
+#endif

@@ -1,0 +1,178 @@
+/*
+ * swarm/core/peer.h - one connection: what it said, what we asked of it, what it asked of us.
+ *
+ * Internal to swarm/core. A peer belongs to its node from the first byte and
+ * to a swarm once its handshake has named one. It is freed in the node's
+ * tick, never in the middle of an event: closing only marks it.
+ */
+#ifndef SHOAL_PEER_H
+#define SHOAL_PEER_H
+
+#include <shoal/engine.h>
+#include "proto/base/bits.h"
+#include "proto/extension.h"
+#include "proto/peer_wire.h"
+#include "proto/transport.h"
+#include "swarm/core/disk.h"
+#include "swarm/core/flow.h"
+#include "swarm/core/landing.h"
+
+#define SHOAL_PEER_HANDSHAKE_TIME SHOAL_S(10)
+#define SHOAL_PEER_IDLE_TIME SHOAL_S(130)	/* nothing heard at all */
+#define SHOAL_PEER_PARTIAL_TIME SHOAL_S(60)	/* one message that does not end */
+#define SHOAL_PEER_KEEPALIVE SHOAL_S(60)
+#define SHOAL_PEER_REQQ 2000			/* requests we queue for a peer, and say so */
+#define SHOAL_PEER_REQQ_SILENT 250		/* assumed of one that does not say */
+#define SHOAL_PEER_OUT_LOW (256u * 1024)	/* served again when less than this waits to be sent */
+#define SHOAL_PEER_OUT_HIGH (768u * 1024)	/* and until this much does */
+#define SHOAL_PEER_READS 2			/* disk reads under way for one peer */
+#define SHOAL_PEER_READ_BLOCKS 16		/* blocks of one such read */
+#define SHOAL_PEER_EARLY_HAVES 4096		/* HAVEs kept while the metadata is unknown */
+#define SHOAL_PEER_BAD_REQUESTS 64		/* requests for what cannot be, before it is too many */
+#define SHOAL_PEER_EXT_HANDSHAKES 10
+
+struct shoal_node;
+struct shoal_swarm;
+struct shoal_contact;
+
+/* A block we asked for. */
+struct shoal_ask {
+	uint32_t piece, block;
+	shoal_us at;
+	struct shoal_slot *slot; /* where it will land, once that had to be known */
+};
+/* A block asked of us. */
+struct shoal_wanted {
+	uint32_t piece, begin, len;
+};
+/* A block on its way out: the token in peer_wire's queue. */
+struct shoal_sending {
+	struct shoal_sending *next;
+	struct shoal_slot *slot; /* its bytes, or NULL: pinned in `file` */
+	uint32_t file;
+	uint32_t len;
+};
+struct shoal_read {
+	struct shoal_disk_job job;
+	struct shoal_slot *slots[SHOAL_PEER_READ_BLOCKS];
+	struct shoal_wanted want[SHOAL_PEER_READ_BLOCKS];
+	uint32_t count;
+	bool out;	/* with the disk */
+	bool orphan;	/* its peer is gone */
+	struct shoal_peer *peer;
+};
+
+struct shoal_peer {
+	struct shoal_peer *next, *prev;	     /* of the node */
+	struct shoal_peer *in_swarm, **in_swarm_at; /* of the swarm */
+	struct shoal_node *node;
+	struct shoal_swarm *swarm; /* NULL until the handshake */
+	struct shoal_contact *contact; /* the address book's entry, NULL for one that came in and has no port yet */
+	struct shoal_transport *t;
+	struct shoal_pw *pw;
+	uint32_t serial;
+	struct shoal_addr addr;
+	shoal_us born;
+	int closing; /* < 0: why it ends; freed in the next tick */
+	unsigned wants; /* last told to the transport */
+
+	bool incoming, greeted, known; /* our handshake went out; its peer id is in */
+	bool fast, extended, v2;
+	struct shoal_id20 id;
+	unsigned can;
+
+	/* what it has */
+	struct shoal_bits have;
+	bool have_all, counted, got_bitfield;
+	uint8_t *early_bits;  /* a bitfield from before the metadata */
+	size_t early_bits_len;
+	uint32_t *early_have;
+	uint32_t early_have_count;
+	uint32_t needs; /* a piece it has and we need: why we are interested */
+
+	bool choking_us, choked; /* it chokes us; we choke it */
+	bool interested, interesting; /* it in us; we in it */
+	bool snubbed, optimistic;
+	shoal_us unchoked_at;
+	uint64_t gave_turn;
+
+	/* extensions */
+	uint8_t ext_metadata, ext_donthave;
+	struct shoal_ext_name ext_user[16]; /* messages registered by the user of the engine */
+	size_t ext_user_count;
+	unsigned ext_handshakes;
+	uint16_t listen_port;
+	uint32_t reqq;
+	char client[64];
+	bool upload_only, ext_said;
+	shoal_us metadata_ask_after;
+	unsigned metadata_asked;
+	unsigned hash_asked;
+
+	/* down */
+	struct shoal_ask *ask; /* a ring */
+	uint32_t ask_head, ask_count, ask_room;
+	uint32_t forecast; /* how many of them, from the head, the wire has been told */
+	struct shoal_flow flow;
+	uint64_t wasted;
+
+	/* up */
+	struct shoal_wanted *wanted; /* a ring */
+	uint32_t wanted_head, wanted_count, wanted_room;
+	struct shoal_read *read[SHOAL_PEER_READS];
+	unsigned reads_out;
+	struct shoal_rate up;
+	uint64_t gave;
+	unsigned bad_requests;
+	bool out_dirty; /* something may wait to be sent */
+	bool in_dirty;	/* asks may be refilled */
+};
+
+/* The connection `t` becomes a peer. `swarm` and `contact` are set when we dialled. NULL when memory is short (and t closed). */
+struct shoal_peer *shoal_peer_new(struct shoal_node *node, struct shoal_transport *t, const struct shoal_addr *addr,
+				  struct shoal_swarm *swarm, struct shoal_contact *contact, shoal_us now);
+/* Marks it for the end; everything it held is given back at once, its memory in the node's tick. */
+void shoal_peer_close(struct shoal_peer *p, int why, shoal_us now);
+/* Frees a closed one. */
+void shoal_peer_free(struct shoal_peer *p);
+/* Bytes can be read. */
+void shoal_peer_readable(struct shoal_peer *p, shoal_us now);
+/* Sends what it can, and tells the transport what to wait for. */
+void shoal_peer_flush(struct shoal_peer *p, shoal_us now);
+/* Time-outs, keep-alives, refilled asks. */
+void shoal_peer_tick(struct shoal_peer *p, shoal_us now);
+
+/* The metadata is known now: sizes, bitfields, interest. < 0: what it said before does not fit. */
+int shoal_peer_metadata(struct shoal_peer *p, shoal_us now);
+/* Says something small; closes the peer when that cannot be. */
+void shoal_peer_say(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now);
+void shoal_peer_say_id(struct shoal_peer *p, enum shoal_wire_id id, shoal_us now);
+void shoal_peer_say_ext(struct shoal_peer *p, uint8_t ext, struct shoal_bytes body, shoal_us now);
+void shoal_peer_say_ext_handshake(struct shoal_peer *p, shoal_us now);
+/* First words after the handshakes. */
+void shoal_peer_introduce(struct shoal_peer *p, shoal_us now);
+bool shoal_peer_is_seed(const struct shoal_peer *p);
+
+/* request.c: asking */
+void shoal_peer_fill(struct shoal_peer *p, shoal_us now);
+void shoal_peer_interest(struct shoal_peer *p, shoal_us now);
+/* Every block asked of it is nobody's again. */
+void shoal_peer_unask_all(struct shoal_peer *p, shoal_us now);
+/* One block: it was rejected, or has come from another. true when it had been asked. */
+bool shoal_peer_unask(struct shoal_peer *p, uint32_t piece, uint32_t block, bool cancel, shoal_us now);
+void shoal_peer_forecast(struct shoal_peer *p);
+/* A block is to land that was not forecast: where, or NULL. */
+uint8_t *shoal_peer_place(struct shoal_peer *p, uint32_t piece, uint32_t begin, uint32_t len);
+void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, shoal_us now);
+void shoal_peer_asks_overdue(struct shoal_peer *p, shoal_us now);
+
+/* upload.c: serving */
+void shoal_peer_wants(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now);
+void shoal_peer_cancels(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now);
+void shoal_peer_serve(struct shoal_peer *p, shoal_us now);
+void shoal_peer_choke(struct shoal_peer *p, bool choke, shoal_us now);
+void shoal_peer_read_done(struct shoal_read *read, shoal_us now);
+void shoal_peer_uploads_end(struct shoal_peer *p);
+void shoal_peer_sent(struct shoal_peer *p, void *const token[], size_t n, bool went_out, shoal_us now);
+
+#endif

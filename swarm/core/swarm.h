@@ -1,0 +1,222 @@
+/*
+ * swarm/core/swarm.h - one torrent: its pieces, its peers, its claims.
+ *
+ * Internal to swarm/core. The life of a swarm: metadata (from a magnet),
+ * scan (what lies on disk, and which records about it are to be believed),
+ * check (hash what exists unclaimed), running, and, when the storage fails,
+ * paused until it is well again.
+ *
+ * The life of a piece: untouched, open (landing.h), verified (its bytes are
+ * right and written), claimed (they and its record are durable: announced,
+ * served, counted). A *barrier* carries a batch of verified pieces to claimed:
+ * sync the files, finish those that are whole, commit the records.
+ */
+#ifndef SHOAL_SWARM_H
+#define SHOAL_SWARM_H
+
+#include <shoal/engine.h>
+#include "proto/metainfo.h"
+#include "swarm/core/blame.h"
+#include "swarm/core/choker.h"
+#include "swarm/core/landing.h"
+#include "swarm/core/metadata.h"
+#include "swarm/core/peer.h"
+#include "swarm/core/picker.h"
+#include "swarm/core/store.h"
+
+#define SHOAL_SWARM_CONTACTS_MAX 2000
+#define SHOAL_SWARM_CHECKS 16			/* pieces being hashed at a time in a check */
+#define SHOAL_SWARM_BARRIER_BYTES (64u << 20)	/* verified bytes that start a barrier at once */
+#define SHOAL_SWARM_BARRIER_MIN SHOAL_MS(20)
+#define SHOAL_SWARM_BARRIER_MAX SHOAL_S(2)
+#define SHOAL_SWARM_LANE_WAIT SHOAL_MS(4)	/* a whole piece waits at most so long for others to be hashed beside */
+#define SHOAL_SWARM_RETRY_STORAGE SHOAL_S(2)
+#define SHOAL_SWARM_HASH_REQUESTS 4		/* hash requests under way */
+
+enum shoal_swarm_state {
+	SHOAL_SWARM_METADATA, /* only hashes are known */
+	SHOAL_SWARM_SCAN,
+	SHOAL_SWARM_BASELINE, /* records that cannot be believed are being withdrawn */
+	SHOAL_SWARM_CHECK,
+	SHOAL_SWARM_RUN,
+	SHOAL_SWARM_PAUSED,   /* storage trouble; tried again by itself */
+	SHOAL_SWARM_ENDED,    /* an error, or removed; nothing goes on */
+};
+
+enum shoal_barrier_state { SHOAL_BARRIER_IDLE, SHOAL_BARRIER_SYNC, SHOAL_BARRIER_FINISH, SHOAL_BARRIER_COMMIT };
+
+/* Somebody we know an address of. */
+struct shoal_contact {
+	struct shoal_contact *next;
+	struct shoal_addr addr;
+	uint32_t serial;
+	uint32_t tries;
+	shoal_us next_try;
+	uint64_t dial;		/* cookie of a dial under way, 0 none */
+	struct shoal_peer *peer; /* connected now */
+	bool trusted;		/* the user named it */
+	bool self, banned;
+	struct shoal_peer_info info; /* sums over all its connections */
+};
+
+/* What is known about one file on disk. */
+struct shoal_swarm_file {
+	uint8_t seen;	/* enum shoal_seen_state */
+	bool dirty;	/* its record is to be written at the next barrier */
+	bool record_open; /* the durable record says it is being written */
+	bool whole;	/* finished: under its final name, all claimed */
+	bool missing_size; /* shorter than it should be, or absent */
+	uint32_t left;	/* pieces of it not verified */
+};
+
+struct shoal_check {
+	struct shoal_disk_job job;
+	struct shoal_piece_hash hash;
+	uint32_t piece;
+	enum shoal_check_why { SHOAL_CHECK_SCAN, SHOAL_CHECK_RESYNC, SHOAL_CHECK_LEAVES, SHOAL_CHECK_BLAME } why;
+	uint8_t (*leaf)[32];
+	/* LEAVES: who asked */
+	uint32_t peer_serial;
+	struct shoal_wire_hash_range range;
+	struct shoal_check *next;
+	struct shoal_swarm *swarm;
+};
+
+struct shoal_swarm {
+	struct shoal_swarm *next;
+	struct shoal_node *node;
+	uint32_t handle;
+	uint64_t ticket; /* of the ADD */
+	enum shoal_swarm_state state;
+	unsigned flags;	 /* enum shoal_add_flag */
+	struct shoal_metainfo *mi;
+	size_t mi_charged;
+	bool has_v1, has_v2;
+	struct shoal_id20 v1, v2_short;
+	struct shoal_id32 v2;
+	struct shoal_id32 id; /* what records are kept under */
+	struct shoal_id20 peer_id;
+	char *folder;
+	char *name; /* until the metadata is there: of the magnet */
+	struct shoal_rng rng;
+
+	/* content */
+	uint32_t storage;
+	bool storage_open, read_only;
+	struct shoal_picker *picker; /* done = verified */
+	struct shoal_bits claimed;
+	struct shoal_landing landing;
+	struct shoal_blame blame;
+	struct shoal_swarm_file *file;
+	size_t charged; /* for all of the above */
+	uint64_t size, verified_bytes, claimed_bytes;
+	bool first_piece_said, complete_said, checked_said;
+
+	/* scan and check */
+	struct shoal_disk_job scan_job;
+	struct shoal_seen *scan_seen;
+	uint32_t scan_at, scan_count;
+	struct shoal_bits to_check;
+	uint32_t check_at, checks_out, check_left;
+	uint64_t check_done, check_total;
+	struct shoal_check *check; /* those with the disk */
+	shoal_us check_said;
+
+	/* barrier */
+	enum shoal_barrier_state barrier;
+	bool barrier_wanted;
+	struct shoal_bits fresh;   /* verified, not in a barrier yet */
+	struct shoal_bits covered; /* in the barrier under way */
+	uint64_t fresh_bytes;
+	uint32_t *barrier_file;
+	struct shoal_seen *barrier_seen;
+	uint32_t barrier_files, finish_first;
+	struct shoal_disk_job barrier_job;
+	shoal_us barrier_at, barrier_took, fresh_since;
+	uint64_t barrier_seq;
+	uint32_t *dirty_file;
+	uint32_t dirty_count, dirty_room;
+	unsigned disk_jobs; /* of this swarm with the disk */
+
+	/* metadata of a magnet */
+	struct shoal_metadata metadata;
+
+	/* peers */
+	struct shoal_peer *peers;
+	uint32_t peer_count;
+	struct shoal_contact *contacts;
+	uint32_t contact_count;
+	struct shoal_choker choker;
+	shoal_us choke_at, dial_at, tick_at;
+	bool rechoke, dirty_interest;
+	shoal_us retry_at;
+
+	/* v2 hashes */
+	uint32_t layer_at; /* next file whose layer may be missing */
+	unsigned hash_requests;
+
+	/* counters */
+	uint64_t downloaded, uploaded, wasted, hash_failures;
+	struct shoal_rate down, up;
+	bool stopping;
+};
+
+/* Makes a swarm of metainfo (taken) or hashes alone. */
+SHOAL_MUST int shoal_swarm_new(struct shoal_swarm **out, struct shoal_node *node, struct shoal_metainfo *mi,
+			       struct shoal_bytes folder, unsigned flags, shoal_us now);
+void shoal_swarm_free(struct shoal_swarm *s);
+/* Metadata is there (from the start, or just now): takes `mi`, opens the storage, begins to scan. */
+int shoal_swarm_begin(struct shoal_swarm *s, struct shoal_metainfo *mi, shoal_us now);
+void shoal_swarm_tick(struct shoal_swarm *s, shoal_us now);
+shoal_us shoal_swarm_deadline(const struct shoal_swarm *s);
+void shoal_swarm_job_done(struct shoal_swarm *s, struct shoal_disk_job *job, shoal_us now);
+void shoal_swarm_committed(struct shoal_swarm *s, int err, shoal_us now);
+void shoal_swarm_fail(struct shoal_swarm *s, int err, const char *what, shoal_us now);
+void shoal_swarm_pause(struct shoal_swarm *s, int err, const char *what, shoal_us now);
+/* Whether the swarm needs nothing more. */
+bool shoal_swarm_seeding(const struct shoal_swarm *s);
+bool shoal_swarm_running(const struct shoal_swarm *s);
+/* An event about this swarm; `ev` has its kind and particulars. */
+void shoal_swarm_say(struct shoal_swarm *s, struct shoal_event *ev, shoal_us now);
+void shoal_swarm_stats(struct shoal_swarm *s, struct shoal_stats *out, shoal_us now);
+void shoal_swarm_warn(struct shoal_swarm *s, const char *text, shoal_us now);
+
+/* contacts.c */
+struct shoal_contact *shoal_swarm_contact(struct shoal_swarm *s, const struct shoal_addr *addr, bool trusted, shoal_us now);
+void shoal_swarm_dial(struct shoal_swarm *s, shoal_us now);
+void shoal_contact_gone(struct shoal_contact *c, int why, shoal_us now);
+
+/* claims: swarm_claims.c */
+int shoal_swarm_claims_load(struct shoal_swarm *s, uint32_t file, const struct shoal_seen *seen);
+void shoal_swarm_barrier_tick(struct shoal_swarm *s, shoal_us now);
+void shoal_swarm_barrier_job(struct shoal_swarm *s, struct shoal_disk_job *job, shoal_us now);
+void shoal_swarm_file_dirty(struct shoal_swarm *s, uint32_t file);
+/* Writes the record of `file` as it stands into the store's batch; `seen` its stamp. */
+int shoal_swarm_record(struct shoal_swarm *s, uint32_t file, const struct shoal_seen *seen, bool open);
+int shoal_swarm_baseline(struct shoal_swarm *s, shoal_us now);
+
+/* pieces: swarm_pieces.c */
+void shoal_swarm_pieces_tick(struct shoal_swarm *s, shoal_us now);
+void shoal_swarm_write_done(struct shoal_swarm *s, struct shoal_open *open, shoal_us now);
+void shoal_swarm_verified(struct shoal_swarm *s, uint32_t piece, shoal_us now);
+void shoal_swarm_unverified(struct shoal_swarm *s, uint32_t piece, shoal_us now);
+/* A piece we claimed turned out not to be there: never served again until it is. */
+void shoal_swarm_withdraw(struct shoal_swarm *s, uint32_t piece, shoal_us now);
+int shoal_swarm_piece_expect(struct shoal_swarm *s, uint32_t piece, struct shoal_piece_hash *hash);
+/* Whether a piece can be verified now (its hash is known). */
+bool shoal_swarm_piece_known(const struct shoal_swarm *s, uint32_t piece);
+void shoal_swarm_check_tick(struct shoal_swarm *s, shoal_us now);
+void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, shoal_us now);
+int shoal_swarm_check_piece(struct shoal_swarm *s, uint32_t piece, enum shoal_check_why why, unsigned flags,
+			    struct shoal_check **out);
+void shoal_swarm_ban(struct shoal_swarm *s, uint32_t source, uint32_t piece, const char *evidence, shoal_us now);
+
+/* hashes.c: BEP 52 */
+void shoal_swarm_hash_request(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_hash_range *range, shoal_us now);
+void shoal_swarm_hashes(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now);
+void shoal_swarm_hash_rejected(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_hash_range *range, shoal_us now);
+void shoal_swarm_layers_tick(struct shoal_swarm *s, shoal_us now);
+void shoal_swarm_leaves_wanted(struct shoal_swarm *s, uint32_t piece, shoal_us now);
+void shoal_swarm_leaves_ready(struct shoal_swarm *s, struct shoal_check *check, shoal_us now);
+
+#endif
