@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #define CUTS 64
 #define FILE_MAX (1u << 20)
@@ -43,30 +44,33 @@ static void run_copy(const uint8_t *at, size_t len, size_t turn)
 	runs++;
 }
 
-static int replay_file(const char *path)
+/* The bytes of a file of less than FILE_MAX bytes, or -1. */
+static ssize_t slurp(const char *path, uint8_t *at)
 {
 	FILE *file = fopen(path, "rb");
-	uint8_t *at = malloc(FILE_MAX);
-	if (file == NULL || at == NULL) {
-		perror(path);
+	if (file == NULL)
 		return -1;
-	}
 	size_t len = fread(at, 1, FILE_MAX, file);
 	int bad = ferror(file) || len == FILE_MAX;
 	fclose(file);
-	if (bad) {
+	return bad ? -1 : (ssize_t)len;
+}
+
+static int replay_file(const char *path)
+{
+	static uint8_t at[FILE_MAX];
+	ssize_t got = slurp(path, at);
+	if (got < 0) {
 		fprintf(stderr, "%s: unreadable, or too large for a seed\n", path);
-		free(at);
 		return -1;
 	}
+	size_t len = (size_t)got, step = len / CUTS + 1;
 	files++;
 	run_copy(at, len, SIZE_MAX);
-	size_t step = len / CUTS + 1;
 	for (size_t cut = 0; cut < len; cut += step) {
 		run_copy(at, cut, SIZE_MAX);
 		run_copy(at, len, cut);
 	}
-	free(at);
 	return 0;
 }
 
