@@ -4,7 +4,11 @@
  * Knows pieces, not blocks, peers or bytes. A piece is *untouched*, *open*
  * (somebody is fetching it) or *done*; only untouched, wanted ones are
  * picked. Availability is kept as bitsets by rarity level, so that a HAVE
- * moves one bit and a pick is a scan of `level AND have`.
+ * moves one bit and a pick is a scan of `level AND have`. Levels are exact
+ * to 7 copies and widen above, to "64 and more"; seeds are in none of them.
+ *
+ * Every `have` has as many bits as the picker pieces, and a piece is
+ * counted once a peer: call _has and _lost for bits that changed alone.
  */
 #ifndef SHOAL_PICKER_H
 #define SHOAL_PICKER_H
@@ -19,13 +23,20 @@
 
 struct shoal_picker;
 
-enum shoal_pick_order { SHOAL_PICK_RAREST, SHOAL_PICK_IN_ORDER };
+enum shoal_pick_order {
+	SHOAL_PICK_RAREST,
+	SHOAL_PICK_IN_ORDER,
+	SHOAL_PICK_COMMON, /* the most common first: for a peer that is slow, or not yet trusted with a rare piece */
+};
 
+/* RANGE above SHOAL_PIECES_MAX. All pieces start untouched and wanted, held by nobody. */
 SHOAL_MUST int shoal_picker_new(struct shoal_picker **out, uint32_t pieces, struct shoal_rng rng);
 void shoal_picker_free(struct shoal_picker *p);
 size_t shoal_picker_bytes(uint32_t pieces); /* heap it takes, for the budget */
 
-/* What peers have. A full bitfield counts as a seed: O(1). */
+/* What peers have. A full bitfield counts as a seed: O(1). Full or not is read off the bits themselves, so a peer whose
+ * last bit came by _has must pass _full before it goes, and a seed that loses a piece is _gone with its full bits first
+ * and _joined again with the rest. */
 void shoal_picker_peer_joined(struct shoal_picker *p, const struct shoal_bits *have);
 void shoal_picker_peer_gone(struct shoal_picker *p, const struct shoal_bits *had);
 void shoal_picker_peer_has(struct shoal_picker *p, uint32_t piece);
@@ -40,7 +51,7 @@ uint32_t shoal_picker_missing(const struct shoal_picker *p);
 /* Our own side. */
 void shoal_picker_want(struct shoal_picker *p, uint32_t piece, bool wanted); /* all are wanted at first */
 void shoal_picker_open(struct shoal_picker *p, uint32_t piece);	 /* untouched -> open */
-void shoal_picker_close(struct shoal_picker *p, uint32_t piece); /* open -> untouched again */
+void shoal_picker_close(struct shoal_picker *p, uint32_t piece); /* open -> untouched again; done stays done */
 void shoal_picker_done(struct shoal_picker *p, uint32_t piece);	 /* any -> done */
 void shoal_picker_undone(struct shoal_picker *p, uint32_t piece); /* done -> untouched */
 uint32_t shoal_picker_left(const struct shoal_picker *p);      /* wanted and not done */
