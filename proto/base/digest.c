@@ -67,11 +67,15 @@ const char *shoal_digest_kernel(void)
 	return kernel()->name;
 }
 
-/* How many of the `left` lanes go next: even turns (5 is 3 and 2), for one lane alone is slow. */
-static size_t turn_of(size_t left, size_t lanes)
+/* How many of `left` > 0 lanes go next: even turns (5 is 3 and 2), for one lane alone is slow. */
+static size_t turn_of(size_t left, const struct shoal_digest_kernel *k)
 {
-	size_t turns = left / lanes + (left % lanes != 0);
-	return turns ? left / turns + (left % turns != 0) : 0;
+	if (left <= k->lanes)
+		return left;
+	if (k->row)
+		return k->lanes;
+	size_t turns = left / k->lanes + (left % k->lanes != 0);
+	return left / turns + (left % turns != 0);
 }
 
 /* What both contexts have in common, as advance() sees it. */
@@ -180,7 +184,7 @@ void shoal_sha1_advance(struct shoal_sha1 *const ctx[], const uint8_t *const at[
 		return;
 	for (size_t turn; n; ctx += turn, at += turn, n -= turn) {
 		struct lane lane[LANES_MAX];
-		turn = turn_of(n, k->lanes);
+		turn = turn_of(n, k);
 		for (size_t i = 0; i < turn; i++) {
 			lane[i] = (struct lane){ ctx[i]->h, &ctx[i]->tail_len, ctx[i]->tail, at[i], len };
 			ctx[i]->len += len;
@@ -219,7 +223,7 @@ void shoal_sha256_advance(struct shoal_sha256 *const ctx[], const uint8_t *const
 		return;
 	for (size_t turn; n; ctx += turn, at += turn, n -= turn) {
 		struct lane lane[LANES_MAX];
-		turn = turn_of(n, k->lanes);
+		turn = turn_of(n, k);
 		for (size_t i = 0; i < turn; i++) {
 			lane[i] = (struct lane){ ctx[i]->h, &ctx[i]->tail_len, ctx[i]->tail, at[i], len };
 			ctx[i]->len += len;
@@ -239,9 +243,9 @@ void shoal_sha256_final(struct shoal_sha256 *ctx, uint8_t out[32])
 /* One turn of whole messages. Every read of `at` comes before the first write to `out`. */
 static void sha256_turn(shoal_digest_run *run, const uint8_t *const at[], size_t n, size_t len, uint8_t (*out)[32])
 {
-	uint32_t state[LANES_MAX][8], *h[LANES_MAX];
+	uint32_t state[LANES_MAX][8], *h[LANES_MAX] = { NULL };
 	uint8_t end[LANES_MAX][2 * BLOCK];
-	const uint8_t *end_at[LANES_MAX];
+	const uint8_t *end_at[LANES_MAX] = { NULL };
 	size_t blocks = 0;
 	for (size_t i = 0; i < n; i++) {
 		memcpy(state[i], sha256_start, sizeof state[i]);
@@ -267,7 +271,7 @@ void shoal_sha256_many(const uint8_t *const at[], size_t n, size_t len, uint8_t 
 {
 	const struct shoal_digest_kernel *k = kernel();
 	for (size_t turn; n; at += turn, out += turn, n -= turn) {
-		turn = turn_of(n, k->lanes);
+		turn = turn_of(n, k);
 		sha256_turn(k->sha256, at, turn, len, out);
 	}
 }
@@ -278,7 +282,7 @@ void shoal_sha256_pairs(const uint8_t (*in)[32], size_t n, uint8_t (*out)[32])
 	const struct shoal_digest_kernel *k = kernel();
 	for (size_t turn; n; in += 2 * turn, out += turn, n -= turn) {
 		const uint8_t *at[LANES_MAX];
-		turn = turn_of(n, k->lanes);
+		turn = turn_of(n, k);
 		for (size_t i = 0; i < turn; i++)
 			at[i] = in[2 * i];
 		sha256_turn(k->sha256, at, turn, 64, out);

@@ -1,12 +1,13 @@
 /*
  * proto/base/digest.h - SHA-1 and SHA-256, several streams side by side.
  *
- * One SHA-NI stream waits on its own latency most of the time; four
- * independent ones interleaved on a core give two to three times the
- * bytes. So the unit here is not a message but a *lane*: advance() moves n
- * running digests forward by the same number of bytes. The kernel (SHA-NI,
- * AVX2, or OpenSSL) is chosen once by what the processor has; all give the
- * same bytes. A context is plain memory: copy it, lend it to a thread.
+ * One SHA-NI stream waits on its own latency; independent ones interleaved
+ * on a core fill that wait, as far as the core's unit has room (much on some
+ * cores, a few per cent on others: tools/bench/bench_digest tells). So the
+ * unit here is not a message but a *lane*: advance() moves n running digests
+ * forward by the same number of bytes. The kernel (SHA-NI, AVX2, or OpenSSL)
+ * is chosen once by what the processor has; all give the same bytes. A
+ * context is plain memory: copy it, lend it to a thread.
  */
 #ifndef SHOAL_DIGEST_H
 #define SHOAL_DIGEST_H

@@ -13,7 +13,7 @@
 #define AVX2 __attribute__((target("avx2")))
 #define INLINE AVX2 static inline __attribute__((always_inline))
 #define LANES 8
-/* From here up a row of eight is faster than libcrypto in turns. */
+/* From here up a row of eight beats libcrypto in turns, both without SHA-NI (measured). */
 #define LANES_WORTH 3
 
 typedef uint32_t row __attribute__((vector_size(32))); /* one word of each lane */
@@ -186,6 +186,6 @@ static void sha256_run(uint32_t *const h[], const uint8_t *const at[], size_t n,
 	(n < LANES_WORTH ? shoal_digest_openssl.sha256 : sha256_row)(h, at, n, blocks);
 }
 
-const struct shoal_digest_kernel shoal_digest_avx2 = { "avx2", LANES, avx2_present, sha1_run, sha256_run };
+const struct shoal_digest_kernel shoal_digest_avx2 = { "avx2", LANES, true, avx2_present, sha1_run, sha256_run };
 
 #endif

@@ -18,6 +18,7 @@ typedef void shoal_digest_run(uint32_t *const h[], const uint8_t *const at[], si
 struct shoal_digest_kernel {
 	const char *name;
 	size_t lanes;
+	bool row; /* a turn costs the same however few its lanes: fill one before the next */
 	bool (*present)(void); /* whether this processor, and its system, can run it */
 	shoal_digest_run *sha1, *sha256;
 };

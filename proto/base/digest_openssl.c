@@ -40,4 +40,4 @@ static void sha256_run(uint32_t *const h[], const uint8_t *const at[], size_t n,
 	}
 }
 
-const struct shoal_digest_kernel shoal_digest_openssl = { "openssl", 1, always, sha1_run, sha256_run };
+const struct shoal_digest_kernel shoal_digest_openssl = { "openssl", 1, false, always, sha1_run, sha256_run };

@@ -253,6 +253,6 @@ SHANI static void sha256_run(uint32_t *const h[], const uint8_t *const at[], siz
 	}
 }
 
-const struct shoal_digest_kernel shoal_digest_shani = { "sha-ni", 4, shani_present, sha1_run, sha256_run };
+const struct shoal_digest_kernel shoal_digest_shani = { "sha-ni", 4, false, shani_present, sha1_run, sha256_run };
 
 #endif
