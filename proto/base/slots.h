@@ -55,6 +55,9 @@ void shoal_slots_unreserve(struct shoal_slots *pool, size_t n);
 struct shoal_slot *shoal_slot_get(struct shoal_slots *pool);
 void shoal_slot_ref(struct shoal_slot *slot);
 void shoal_slot_unref(struct shoal_slots *pool, struct shoal_slot *slot); /* NULL is fine */
+/* Gives chunks with no slot out back to the system and the budget, as far as promises allow: for
+ * when someone else is short of memory. The bytes given back; linear in the pool's slots. */
+size_t shoal_slots_trim(struct shoal_slots *pool);
 /* Slots handed out and not back; for checks. */
 size_t shoal_slots_out(const struct shoal_slots *pool);
 
