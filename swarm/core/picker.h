@@ -50,12 +50,12 @@ uint32_t shoal_picker_missing(const struct shoal_picker *p);
 
 /* Our own side. */
 void shoal_picker_want(struct shoal_picker *p, uint32_t piece, bool wanted); /* all are wanted at first */
-void shoal_picker_open(struct shoal_picker *p, uint32_t piece);	 /* untouched -> open */
-void shoal_picker_close(struct shoal_picker *p, uint32_t piece); /* open -> untouched again; done stays done */
-void shoal_picker_done(struct shoal_picker *p, uint32_t piece);	 /* any -> done */
+void shoal_picker_open(struct shoal_picker *p, uint32_t piece);		     /* untouched -> open */
+void shoal_picker_close(struct shoal_picker *p, uint32_t piece);  /* open -> untouched again; done stays done */
+void shoal_picker_done(struct shoal_picker *p, uint32_t piece);	  /* any -> done */
 void shoal_picker_undone(struct shoal_picker *p, uint32_t piece); /* done -> untouched */
-uint32_t shoal_picker_left(const struct shoal_picker *p);      /* wanted and not done */
-uint32_t shoal_picker_untouched(const struct shoal_picker *p); /* wanted, neither open nor done */
+uint32_t shoal_picker_left(const struct shoal_picker *p);	  /* wanted and not done */
+uint32_t shoal_picker_untouched(const struct shoal_picker *p);	  /* wanted, neither open nor done */
 bool shoal_picker_is_done(const struct shoal_picker *p, uint32_t piece);
 const struct shoal_bits *shoal_picker_have(const struct shoal_picker *p); /* the done ones */
 

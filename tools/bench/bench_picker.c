@@ -136,7 +136,9 @@ int main(int argc, char **argv)
 {
 	uint32_t pieces = 65536, peers = 50;
 	for (int i = 1; i < argc; i += 2) {
-		uint32_t *to = strcmp(argv[i], "--pieces") == 0 ? &pieces : strcmp(argv[i], "--peers") == 0 ? &peers : NULL;
+		uint32_t *to = strcmp(argv[i], "--pieces") == 0	 ? &pieces
+			       : strcmp(argv[i], "--peers") == 0 ? &peers
+								 : NULL;
 		if (to == NULL || i + 1 == argc)
 			die("usage: bench_picker [--pieces N] [--peers N]");
 		*to = (uint32_t)strtoul(argv[i + 1], NULL, 10);
