@@ -3,7 +3,7 @@
  *
  * One immutable object for v1, v2 and hybrid torrents alike. It keeps the
  * raw info dictionary (its hash is the torrent's identity; nothing is ever
- * re-encoded) and a table of 40 bytes a file that points into it, so that a
+ * re-encoded) and a table of 32 bytes a file that points into it, so that a
  * million files stay cheap. Every number in it has been checked against
  * the limits below; later code has no raw bytes to distrust.
  *
@@ -25,11 +25,13 @@
 #define SHOAL_NAME_BYTES_MAX 255
 #define SHOAL_PIECES_MAX (1u << 21)
 #define SHOAL_FILES_MAX 4000000u
-#define SHOAL_PIECE_SIZE_MIN (16u * 1024)
+#define SHOAL_PIECE_SIZE_MIN (16u * 1024) /* v2 and hybrid, and a power of two (BEP 52) */
+#define SHOAL_PIECE_SIZE_MIN_V1 1024u	  /* v1: any number from here; odd and small ones are out there */
 #define SHOAL_PIECE_SIZE_MAX (64u << 20)
 #define SHOAL_TOTAL_SIZE_MAX (UINT64_C(1) << 47)
 #define SHOAL_TRACKERS_MAX 256
 #define SHOAL_WEBSEEDS_MAX 256
+#define SHOAL_NODES_MAX 256 /* and peers */
 
 enum shoal_file_flag {
 	SHOAL_FILE_PAD = 1,	/* BEP 47 `p`: zeros, never stored */
@@ -45,7 +47,7 @@ struct shoal_metainfo;
 struct shoal_metainfo_fault {
 	int err;
 	size_t at;	/* byte offset in the input, when known */
-	char what[160]; /* printable ASCII, e.g. "piece length 0 (must be 16 KiB to 64 MiB)" */
+	char what[160]; /* printable ASCII, e.g. "piece length 0 (must be 1 KiB to 64 MiB)" */
 };
 
 /*
