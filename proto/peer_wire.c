@@ -103,8 +103,6 @@ size_t shoal_pw_forecast(struct shoal_pw *pw, const struct shoal_pw_expect want[
 		 * the one now landing again; nothing else may come to lie there. */
 		if (pw->block.on && pw->block.at != NULL && overlap(w->at, w->len, pw->block.at, pw->block.len))
 			continue;
-		if (pw->block.on && w->piece == pw->block.piece && w->begin == pw->block.begin)
-			continue;
 		pw->want[pw->want_count++] = *w;
 	}
 	return i;
@@ -171,8 +169,6 @@ size_t shoal_pw_space(struct shoal_pw *pw, struct shoal_space out[], size_t max)
 		out[n++] = (struct shoal_space){ pw->want[w].at, pw->want[w].len };
 		pw->lay.heads++;
 	}
-	if (pw->lay.heads == 0)
-		pw->lay.head_have = 0;
 	/* Behind a full forecast most likely comes one more block: it is better left to
 	 * the next read, which can put it in its place, than begun in buf. */
 	if (n < max && pw->lay.heads < SHOAL_PW_FORECAST && pw->lay.tail_off < sizeof pw->buf)
@@ -381,14 +377,14 @@ static int parse(struct shoal_pw *pw, struct shoal_pw_event *ev)
 
 /* ---- the layout ---- */
 
-/* From the header `head` on (of which `seen` bytes are there) nothing lies where it belongs. */
-static void gather(struct shoal_pw *pw, size_t seen)
+/* From the header `head` on nothing lies where it belongs. */
+static void gather(struct shoal_pw *pw)
 {
 	uint8_t *to = pw->bounce;
 
 	assert(to != NULL);
-	memcpy(to, pw->heads[pw->lay.head], seen);
-	to += seen;
+	memcpy(to, pw->heads[pw->lay.head], SHOAL_WIRE_PIECE_HEAD);
+	to += SHOAL_WIRE_PIECE_HEAD;
 	for (uint32_t w = pw->want_first; pw->lay.left > 0; w++) {
 		size_t n = min_size(pw->lay.left, pw->want[w].len);
 		memcpy(to, pw->want[w].at, n);
@@ -448,13 +444,13 @@ static int walk(struct shoal_pw *pw, struct shoal_pw_event *ev)
 		pw->lay.left -= n;
 		seen += n;
 		want_head(&pw->want[pw->want_first], want);
-		if (memcmp(head, want, seen) != 0) {
-			gather(pw, seen);
-			return 0;
-		}
-		if (seen < sizeof want) {
+		if (seen < sizeof want) { /* all that came; parse() sees whether it is whole */
 			memcpy(pw->buf, head, seen);
 			pw->flat = shoal_bytes(pw->buf, seen);
+			return 0;
+		}
+		if (memcmp(head, want, sizeof want) != 0) {
+			gather(pw);
 			return 0;
 		}
 		pw->flat.len = 0;

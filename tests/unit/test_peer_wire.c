@@ -509,6 +509,7 @@ static void sixteen_blocks_land_in_one_read_without_a_copy(void **state)
 	for (uint32_t i = 0; i < SHOAL_PW_FORECAST; i++)
 		len += raw_block(raw + len, 3, i * 16384, 16384, (uint8_t)(i + 1));
 	feed(&r, raw, len, 7);
+	assert_int_equal(r.n, 2 * SHOAL_PW_FORECAST); /* the seventeenth is left for the next read */
 	for (uint32_t i = 0; i < SHOAL_PW_FORECAST; i++) {
 		assert_int_equal(poll_kind(&r, &ev), SHOAL_PW_BLOCK);
 		assert_true(ev.forecast);
@@ -651,6 +652,33 @@ static void a_begun_block_keeps_its_place(void **state)
 		}
 		assert_int_equal(poll_kind(&r, &ev), IDLE);
 		assert_true(bounce_untouched(&r));
+		rig_fini(&r);
+	}
+}
+
+/* Wherever the owner lets a block land: no place is laid out once bytes of another block lie there. */
+static void a_place_in_use_is_never_laid_out(void **state)
+{
+	(void)state;
+	static uint8_t raw[16397];
+	enum { ELSEWHERE, IN_ANOTHERS, REPLACED, WAYS };
+	for (int way = 0; way < WAYS; way++) {
+		struct rig r;
+		struct shoal_pw_expect want[2];
+		struct shoal_pw_event ev;
+		rig_init(&r, true);
+		expect_blocks(want, 2);
+		shoal_pw_forecast(r.pw, want, way == REPLACED ? 0 : 2);
+		raw_block(raw, way == ELSEWHERE ? 3 : 8, 16384, 16384, 5);
+		feed(&r, raw, 4000, 7);
+		assert_int_equal(poll_kind(&r, &ev), SHOAL_PW_BLOCK_BEGIN);
+		shoal_pw_land(r.pw, slots[way == ELSEWHERE ? 5 : 1]);
+		assert_int_equal(poll_kind(&r, &ev), IDLE);
+		if (way == REPLACED)
+			assert_int_equal(shoal_pw_forecast(r.pw, want, 2), 2);
+		r.n = shoal_pw_space(r.pw, r.v, SHOAL_PW_SPANS);
+		assert_int_equal(r.n, 4); /* rest, header, place, buf */
+		assert_ptr_equal(r.v[2].at, slots[0]);
 		rig_fini(&r);
 	}
 }
@@ -972,6 +1000,7 @@ int main(void)
 		cmocka_unit_test(small_messages_between_blocks_cost_one_gather),
 		cmocka_unit_test(a_header_cut_anywhere_is_still_foreseen),
 		cmocka_unit_test(a_begun_block_keeps_its_place),
+		cmocka_unit_test(a_place_in_use_is_never_laid_out),
 		cmocka_unit_test(forecasts_that_cannot_be_are_not_taken),
 		cmocka_unit_test(dropped_blocks_leave_nothing),
 		cmocka_unit_test(a_handshake_answers_at_48_bytes),
