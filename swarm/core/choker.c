@@ -1,0 +1,228 @@
+/* swarm/core/choker.c - ranks, turns and one throw of dice, all in the caller's table. */
+#include "swarm/core/choker.h"
+
+#include <assert.h>
+
+/* A timer comes late now and then, the next one less so: this much early still counts as on time. */
+#define EARLY SHOAL_S(1)
+#define NEWCOMER_WEIGHT 3u /* BEP 3 */
+
+enum verdict { CHOKED, REGULAR, TRIAL };
+
+/* One decision. The candidates are views[views[i].order], i < count: a sorted list inside the table itself. */
+struct round {
+	struct shoal_choker_view *views;
+	size_t count;
+	uint64_t turn_bytes;
+	uint32_t salt; /* of this round's ties between turns */
+	shoal_us now;
+};
+typedef bool before_fn(const struct round *r, const struct shoal_choker_view *a, const struct shoal_choker_view *b);
+
+static struct shoal_choker_view *nth(const struct round *r, size_t i)
+{
+	return &r->views[r->views[i].order];
+}
+
+static shoal_us since(shoal_us at, shoal_us now)
+{
+	return now > at ? now - at : 0;
+}
+
+/* ---- orders: total, since serials differ ------------------------------------------ */
+
+static uint64_t rank_of(const struct shoal_choker_view *v)
+{
+	if (v->snubbed)
+		return 0;
+	/* Rates waver; without a little favour for the incumbent two equals would swap each round. */
+	bool incumbent = v->unchoked && !v->optimistic;
+	return v->got / 2 + (incumbent ? v->got / 16 : 0);
+}
+
+static bool gives_more(const struct round *r, const struct shoal_choker_view *a, const struct shoal_choker_view *b)
+{
+	(void)r;
+	uint64_t rank_a = rank_of(a), rank_b = rank_of(b);
+	return rank_a != rank_b ? rank_a > rank_b : a->peer < b->peer;
+}
+
+enum turn { IN_TURN, WAITING, TURN_OVER };
+
+static enum turn turn_of(const struct round *r, const struct shoal_choker_view *v)
+{
+	if (!v->unchoked)
+		return WAITING;
+	shoal_us served = since(v->unchoked_at, r->now) + EARLY;
+	if (served < SHOAL_CHOKER_ROUND)
+		return IN_TURN;
+	bool over = v->optimistic || v->gave_turn >= r->turn_bytes || served >= SHOAL_CHOKER_TURN;
+	return over ? TURN_OVER : IN_TURN;
+}
+
+/* Peers choked together wait equally long, again and again: by serial, the same ones would always come a lap sooner.
+ * Odd times is one to one, so that no two are equal. */
+static uint32_t lot(const struct round *r, const struct shoal_choker_view *v)
+{
+	return (v->peer ^ r->salt) * 2654435761u;
+}
+
+/* In rounds, so that "equally long" has a meaning and speed decides among equals. */
+static uint64_t waited(const struct round *r, const struct shoal_choker_view *v)
+{
+	shoal_us from = v->joined_at;
+	if (from < v->unchoked_at)
+		from = v->unchoked_at;
+	if (from < v->choked_at)
+		from = v->choked_at;
+	return since(from, r->now) / SHOAL_CHOKER_ROUND;
+}
+
+static bool turn_first(const struct round *r, const struct shoal_choker_view *a, const struct shoal_choker_view *b)
+{
+	enum turn turn_a = turn_of(r, a), turn_b = turn_of(r, b);
+	if (turn_a != turn_b)
+		return turn_a < turn_b;
+	if (turn_a == WAITING) {
+		uint64_t waited_a = waited(r, a), waited_b = waited(r, b);
+		if (waited_a != waited_b)
+			return waited_a > waited_b;
+		if (a->gave != b->gave)
+			return a->gave > b->gave;
+	} else if (a->unchoked_at != b->unchoked_at) {
+		return a->unchoked_at > b->unchoked_at; /* the longest served leaves first */
+	}
+	return lot(r, a) < lot(r, b);
+}
+
+/* A heap sort: no heap memory, and no order of the table that makes it slow. */
+static void sink(struct round *r, size_t i, size_t end, before_fn *before)
+{
+	for (size_t child; (child = 2 * i + 1) < end; i = child) {
+		if (child + 1 < end && before(r, nth(r, child), nth(r, child + 1)))
+			child++;
+		if (!before(r, nth(r, i), nth(r, child)))
+			return;
+		uint32_t swap = r->views[i].order;
+		r->views[i].order = r->views[child].order;
+		r->views[child].order = swap;
+	}
+}
+
+static void sort(struct round *r, before_fn *before)
+{
+	for (size_t i = r->count / 2; i-- > 0;)
+		sink(r, i, r->count, before);
+	for (size_t end = r->count; end-- > 1;) {
+		uint32_t swap = r->views[0].order;
+		r->views[0].order = r->views[end].order;
+		r->views[end].order = swap;
+		sink(r, 0, end, before);
+	}
+}
+
+/* ---- who gets a slot: each returns the slots that are left ------------------------ */
+
+static size_t give_by_merit(struct round *r, size_t slots)
+{
+	sort(r, gives_more);
+	for (size_t i = 0; i < r->count && slots && rank_of(nth(r, i)) > 0; i++, slots--)
+		nth(r, i)->verdict = REGULAR;
+	return slots;
+}
+
+static size_t give_by_turns(struct round *r, size_t slots, bool seeding)
+{
+	if (slots == 0)
+		return 0;
+	sort(r, turn_first);
+	for (size_t i = 0; i < r->count && slots; i++) {
+		struct shoal_choker_view *v = nth(r, i);
+		if (v->verdict == CHOKED && (seeding || !v->snubbed)) {
+			v->verdict = REGULAR;
+			slots--;
+		}
+	}
+	return slots;
+}
+
+static uint32_t weight_of(const struct shoal_choker_view *v, const struct shoal_choker_view *except)
+{
+	if (v->verdict != CHOKED || v == except)
+		return 0;
+	return v->unchoked_at == 0 ? NEWCOMER_WEIGHT : 1;
+}
+
+static struct shoal_choker_view *draw(struct round *r, const struct shoal_choker_view *except, struct shoal_rng *rng)
+{
+	uint32_t sum = 0;
+	for (size_t i = 0; i < r->count; i++)
+		sum += weight_of(nth(r, i), except);
+	uint32_t dice = shoal_rng_below(rng, sum);
+	for (size_t i = 0; i < r->count; i++) {
+		uint32_t weight = weight_of(nth(r, i), except);
+		if (dice < weight)
+			return nth(r, i);
+		dice -= weight;
+	}
+	return NULL;
+}
+
+static struct shoal_choker_view *trial_now(const struct round *r)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (nth(r, i)->unchoked && nth(r, i)->optimistic)
+			return nth(r, i);
+	return NULL;
+}
+
+static void leech(struct round *r, struct shoal_choker *c, size_t slots, struct shoal_rng *rng)
+{
+	slots = give_by_merit(r, slots);
+	struct shoal_choker_view *trial = trial_now(r);
+	bool stays = trial && trial->verdict == CHOKED &&
+		     since(c->optimistic_at, r->now) + EARLY < SHOAL_CHOKER_OPTIMISTIC;
+	if (stays)
+		trial->verdict = TRIAL;
+	slots = give_by_turns(r, slots, false);
+	if (stays && slots && !trial->snubbed) {
+		/* a slot that nobody else may have: the trial takes it, and makes room for another */
+		trial->verdict = REGULAR;
+		stays = false;
+	}
+	if (stays)
+		return;
+	struct shoal_choker_view *next = draw(r, trial, rng);
+	if (next == NULL && trial && trial->verdict == CHOKED)
+		next = trial;
+	if (next)
+		next->verdict = TRIAL;
+	c->optimistic_at = r->now;
+}
+
+void shoal_choker_round(struct shoal_choker *c, struct shoal_choker_view views[], size_t n, unsigned slots,
+			bool seeding, uint64_t turn_bytes, struct shoal_rng *rng, shoal_us now)
+{
+	struct round r = { .views = views, .turn_bytes = turn_bytes, .salt = shoal_rng_next(rng), .now = now };
+	assert(n < UINT32_MAX / NEWCOMER_WEIGHT && turn_bytes > 0);
+	for (size_t i = 0; i < n; i++) {
+		views[i].verdict = CHOKED;
+		if (views[i].interested && !views[i].seed)
+			views[r.count++].order = (uint32_t)i;
+	}
+	size_t room = (size_t)slots + 1;
+	if (r.count <= room || seeding) {
+		c->optimistic_at = 0;
+		if (r.count <= room)
+			for (size_t i = 0; i < r.count; i++)
+				nth(&r, i)->verdict = REGULAR;
+		else
+			give_by_turns(&r, room, true);
+	} else {
+		leech(&r, c, slots, rng);
+	}
+	for (size_t i = 0; i < n; i++) {
+		views[i].unchoked = views[i].verdict != CHOKED;
+		views[i].optimistic = views[i].verdict == TRIAL;
+	}
+}

@@ -1,0 +1,456 @@
+/* test_choker.c - simulated hours of rounds: who is served, for how long, and how often it changes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "proto/base/rng.h"
+#include "swarm/core/choker.h"
+
+#define PEERS 64
+#define MIB (1024u * 1024)
+#define START SHOAL_S(5000)
+
+/* A swarm as its choker sees it; the owner's part of the views is kept as swarm.c would. */
+struct crowd {
+	struct shoal_choker choker;
+	struct shoal_choker_view v[PEERS];
+	struct shoal_rng rng;
+	size_t n;
+	unsigned slots;
+	bool seeding;
+	uint64_t turn_bytes, speed[PEERS]; /* bytes a second it can take from us */
+	shoal_us now;
+	/* seen */
+	shoal_us served[PEERS], waiting_since[PEERS], longest_wait[PEERS];
+	unsigned regular_rounds[PEERS], trial_rounds[PEERS], trials[PEERS];
+	unsigned changes; /* of the last round */
+};
+
+static void crowd_init(struct crowd *c, size_t n, uint64_t seed)
+{
+	*c = (struct crowd){ .n = n, .slots = SHOAL_CHOKER_SLOTS, .turn_bytes = 20 * MIB, .now = START };
+	c->rng = shoal_rng_split(seed, 1);
+	for (size_t i = 0; i < n; i++) {
+		c->v[i] = (struct shoal_choker_view){ .peer = (uint32_t)i + 1, .interested = true, .joined_at = START };
+		c->speed[i] = 100000;
+		c->waiting_since[i] = START;
+	}
+}
+
+static void decide(struct crowd *c)
+{
+	struct shoal_choker_view was[PEERS];
+	memcpy(was, c->v, sizeof was);
+	shoal_choker_round(&c->choker, c->v, c->n, c->slots, c->seeding, c->turn_bytes, &c->rng, c->now);
+	c->changes = 0;
+	for (size_t i = 0; i < c->n; i++) {
+		struct shoal_choker_view *v = &c->v[i];
+		assert_true(v->unchoked || !v->optimistic);
+		c->trials[i] += v->optimistic && !was[i].optimistic;
+		if (v->unchoked == was[i].unchoked)
+			continue;
+		c->changes++;
+		if (v->unchoked) {
+			shoal_us wait = c->now - c->waiting_since[i];
+			c->longest_wait[i] = wait > c->longest_wait[i] ? wait : c->longest_wait[i];
+			v->unchoked_at = c->now;
+			v->gave_turn = 0;
+		} else {
+			c->waiting_since[i] = v->choked_at = c->now;
+		}
+	}
+}
+
+static void step(struct crowd *c)
+{
+	decide(c);
+	for (size_t i = 0; i < c->n; i++) {
+		if (!c->v[i].unchoked) {
+			c->v[i].gave = 0;
+			continue;
+		}
+		c->regular_rounds[i] += !c->v[i].optimistic;
+		c->trial_rounds[i] += c->v[i].optimistic;
+		c->served[i] += SHOAL_CHOKER_ROUND;
+		c->v[i].gave = c->speed[i];
+		c->v[i].gave_turn += c->speed[i] * (SHOAL_CHOKER_ROUND / SHOAL_S(1));
+	}
+	c->now += SHOAL_CHOKER_ROUND;
+}
+
+static size_t served(const struct crowd *c)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < c->n; i++)
+		n += c->v[i].unchoked;
+	return n;
+}
+
+static size_t on_trial(const struct crowd *c)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < c->n; i++)
+		n += c->v[i].optimistic;
+	return n;
+}
+
+static void all_are_served_when_all_fit(void **state)
+{
+	(void)state;
+	for (int seeding = 0; seeding < 2; seeding++) {
+		struct crowd c;
+		crowd_init(&c, SHOAL_CHOKER_SLOTS + 3, 1);
+		c.seeding = seeding;
+		c.v[2].snubbed = true;
+		c.v[4].interested = false;
+		c.v[4].got = 1000000;
+		c.v[5].seed = true;
+		for (int r = 0; r < 100; r++) {
+			step(&c);
+			for (size_t i = 0; i < c.n; i++)
+				assert_int_equal(c.v[i].unchoked, i != 4 && i != 5);
+			assert_int_equal(c.changes, r == 0 ? SHOAL_CHOKER_SLOTS + 1 : 0);
+		}
+		/* who loses interest is choked at once, and nobody else is touched */
+		c.v[0].interested = false;
+		step(&c);
+		assert_int_equal(c.changes, 1);
+		assert_false(c.v[0].unchoked);
+	}
+}
+
+static void a_free_rider_gets_only_trials(void **state)
+{
+	(void)state;
+	struct crowd c;
+	crowd_init(&c, 40, 2);
+	for (size_t i = 0; i < 12; i++)
+		c.v[i].got = 50000 + 10000 * i; /* 12 give, 28 ride */
+	for (int r = 0; r < 4 * 360; r++) {
+		step(&c);
+		assert_int_equal(served(&c), SHOAL_CHOKER_SLOTS + 1);
+		assert_int_equal(on_trial(&c), 1);
+	}
+	for (size_t i = 0; i < 40; i++) {
+		if (i >= 12)
+			assert_int_equal(c.regular_rounds[i], 0);
+		if (i >= 4 && i < 12)
+			assert_int_equal(c.regular_rounds[i], 4 * 360);
+		else
+			assert_in_range(c.trials[i], 3, 40); /* 480 trials among 32: 15 each */
+	}
+}
+
+static void a_trial_lasts_three_rounds_and_ends_well_for_who_gives(void **state)
+{
+	(void)state;
+	struct crowd c;
+	crowd_init(&c, 20, 3);
+	for (size_t i = 0; i < 10; i++)
+		c.v[i].got = 100000 + 1000 * i;
+	unsigned moved = 0;
+	size_t last = PEERS;
+	for (int r = 0; r < 60; r++) {
+		step(&c);
+		size_t who = 0;
+		while (!c.v[who].optimistic)
+			who++;
+		if (who != last) {
+			assert_int_equal(r % 3, 0);
+			moved++;
+		}
+		last = who;
+	}
+	assert_int_equal(moved, 20);
+	/* the one on trial answers with the most of all: it has a slot for good, and another is tried at once */
+	c.v[last].got = 900000;
+	step(&c);
+	assert_true(c.v[last].unchoked && !c.v[last].optimistic);
+	assert_int_equal(on_trial(&c), 1);
+	assert_true(c.changes <= 2);
+}
+
+static void a_newcomer_is_three_times_as_likely_on_trial(void **state)
+{
+	(void)state;
+	unsigned fresh = 0, old = 0;
+	for (uint64_t seed = 0; seed < 4000; seed++) {
+		struct crowd c;
+		crowd_init(&c, 28, seed);
+		for (size_t i = 0; i < 8; i++)
+			c.v[i].got = 100000;
+		for (size_t i = 8; i < 18; i++)
+			c.v[i].unchoked_at = c.v[i].choked_at = START - SHOAL_S(100);
+		decide(&c);
+		for (size_t i = 8; i < 28; i++)
+			*(i < 18 ? &old : &fresh) += c.v[i].optimistic;
+	}
+	assert_int_equal(old + fresh, 4000);
+	assert_in_range(fresh, 2850, 3150);
+}
+
+static void the_snubbed_lose_their_slot(void **state)
+{
+	(void)state;
+	struct crowd c;
+	crowd_init(&c, 20, 4);
+	for (size_t i = 0; i < 12; i++)
+		c.v[i].got = 100000 + 1000 * i;
+	step(&c);
+	assert_true(c.v[11].unchoked && !c.v[11].optimistic);
+	c.v[11].snubbed = true;
+	step(&c);
+	assert_false(c.v[11].unchoked && !c.v[11].optimistic);
+	assert_true(c.changes <= 2);
+	/* and free slots are not theirs either */
+	for (size_t i = 0; i < 20; i++)
+		c.v[i].snubbed = i != 7;
+	for (int r = 0; r < 30; r++) {
+		step(&c);
+		assert_true(c.v[7].unchoked && !c.v[7].optimistic);
+		assert_int_equal(served(&c), 2);
+		assert_int_equal(on_trial(&c), 1);
+	}
+}
+
+static void it_does_not_flap(void **state)
+{
+	(void)state;
+	struct crowd c;
+	crowd_init(&c, 30, 5);
+	unsigned regular_changes = 0;
+	for (int r = 0; r < 360; r++) {
+		for (size_t i = 0; i < 30; i++) /* all the same, five percent up and down */
+			c.v[i].got = 95000 + shoal_rng_below(&c.rng, 10000);
+		bool regular[PEERS];
+		for (size_t i = 0; i < 30; i++)
+			regular[i] = c.v[i].unchoked && !c.v[i].optimistic;
+		step(&c);
+		if (r == 0)
+			continue;
+		assert_true(c.changes <= 2); /* the trial alone moves */
+		if (r % 3)
+			assert_int_equal(c.changes, 0);
+		for (size_t i = 0; i < 30; i++)
+			regular_changes += regular[i] != (c.v[i].unchoked && !c.v[i].optimistic);
+	}
+	assert_int_equal(regular_changes, 0);
+	/* one that is truly better moves one that is worse, and only that */
+	size_t better = 0;
+	while (c.v[better].unchoked)
+		better++;
+	for (size_t i = 0; i < 30; i++)
+		c.v[i].got = 100000;
+	c.v[better].got = 120000;
+	decide(&c);
+	assert_true(c.v[better].unchoked && !c.v[better].optimistic);
+	assert_true(c.changes <= 2 + 2); /* this one, and a trial if it was due */
+	/* asked again at once (somebody left elsewhere): nothing moves */
+	for (int i = 0; i < 5; i++) {
+		decide(&c);
+		assert_int_equal(c.changes, 0);
+	}
+}
+
+static void slots_that_nobody_earns_go_round(void **state)
+{
+	(void)state;
+	struct crowd c;
+	crowd_init(&c, 40, 6); /* a swarm just born: nobody has given anything */
+	for (size_t i = 0; i < 3; i++)
+		c.v[i].got = 1000 * (i + 1);
+	for (int r = 0; r < 360; r++) {
+		step(&c);
+		assert_int_equal(served(&c), SHOAL_CHOKER_SLOTS + 1);
+		for (size_t i = 0; i < 3; i++)
+			assert_true(c.v[i].unchoked && !c.v[i].optimistic);
+	}
+	for (size_t i = 3; i < 40; i++)
+		assert_true(c.longest_wait[i] > 0 && c.longest_wait[i] <= SHOAL_S(37 * 60 / 4));
+}
+
+static void a_seed_serves_fifty_in_bounded_time(void **state)
+{
+	(void)state;
+	for (int mixed = 0; mixed < 2; mixed++) {
+		struct crowd c;
+		crowd_init(&c, 50, 7);
+		c.seeding = true;
+		for (size_t i = 0; i < 50 && mixed; i++)
+			c.speed[i] = 20000u << i % 10; /* 20 KB/s to 10 MB/s */
+		for (int r = 0; r < 3 * 360; r++) {
+			step(&c);
+			assert_int_equal(served(&c), SHOAL_CHOKER_SLOTS + 1);
+			assert_int_equal(on_trial(&c), 0);
+		}
+		shoal_us least = SHOAL_NEVER, most = 0;
+		for (size_t i = 0; i < 50; i++) {
+			assert_true(c.served[i] > 0);
+			/* 41 others in 9 slots, a minute each at the most */
+			assert_true(c.longest_wait[i] <= SHOAL_S(5 * 60 + 10));
+			least = c.served[i] < least ? c.served[i] : least;
+			most = c.served[i] > most ? c.served[i] : most;
+		}
+		if (!mixed) /* 1944 s is the even share */
+			assert_true(least >= SHOAL_S(1944 - 194) && most <= SHOAL_S(1944 + 194));
+	}
+}
+
+static void a_seed_prefers_the_fastest_of_equals_and_ends_turns_by_quota(void **state)
+{
+	(void)state;
+	struct crowd c;
+	crowd_init(&c, 12, 8);
+	c.seeding = true;
+	c.slots = 3;
+	for (size_t i = 0; i < 12; i++)
+		c.v[i].gave = 1000 * (i + 1);
+	decide(&c);
+	for (size_t i = 0; i < 12; i++)
+		assert_int_equal(c.v[i].unchoked, i >= 8);
+	/* one has had its quota: it goes after the round, not before; who waits and was fastest is next */
+	c.v[9].gave_turn = c.turn_bytes;
+	c.now += SHOAL_S(5);
+	decide(&c);
+	assert_int_equal(c.changes, 0);
+	c.now += SHOAL_S(5);
+	decide(&c);
+	assert_int_equal(c.changes, 2);
+	assert_false(c.v[9].unchoked);
+	assert_true(c.v[7].unchoked);
+	/* time ends the turns of the other three; nobody waits longer than those who joined first */
+	c.now = START + SHOAL_CHOKER_TURN;
+	decide(&c);
+	assert_int_equal(c.changes, 6);
+	assert_true(c.v[7].unchoked && c.v[6].unchoked && c.v[5].unchoked && c.v[4].unchoked);
+}
+
+static void a_turn_goes_on_while_nobody_waits(void **state)
+{
+	(void)state;
+	struct crowd c;
+	crowd_init(&c, 10, 9);
+	c.seeding = true;
+	for (int r = 0; r < 30; r++)
+		step(&c); /* nine would fit, ten are there */
+	unsigned before = 0, after = 0;
+	for (size_t i = 0; i < 10; i++)
+		before += c.v[i].unchoked;
+	c.v[0].interested = false;
+	decide(&c);
+	for (int r = 0; r < 30; r++) {
+		step(&c);
+		after += c.changes;
+	}
+	assert_int_equal(before, 9);
+	assert_int_equal(after, 0);
+}
+
+/* Without choked_at (an owner that does not keep it) turns still go round. */
+static void turns_need_only_the_start_of_the_last_one(void **state)
+{
+	(void)state;
+	struct crowd c;
+	crowd_init(&c, 50, 10);
+	c.seeding = true;
+	for (int r = 0; r < 360; r++) {
+		for (size_t i = 0; i < 50; i++)
+			c.v[i].choked_at = 0;
+		step(&c);
+	}
+	for (size_t i = 0; i < 50; i++)
+		assert_true(c.longest_wait[i] > 0 && c.longest_wait[i] <= SHOAL_S(6 * 60));
+}
+
+static void the_laws_hold_for_any_table_in_any_order(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < 3000; seed++) {
+		struct crowd c, d;
+		crowd_init(&c, seed % PEERS, seed);
+		c.slots = shoal_rng_below(&c.rng, 12);
+		c.seeding = shoal_rng_below(&c.rng, 2);
+		c.choker.optimistic_at = START - SHOAL_S(shoal_rng_below(&c.rng, 40));
+		bool tried = false;
+		for (size_t i = 0; i < c.n; i++) {
+			struct shoal_choker_view *v = &c.v[i];
+			v->interested = shoal_rng_below(&c.rng, 4) != 0;
+			v->snubbed = shoal_rng_below(&c.rng, 4) == 0;
+			v->seed = shoal_rng_below(&c.rng, 8) == 0;
+			v->unchoked = shoal_rng_below(&c.rng, 3) == 0;
+			v->optimistic = v->unchoked && !tried && shoal_rng_below(&c.rng, 4) == 0;
+			tried |= v->optimistic;
+			v->got = shoal_rng_below(&c.rng, 2) ? 0 : UINT64_MAX - shoal_rng_below(&c.rng, 3);
+			v->gave = shoal_rng_below(&c.rng, 3);
+			v->unchoked_at = v->unchoked ? START - SHOAL_S(shoal_rng_below(&c.rng, 90)) : 0;
+			v->joined_at = START - SHOAL_S(shoal_rng_below(&c.rng, 90));
+			v->gave_turn = shoal_rng_below(&c.rng, 2) ? c.turn_bytes : 1;
+		}
+		d = c;
+		for (size_t i = 0; i < d.n; i++) /* the same table, backwards */
+			d.v[i] = c.v[c.n - 1 - i];
+		size_t candidates = 0, may = 0;
+		for (size_t i = 0; i < c.n; i++) {
+			bool in = c.v[i].interested && !c.v[i].seed;
+			candidates += in;
+			may += in && (c.seeding || !c.v[i].snubbed);
+		}
+		decide(&c);
+		decide(&d);
+		for (size_t i = 0; i < c.n; i++) {
+			assert_int_equal(c.v[i].unchoked, d.v[c.n - 1 - i].unchoked);
+			assert_int_equal(c.v[i].optimistic, d.v[c.n - 1 - i].optimistic);
+			if (c.v[i].unchoked)
+				assert_true(c.v[i].interested && !c.v[i].seed);
+		}
+		size_t room = c.slots + 1;
+		if (candidates <= room || c.seeding)
+			assert_int_equal(served(&c), candidates < room ? candidates : room);
+		else
+			assert_int_equal(served(&c), (may < c.slots ? may : c.slots) + 1);
+		assert_true(on_trial(&c) == (candidates > room && !c.seeding));
+	}
+}
+
+static void no_slots_and_no_limit(void **state)
+{
+	(void)state;
+	struct crowd c;
+	crowd_init(&c, 30, 11);
+	for (size_t i = 0; i < 30; i++)
+		c.v[i].got = 1000;
+	c.slots = 0;
+	decide(&c);
+	assert_int_equal(served(&c), 1);
+	assert_int_equal(on_trial(&c), 1);
+	c.slots = UINT32_MAX;
+	decide(&c);
+	assert_int_equal(served(&c), 30);
+	assert_int_equal(on_trial(&c), 0);
+	shoal_choker_round(&c.choker, NULL, 0, 8, true, 1, &c.rng, c.now);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_are_served_when_all_fit),
+		cmocka_unit_test(a_free_rider_gets_only_trials),
+		cmocka_unit_test(a_trial_lasts_three_rounds_and_ends_well_for_who_gives),
+		cmocka_unit_test(a_newcomer_is_three_times_as_likely_on_trial),
+		cmocka_unit_test(the_snubbed_lose_their_slot),
+		cmocka_unit_test(it_does_not_flap),
+		cmocka_unit_test(slots_that_nobody_earns_go_round),
+		cmocka_unit_test(a_seed_serves_fifty_in_bounded_time),
+		cmocka_unit_test(a_seed_prefers_the_fastest_of_equals_and_ends_turns_by_quota),
+		cmocka_unit_test(a_turn_goes_on_while_nobody_waits),
+		cmocka_unit_test(turns_need_only_the_start_of_the_last_one),
+		cmocka_unit_test(the_laws_hold_for_any_table_in_any_order),
+		cmocka_unit_test(no_slots_and_no_limit),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
