@@ -56,7 +56,8 @@ static inline struct shoal_bytes shoal_rd_take(struct shoal_rd *r, size_t n)
 		r->bad = true;
 		return (struct shoal_bytes){ NULL, 0 };
 	}
-	struct shoal_bytes got = { r->in.at + r->pos, n };
+	/* No sum from NULL, not even of 0: an empty span may have no place. */
+	struct shoal_bytes got = { r->in.at ? r->in.at + r->pos : NULL, n };
 	r->pos += n;
 	return got;
 }

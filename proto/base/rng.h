@@ -21,7 +21,7 @@ static inline uint32_t shoal_rng_next(struct shoal_rng *rng)
 	uint32_t turn = (uint32_t)(old >> 59);
 	return mixed >> turn | mixed << (-turn & 31);
 }
-/* Stream number `stream` of `seed`; different streams never meet. */
+/* Stream number `stream` (its low 63 bits) of `seed`; different streams never meet. */
 static inline struct shoal_rng shoal_rng_split(uint64_t seed, uint64_t stream)
 {
 	struct shoal_rng rng = { 0, stream << 1 | 1 };
