@@ -57,9 +57,9 @@ struct shoal_read {
 	struct shoal_slot *slots[SHOAL_PEER_READ_BLOCKS];
 	struct shoal_wanted want[SHOAL_PEER_READ_BLOCKS];
 	uint32_t count;
-	bool out;	/* with the disk */
-	bool orphan;	/* its peer is gone */
+	bool orphan; /* its peer is gone: it frees itself */
 	struct shoal_peer *peer;
+	struct shoal_swarm *swarm;
 };
 
 struct shoal_peer {
@@ -105,14 +105,15 @@ struct shoal_peer {
 	uint32_t reqq;
 	char client[64];
 	bool upload_only, ext_said;
-	shoal_us metadata_ask_after;
+	uint64_t early_metadata_size; /* of the info dictionary, as it said */
+	shoal_us metadata_ask_after, metadata_asked_at;
 	unsigned metadata_asked;
 	unsigned hash_asked;
 
 	/* down */
 	struct shoal_ask *ask; /* a ring */
 	uint32_t ask_head, ask_count, ask_room;
-	uint32_t forecast; /* how many of them, from the head, the wire has been told */
+	uint32_t piece; /* the one it is fetching, SHOAL_PIECE_NONE */
 	struct shoal_flow flow;
 	uint64_t wasted;
 
@@ -120,9 +121,8 @@ struct shoal_peer {
 	struct shoal_wanted *wanted; /* a ring */
 	uint32_t wanted_head, wanted_count, wanted_room;
 	struct shoal_read *read[SHOAL_PEER_READS];
-	unsigned reads_out;
 	struct shoal_rate up;
-	uint64_t gave;
+	uint64_t gave, got; /* payload bytes to it; verified bytes from it while it had no entry in the book */
 	unsigned bad_requests;
 	bool out_dirty; /* something may wait to be sent */
 	bool in_dirty;	/* asks may be refilled */

@@ -15,9 +15,11 @@
 #define SHOAL_SWARM_H
 
 #include <shoal/engine.h>
+#include "proto/base/bytes.h"
 #include "proto/metainfo.h"
 #include "swarm/core/blame.h"
 #include "swarm/core/choker.h"
+#include "swarm/core/claims.h"
 #include "swarm/core/landing.h"
 #include "swarm/core/metadata.h"
 #include "swarm/core/peer.h"
@@ -54,6 +56,7 @@ struct shoal_contact {
 	shoal_us next_try;
 	uint64_t dial;		/* cookie of a dial under way, 0 none */
 	struct shoal_peer *peer; /* connected now */
+	uint32_t last_peer;	 /* the serial of its last connection */
 	bool trusted;		/* the user named it */
 	bool self, banned;
 	struct shoal_peer_info info; /* sums over all its connections */
@@ -65,7 +68,9 @@ struct shoal_swarm_file {
 	bool dirty;	/* its record is to be written at the next barrier */
 	bool record_open; /* the durable record says it is being written */
 	bool whole;	/* finished: under its final name, all claimed */
-	bool missing_size; /* shorter than it should be, or absent */
+	bool record_stale; /* a record was found that must be rewritten before the file is */
+	bool too_long;	/* it has more bytes than the torrent says */
+	struct shoal_stamp stamp; /* as last seen */
 	uint32_t left;	/* pieces of it not verified */
 };
 
@@ -74,11 +79,10 @@ struct shoal_check {
 	struct shoal_piece_hash hash;
 	uint32_t piece;
 	enum shoal_check_why { SHOAL_CHECK_SCAN, SHOAL_CHECK_RESYNC, SHOAL_CHECK_LEAVES, SHOAL_CHECK_BLAME } why;
-	uint8_t (*leaf)[32];
+	uint32_t *source; /* BLAME of a piece that failed: who sent each block */
 	/* LEAVES: who asked */
 	uint32_t peer_serial;
 	struct shoal_wire_hash_range range;
-	struct shoal_check *next;
 	struct shoal_swarm *swarm;
 };
 
@@ -107,6 +111,8 @@ struct shoal_swarm {
 	struct shoal_bits claimed;
 	struct shoal_landing landing;
 	struct shoal_blame blame;
+	uint32_t blame_lost; /* failures whose digests could not be kept */
+	shoal_us lane_wait; /* when a waiting piece stops waiting for lane mates, 0 none waits */
 	struct shoal_swarm_file *file;
 	size_t charged; /* for all of the above */
 	uint64_t size, verified_bytes, claimed_bytes;
@@ -115,11 +121,17 @@ struct shoal_swarm {
 	/* scan and check */
 	struct shoal_disk_job scan_job;
 	struct shoal_seen *scan_seen;
-	uint32_t scan_at, scan_count;
+	uint32_t scan_at;
+	bool scan_out;
+	bool check_later;    /* pieces exist whose hashes are not known yet */
+	uint32_t long_files;
 	struct shoal_bits to_check;
-	uint32_t check_at, checks_out, check_left;
+	unsigned check_flags; /* SHOAL_DISK_DROP after a failed sync */
+	int check_error;
+	uint32_t check_error_file;
+	int storage_os;
+	uint32_t check_at, checks_out;
 	uint64_t check_done, check_total;
-	struct shoal_check *check; /* those with the disk */
 	shoal_us check_said;
 
 	/* barrier */
@@ -127,13 +139,16 @@ struct shoal_swarm {
 	bool barrier_wanted;
 	struct shoal_bits fresh;   /* verified, not in a barrier yet */
 	struct shoal_bits covered; /* in the barrier under way */
+	struct shoal_bits withdrawn; /* no longer claimed; their records still say so */
 	uint64_t fresh_bytes;
 	uint32_t *barrier_file;
 	struct shoal_seen *barrier_seen;
-	uint32_t barrier_files, finish_first;
+	uint32_t barrier_files, barrier_room, finish_count;
+	struct shoal_bits withdrawing; /* those of `withdrawn` that the barrier under way records */
+	bool barrier_closing;	       /* it records files as no longer being written */
+	bool baseline_done;
 	struct shoal_disk_job barrier_job;
 	shoal_us barrier_at, barrier_took, fresh_since;
-	uint64_t barrier_seq;
 	uint32_t *dirty_file;
 	uint32_t dirty_count, dirty_room;
 	unsigned disk_jobs; /* of this swarm with the disk */
@@ -148,17 +163,26 @@ struct shoal_swarm {
 	uint32_t contact_count;
 	struct shoal_choker choker;
 	shoal_us choke_at, dial_at, tick_at;
-	bool rechoke, dirty_interest;
+	bool rechoke;
+	bool dirty_fill;   /* blocks came free: every peer may have something to ask */
+	bool pieces_dirty; /* blocks landed: runs may be ready for the disk */
+	bool rate_held;	   /* the download limit held a request back */
 	shoal_us retry_at;
+	enum shoal_swarm_state paused_from;
+	unsigned storage_faults;
+	bool dial_now, choked_once;
 
 	/* v2 hashes */
 	uint32_t layer_at; /* next file whose layer may be missing */
+	struct shoal_layer_want *layers_wanted;
+	bool layers_missing;
 	unsigned hash_requests;
 
 	/* counters */
 	uint64_t downloaded, uploaded, wasted, hash_failures;
 	struct shoal_rate down, up;
-	bool stopping;
+	bool stopping, removing;
+	bool recheck; /* SHOAL_OP_VERIFY: CHECKED is said again at the end */
 };
 
 /* Makes a swarm of metainfo (taken) or hashes alone. */
@@ -169,10 +193,15 @@ void shoal_swarm_free(struct shoal_swarm *s);
 int shoal_swarm_begin(struct shoal_swarm *s, struct shoal_metainfo *mi, shoal_us now);
 void shoal_swarm_tick(struct shoal_swarm *s, shoal_us now);
 shoal_us shoal_swarm_deadline(const struct shoal_swarm *s);
+/* Lends a job to the disk; shoal_swarm_job_done() is told when it is back. */
+SHOAL_MUST int shoal_swarm_submit(struct shoal_swarm *s, struct shoal_disk_job *job);
 void shoal_swarm_job_done(struct shoal_swarm *s, struct shoal_disk_job *job, shoal_us now);
 void shoal_swarm_committed(struct shoal_swarm *s, int err, shoal_us now);
 void shoal_swarm_fail(struct shoal_swarm *s, int err, const char *what, shoal_us now);
 void shoal_swarm_pause(struct shoal_swarm *s, int err, const char *what, shoal_us now);
+/* Winds down: peers go, what was verified is recorded; stopped() tells when. */
+void shoal_swarm_stop(struct shoal_swarm *s, shoal_us now);
+bool shoal_swarm_stopped(const struct shoal_swarm *s);
 /* Whether the swarm needs nothing more. */
 bool shoal_swarm_seeding(const struct shoal_swarm *s);
 bool shoal_swarm_running(const struct shoal_swarm *s);
@@ -181,6 +210,11 @@ void shoal_swarm_say(struct shoal_swarm *s, struct shoal_event *ev, shoal_us now
 void shoal_swarm_stats(struct shoal_swarm *s, struct shoal_stats *out, shoal_us now);
 void shoal_swarm_warn(struct shoal_swarm *s, const char *text, shoal_us now);
 
+/* metadata: swarm_metadata.c */
+int shoal_swarm_metadata_asked(struct shoal_swarm *s, struct shoal_peer *p, uint32_t index, shoal_us now);
+int shoal_swarm_metadata_came(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_metadata_msg *msg, shoal_us now);
+void shoal_swarm_metadata_tick(struct shoal_swarm *s, shoal_us now);
+
 /* contacts.c */
 struct shoal_contact *shoal_swarm_contact(struct shoal_swarm *s, const struct shoal_addr *addr, bool trusted, shoal_us now);
 void shoal_swarm_dial(struct shoal_swarm *s, shoal_us now);
@@ -188,6 +222,7 @@ void shoal_contact_gone(struct shoal_contact *c, int why, shoal_us now);
 
 /* claims: swarm_claims.c */
 int shoal_swarm_claims_load(struct shoal_swarm *s, uint32_t file, const struct shoal_seen *seen);
+shoal_us shoal_swarm_barrier_due(const struct shoal_swarm *s);
 void shoal_swarm_barrier_tick(struct shoal_swarm *s, shoal_us now);
 void shoal_swarm_barrier_job(struct shoal_swarm *s, struct shoal_disk_job *job, shoal_us now);
 void shoal_swarm_file_dirty(struct shoal_swarm *s, uint32_t file);
@@ -211,10 +246,15 @@ int shoal_swarm_check_piece(struct shoal_swarm *s, uint32_t piece, enum shoal_ch
 			    struct shoal_check **out);
 void shoal_swarm_ban(struct shoal_swarm *s, uint32_t source, uint32_t piece, const char *evidence, shoal_us now);
 
+int shoal_swarm_blame_from_disk(struct shoal_swarm *s, const struct shoal_open *open);
+/* The true leaves of a piece are known: whoever sent other blocks lied. */
+void shoal_swarm_leaves_known(struct shoal_swarm *s, uint32_t piece, const uint8_t (*leaf)[32], uint32_t n, shoal_us now);
+
 /* hashes.c: BEP 52 */
 void shoal_swarm_hash_request(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_hash_range *range, shoal_us now);
 void shoal_swarm_hashes(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now);
 void shoal_swarm_hash_rejected(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_hash_range *range, shoal_us now);
+void shoal_swarm_layers_begin(struct shoal_swarm *s);
 void shoal_swarm_layers_tick(struct shoal_swarm *s, shoal_us now);
 void shoal_swarm_leaves_wanted(struct shoal_swarm *s, uint32_t piece, shoal_us now);
 void shoal_swarm_leaves_ready(struct shoal_swarm *s, struct shoal_check *check, shoal_us now);

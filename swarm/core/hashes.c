@@ -1,0 +1,362 @@
+/*
+ * swarm/core/hashes.c - BEP 52 hash messages: fetching piece layers and leaves, and serving both.
+ *
+ * Nothing that comes is believed: a range is proved up to the file's root (layers) or up to the piece's
+ * known root (leaves) before it is used, so it does not matter whom we ask.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "proto/base/digest.h"
+#include "proto/merkle.h"
+#include "swarm/core/node_room.h"
+
+#define LAYER_CHUNK 2048u /* hashes asked for at a time */
+#define LAYER_ASK_TIME SHOAL_S(10)
+#define LEAF_SEARCH_FILES 10000u /* files looked through for a root that has no layer */
+
+struct shoal_layer_want {
+	uint32_t file, known, width; /* hashes it has; the width of its layer */
+	uint32_t next;	    /* hashes proved so far */
+	uint32_t asked_of;  /* peer serial, 0 nobody */
+	shoal_us asked_at;
+	shoal_hash32 *hash; /* NULL: not begun */
+};
+
+static uint32_t piece_base(const struct shoal_swarm *s)
+{
+	return shoal_merkle_height(shoal_metainfo_piece_size(s->mi) / SHOAL_BLOCK);
+}
+
+/* ---- fetching layers ------------------------------------------------------------------ */
+
+void shoal_swarm_layers_begin(struct shoal_swarm *s)
+{
+	s->layers_wanted = calloc(SHOAL_SWARM_HASH_REQUESTS, sizeof *s->layers_wanted);
+	s->layers_missing = s->layers_wanted != NULL;
+	s->layer_at = 0;
+	for (uint32_t p = 0; p < shoal_metainfo_piece_count(s->mi); p++)
+		if (!shoal_swarm_piece_known(s, p))
+			shoal_picker_want(s->picker, p, false); /* nothing to hold it to, yet */
+}
+
+static bool next_file(struct shoal_swarm *s, struct shoal_layer_want *want)
+{
+	while (s->layer_at < shoal_metainfo_layer_count(s->mi)) {
+		uint32_t file = shoal_metainfo_layer_file(s->mi, s->layer_at++);
+		if (shoal_metainfo_layer_known(s->mi, file))
+			continue;
+		uint32_t known = shoal_metainfo_layer_length(s->mi, file);
+		uint32_t width = shoal_merkle_width(known);
+		shoal_hash32 *hash = shoal_budget_take(s->node->budget, (size_t)width * 32) ? malloc((size_t)width * 32) : NULL;
+		if (hash == NULL)
+			return false;
+		*want = (struct shoal_layer_want){ .file = file, .known = known, .width = width, .hash = hash };
+		return true;
+	}
+	return false;
+}
+
+static void want_end(struct shoal_swarm *s, struct shoal_layer_want *want)
+{
+	shoal_budget_give(s->node->budget, (size_t)want->width * 32);
+	free(want->hash);
+	*want = (struct shoal_layer_want){ 0 };
+}
+
+static struct shoal_peer *somebody(const struct shoal_swarm *s, uint32_t piece, uint32_t not_this)
+{
+	struct shoal_peer *found = NULL;
+	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) {
+		if (!p->v2 || p->closing || p->hash_asked >= SHOAL_SWARM_HASH_REQUESTS)
+			continue;
+		if (piece != SHOAL_PIECE_NONE && !shoal_bits_get(&p->have, piece))
+			continue;
+		if (found == NULL || found->serial == not_this || p->hash_asked < found->hash_asked)
+			found = p;
+	}
+	return found;
+}
+
+static void ask_layer(struct shoal_swarm *s, struct shoal_layer_want *want, shoal_us now)
+{
+	struct shoal_peer *p = somebody(s, SHOAL_PIECE_NONE, want->asked_of);
+	if (p == NULL)
+		return;
+	struct shoal_wire_msg msg = { .id = SHOAL_WIRE_HASH_REQUEST };
+	memcpy(msg.range.root, shoal_metainfo_file_root(s->mi, want->file), 32);
+	msg.range.base = piece_base(s);
+	msg.range.index = want->next;
+	msg.range.length = want->width < LAYER_CHUNK ? want->width : LAYER_CHUNK;
+	msg.range.proof = shoal_merkle_height(want->width);
+	want->asked_of = p->serial;
+	want->asked_at = now;
+	p->hash_asked++;
+	shoal_peer_say(p, &msg, now);
+}
+
+static void layer_known(struct shoal_swarm *s, uint32_t file, shoal_us now)
+{
+	uint32_t first, skew;
+	uint32_t pieces = shoal_claim_pieces(s->mi, file, &first, &skew);
+	for (uint32_t i = 0; i < pieces; i++) {
+		shoal_picker_want(s->picker, first + i, true);
+		if (s->check_later && !shoal_picker_is_done(s->picker, first + i) && s->file[file].seen != SHOAL_SEEN_NONE) {
+			shoal_picker_open(s->picker, first + i); /* look before fetching */
+			shoal_bits_set(&s->to_check, first + i);
+		}
+	}
+	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {
+		next = p->in_swarm;
+		shoal_peer_interest(p, now);
+	}
+	s->dirty_fill = true;
+}
+
+void shoal_swarm_layers_tick(struct shoal_swarm *s, shoal_us now)
+{
+	bool any = false;
+	if (!s->layers_missing)
+		return;
+	for (uint32_t i = 0; i < SHOAL_SWARM_HASH_REQUESTS; i++) {
+		struct shoal_layer_want *want = &s->layers_wanted[i];
+		if (want->hash == NULL && !next_file(s, want))
+			continue;
+		any = true;
+		if (want->asked_at == 0 || want->asked_at + LAYER_ASK_TIME <= now)
+			ask_layer(s, want, now);
+	}
+	s->layers_missing = any || s->layer_at < shoal_metainfo_layer_count(s->mi);
+}
+
+static struct shoal_layer_want *want_for(struct shoal_swarm *s, const struct shoal_wire_hash_range *r)
+{
+	for (uint32_t i = 0; s->layers_wanted != NULL && i < SHOAL_SWARM_HASH_REQUESTS; i++) {
+		struct shoal_layer_want *want = &s->layers_wanted[i];
+		if (want->hash != NULL && memcmp(shoal_metainfo_file_root(s->mi, want->file), r->root, 32) == 0)
+			return want;
+	}
+	return NULL;
+}
+
+static int take_layer(struct shoal_swarm *s, struct shoal_layer_want *want, const struct shoal_wire_msg *msg, shoal_us now)
+{
+	const struct shoal_wire_hash_range *r = &msg->range;
+	uint32_t length = want->width < LAYER_CHUNK ? want->width : LAYER_CHUNK;
+	size_t count = msg->body.len / 32;
+	if (r->index != want->next || r->length != length || count < length)
+		return SHOAL_ERR_RANGE;
+	const shoal_hash32 *hash = (const shoal_hash32 *)(const void *)msg->body.at;
+	shoal_hash32 *scratch = malloc((size_t)length * 32);
+	if (scratch == NULL)
+		return SHOAL_ERR_NOMEM;
+	int rc = shoal_merkle_prove(shoal_metainfo_file_root(s->mi, want->file), want->width, r->base, r->index, hash, length,
+				    hash + length, (uint32_t)(count - length), scratch);
+	free(scratch);
+	if (rc < 0)
+		return rc;
+	memcpy(want->hash + r->index, hash, (size_t)length * 32);
+	want->next += length;
+	want->asked_at = 0;
+	if (want->next < want->known)
+		return 0;
+	uint32_t file = want->file;
+	rc = shoal_metainfo_layer_set(s->mi, file, shoal_bytes(want->hash, (size_t)want->known * 32));
+	want_end(s, want);
+	if (rc == 0)
+		layer_known(s, file, now);
+	return rc;
+}
+
+/* ---- fetching leaves, for blame ----------------------------------------------------------- */
+
+void shoal_swarm_leaves_wanted(struct shoal_swarm *s, uint32_t piece, shoal_us now)
+{
+	uint32_t width = 0;
+	uint32_t first, last, at, skew;
+	struct shoal_peer *p = somebody(s, piece, 0);
+	if (p == NULL || shoal_metainfo_piece_root(s->mi, piece, &width) == NULL || width < 2)
+		return; /* the comparison with the good piece will tell */
+	shoal_metainfo_piece_files(s->mi, piece, &first, &last);
+	if (shoal_claim_pieces(s->mi, first, &at, &skew) == 0)
+		return;
+	struct shoal_wire_msg msg = { .id = SHOAL_WIRE_HASH_REQUEST };
+	memcpy(msg.range.root, shoal_metainfo_file_root(s->mi, first), 32);
+	msg.range.index = (piece - at) * (shoal_metainfo_piece_size(s->mi) / SHOAL_BLOCK);
+	msg.range.length = width;
+	p->hash_asked++;
+	shoal_peer_say(p, &msg, now);
+}
+
+static uint32_t file_of_root(const struct shoal_swarm *s, const uint8_t root[32])
+{
+	uint32_t files = shoal_metainfo_file_count(s->mi);
+	for (uint32_t i = 0; i < shoal_metainfo_layer_count(s->mi); i++) {
+		uint32_t f = shoal_metainfo_layer_file(s->mi, i);
+		if (memcmp(shoal_metainfo_file_root(s->mi, f), root, 32) == 0)
+			return f;
+	}
+	for (uint32_t f = 0; f < files && f < LEAF_SEARCH_FILES; f++) {
+		const uint8_t *r = shoal_metainfo_file_root(s->mi, f);
+		if (r != NULL && memcmp(r, root, 32) == 0)
+			return f;
+	}
+	return UINT32_MAX;
+}
+
+/* The piece whose leaves [index, index+length) of `root` are, if they lie in one. */
+static uint32_t piece_of_leaves(const struct shoal_swarm *s, const struct shoal_wire_hash_range *r)
+{
+	uint32_t first, skew;
+	uint32_t per_piece = shoal_metainfo_piece_size(s->mi) / SHOAL_BLOCK;
+	uint32_t file = file_of_root(s, r->root);
+	if (file == UINT32_MAX || r->length == 0 || r->length > per_piece || r->index % r->length != 0)
+		return SHOAL_PIECE_NONE;
+	uint32_t pieces = shoal_claim_pieces(s->mi, file, &first, &skew);
+	return r->index / per_piece < pieces ? first + r->index / per_piece : SHOAL_PIECE_NONE;
+}
+
+static int take_leaves(struct shoal_swarm *s, const struct shoal_wire_msg *msg, shoal_us now)
+{
+	uint32_t width = 0;
+	uint32_t piece = piece_of_leaves(s, &msg->range);
+	const uint8_t *root = piece != SHOAL_PIECE_NONE ? shoal_metainfo_piece_root(s->mi, piece, &width) : NULL;
+	uint8_t got[32];
+	if (root == NULL || msg->range.length != width || msg->body.len < (size_t)width * 32)
+		return SHOAL_ERR_RANGE;
+	shoal_hash32 *leaf = malloc((size_t)width * 32);
+	if (leaf == NULL)
+		return SHOAL_ERR_NOMEM;
+	memcpy(leaf, msg->body.at, (size_t)width * 32);
+	shoal_merkle_root(leaf, width, width, 0, got);
+	memcpy(leaf, msg->body.at, (size_t)width * 32);
+	bool proved = memcmp(got, root, 32) == 0;
+	if (proved && shoal_blame_has(&s->blame, piece))
+		shoal_swarm_leaves_known(s, piece, (const uint8_t(*)[32])leaf, width, now);
+	free(leaf);
+	return proved ? 0 : SHOAL_ERR_HASH;
+}
+
+void shoal_swarm_hashes(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now)
+{
+	if (s->mi == NULL || p->hash_asked == 0)
+		return shoal_peer_close(p, SHOAL_ERR_REFUSED, now); /* never asked for */
+	p->hash_asked--;
+	struct shoal_layer_want *want = msg->range.base != 0 || piece_base(s) == 0 ? want_for(s, &msg->range) : NULL;
+	int rc = want != NULL ? take_layer(s, want, msg, now) : take_leaves(s, msg, now);
+	if (rc == SHOAL_ERR_HASH && !p->closing) {
+		struct shoal_event ev = { .kind = SHOAL_EV_PEER_BANNED, .peer = p->serial, .addr = p->addr,
+					  .text = SHOAL_LIT("sent hashes that do not lead to the torrent's root") };
+		shoal_swarm_say(s, &ev, now);
+		shoal_node_ban(s->node, &p->addr, now);
+		if (p->contact != NULL)
+			p->contact->banned = p->contact->info.banned = true;
+		shoal_peer_close(p, rc, now);
+	}
+}
+
+void shoal_swarm_hash_rejected(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_hash_range *range, shoal_us now)
+{
+	(void)now;
+	if (s->mi == NULL || p->hash_asked == 0)
+		return;
+	p->hash_asked--;
+	struct shoal_layer_want *want = want_for(s, range);
+	if (want != NULL && want->asked_of == p->serial)
+		want->asked_at = now > LAYER_ASK_TIME ? now - LAYER_ASK_TIME + SHOAL_S(1) : 1; /* another one, in a second */
+}
+
+/* ---- serving ---------------------------------------------------------------------------------- */
+
+static void say_range(struct shoal_peer *p, enum shoal_wire_id id, const struct shoal_wire_hash_range *r, struct shoal_bytes body,
+		      shoal_us now)
+{
+	struct shoal_wire_msg msg = { .id = (uint16_t)id, .range = *r, .body = body };
+	shoal_peer_say(p, &msg, now);
+}
+
+static bool serve_layer(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_hash_range *r, shoal_us now)
+{
+	uint32_t file = file_of_root(s, r->root);
+	struct shoal_bytes layer = file != UINT32_MAX ? shoal_metainfo_layer(s->mi, file) : (struct shoal_bytes){ 0 };
+	uint32_t known = (uint32_t)(layer.len / 32);
+	uint32_t width = shoal_merkle_width(known);
+	if (known == 0 || r->length == 0 || (r->length & (r->length - 1)) || r->length > 8192 || r->index % r->length != 0 ||
+	    r->index >= width || r->length > width - r->index || r->proof > 64)
+		return false;
+	size_t room = ((size_t)r->length + 64) * 32;
+	shoal_hash32 *out = malloc(room);
+	if (out == NULL)
+		return false;
+	uint8_t pad[32];
+	shoal_merkle_pad(r->base, pad);
+	for (uint32_t i = 0; i < r->length; i++)
+		memcpy(out[i], r->index + i < known ? layer.at + (size_t)(r->index + i) * 32 : pad, 32);
+	const shoal_hash32 *have = (const shoal_hash32 *)(const void *)layer.at;
+	int uncles = shoal_merkle_uncles(have, known, width, r->base, r->index, r->length, r->proof, out + r->length, 64);
+	if (uncles >= 0)
+		say_range(p, SHOAL_WIRE_HASHES, r, shoal_bytes(out, ((size_t)r->length + (size_t)uncles) * 32), now);
+	free(out);
+	return uncles >= 0;
+}
+
+void shoal_swarm_hash_request(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_hash_range *r, shoal_us now)
+{
+	bool served = false;
+	if (s->mi != NULL && s->has_v2 && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_LOW / 2) {
+		if (r->base == piece_base(s))
+			served = serve_layer(s, p, r, now);
+		if (!served && r->base == 0) {
+			uint32_t piece = piece_of_leaves(s, r);
+			struct shoal_check *check;
+			if (piece != SHOAL_PIECE_NONE && shoal_bits_get(&s->claimed, piece) &&
+			    shoal_swarm_check_piece(s, piece, SHOAL_CHECK_LEAVES, SHOAL_DISK_LEAVES, &check) == 0) {
+				check->peer_serial = p->serial;
+				check->range = *r;
+				served = true;
+			}
+		}
+	}
+	if (!served)
+		say_range(p, SHOAL_WIRE_HASH_REJECT, r, (struct shoal_bytes){ 0 }, now);
+}
+
+void shoal_swarm_leaves_ready(struct shoal_swarm *s, struct shoal_check *check, shoal_us now)
+{
+	struct shoal_peer *p = shoal_node_peer(s->node, check->peer_serial);
+	const struct shoal_wire_hash_range *r = &check->range;
+	uint32_t width = 0;
+	if (p == NULL || p->swarm != s)
+		return;
+	if (check->job.err < 0 || !check->hash.good || shoal_metainfo_piece_root(s->mi, check->piece, &width) == NULL) {
+		if (check->job.err == SHOAL_ERR_GONE || (check->job.err == 0 && !check->hash.good))
+			shoal_swarm_withdraw(s, check->piece, now);
+		return say_range(p, SHOAL_WIRE_HASH_REJECT, r, (struct shoal_bytes){ 0 }, now);
+	}
+	uint32_t known = (check->hash.bytes + SHOAL_BLOCK - 1) / SHOAL_BLOCK;
+	uint32_t per_piece = shoal_metainfo_piece_size(s->mi) / SHOAL_BLOCK;
+	uint32_t index = r->index % per_piece;
+	shoal_hash32 *out = calloc((size_t)r->length + 64, 32);
+	if (out == NULL || r->length > width) {
+		free(out);
+		return say_range(p, SHOAL_WIRE_HASH_REJECT, r, (struct shoal_bytes){ 0 }, now);
+	}
+	for (uint32_t i = 0; i < r->length && index + i < known; i++)
+		memcpy(out[i], check->hash.leaf[index + i], 32);
+	/* Uncles within the piece first, then those of the piece among the others of its file. */
+	const shoal_hash32 *leaf = (const shoal_hash32 *)check->hash.leaf;
+	int uncles = shoal_merkle_uncles(leaf, known, width, 0, index, r->length, r->proof, out + r->length, 32);
+	uint32_t inner = shoal_merkle_height(width);
+	struct shoal_bytes layer = shoal_metainfo_layer(s->mi, file_of_root(s, r->root));
+	if (uncles >= 0 && r->proof > inner && layer.len > 0) {
+		uint32_t pieces = (uint32_t)(layer.len / 32);
+		int more = shoal_merkle_uncles((const shoal_hash32 *)(const void *)layer.at, pieces, shoal_merkle_width(pieces),
+					       piece_base(s), r->index / per_piece, 1, r->proof - inner,
+					       out + r->length + uncles, 32);
+		uncles = more < 0 ? more : uncles + more;
+	}
+	if (uncles < 0)
+		say_range(p, SHOAL_WIRE_HASH_REJECT, r, (struct shoal_bytes){ 0 }, now);
+	else
+		say_range(p, SHOAL_WIRE_HASHES, r, shoal_bytes(out, ((size_t)r->length + (size_t)uncles) * 32), now);
+	free(out);
+}

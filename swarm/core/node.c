@@ -1,0 +1,329 @@
+/* swarm/core/node.c - all torrents and connections of one peer of the network, driven from outside. */
+#include "swarm/core/node.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "swarm/core/node_room.h"
+
+#define REAP_BATCH 64
+
+int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, shoal_us now)
+{
+	struct shoal_node *n = calloc(1, sizeof *n);
+	if (n == NULL)
+		return SHOAL_ERR_NOMEM;
+	n->bounce = malloc(SHOAL_PW_BOUNCE);
+	n->ban = calloc(SHOAL_NODE_BANS, sizeof *n->ban);
+	if (n->bounce == NULL || n->ban == NULL) {
+		free(n->bounce);
+		free(n->ban);
+		free(n);
+		return SHOAL_ERR_NOMEM;
+	}
+	n->world = o->world;
+	n->disk = o->disk;
+	n->store = o->store;
+	n->budget = o->budget;
+	n->slots = o->slots;
+	n->rng = o->rng;
+	n->port = o->port;
+	n->max_peers = o->max_peers ? o->max_peers : SHOAL_NODE_PEERS;
+	n->upload_slots = o->upload_slots ? o->upload_slots : SHOAL_CHOKER_SLOTS;
+	n->now = now;
+	const char *agent = o->agent != NULL ? o->agent : "shoal";
+	size_t len = strlen(agent);
+	memcpy(n->agent, agent, len < sizeof n->agent ? len + 1 : sizeof n->agent - 1);
+	shoal_limiter_init(&n->up, o->up, now);
+	shoal_limiter_init(&n->down, o->down, now);
+	shoal_events_init(&n->events);
+	*out = n;
+	return 0;
+}
+
+static void free_closed(struct shoal_node *n)
+{
+	for (struct shoal_peer *p = n->peers, *next; p != NULL; p = next) {
+		next = p->next;
+		if (p->closing)
+			shoal_peer_free(p);
+	}
+}
+
+void shoal_node_free(struct shoal_node *n)
+{
+	if (n == NULL)
+		return;
+	for (struct shoal_peer *p = n->peers; p != NULL; p = p->next)
+		shoal_peer_close(p, SHOAL_ERR_CLOSED, n->now);
+	free_closed(n);
+	while (n->swarms != NULL) {
+		struct shoal_swarm *s = n->swarms;
+		n->swarms = s->next;
+		shoal_swarm_free(s);
+	}
+	shoal_events_fini(&n->events);
+	free(n->ban);
+	free(n->bounce);
+	free(n);
+}
+
+bool shoal_node_idle(const struct shoal_node *n)
+{
+	return n->jobs_out == 0 && n->commits_out == 0;
+}
+
+int shoal_node_submit(struct shoal_node *n, struct shoal_disk_job *job)
+{
+	int rc = n->disk.ops->submit(n->disk.d, job);
+	if (rc == 0)
+		n->jobs_out++;
+	return rc;
+}
+
+int shoal_node_commit(struct shoal_node *n, struct shoal_swarm *s)
+{
+	if (n->store.ops == NULL)
+		return 0;
+	int rc = n->store.ops->commit(n->store.s, s->handle);
+	if (rc == 0)
+		n->commits_out++;
+	return rc;
+}
+
+/* ---- finding ------------------------------------------------------------------------------ */
+
+struct shoal_peer *shoal_node_peer(struct shoal_node *n, uint32_t serial)
+{
+	for (struct shoal_peer *p = n->peers; p != NULL; p = p->next)
+		if (p->serial == serial)
+			return p->closing ? NULL : p;
+	return NULL;
+}
+
+struct shoal_swarm *shoal_node_swarm(struct shoal_node *n, const struct shoal_id20 *hash, bool *by_v2)
+{
+	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next) {
+		*by_v2 = s->has_v2 && memcmp(hash->b, s->v2_short.b, 20) == 0;
+		if (*by_v2 || (s->has_v1 && memcmp(hash->b, s->v1.b, 20) == 0))
+			return s;
+	}
+	return NULL;
+}
+
+struct shoal_swarm *shoal_node_handle(struct shoal_node *n, uint32_t handle)
+{
+	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next)
+		if (s->handle == handle)
+			return s;
+	return NULL;
+}
+
+bool shoal_node_banned(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now)
+{
+	for (uint32_t i = 0; i < n->ban_count; i++) {
+		const struct shoal_node_ban *b = &n->ban[i];
+		if (b->is_v4 == addr->is_v4 && b->until > now && b->port == addr->port &&
+		    memcmp(b->ip, addr->ip, addr->is_v4 ? 4 : 16) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool ip_banned(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now)
+{
+	for (uint32_t i = 0; i < n->ban_count; i++) {
+		const struct shoal_node_ban *b = &n->ban[i];
+		if (b->is_v4 == addr->is_v4 && b->until > now && !b->shared && memcmp(b->ip, addr->ip, addr->is_v4 ? 4 : 16) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Several peers of ours lie behind this address: a ban must not hit the others (NAT, test swarms). */
+static bool address_shared(const struct shoal_node *n, const struct shoal_addr *addr)
+{
+	unsigned same = 0;
+	for (const struct shoal_peer *p = n->peers; p != NULL; p = p->next)
+		same += !p->closing && p->addr.is_v4 == addr->is_v4 && memcmp(p->addr.ip, addr->ip, addr->is_v4 ? 4 : 16) == 0;
+	return same > 1;
+}
+
+void shoal_node_ban(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now)
+{
+	uint32_t at = n->ban_count < SHOAL_NODE_BANS ? n->ban_count++ : shoal_rng_below(&n->rng, SHOAL_NODE_BANS);
+	n->ban[at] = (struct shoal_node_ban){ .is_v4 = addr->is_v4, .port = addr->port, .shared = address_shared(n, addr),
+					      .until = now + SHOAL_NODE_BAN_TIME };
+	memcpy(n->ban[at].ip, addr->ip, 16);
+}
+
+/* ---- connections ---------------------------------------------------------------------------- */
+
+void shoal_node_accept(struct shoal_node *n, struct shoal_transport *t, const struct shoal_addr *from, shoal_us now)
+{
+	n->now = now;
+	if (n->stopping || n->peer_count >= n->max_peers || ip_banned(n, from, now)) {
+		t->ops->close(t);
+		return;
+	}
+	(void)shoal_peer_new(n, t, from, NULL, NULL, now);
+}
+
+void shoal_node_dialed(struct shoal_node *n, uint64_t cookie, struct shoal_transport *t, int err, shoal_us now)
+{
+	n->now = now;
+	if (n->dials > 0)
+		n->dials--;
+	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next) {
+		for (struct shoal_contact *c = s->contacts; c != NULL; c = c->next) {
+			if (c->dial != cookie)
+				continue;
+			c->dial = 0;
+			if (t == NULL) {
+				shoal_contact_gone(c, err, now);
+				s->dial_now = true;
+				return;
+			}
+			if (c->peer != NULL || n->stopping || s->stopping || s->state == SHOAL_SWARM_ENDED)
+				break; /* it came to us meanwhile */
+			struct shoal_peer *p = shoal_peer_new(n, t, &c->addr, s, c, now);
+			if (p == NULL)
+				shoal_contact_gone(c, SHOAL_ERR_NOMEM, now);
+			else
+				shoal_peer_flush(p, now);
+			return;
+		}
+	}
+	if (t != NULL)
+		t->ops->close(t);
+}
+
+void shoal_node_ready(struct shoal_node *n, struct shoal_transport *t, unsigned what, shoal_us now)
+{
+	struct shoal_peer *p = t->node_peer;
+	n->now = now;
+	if (p == NULL || p->closing)
+		return;
+	if (what & SHOAL_WANT_READ)
+		shoal_peer_readable(p, now);
+	if (what & SHOAL_WANT_WRITE)
+		p->out_dirty = true;
+}
+
+/* ---- time ------------------------------------------------------------------------------------- */
+
+void shoal_node_reap(struct shoal_node *n, shoal_us now)
+{
+	struct shoal_disk_job *job[REAP_BATCH];
+	size_t count;
+	n->now = now;
+	while ((count = n->disk.ops->reap(n->disk.d, job, REAP_BATCH)) > 0) {
+		for (size_t i = 0; i < count; i++) {
+			n->jobs_out--;
+			shoal_node_job_done(n, job[i], now);
+		}
+	}
+	struct shoal_store_done done[REAP_BATCH];
+	while (n->store.ops != NULL && (count = n->store.ops->reap(n->store.s, done, REAP_BATCH)) > 0) {
+		for (size_t i = 0; i < count; i++) {
+			struct shoal_swarm *s = shoal_node_handle(n, (uint32_t)done[i].cookie);
+			n->commits_out--;
+			if (s != NULL)
+				shoal_swarm_committed(s, done[i].err, now);
+		}
+	}
+}
+
+static void tick_unknown(struct shoal_node *n, shoal_us now)
+{
+	for (struct shoal_peer *p = n->peers; p != NULL; p = p->next)
+		if (!p->closing && p->in_swarm_at == NULL)
+			shoal_peer_tick(p, now);
+}
+
+static bool all_stopped(const struct shoal_node *n)
+{
+	for (const struct shoal_swarm *s = n->swarms; s != NULL; s = s->next)
+		if (!shoal_swarm_stopped(s))
+			return false;
+	return shoal_node_idle(n);
+}
+
+static void serve_peers(struct shoal_node *n, shoal_us now)
+{
+	for (struct shoal_peer *p = n->peers; p != NULL; p = p->next) {
+		if (p->closing)
+			continue;
+		if (p->in_dirty && p->swarm != NULL && p->known)
+			shoal_peer_fill(p, now);
+		if (p->out_dirty && !p->closing)
+			shoal_peer_flush(p, now);
+	}
+}
+
+/* A rate limit holds bytes back: when the next block may go. */
+static shoal_us limit_ready(struct shoal_node *n, shoal_us now)
+{
+	shoal_us at = SHOAL_NEVER;
+	bool held = false;
+	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next) {
+		if (!s->rate_held)
+			continue;
+		held = true;
+		s->rate_held = false;
+		s->dirty_fill = true;
+		for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm)
+			p->out_dirty |= p->wanted_count > 0;
+	}
+	if (held) {
+		if (n->up.rate != 0)
+			at = shoal_min_u64(at, shoal_limiter_ready(&n->up, SHOAL_BLOCK, now));
+		if (n->down.rate != 0)
+			at = shoal_min_u64(at, shoal_limiter_ready(&n->down, SHOAL_BLOCK, now));
+		at = shoal_max_u64(at, now + SHOAL_MS(1));
+	}
+	return at;
+}
+
+void shoal_node_tick(struct shoal_node *n, shoal_us now)
+{
+	shoal_us at = SHOAL_NEVER;
+	n->now = now;
+	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next)
+		shoal_swarm_tick(s, now);
+	if (n->tick_at + SHOAL_S(1) <= now) {
+		n->tick_at = now;
+		tick_unknown(n, now);
+	}
+	serve_peers(n, now);
+	at = limit_ready(n, now);
+	for (struct shoal_swarm **where = &n->swarms; *where != NULL;) {
+		struct shoal_swarm *s = *where;
+		if (s->removing && shoal_swarm_stopped(s) && s->peers == NULL) {
+			struct shoal_event ev = { .kind = SHOAL_EV_DONE, .ticket = s->ticket };
+			shoal_swarm_say(s, &ev, now);
+			free_closed(n);
+			*where = s->next;
+			shoal_swarm_free(s);
+			continue;
+		}
+		at = shoal_min_u64(at, shoal_swarm_deadline(s));
+		where = &s->next;
+	}
+	free_closed(n);
+	if (n->stopping && !n->stopped_said && all_stopped(n)) {
+		struct shoal_event ev = { .kind = SHOAL_EV_STOPPED, .ticket = n->stop_ticket, .t = now };
+		n->stopped_said = true;
+		shoal_events_push(&n->events, &ev);
+	}
+	if (n->peers != NULL)
+		at = shoal_min_u64(at, n->tick_at + SHOAL_S(1));
+	if (at != n->wake_at) {
+		n->wake_at = at;
+		n->world.ops->wake_at(n->world.w, at);
+	}
+}
+
+int shoal_node_poll(struct shoal_node *n, struct shoal_event *ev)
+{
+	return shoal_events_poll(&n->events, ev);
+}

@@ -1,0 +1,718 @@
+/* swarm/core/peer.c - one connection: handshakes, messages, time-outs. */
+#include "swarm/core/peer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "proto/base/bytes.h"
+#include "swarm/core/node_room.h"
+
+/* ---- coming and going ------------------------------------------------------------- */
+
+static void greet(struct shoal_peer *p, const struct shoal_id20 *hash, shoal_us now)
+{
+	struct shoal_wire_handshake hs = { .info_hash = *hash, .peer_id = p->swarm->peer_id,
+					   .can = SHOAL_CAN_EXTENDED | SHOAL_CAN_FAST };
+	if (p->swarm->has_v2) /* never on a v1-only torrent: others drop us for it */
+		hs.can |= SHOAL_CAN_V2;
+	p->greeted = true;
+	if (shoal_pw_greet(p->pw, &hs) < 0)
+		shoal_peer_close(p, SHOAL_ERR_NOMEM, now);
+	p->out_dirty = true;
+}
+
+struct shoal_peer *shoal_peer_new(struct shoal_node *node, struct shoal_transport *t, const struct shoal_addr *addr,
+				  struct shoal_swarm *swarm, struct shoal_contact *contact, shoal_us now)
+{
+	struct shoal_peer *p = calloc(1, sizeof *p);
+	if (p == NULL || shoal_pw_new(&p->pw, now) < 0) {
+		free(p);
+		t->ops->close(t);
+		return NULL;
+	}
+	p->node = node;
+	p->t = t;
+	p->addr = *addr;
+	p->born = now;
+	p->serial = ++node->next_serial;
+	p->incoming = contact == NULL;
+	p->contact = contact;
+	p->choking_us = p->choked = true;
+	p->needs = p->piece = SHOAL_PIECE_NONE;
+	p->reqq = SHOAL_PEER_REQQ_SILENT;
+	shoal_flow_init(&p->flow, now);
+	t->node_peer = p;
+
+	p->prev = node->peers_last;
+	*(node->peers_last != NULL ? &node->peers_last->next : &node->peers) = p;
+	node->peers_last = p;
+	node->peer_count++;
+	if (swarm != NULL) {
+		p->swarm = swarm;
+		contact->peer = p;
+		greet(p, swarm->has_v1 ? &swarm->v1 : &swarm->v2_short, now);
+	}
+	p->wants = SHOAL_WANT_READ;
+	t->ops->want(t, p->wants);
+	return p;
+}
+
+static void join_swarm(struct shoal_peer *p)
+{
+	struct shoal_swarm *s = p->swarm;
+	p->in_swarm = s->peers;
+	if (s->peers != NULL)
+		s->peers->in_swarm_at = &p->in_swarm;
+	s->peers = p;
+	p->in_swarm_at = &s->peers;
+	s->peer_count++;
+}
+
+static void leave_swarm(struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	if (p->in_swarm_at == NULL)
+		return;
+	*p->in_swarm_at = p->in_swarm;
+	if (p->in_swarm != NULL)
+		p->in_swarm->in_swarm_at = p->in_swarm_at;
+	p->in_swarm_at = NULL;
+	s->peer_count--;
+	if (p->counted)
+		shoal_picker_peer_gone(s->picker, &p->have);
+	p->counted = false;
+	if (!p->choked)
+		s->rechoke = true;
+	struct shoal_event ev = { .kind = SHOAL_EV_PEER_LEFT, .peer = p->serial, .addr = p->addr, .err = p->closing };
+	shoal_swarm_say(s, &ev, now);
+}
+
+void shoal_peer_close(struct shoal_peer *p, int why, shoal_us now)
+{
+	if (p->closing)
+		return;
+	p->closing = why < 0 ? why : SHOAL_ERR_CLOSED;
+	if (p->swarm != NULL) {
+		shoal_peer_unask_all(p, now);
+		p->swarm->hash_requests -= p->hash_asked < p->swarm->hash_requests ? p->hash_asked : p->swarm->hash_requests;
+		p->hash_asked = 0;
+		leave_swarm(p, now);
+	}
+	shoal_peer_uploads_end(p);
+	if (p->contact != NULL) {
+		shoal_contact_gone(p->contact, p->closing, now);
+		p->contact = NULL;
+	}
+	p->t->node_peer = NULL;
+	p->t->ops->close(p->t);
+	p->t = NULL;
+}
+
+void shoal_peer_free(struct shoal_peer *p)
+{
+	struct shoal_node *node = p->node;
+	*(p->prev != NULL ? &p->prev->next : &node->peers) = p->next;
+	*(p->next != NULL ? &p->next->prev : &node->peers_last) = p->prev;
+	node->peer_count--;
+	if (p->have.word != NULL)
+		shoal_budget_give(node->budget, shoal_bits_bytes(p->have.count));
+	shoal_budget_give(node->budget, p->early_bits_len);
+	shoal_bits_fini(&p->have);
+	free(p->early_bits);
+	free(p->early_have);
+	free(p->ask);
+	free(p->wanted);
+	shoal_pw_free(p->pw);
+	free(p);
+}
+
+bool shoal_peer_is_seed(const struct shoal_peer *p)
+{
+	return p->have_all || (p->have.count > 0 && shoal_bits_full(&p->have));
+}
+
+/* ---- saying ------------------------------------------------------------------------ */
+
+void shoal_peer_say(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now)
+{
+	if (p->closing)
+		return;
+	int rc = shoal_pw_say(p->pw, msg);
+	if (rc < 0)
+		shoal_peer_close(p, rc, now);
+	p->out_dirty = true;
+}
+
+void shoal_peer_say_id(struct shoal_peer *p, enum shoal_wire_id id, shoal_us now)
+{
+	struct shoal_wire_msg msg = { .id = (uint16_t)id };
+	shoal_peer_say(p, &msg, now);
+}
+
+void shoal_peer_say_ext(struct shoal_peer *p, uint8_t ext, struct shoal_bytes body, shoal_us now)
+{
+	struct shoal_wire_msg msg = { .id = SHOAL_WIRE_EXTENDED, .ext = ext, .body = body };
+	shoal_peer_say(p, &msg, now);
+}
+
+static void ext_name(struct shoal_ext_handshake *hs, const char *name, uint8_t id)
+{
+	struct shoal_ext_name *m = &hs->m[hs->m_count++];
+	size_t len = strlen(name);
+	memcpy(m->name, name, len < sizeof m->name ? len + 1 : sizeof m->name);
+	m->id = id;
+}
+
+void shoal_peer_say_ext_handshake(struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	struct shoal_ext_handshake *hs = calloc(1, sizeof *hs);
+	uint8_t body[2048];
+	if (hs == NULL)
+		return shoal_peer_close(p, SHOAL_ERR_NOMEM, now);
+	ext_name(hs, "ut_metadata", SHOAL_EXT_METADATA);
+	ext_name(hs, "lt_donthave", SHOAL_EXT_DONTHAVE);
+	for (size_t i = 0; i < p->node->ext_count; i++)
+		hs->m[hs->m_count++] = p->node->ext[i];
+	hs->v = shoal_bytes(p->node->agent, strlen(p->node->agent));
+	hs->reqq = SHOAL_PEER_REQQ;
+	hs->port = p->node->port;
+	if (s->mi != NULL)
+		hs->metadata_size = shoal_metainfo_info(s->mi).len;
+	hs->yourip = p->addr;
+	hs->has_yourip = true;
+	ptrdiff_t n = shoal_ext_handshake_encode(hs, (struct shoal_space){ body, sizeof body });
+	free(hs);
+	if (n > 0)
+		shoal_peer_say_ext(p, 0, shoal_bytes(body, (size_t)n), now);
+}
+
+/* What we have, in the shortest words. */
+static void say_have(struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	bool none = s->claimed.ones == 0;
+	if (s->mi == NULL || none) {
+		if (p->fast)
+			shoal_peer_say_id(p, SHOAL_WIRE_HAVE_NONE, now);
+		return;
+	}
+	if (p->fast && shoal_bits_full(&s->claimed))
+		return shoal_peer_say_id(p, SHOAL_WIRE_HAVE_ALL, now);
+	size_t len = ((size_t)s->claimed.count + 7) / 8;
+	uint8_t *bits = malloc(len);
+	if (bits == NULL)
+		return shoal_peer_close(p, SHOAL_ERR_NOMEM, now);
+	shoal_bits_store(&s->claimed, (struct shoal_space){ bits, len });
+	struct shoal_wire_msg msg = { .id = SHOAL_WIRE_BITFIELD, .body = { bits, len } };
+	shoal_peer_say(p, &msg, now);
+	free(bits);
+}
+
+void shoal_peer_introduce(struct shoal_peer *p, shoal_us now)
+{
+	if (p->extended) {
+		p->ext_said = true;
+		shoal_peer_say_ext_handshake(p, now);
+	}
+	if (!p->closing)
+		say_have(p, now);
+}
+
+/* ---- handshake ---------------------------------------------------------------------- */
+
+static int on_info_hash(struct shoal_peer *p, const struct shoal_wire_handshake *hs, shoal_us now)
+{
+	bool by_v2 = false;
+	struct shoal_swarm *s = shoal_node_swarm(p->node, &hs->info_hash, &by_v2);
+	if (s == NULL || (p->swarm != NULL && s != p->swarm) || s->state == SHOAL_SWARM_ENDED)
+		return SHOAL_ERR_GONE;
+	p->can = hs->can;
+	p->fast = hs->can & SHOAL_CAN_FAST;
+	p->extended = hs->can & SHOAL_CAN_EXTENDED;
+	if (p->incoming) {
+		if (!shoal_swarm_running(s) && s->state != SHOAL_SWARM_METADATA)
+			return SHOAL_ERR_BUSY; /* not ready: it will try again */
+		p->swarm = s;
+		/* A hybrid answers a v1 greeting that can v2 with its v2 hash: the upgrade (BEP 52). */
+		bool upgrade = !by_v2 && s->has_v2 && (hs->can & SHOAL_CAN_V2);
+		p->v2 = by_v2 || upgrade;
+		greet(p, p->v2 ? &s->v2_short : &s->v1, now);
+	} else {
+		p->v2 = by_v2 && (hs->can & SHOAL_CAN_V2 || !s->has_v1);
+	}
+	return 0;
+}
+
+/* Of two connections with one peer the one dialled by the higher id stays; both sides come to the same end. */
+static bool duplicate(struct shoal_peer *p, shoal_us now)
+{
+	for (struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm) {
+		if (memcmp(q->id.b, p->id.b, 20) != 0)
+			continue;
+		bool ours_higher = memcmp(p->swarm->peer_id.b, p->id.b, 20) > 0;
+		bool keep_new = p->incoming != q->incoming && (p->incoming ? !ours_higher : ours_higher);
+		if (!keep_new)
+			return true;
+		shoal_peer_close(q, SHOAL_ERR_EXISTS, now);
+		return false;
+	}
+	return false;
+}
+
+static int on_peer_id(struct shoal_peer *p, const struct shoal_wire_handshake *hs, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	p->id = hs->peer_id;
+	if (memcmp(p->id.b, s->peer_id.b, 20) == 0) {
+		if (p->contact != NULL)
+			p->contact->self = true;
+		return SHOAL_ERR_REFUSED;
+	}
+	if (duplicate(p, now))
+		return SHOAL_ERR_EXISTS;
+	p->known = true;
+	shoal_pw_terms(p->pw, s->mi != NULL ? shoal_metainfo_piece_count(s->mi) : 0, p->fast, p->extended, p->v2);
+	if (s->mi != NULL) {
+		uint32_t pieces = shoal_metainfo_piece_count(s->mi);
+		if (!shoal_budget_take(p->node->budget, shoal_bits_bytes(pieces)))
+			return SHOAL_ERR_NOMEM;
+		if (shoal_bits_init(&p->have, pieces) < 0) {
+			shoal_budget_give(p->node->budget, shoal_bits_bytes(pieces));
+			return SHOAL_ERR_NOMEM;
+		}
+	}
+	join_swarm(p);
+	struct shoal_event ev = { .kind = SHOAL_EV_PEER_JOINED, .peer = p->serial, .addr = p->addr };
+	shoal_swarm_say(s, &ev, now);
+	shoal_peer_introduce(p, now);
+	return 0;
+}
+
+/* ---- what it has --------------------------------------------------------------------- */
+
+static void count_in(struct shoal_peer *p)
+{
+	if (!p->counted && p->swarm->picker != NULL) {
+		shoal_picker_peer_joined(p->swarm->picker, &p->have);
+		p->counted = true;
+	}
+}
+
+static int on_bitfield(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	if (p->got_bitfield)
+		return SHOAL_ERR_MALFORMED; /* once, and before any HAVE */
+	p->got_bitfield = true;
+	if (s->mi == NULL) {
+		if (msg->id == SHOAL_WIRE_HAVE_ALL)
+			p->have_all = true;
+		if (msg->id != SHOAL_WIRE_BITFIELD)
+			return 0;
+		if (!shoal_budget_take(p->node->budget, msg->body.len))
+			return SHOAL_ERR_NOMEM;
+		p->early_bits = malloc(msg->body.len);
+		p->early_bits_len = msg->body.len;
+		if (p->early_bits == NULL)
+			return SHOAL_ERR_NOMEM;
+		memcpy(p->early_bits, msg->body.at, msg->body.len);
+		return 0;
+	}
+	if (msg->id == SHOAL_WIRE_HAVE_ALL)
+		shoal_bits_fill(&p->have);
+	else if (msg->id == SHOAL_WIRE_BITFIELD && shoal_bits_load(&p->have, msg->body, true) < 0)
+		return SHOAL_ERR_MALFORMED;
+	count_in(p);
+	shoal_peer_interest(p, now);
+	return 0;
+}
+
+static int on_have(struct shoal_peer *p, uint32_t piece, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	p->got_bitfield = true;
+	if (s->mi == NULL) {
+		if (piece >= SHOAL_PIECES_MAX || p->early_have_count == SHOAL_PEER_EARLY_HAVES)
+			return SHOAL_ERR_RANGE;
+		if (p->early_have == NULL)
+			p->early_have = malloc(SHOAL_PEER_EARLY_HAVES * sizeof *p->early_have);
+		if (p->early_have == NULL)
+			return SHOAL_ERR_NOMEM;
+		p->early_have[p->early_have_count++] = piece;
+		return 0;
+	}
+	if (piece >= p->have.count)
+		return SHOAL_ERR_RANGE;
+	count_in(p);
+	if (!shoal_bits_set(&p->have, piece))
+		return 0;
+	shoal_picker_peer_has(s->picker, piece);
+	if (shoal_bits_full(&p->have))
+		shoal_picker_peer_full(s->picker, &p->have);
+	if (p->needs == SHOAL_PIECE_NONE && !shoal_picker_is_done(s->picker, piece))
+		shoal_peer_interest(p, now);
+	p->in_dirty = true;
+	return 0;
+}
+
+int shoal_peer_metadata(struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	uint32_t pieces = shoal_metainfo_piece_count(s->mi);
+	if (!p->known)
+		return 0;
+	if (!shoal_budget_take(p->node->budget, shoal_bits_bytes(pieces)))
+		return SHOAL_ERR_NOMEM;
+	if (shoal_bits_init(&p->have, pieces) < 0) {
+		shoal_budget_give(p->node->budget, shoal_bits_bytes(pieces));
+		return SHOAL_ERR_NOMEM;
+	}
+	if (p->have_all)
+		shoal_bits_fill(&p->have);
+	if (p->early_bits != NULL &&
+	    shoal_bits_load(&p->have, shoal_bytes(p->early_bits, p->early_bits_len), true) < 0)
+		return SHOAL_ERR_MALFORMED;
+	for (uint32_t i = 0; i < p->early_have_count; i++) {
+		if (p->early_have[i] >= pieces)
+			return SHOAL_ERR_RANGE;
+		shoal_bits_set(&p->have, p->early_have[i]);
+	}
+	p->have_all = false;
+	shoal_budget_give(p->node->budget, p->early_bits_len);
+	free(p->early_bits);
+	free(p->early_have);
+	p->early_bits = NULL;
+	p->early_have = NULL;
+	p->early_bits_len = 0;
+	p->early_have_count = 0;
+	shoal_pw_terms(p->pw, pieces, p->fast, p->extended, p->v2);
+	if (p->got_bitfield)
+		count_in(p);
+	shoal_peer_interest(p, now);
+	if (p->ext_said) /* tell the size now that we know it */
+		shoal_peer_say_ext_handshake(p, now);
+	return 0;
+}
+
+static int on_donthave(struct shoal_peer *p, struct shoal_bytes body, shoal_us now)
+{
+	if (body.len != 4)
+		return SHOAL_ERR_MALFORMED;
+	uint32_t piece = shoal_get_u32(body.at);
+	if (p->swarm->mi == NULL || piece >= p->have.count)
+		return 0;
+	if (p->counted) {
+		bool was_full = shoal_bits_full(&p->have);
+		if (was_full)
+			shoal_picker_peer_gone(p->swarm->picker, &p->have);
+		bool had = shoal_bits_clear(&p->have, piece);
+		if (was_full)
+			shoal_picker_peer_joined(p->swarm->picker, &p->have);
+		else if (had)
+			shoal_picker_peer_lost(p->swarm->picker, piece);
+	}
+	shoal_peer_interest(p, now);
+	return 0;
+}
+
+/* ---- extensions ----------------------------------------------------------------------- */
+
+static int on_ext_handshake(struct shoal_peer *p, struct shoal_bytes body, shoal_us now)
+{
+	struct shoal_ext_handshake *hs = malloc(sizeof *hs);
+	if (hs == NULL)
+		return SHOAL_ERR_NOMEM;
+	int rc = ++p->ext_handshakes > SHOAL_PEER_EXT_HANDSHAKES ? SHOAL_ERR_REFUSED : 0;
+	if (rc == 0)
+		rc = shoal_ext_handshake_decode(body, hs);
+	for (size_t i = 0; rc == 0 && i < hs->m_count; i++) {
+		const struct shoal_ext_name *m = &hs->m[i];
+		if (strcmp(m->name, "ut_metadata") == 0)
+			p->ext_metadata = m->id;
+		else if (strcmp(m->name, "lt_donthave") == 0)
+			p->ext_donthave = m->id;
+		for (size_t k = 0; k < p->node->ext_count; k++) {
+			if (strcmp(m->name, p->node->ext[k].name) != 0)
+				continue;
+			size_t at = 0;
+			while (at < p->ext_user_count && strcmp(p->ext_user[at].name, m->name) != 0)
+				at++;
+			if (at < SHOAL_EXT_USER_MAX) {
+				p->ext_user[at] = *m;
+				p->ext_user_count += at == p->ext_user_count;
+			}
+		}
+	}
+	if (rc == 0) {
+		if (hs->reqq != 0)
+			p->reqq = hs->reqq;
+		p->upload_only = hs->upload_only;
+		size_t n = hs->v.len < sizeof p->client - 1 ? hs->v.len : sizeof p->client - 1;
+		if (n > 0) {
+			memcpy(p->client, hs->v.at, n);
+			p->client[n] = 0;
+		}
+		if (hs->port != 0 && p->listen_port == 0) {
+			p->listen_port = hs->port;
+			if (p->incoming && p->contact == NULL) {
+				/* now it has an address somebody could dial: its account in the book */
+				struct shoal_addr addr = p->addr;
+				addr.port = hs->port;
+				struct shoal_contact *c = shoal_swarm_contact(p->swarm, &addr, false, now);
+				if (c != NULL && c->peer == NULL) {
+					p->contact = c;
+					c->peer = p;
+				}
+			}
+		}
+		if (p->swarm->mi == NULL)
+			p->metadata_ask_after = hs->metadata_size ? now : SHOAL_NEVER;
+		p->early_metadata_size = hs->metadata_size;
+		p->in_dirty = true;
+	}
+	free(hs);
+	return rc;
+}
+
+static int on_metadata(struct shoal_peer *p, struct shoal_bytes body, shoal_us now)
+{
+	struct shoal_metadata_msg msg;
+	struct shoal_swarm *s = p->swarm;
+	int rc = shoal_metadata_decode(body, &msg);
+	if (rc < 0)
+		return rc;
+	if (msg.kind == SHOAL_METADATA_REQUEST)
+		return shoal_swarm_metadata_asked(s, p, msg.piece, now);
+	if (s->mi != NULL)
+		return 0;
+	if (msg.kind == SHOAL_METADATA_DATA)
+		return shoal_swarm_metadata_came(s, p, &msg, now);
+	if (msg.kind == SHOAL_METADATA_REJECT) {
+		if (p->metadata_asked > 0)
+			p->metadata_asked--;
+		shoal_metadata_refused(&s->metadata, p->early_metadata_size, msg.piece);
+		p->metadata_ask_after = now + SHOAL_S(30);
+	}
+	return 0;
+}
+
+static int on_extended(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now)
+{
+	if (msg->ext == 0)
+		return on_ext_handshake(p, msg->body, now);
+	if (msg->ext == SHOAL_EXT_METADATA)
+		return on_metadata(p, msg->body, now);
+	if (msg->ext == SHOAL_EXT_DONTHAVE)
+		return on_donthave(p, msg->body, now);
+	for (size_t i = 0; i < p->node->ext_count; i++) {
+		const struct shoal_ext_name *m = &p->node->ext[i];
+		if (m->id != msg->ext)
+			continue;
+		struct shoal_event ev = { .kind = SHOAL_EV_EXT, .peer = p->serial, .addr = p->addr,
+					  .text = shoal_bytes(m->name, strlen(m->name)), .data = msg->body };
+		shoal_swarm_say(p->swarm, &ev, now);
+	}
+	return 0; /* a number we never gave out: BEP 10 says to ignore it */
+}
+
+/* ---- messages -------------------------------------------------------------------------- */
+
+static void on_choke(struct shoal_peer *p, bool choked, shoal_us now)
+{
+	p->choking_us = choked;
+	if (choked && !p->fast) /* a fast peer rejects what it will not send (BEP 6) */
+		shoal_peer_unask_all(p, now);
+	p->snubbed = false;
+	p->in_dirty = true;
+}
+
+static int on_reject(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now)
+{
+	if (p->swarm->mi == NULL || msg->begin % SHOAL_BLOCK != 0)
+		return 0;
+	shoal_peer_unask(p, msg->index, msg->begin / SHOAL_BLOCK, false, now);
+	return 0;
+}
+
+static int on_message(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now)
+{
+	switch (msg->id) {
+	case SHOAL_WIRE_KEEPALIVE:
+		return 0;
+	case SHOAL_WIRE_CHOKE:
+	case SHOAL_WIRE_UNCHOKE:
+		on_choke(p, msg->id == SHOAL_WIRE_CHOKE, now);
+		return 0;
+	case SHOAL_WIRE_INTERESTED:
+	case SHOAL_WIRE_NOT_INTERESTED:
+		p->interested = msg->id == SHOAL_WIRE_INTERESTED;
+		p->swarm->rechoke = true;
+		return 0;
+	case SHOAL_WIRE_HAVE:
+		return on_have(p, msg->index, now);
+	case SHOAL_WIRE_BITFIELD:
+	case SHOAL_WIRE_HAVE_ALL:
+	case SHOAL_WIRE_HAVE_NONE:
+		return on_bitfield(p, msg, now);
+	case SHOAL_WIRE_REQUEST:
+		shoal_peer_wants(p, msg, now);
+		return 0;
+	case SHOAL_WIRE_CANCEL:
+		shoal_peer_cancels(p, msg, now);
+		return 0;
+	case SHOAL_WIRE_REJECT:
+		return on_reject(p, msg, now);
+	case SHOAL_WIRE_EXTENDED:
+		return on_extended(p, msg, now);
+	case SHOAL_WIRE_HASH_REQUEST:
+		shoal_swarm_hash_request(p->swarm, p, &msg->range, now);
+		return 0;
+	case SHOAL_WIRE_HASHES:
+		shoal_swarm_hashes(p->swarm, p, msg, now);
+		return 0;
+	case SHOAL_WIRE_HASH_REJECT:
+		shoal_swarm_hash_rejected(p->swarm, p, &msg->range, now);
+		return 0;
+	default: /* port, suggest, allowed fast, and what we do not know: advice we do not take */
+		return 0;
+	}
+}
+
+static int on_event(struct shoal_peer *p, const struct shoal_pw_event *ev, shoal_us now)
+{
+	switch (ev->kind) {
+	case SHOAL_PW_HANDSHAKE:
+		return on_info_hash(p, &ev->handshake, now);
+	case SHOAL_PW_PEER_ID:
+		return on_peer_id(p, &ev->handshake, now);
+	case SHOAL_PW_MESSAGE:
+		return on_message(p, &ev->msg, now);
+	case SHOAL_PW_BLOCK_BEGIN:
+		shoal_pw_land(p->pw, shoal_peer_place(p, ev->msg.index, ev->msg.begin, ev->len));
+		return 0;
+	case SHOAL_PW_BLOCK:
+		shoal_peer_block(p, ev, now);
+		return 0;
+	}
+	return SHOAL_ERR_MALFORMED;
+}
+
+void shoal_peer_readable(struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_space to[SHOAL_PW_SPANS];
+	size_t budget = SHOAL_NODE_READ_BUDGET;
+	while (!p->closing) {
+		shoal_peer_forecast(p);
+		size_t n = shoal_pw_space(p->pw, to, SHOAL_PW_SPANS);
+		size_t room = 0;
+		for (size_t i = 0; i < n; i++)
+			room += to[i].len;
+		ptrdiff_t got = p->t->ops->recv(p->t, to, n);
+		if (got == 0)
+			return;
+		if (got < 0)
+			return shoal_peer_close(p, (int)got, now);
+		shoal_pw_filled(p->pw, (size_t)got, p->node->bounce, now);
+		struct shoal_pw_event ev;
+		int rc;
+		while ((rc = shoal_pw_poll(p->pw, &ev)) > 0) {
+			rc = on_event(p, &ev, now);
+			if (p->closing)
+				return;
+			if (rc < 0)
+				break;
+		}
+		if (rc < 0)
+			return shoal_peer_close(p, rc, now);
+		p->in_dirty = true;
+		if ((size_t)got < room || (size_t)got >= budget)
+			return; /* nothing more for now, or others' turn: readiness is level triggered */
+		budget -= (size_t)got;
+	}
+}
+
+/* ---- sending ----------------------------------------------------------------------------- */
+
+#define PARTS 64
+
+/* Sends the parts; the bytes that went out, or < 0. `*blocked`: the transport takes no more now. */
+static ptrdiff_t send_parts(struct shoal_peer *p, const struct shoal_pw_piece_out part[], size_t n, bool *blocked)
+{
+	struct shoal_bytes mem[PARTS];
+	size_t i = 0;
+	size_t total = 0;
+	*blocked = false;
+	while (i < n) {
+		size_t k = 0;
+		size_t want = 0;
+		while (i + k < n && part[i + k].at != NULL) {
+			mem[k] = (struct shoal_bytes){ part[i + k].at, part[i + k].len };
+			want += mem[k++].len;
+		}
+		ptrdiff_t sent;
+		if (k > 0) {
+			sent = p->t->ops->send(p->t, mem, k, i + k < n);
+			i += k;
+		} else {
+			want = part[i].len;
+			sent = p->t->ops->send_file(p->t, part[i].file, part[i].offset, want, i + 1 < n);
+			i++;
+		}
+		if (sent < 0)
+			return sent;
+		total += (size_t)sent;
+		if ((size_t)sent < want) {
+			*blocked = true;
+			break;
+		}
+	}
+	return (ptrdiff_t)total;
+}
+
+void shoal_peer_flush(struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_pw_piece_out part[PARTS];
+	bool blocked = false;
+	p->out_dirty = false;
+	while (!p->closing && !blocked) {
+		if (p->wanted_count > 0 && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_LOW)
+			shoal_peer_serve(p, now);
+		size_t n = shoal_pw_output(p->pw, part, PARTS);
+		if (n == 0)
+			break;
+		ptrdiff_t sent = send_parts(p, part, n, &blocked);
+		if (sent < 0)
+			return shoal_peer_close(p, (int)sent, now);
+		if (sent > 0) {
+			void *done[PARTS];
+			size_t k = shoal_pw_sent(p->pw, (size_t)sent, done, PARTS, now);
+			shoal_peer_sent(p, done, k, true, now);
+		}
+	}
+	if (p->closing)
+		return;
+	unsigned want = SHOAL_WANT_READ | (blocked ? SHOAL_WANT_WRITE : 0u);
+	if (want != p->wants) {
+		p->wants = want;
+		p->t->ops->want(p->t, want);
+	}
+}
+
+/* ---- time ---------------------------------------------------------------------------------- */
+
+void shoal_peer_tick(struct shoal_peer *p, shoal_us now)
+{
+	shoal_us heard = shoal_pw_heard(p->pw);
+	shoal_us partial = shoal_pw_partial_since(p->pw);
+	if (!p->known) {
+		if (p->born + SHOAL_PEER_HANDSHAKE_TIME <= now)
+			shoal_peer_close(p, SHOAL_ERR_TIMEOUT, now);
+		return;
+	}
+	if (heard + SHOAL_PEER_IDLE_TIME <= now || (partial != 0 && partial + SHOAL_PEER_PARTIAL_TIME <= now))
+		return shoal_peer_close(p, SHOAL_ERR_TIMEOUT, now);
+	if (shoal_pw_spoke(p->pw) + SHOAL_PEER_KEEPALIVE <= now && shoal_pw_queued(p->pw) == 0)
+		shoal_peer_say_id(p, SHOAL_WIRE_KEEPALIVE, now);
+	if (!p->closing)
+		shoal_peer_asks_overdue(p, now);
+}

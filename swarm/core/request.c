@@ -1,0 +1,333 @@
+/* swarm/core/request.c - what to ask of one peer, and what becomes of the answers. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include "swarm/core/node_room.h"
+
+#define ASK_ROOM_START 32u
+#define DUPLICATES_MAX 2	  /* end game: askers of one block */
+#define DUPLICATE_BLOCKS 64	  /* end game: blocks one peer may have asked that others were asked for too */
+#define SLOW_PIECE SHOAL_S(5)	  /* an owner that needs longer for the rest of its piece gets help */
+
+/* ---- the ring of asks ---------------------------------------------------------------- */
+
+static struct shoal_ask *ask_at(const struct shoal_peer *p, uint32_t i)
+{
+	return &p->ask[(p->ask_head + i) & (p->ask_room - 1)];
+}
+
+static bool ask_push(struct shoal_peer *p, struct shoal_ask ask)
+{
+	if (p->ask_count == p->ask_room) {
+		uint32_t room = p->ask_room ? p->ask_room * 2 : ASK_ROOM_START;
+		struct shoal_ask *ring = malloc(room * sizeof *ring);
+		if (ring == NULL)
+			return false;
+		for (uint32_t i = 0; i < p->ask_count; i++)
+			ring[i] = *ask_at(p, i);
+		free(p->ask);
+		p->ask = ring;
+		p->ask_room = room;
+		p->ask_head = 0;
+	}
+	p->ask_count++;
+	*ask_at(p, p->ask_count - 1) = ask;
+	return true;
+}
+
+static uint32_t ask_find(const struct shoal_peer *p, uint32_t piece, uint32_t block)
+{
+	for (uint32_t i = 0; i < p->ask_count; i++) {
+		const struct shoal_ask *a = ask_at(p, i);
+		if (a->piece == piece && a->block == block)
+			return i;
+	}
+	return UINT32_MAX;
+}
+
+/* Takes ask number i out; those before it move up (answers come mostly in order, so there are few). */
+static struct shoal_ask ask_take(struct shoal_peer *p, uint32_t i)
+{
+	struct shoal_ask taken = *ask_at(p, i);
+	for (; i > 0; i--)
+		*ask_at(p, i) = *ask_at(p, i - 1);
+	p->ask_head = (p->ask_head + 1) & (p->ask_room - 1);
+	p->ask_count--;
+	return taken;
+}
+
+static void ask_return(struct shoal_peer *p, const struct shoal_ask *ask)
+{
+	struct shoal_open *open = shoal_landing_find(&p->swarm->landing, ask->piece);
+	assert(open != NULL); /* a piece closes only when nobody is asked for any of it */
+	if (ask->slot != NULL)
+		shoal_pw_unland(p->pw, ask->slot->at);
+	shoal_open_unask(&p->swarm->landing, open, ask->block, ask->slot);
+	if (open->owner == p->serial)
+		open->owner = 0;
+}
+
+void shoal_peer_unask_all(struct shoal_peer *p, shoal_us now)
+{
+	(void)now;
+	while (p->ask_count > 0) {
+		struct shoal_ask ask = *ask_at(p, --p->ask_count);
+		ask_return(p, &ask);
+	}
+	p->piece = SHOAL_PIECE_NONE;
+}
+
+static void say_cancel(struct shoal_peer *p, const struct shoal_ask *ask, uint32_t len, shoal_us now)
+{
+	struct shoal_wire_msg msg = { .id = SHOAL_WIRE_CANCEL, .index = ask->piece, .begin = ask->block * SHOAL_BLOCK,
+				      .len = len };
+	shoal_peer_say(p, &msg, now);
+}
+
+bool shoal_peer_unask(struct shoal_peer *p, uint32_t piece, uint32_t block, bool cancel, shoal_us now)
+{
+	uint32_t i = ask_find(p, piece, block);
+	if (i == UINT32_MAX)
+		return false;
+	struct shoal_ask ask = ask_take(p, i);
+	struct shoal_open *open = shoal_landing_find(&p->swarm->landing, piece);
+	uint32_t len = open != NULL ? shoal_open_block_len(open, block) : 0;
+	ask_return(p, &ask);
+	if (cancel)
+		say_cancel(p, &ask, len, now);
+	p->in_dirty = true;
+	return true;
+}
+
+/* ---- interest -------------------------------------------------------------------------- */
+
+void shoal_peer_interest(struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	if (s->picker == NULL || p->have.word == NULL)
+		return;
+	if (p->needs == SHOAL_PIECE_NONE || shoal_picker_is_done(s->picker, p->needs) || !shoal_bits_get(&p->have, p->needs))
+		p->needs = shoal_picker_needs(s->picker, &p->have, p->needs == SHOAL_PIECE_NONE ? 0 : p->needs);
+	bool interesting = p->needs != SHOAL_PIECE_NONE && !s->read_only;
+	if (interesting != p->interesting) {
+		p->interesting = interesting;
+		shoal_peer_say_id(p, interesting ? SHOAL_WIRE_INTERESTED : SHOAL_WIRE_NOT_INTERESTED, now);
+	}
+	p->in_dirty = true;
+}
+
+/* ---- which block next -------------------------------------------------------------------- */
+
+static bool may_join(const struct shoal_peer *p, const struct shoal_open *open, bool any_owner)
+{
+	if (open->state != SHOAL_OPEN_FETCHING || open->unasked == 0 || !shoal_bits_get(&p->have, open->piece))
+		return false;
+	if (open->owner == 0 || open->owner == p->serial || any_owner)
+		return true;
+	for (struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm) {
+		if (q->serial != open->owner)
+			continue;
+		uint64_t rate = q->flow.down.smooth;
+		return q->choking_us || q->snubbed || rate == 0 ||
+		       (uint64_t)open->unasked * SHOAL_BLOCK * 1000000 / rate > SLOW_PIECE;
+	}
+	return true; /* its owner has left */
+}
+
+static struct shoal_open *join_open(struct shoal_peer *p, bool any_owner)
+{
+	for (struct shoal_open *o = p->swarm->landing.head; o != NULL; o = o->next)
+		if (may_join(p, o, any_owner) && shoal_open_unasked(o) != UINT32_MAX)
+			return o;
+	return NULL;
+}
+
+static struct shoal_open *open_new(struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	struct shoal_open *open;
+	uint32_t piece = shoal_picker_pick(s->picker, &p->have,
+					   s->flags & SHOAL_ADD_SEQUENTIAL ? SHOAL_PICK_IN_ORDER : SHOAL_PICK_RAREST);
+	if (piece == SHOAL_PIECE_NONE)
+		return NULL;
+	if (shoal_landing_open(&s->landing, piece, shoal_metainfo_piece_bytes(s->mi, piece), s->has_v2, &open, now) < 0)
+		return NULL; /* memory: the pieces under way come first */
+	if (shoal_swarm_piece_expect(s, piece, &open->hash) < 0) {
+		shoal_landing_close(&s->landing, open);
+		return NULL;
+	}
+	shoal_picker_open(s->picker, piece);
+	open->owner = p->serial;
+	open->job.owner = open;
+	return open;
+}
+
+static struct shoal_open *next_open(struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_open *open = p->piece != SHOAL_PIECE_NONE ? shoal_landing_find(&p->swarm->landing, p->piece) : NULL;
+	if (open == NULL || !may_join(p, open, true) || shoal_open_unasked(open) == UINT32_MAX)
+		open = join_open(p, false);
+	if (open == NULL)
+		open = open_new(p, now);
+	if (open == NULL)
+		open = join_open(p, true);
+	if (open != NULL)
+		p->piece = open->piece;
+	return open;
+}
+
+/* End game: a block that others were asked for and that has not come, for a peer with nothing else to do. */
+static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uint32_t *block, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	shoal_us patience = 2 * p->flow.delay_mean + SHOAL_MS(50);
+	if (shoal_picker_untouched(s->picker) > 0 || p->ask_count >= DUPLICATE_BLOCKS)
+		return false;
+	for (struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm) {
+		if (q == p)
+			continue;
+		for (uint32_t i = 0; i < q->ask_count; i++) {
+			const struct shoal_ask *a = ask_at(q, i);
+			struct shoal_open *open;
+			if (a->at + patience > now || !shoal_bits_get(&p->have, a->piece))
+				continue;
+			open = shoal_landing_find(&s->landing, a->piece);
+			if (open->asked[a->block] >= DUPLICATES_MAX || ask_find(p, a->piece, a->block) != UINT32_MAX)
+				continue;
+			*piece = open;
+			*block = a->block;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool ask_block(struct shoal_peer *p, struct shoal_open *open, uint32_t block, shoal_us now)
+{
+	uint32_t len = shoal_open_block_len(open, block);
+	if (!ask_push(p, (struct shoal_ask){ .piece = open->piece, .block = block, .at = now }))
+		return false;
+	shoal_open_ask(open, block);
+	shoal_limiter_took(&p->node->down, len);
+	struct shoal_wire_msg msg = { .id = SHOAL_WIRE_REQUEST, .index = open->piece, .begin = block * SHOAL_BLOCK, .len = len };
+	shoal_peer_say(p, &msg, now);
+	return !p->closing;
+}
+
+void shoal_peer_fill(struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	p->in_dirty = false;
+	if (p->closing || s == NULL || s->state != SHOAL_SWARM_RUN || s->stopping || s->read_only || p->choking_us ||
+	    !p->counted || !p->interesting)
+		return;
+	uint32_t depth = p->snubbed ? 1 : shoal_flow_depth(&p->flow, p->reqq, now);
+	if (p->ask_count > 0 && p->ask_count > depth - depth / 4)
+		return; /* in batches, so that requests share a packet */
+	while (p->ask_count < depth) {
+		if (shoal_limiter_allows(&p->node->down, SHOAL_BLOCK, now) == 0) {
+			s->rate_held = true;
+			return;
+		}
+		struct shoal_open *open = next_open(p, now);
+		uint32_t block = open != NULL ? shoal_open_unasked(open) : UINT32_MAX;
+		if (block == UINT32_MAX && !duplicate_block(p, &open, &block, now))
+			return;
+		if (!ask_block(p, open, block, now))
+			return;
+	}
+}
+
+/* ---- answers -------------------------------------------------------------------------------- */
+
+/* Where the block will land; the slot is got when it first has to be known. */
+static uint8_t *slot_for(struct shoal_peer *p, struct shoal_ask *ask)
+{
+	if (ask->slot == NULL) {
+		struct shoal_open *open = shoal_landing_find(&p->swarm->landing, ask->piece);
+		if (open != NULL)
+			ask->slot = shoal_open_slot(&p->swarm->landing, open);
+	}
+	return ask->slot != NULL ? ask->slot->at : NULL;
+}
+
+void shoal_peer_forecast(struct shoal_peer *p)
+{
+	struct shoal_pw_expect want[SHOAL_PW_FORECAST];
+	size_t n = 0;
+	while (n < SHOAL_PW_FORECAST && n < p->ask_count) {
+		struct shoal_ask *a = ask_at(p, (uint32_t)n);
+		uint8_t *at = slot_for(p, a);
+		if (at == NULL)
+			break;
+		struct shoal_open *open = shoal_landing_find(&p->swarm->landing, a->piece);
+		want[n++] = (struct shoal_pw_expect){ a->piece, a->block * SHOAL_BLOCK, shoal_open_block_len(open, a->block), at };
+	}
+	shoal_pw_forecast(p->pw, want, n);
+}
+
+uint8_t *shoal_peer_place(struct shoal_peer *p, uint32_t piece, uint32_t begin, uint32_t len)
+{
+	uint32_t i = begin % SHOAL_BLOCK == 0 ? ask_find(p, piece, begin / SHOAL_BLOCK) : UINT32_MAX;
+	if (i == UINT32_MAX)
+		return NULL;
+	struct shoal_ask *ask = ask_at(p, i);
+	struct shoal_open *open = shoal_landing_find(&p->swarm->landing, piece);
+	if (open == NULL || shoal_open_block_len(open, ask->block) != len)
+		return NULL;
+	return slot_for(p, ask);
+}
+
+static void wasted(struct shoal_peer *p, uint32_t len)
+{
+	p->wasted += len;
+	p->swarm->wasted += len;
+	if (p->contact != NULL)
+		p->contact->info.wasted += len;
+}
+
+void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	uint32_t block = ev->msg.begin / SHOAL_BLOCK;
+	uint32_t i = ev->msg.begin % SHOAL_BLOCK == 0 ? ask_find(p, ev->msg.index, block) : UINT32_MAX;
+	s->downloaded += ev->len;
+	shoal_rate_add(&s->down, ev->len, now);
+	if (i == UINT32_MAX) /* late after a cancel, or never asked */
+		return wasted(p, ev->len);
+	struct shoal_ask ask = ask_take(p, i);
+	if (ev->at == NULL || ask.slot == NULL || ev->at != ask.slot->at) {
+		wasted(p, ev->len);
+		return ask_return(p, &ask);
+	}
+	shoal_flow_block(&p->flow, ev->len, ask.at, now);
+	p->snubbed = false;
+	struct shoal_open *open = shoal_landing_find(&s->landing, ask.piece);
+	bool shared = open->asked[block] > 1;
+	shoal_open_landed(&s->landing, open, block, ask.slot, p->serial, now);
+	if (shared) {
+		for (struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm)
+			if (q != p)
+				shoal_peer_unask(q, ask.piece, block, true, now);
+	}
+	s->pieces_dirty = true;
+}
+
+void shoal_peer_asks_overdue(struct shoal_peer *p, shoal_us now)
+{
+	if (p->ask_count == 0)
+		return;
+	shoal_us since = shoal_max_u64(ask_at(p, 0)->at, p->flow.last_block);
+	if (since + shoal_flow_patience(&p->flow) > now)
+		return;
+	/* It stalls. What it owes us is free for others; it keeps one block, to show that it has come back. */
+	p->snubbed = true;
+	while (p->ask_count > 1 && !p->closing) {
+		struct shoal_ask last = *ask_at(p, --p->ask_count);
+		struct shoal_open *open = shoal_landing_find(&p->swarm->landing, last.piece);
+		uint32_t len = shoal_open_block_len(open, last.block);
+		ask_return(p, &last);
+		say_cancel(p, &last, len, now);
+	}
+	p->swarm->dirty_fill = true;
+}

@@ -1,0 +1,573 @@
+/* swarm/core/swarm.c - one torrent's life: scan, check, run, pause, end. */
+#include "swarm/core/swarm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "swarm/core/node_room.h"
+
+#define SCAN_FILES 4096u /* files looked at by one job */
+
+/* ---- making ----------------------------------------------------------------------------- */
+
+static void peer_id_of(struct shoal_swarm *s)
+{
+	memcpy(s->peer_id.b, "-SH0100-", 8);
+	s->node->world.ops->secret(s->node->world.w, (struct shoal_space){ s->peer_id.b + 8, 12 });
+}
+
+int shoal_swarm_new(struct shoal_swarm **out, struct shoal_node *node, struct shoal_metainfo *mi, struct shoal_bytes folder,
+		    unsigned flags, shoal_us now)
+{
+	struct shoal_swarm *s = calloc(1, sizeof *s);
+	char *path = malloc(folder.len + 1);
+	(void)mi;
+	if (s == NULL || path == NULL) {
+		free(s);
+		free(path);
+		return SHOAL_ERR_NOMEM;
+	}
+	if (folder.len)
+		memcpy(path, folder.at, folder.len);
+	path[folder.len] = 0;
+	s->node = node;
+	s->folder = path;
+	s->flags = flags;
+	s->read_only = flags & (SHOAL_ADD_SEED_ONLY | SHOAL_ADD_CHECK_ONLY);
+	s->rng = shoal_rng_split(shoal_rng_u64(&node->rng), ++node->next_handle);
+	s->handle = node->next_handle;
+	s->choke_at = s->dial_at = s->tick_at = now;
+	s->dial_now = true;
+	shoal_metadata_init(&s->metadata, node->budget);
+	peer_id_of(s);
+	*out = s;
+	return 0;
+}
+
+void shoal_swarm_free(struct shoal_swarm *s)
+{
+	if (s == NULL)
+		return;
+	while (s->contacts != NULL) {
+		struct shoal_contact *c = s->contacts;
+		s->contacts = c->next;
+		free(c);
+	}
+	shoal_landing_fini(&s->landing);
+	shoal_blame_fini(&s->blame);
+	shoal_metadata_fini(&s->metadata);
+	shoal_picker_free(s->picker);
+	shoal_bits_fini(&s->claimed);
+	shoal_bits_fini(&s->to_check);
+	shoal_bits_fini(&s->fresh);
+	shoal_bits_fini(&s->covered);
+	shoal_bits_fini(&s->withdrawn);
+	shoal_bits_fini(&s->withdrawing);
+	if (s->storage_open)
+		s->node->disk.ops->close(s->node->disk.d, s->storage);
+	shoal_budget_give(s->node->budget, s->charged + s->mi_charged);
+	shoal_metainfo_free(s->mi);
+	free(s->layers_wanted);
+	free(s->file);
+	free(s->scan_seen);
+	free(s->barrier_file);
+	free(s->barrier_seen);
+	free(s->dirty_file);
+	free(s->folder);
+	free(s->name);
+	free(s);
+}
+
+static int content_init(struct shoal_swarm *s)
+{
+	struct shoal_node *n = s->node;
+	uint32_t pieces = shoal_metainfo_piece_count(s->mi);
+	uint32_t files = shoal_metainfo_file_count(s->mi);
+	size_t need = 6 * shoal_bits_bytes(pieces) + shoal_picker_bytes(pieces) + (size_t)files * sizeof *s->file;
+	if (!shoal_budget_take(n->budget, need))
+		return SHOAL_ERR_NOMEM;
+	s->charged += need;
+	s->file = calloc(files ? files : 1, sizeof *s->file);
+	if (s->file == NULL || shoal_bits_init(&s->claimed, pieces) < 0 || shoal_bits_init(&s->to_check, pieces) < 0 ||
+	    shoal_bits_init(&s->fresh, pieces) < 0 || shoal_bits_init(&s->covered, pieces) < 0 ||
+	    shoal_bits_init(&s->withdrawn, pieces) < 0 || shoal_bits_init(&s->withdrawing, pieces) < 0 ||
+	    shoal_landing_init(&s->landing, n->slots, n->budget) < 0 ||
+	    shoal_picker_new(&s->picker, pieces, shoal_rng_split(shoal_rng_u64(&s->rng), 1)) < 0)
+		return SHOAL_ERR_NOMEM;
+	shoal_bits_fill(&s->claimed);
+	shoal_bits_fill(&s->to_check);
+	return 0;
+}
+
+int shoal_swarm_begin(struct shoal_swarm *s, struct shoal_metainfo *mi, shoal_us now)
+{
+	struct shoal_node *n = s->node;
+	size_t bytes = shoal_metainfo_bytes(mi);
+	s->mi = mi;
+	if (!shoal_budget_take(n->budget, bytes))
+		return SHOAL_ERR_NOMEM;
+	s->mi_charged = bytes;
+	s->size = shoal_metainfo_size(mi);
+	if (shoal_metainfo_hash_v1(mi) != NULL) {
+		s->has_v1 = true;
+		s->v1 = *shoal_metainfo_hash_v1(mi);
+	}
+	if (shoal_metainfo_hash_v2(mi) != NULL) {
+		s->has_v2 = true;
+		s->v2 = *shoal_metainfo_hash_v2(mi);
+		memcpy(s->v2_short.b, s->v2.b, 20);
+	}
+	int rc = content_init(s);
+	if (rc < 0)
+		return rc;
+	rc = n->disk.ops->open(n->disk.d, mi, s->folder, s->read_only, &s->storage);
+	if (rc < 0)
+		return rc;
+	s->storage_open = true;
+	if (s->has_v2 && !shoal_metainfo_layers_complete(mi))
+		shoal_swarm_layers_begin(s);
+	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {
+		next = p->in_swarm;
+		if ((rc = shoal_peer_metadata(p, now)) < 0)
+			shoal_peer_close(p, rc, now);
+	}
+	s->state = SHOAL_SWARM_SCAN;
+	s->scan_seen = calloc(SCAN_FILES, sizeof *s->scan_seen);
+	return s->scan_seen != NULL ? 0 : SHOAL_ERR_NOMEM;
+}
+
+/* ---- saying -------------------------------------------------------------------------------- */
+
+void shoal_swarm_say(struct shoal_swarm *s, struct shoal_event *ev, shoal_us now)
+{
+	ev->t = now;
+	ev->torrent = s->handle;
+	ev->has_v1 = s->has_v1;
+	ev->has_v2 = s->has_v2;
+	ev->hash_v1 = s->v1;
+	ev->hash_v2 = s->v2;
+	if (ev->kind == SHOAL_EV_ADDED || ev->kind == SHOAL_EV_METADATA || ev->kind == SHOAL_EV_CHECKED ||
+	    ev->kind == SHOAL_EV_COMPLETE) {
+		if (s->mi != NULL)
+			ev->name = shoal_metainfo_name(s->mi);
+		else if (s->name != NULL)
+			ev->name = shoal_bytes(s->name, strlen(s->name));
+		shoal_swarm_stats(s, &ev->stats, now);
+		if (ev->total == 0)
+			ev->total = s->size;
+	}
+	shoal_events_push(&s->node->events, ev);
+}
+
+void shoal_swarm_warn(struct shoal_swarm *s, const char *text, shoal_us now)
+{
+	struct shoal_event ev = { .kind = SHOAL_EV_WARNING, .text = shoal_bytes(text, strlen(text)) };
+	shoal_swarm_say(s, &ev, now);
+}
+
+void shoal_swarm_fail(struct shoal_swarm *s, int err, const char *what, shoal_us now)
+{
+	if (s->state == SHOAL_SWARM_ENDED)
+		return;
+	s->state = SHOAL_SWARM_ENDED;
+	while (s->peers != NULL)
+		shoal_peer_close(s->peers, SHOAL_ERR_GONE, now);
+	struct shoal_event ev = { .kind = SHOAL_EV_ERROR, .err = err, .text = shoal_bytes(what, strlen(what)) };
+	shoal_swarm_say(s, &ev, now);
+}
+
+void shoal_swarm_pause(struct shoal_swarm *s, int err, const char *what, shoal_us now)
+{
+	char text[320];
+	snprintf(text, sizeof text, "%s%s%s", what, err == SHOAL_ERR_NO_SPACE ? "" : ": ",
+		 err == SHOAL_ERR_NO_SPACE ? ": no space left; goes on by itself once there is room" : shoal_err_name(err));
+	/* A full disk gets emptied again; anything else needs a person. Whatever was claimed stays claimed. */
+	if (err != SHOAL_ERR_NO_SPACE && err != SHOAL_ERR_BUSY && ++s->storage_faults > 3)
+		return shoal_swarm_fail(s, err, text, now);
+	s->retry_at = now + SHOAL_SWARM_RETRY_STORAGE;
+	if (s->state == SHOAL_SWARM_PAUSED)
+		return;
+	s->paused_from = s->state;
+	s->state = SHOAL_SWARM_PAUSED;
+	struct shoal_event ev = { .kind = SHOAL_EV_PAUSED, .err = err, .text = shoal_bytes(text, strlen(text)) };
+	shoal_swarm_say(s, &ev, now);
+}
+
+bool shoal_swarm_running(const struct shoal_swarm *s)
+{
+	return s->state == SHOAL_SWARM_RUN || s->state == SHOAL_SWARM_PAUSED;
+}
+
+bool shoal_swarm_seeding(const struct shoal_swarm *s)
+{
+	return shoal_swarm_running(s) && s->mi != NULL && shoal_picker_left(s->picker) == 0;
+}
+
+void shoal_swarm_stats(struct shoal_swarm *s, struct shoal_stats *out, shoal_us now)
+{
+	*out = (struct shoal_stats){
+		.size = s->size,
+		.done = s->state == SHOAL_SWARM_RUN || s->state == SHOAL_SWARM_PAUSED ? s->claimed_bytes : 0,
+		.verified = s->verified_bytes,
+		.downloaded = s->downloaded,
+		.uploaded = s->uploaded,
+		.wasted = s->wasted,
+		.hash_failures = s->hash_failures,
+		.down_rate = shoal_rate_now(&s->down, now),
+		.up_rate = shoal_rate_now(&s->up, now),
+		.peers = s->peer_count,
+		.pieces = s->mi != NULL ? shoal_metainfo_piece_count(s->mi) : 0,
+		.pieces_done = shoal_swarm_running(s) ? s->claimed.ones : 0,
+		.memory_used = s->node->budget->used,
+		.memory_peak = s->node->budget->peak,
+		.complete = s->complete_said,
+		.checking = s->state == SHOAL_SWARM_SCAN || s->state == SHOAL_SWARM_CHECK || s->state == SHOAL_SWARM_BASELINE,
+		.paused = s->state == SHOAL_SWARM_PAUSED,
+		.metadata = s->mi != NULL,
+	};
+	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm)
+		out->seeds += shoal_peer_is_seed(p);
+}
+
+/* ---- scan, check --------------------------------------------------------------------------- */
+
+static void scan_next(struct shoal_swarm *s, shoal_us now)
+{
+	uint32_t files = shoal_metainfo_file_count(s->mi);
+	uint32_t n = files - s->scan_at < SCAN_FILES ? files - s->scan_at : SCAN_FILES;
+	s->scan_job = (struct shoal_disk_job){ .op = SHOAL_DISK_SCAN, .storage = s->storage, .file = s->scan_at, .count = n,
+					       .seen = s->scan_seen, .owner = s };
+	int rc = shoal_swarm_submit(s, &s->scan_job);
+	if (rc == 0)
+		s->scan_out = true;
+	else if (rc != SHOAL_ERR_BUSY)
+		shoal_swarm_fail(s, rc, "cannot look at the files", now);
+}
+
+/* All files have been looked at: what is claimed, what must be hashed, what is missing. */
+static void scan_ended(struct shoal_swarm *s, shoal_us now)
+{
+	uint32_t files = shoal_metainfo_file_count(s->mi);
+	for (uint32_t p = 0; p < s->claimed.count; p++) {
+		if (shoal_bits_get(&s->claimed, p)) {
+			shoal_bits_clear(&s->to_check, p);
+			shoal_picker_done(s->picker, p);
+			s->claimed_bytes += shoal_metainfo_piece_bytes(s->mi, p);
+		} else if (shoal_bits_get(&s->to_check, p) && !shoal_swarm_piece_known(s, p)) {
+			shoal_bits_clear(&s->to_check, p); /* it cannot be hashed against anything yet */
+			s->check_later = true;
+		}
+		if (shoal_bits_get(&s->to_check, p))
+			s->check_total += shoal_metainfo_piece_bytes(s->mi, p);
+	}
+	s->verified_bytes = s->claimed_bytes;
+	for (uint32_t f = 0; f < files; f++) {
+		uint32_t first, skew;
+		uint32_t pieces = shoal_claim_pieces(s->mi, f, &first, &skew);
+		struct shoal_swarm_file *file = &s->file[f];
+		for (uint32_t i = 0; i < pieces; i++)
+			file->left += !shoal_bits_get(&s->claimed, first + i);
+		if (pieces == 0)
+			continue;
+		if (file->left == 0 && file->seen == SHOAL_SEEN_WHOLE) {
+			file->whole = true;
+			s->node->disk.ops->stamp(s->node->disk.d, s->storage, f, &file->stamp);
+			if (file->record_open)
+				shoal_swarm_file_dirty(s, f); /* close its record */
+		} else if (file->left == 0) {
+			shoal_swarm_file_dirty(s, f); /* all there, and never given its name */
+		}
+		if (file->too_long)
+			s->long_files++;
+	}
+	free(s->scan_seen);
+	s->scan_seen = NULL;
+	s->state = SHOAL_SWARM_BASELINE;
+	int rc = shoal_swarm_baseline(s, now);
+	if (rc < 0)
+		shoal_swarm_fail(s, rc, "cannot write to the state database", now);
+	else if (rc == 0)
+		s->baseline_done = true;
+}
+
+static void scan_done(struct shoal_swarm *s, shoal_us now)
+{
+	char text[SHOAL_PATH_BYTES_MAX + 128];
+	s->scan_out = false;
+	if (s->scan_job.err < 0) {
+		snprintf(text, sizeof text, "cannot look at the files in %s: %s", s->folder, shoal_err_name(s->scan_job.err));
+		return shoal_swarm_fail(s, s->scan_job.err, text, now);
+	}
+	for (uint32_t i = 0; i < s->scan_job.count; i++) {
+		const struct shoal_seen *seen = &s->scan_seen[i];
+		uint32_t f = s->scan_at + i;
+		s->file[f].stamp = seen->stamp;
+		int rc = shoal_swarm_claims_load(s, f, seen);
+		if (rc < 0)
+			return shoal_swarm_fail(s, rc, "cannot read the state database", now);
+		if (seen->state == SHOAL_SEEN_OTHER && !(shoal_metainfo_file_flags(s->mi, f) & (SHOAL_FILE_PAD | SHOAL_FILE_SYMLINK))) {
+			char path[SHOAL_PATH_BYTES_MAX + 1];
+			int n = shoal_metainfo_path(s->mi, f, (struct shoal_space){ (uint8_t *)path, sizeof path });
+			snprintf(text, sizeof text, "%s is in the way: not a regular file, or reached through a link",
+				 n >= 0 ? path : "a file");
+			return shoal_swarm_fail(s, SHOAL_ERR_DENIED, text, now);
+		}
+	}
+	s->scan_at += s->scan_job.count;
+	if (s->scan_at >= shoal_metainfo_file_count(s->mi))
+		scan_ended(s, now);
+}
+
+static void run(struct shoal_swarm *s, shoal_us now)
+{
+	s->state = SHOAL_SWARM_RUN;
+	struct shoal_event ev = { .kind = SHOAL_EV_CHECKED, .done = s->claimed_bytes, .total = s->size };
+	if (!s->checked_said) {
+		s->checked_said = true;
+		shoal_swarm_say(s, &ev, now);
+	}
+	if (s->long_files > 0) {
+		char text[96];
+		snprintf(text, sizeof text, "%u file%s longer than the torrent says; the extra bytes are left alone",
+			 s->long_files, s->long_files == 1 ? " is" : "s are");
+		shoal_swarm_warn(s, text, now);
+	}
+	if (s->read_only && (shoal_picker_left(s->picker) > 0 || s->dirty_count > 0) && !(s->flags & SHOAL_ADD_CHECK_ONLY)) {
+		char text[200];
+		snprintf(text, sizeof text, "%u of %u pieces are missing or damaged: run 'shoal verify' to see which, 'shoal get' to mend",
+			 shoal_picker_left(s->picker), shoal_metainfo_piece_count(s->mi));
+		return shoal_swarm_fail(s, s->check_error < 0 ? s->check_error : SHOAL_ERR_HASH, text, now);
+	}
+	/* Those who came while we were looking hear what there is. */
+	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) {
+		for (uint32_t i = shoal_bits_next(&s->claimed, 0); i < s->claimed.count; i = shoal_bits_next(&s->claimed, i + 1)) {
+			struct shoal_wire_msg have = { .id = SHOAL_WIRE_HAVE, .index = i };
+			shoal_peer_say(p, &have, now);
+			if (p->closing)
+				break;
+		}
+		if (p->closing)
+			break; /* the list has changed; the next connection says it better */
+	}
+	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {
+		next = p->in_swarm;
+		shoal_peer_interest(p, now);
+	}
+	s->dirty_fill = s->rechoke = true;
+}
+
+static void check_state_tick(struct shoal_swarm *s, shoal_us now)
+{
+	if (s->state == SHOAL_SWARM_SCAN && !s->scan_out)
+		scan_next(s, now);
+	if (s->state == SHOAL_SWARM_BASELINE && s->baseline_done)
+		s->state = SHOAL_SWARM_CHECK;
+	if (s->state != SHOAL_SWARM_CHECK)
+		return;
+	if (!s->stopping)
+		shoal_swarm_check_tick(s, now);
+	bool settled = s->fresh.ones == 0 && s->barrier == SHOAL_BARRIER_IDLE && (s->dirty_count == 0 || s->read_only);
+	if (s->to_check.ones == 0 && s->checks_out == 0 && settled)
+		run(s, now);
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+static void choke_round(struct shoal_swarm *s, shoal_us now)
+{
+	struct shoal_choker_view *view = calloc(s->peer_count ? s->peer_count : 1, sizeof *view);
+	size_t n = 0;
+	s->rechoke = false;
+	s->choke_at = now;
+	if (view == NULL)
+		return;
+	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) {
+		view[n++] = (struct shoal_choker_view){
+			.peer = p->serial,
+			.interested = p->interested,
+			.snubbed = p->snubbed,
+			.seed = shoal_peer_is_seed(p),
+			.unchoked = !p->choked,
+			.optimistic = p->optimistic,
+			.got = shoal_rate_now(&p->flow.down, now),
+			.gave = shoal_rate_now(&p->up, now),
+			.gave_turn = p->gave_turn,
+			.unchoked_at = p->unchoked_at,
+			.joined_at = p->born,
+		};
+	}
+	uint64_t turn = (uint64_t)SHOAL_CHOKER_QUOTA_PIECES * shoal_metainfo_piece_size(s->mi);
+	shoal_choker_round(&s->choker, view, n, s->node->upload_slots, shoal_picker_left(s->picker) == 0, turn ? turn : 1,
+			   &s->rng, now);
+	size_t i = 0;
+	for (struct shoal_peer *p = s->peers, *next; p != NULL && i < n; p = next, i++) {
+		next = p->in_swarm;
+		p->optimistic = view[i].optimistic;
+		shoal_peer_choke(p, !view[i].unchoked, now);
+	}
+	free(view);
+}
+
+static void maybe_complete(struct shoal_swarm *s, shoal_us now)
+{
+	if (s->complete_said || shoal_picker_left(s->picker) > 0 || s->fresh.ones > 0 || s->dirty_count > 0 ||
+	    s->barrier != SHOAL_BARRIER_IDLE || s->withdrawn.ones > 0 || !shoal_bits_full(&s->claimed))
+		return;
+	s->complete_said = true;
+	struct shoal_event ev = { .kind = SHOAL_EV_COMPLETE, .done = s->size, .total = s->size };
+	shoal_swarm_say(s, &ev, now);
+	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {
+		next = p->in_swarm;
+		shoal_peer_interest(p, now);
+	}
+	s->rechoke = true;
+}
+
+static void resume(struct shoal_swarm *s, shoal_us now)
+{
+	uint64_t room = s->node->disk.ops->room(s->node->disk.d, s->storage);
+	if (room < shoal_metainfo_piece_size(s->mi)) {
+		s->retry_at = now + SHOAL_SWARM_RETRY_STORAGE;
+		return;
+	}
+	s->state = s->paused_from;
+	s->pieces_dirty = s->dirty_fill = true;
+	struct shoal_event ev = { .kind = SHOAL_EV_RESUMED };
+	shoal_swarm_say(s, &ev, now);
+}
+
+/* Every claimed piece has been hashed again (SHOAL_OP_VERIFY). */
+static void recheck_ended(struct shoal_swarm *s, shoal_us now)
+{
+	struct shoal_event ev = { .kind = SHOAL_EV_CHECKED, .done = s->claimed_bytes, .total = s->size };
+	s->recheck = false;
+	shoal_swarm_say(s, &ev, now);
+}
+
+static void peers_tick(struct shoal_swarm *s, shoal_us now)
+{
+	s->tick_at = now;
+	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {
+		next = p->in_swarm;
+		shoal_peer_tick(p, now);
+	}
+}
+
+void shoal_swarm_tick(struct shoal_swarm *s, shoal_us now)
+{
+	if (s->state == SHOAL_SWARM_ENDED)
+		return;
+	if (s->tick_at + SHOAL_S(1) <= now)
+		peers_tick(s, now);
+	if (s->state == SHOAL_SWARM_METADATA)
+		shoal_swarm_metadata_tick(s, now);
+	else if (!shoal_swarm_running(s))
+		check_state_tick(s, now);
+	if (s->state == SHOAL_SWARM_PAUSED && s->retry_at <= now && !s->stopping)
+		resume(s, now);
+	if (s->state == SHOAL_SWARM_RUN) {
+		if (s->to_check.ones > 0 && !s->stopping)
+			shoal_swarm_check_tick(s, now);
+		if (s->recheck && s->to_check.ones == 0 && s->checks_out == 0)
+			recheck_ended(s, now);
+		shoal_swarm_layers_tick(s, now);
+		shoal_swarm_pieces_tick(s, now);
+	}
+	/* A finished check or a stop is recorded whatever state we are in; while paused nothing is. */
+	if (s->storage_open && s->state != SHOAL_SWARM_PAUSED && s->state != SHOAL_SWARM_SCAN && s->state != SHOAL_SWARM_BASELINE)
+		shoal_swarm_barrier_tick(s, now);
+	if (s->state == SHOAL_SWARM_RUN) {
+		maybe_complete(s, now);
+		if (s->choke_at + SHOAL_CHOKER_ROUND <= now || (s->rechoke && s->choke_at + SHOAL_MS(100) <= now) ||
+		    (s->rechoke && !s->choked_once)) {
+			s->choked_once = true;
+			choke_round(s, now);
+		}
+	}
+	if (!s->stopping && (s->state == SHOAL_SWARM_METADATA || shoal_swarm_running(s)) &&
+	    (s->dial_now || s->dial_at <= now))
+		shoal_swarm_dial(s, now);
+	if (s->dirty_fill && s->state == SHOAL_SWARM_RUN) {
+		s->dirty_fill = false;
+		for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm)
+			p->in_dirty = true;
+	}
+}
+
+shoal_us shoal_swarm_deadline(const struct shoal_swarm *s)
+{
+	if (s->state == SHOAL_SWARM_ENDED)
+		return SHOAL_NEVER;
+	shoal_us at = s->peer_count > 0 ? s->tick_at + SHOAL_S(1) : SHOAL_NEVER;
+	at = shoal_min_u64(at, s->dial_at);
+	if (s->state == SHOAL_SWARM_PAUSED)
+		return shoal_min_u64(at, s->retry_at);
+	if (s->state == SHOAL_SWARM_RUN) {
+		at = shoal_min_u64(at, shoal_swarm_barrier_due(s));
+		if (s->peer_count > 0)
+			at = shoal_min_u64(at, s->choke_at + (s->rechoke ? SHOAL_MS(100) : SHOAL_CHOKER_ROUND));
+		if (s->lane_wait != 0)
+			at = shoal_min_u64(at, s->lane_wait);
+	} else if (s->state == SHOAL_SWARM_CHECK) {
+		at = shoal_min_u64(at, shoal_swarm_barrier_due(s));
+	}
+	return at;
+}
+
+int shoal_swarm_submit(struct shoal_swarm *s, struct shoal_disk_job *job)
+{
+	job->cookie = (uint64_t)(uintptr_t)s;
+	int rc = shoal_node_submit(s->node, job);
+	if (rc == 0)
+		s->disk_jobs++;
+	return rc;
+}
+
+void shoal_swarm_job_done(struct shoal_swarm *s, struct shoal_disk_job *job, shoal_us now)
+{
+	s->disk_jobs--;
+	switch (job->op) {
+	case SHOAL_DISK_SCAN:
+		if (s->state == SHOAL_SWARM_SCAN)
+			scan_done(s, now);
+		break;
+	case SHOAL_DISK_WRITE:
+		s->pieces_dirty = true;
+		shoal_swarm_write_done(s, job->owner, now);
+		break;
+	case SHOAL_DISK_CHECK:
+		shoal_swarm_check_done(s, job->owner, now);
+		break;
+	case SHOAL_DISK_SYNC:
+	case SHOAL_DISK_FINISH:
+		shoal_swarm_barrier_job(s, job, now);
+		break;
+	case SHOAL_DISK_READ:
+		shoal_peer_read_done(job->owner, now);
+		break;
+	}
+}
+
+/* Nothing new begins; what was verified is recorded, and the files' records are closed. */
+void shoal_swarm_stop(struct shoal_swarm *s, shoal_us now)
+{
+	s->stopping = true;
+	while (s->peers != NULL)
+		shoal_peer_close(s->peers, SHOAL_ERR_CLOSED, now);
+	shoal_bits_wipe(&s->to_check);
+	if (s->mi == NULL || s->state == SHOAL_SWARM_ENDED || s->state == SHOAL_SWARM_SCAN || s->state == SHOAL_SWARM_METADATA)
+		return;
+	for (uint32_t f = 0; f < shoal_metainfo_file_count(s->mi); f++)
+		if (s->file[f].record_open)
+			shoal_swarm_file_dirty(s, f);
+}
+
+bool shoal_swarm_stopped(const struct shoal_swarm *s)
+{
+	if (s->disk_jobs > 0 || s->barrier != SHOAL_BARRIER_IDLE || (s->state == SHOAL_SWARM_BASELINE && !s->baseline_done))
+		return false;
+	if (s->state == SHOAL_SWARM_PAUSED || s->state == SHOAL_SWARM_ENDED || !s->storage_open ||
+	    s->state == SHOAL_SWARM_SCAN || s->state == SHOAL_SWARM_BASELINE)
+		return true;
+	return s->fresh.ones == 0 && (s->dirty_count == 0 || s->read_only);
+}

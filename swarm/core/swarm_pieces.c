@@ -1,0 +1,447 @@
+/* swarm/core/swarm_pieces.c - a piece's way through the disk: hashed, written, verified or blamed; checks of what lies there. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "proto/merkle.h"
+#include "swarm/core/node_room.h"
+
+/* ---- what a piece must come to ------------------------------------------------------- */
+
+bool shoal_swarm_piece_known(const struct shoal_swarm *s, uint32_t piece)
+{
+	/* A hybrid can be held to its SHA-1 alone while nobody has told us the v2 layer. */
+	return shoal_metainfo_piece_sha1(s->mi, piece) != NULL || shoal_metainfo_piece_root(s->mi, piece, NULL) != NULL;
+}
+
+int shoal_swarm_piece_expect(struct shoal_swarm *s, uint32_t piece, struct shoal_piece_hash *hash)
+{
+	uint8_t(*leaf)[32] = hash->leaf;
+	const uint8_t *sha1 = shoal_metainfo_piece_sha1(s->mi, piece);
+	uint32_t width = 0;
+	const uint8_t *root = shoal_metainfo_piece_root(s->mi, piece, &width);
+	if (sha1 == NULL && root == NULL)
+		return SHOAL_ERR_GONE;
+	*hash = (struct shoal_piece_hash){ .leaf = leaf, .bytes = shoal_metainfo_piece_bytes(s->mi, piece) };
+	if (sha1 != NULL) {
+		hash->has_v1 = true;
+		hash->pad = shoal_metainfo_piece_pad(s->mi, piece);
+		memcpy(hash->want_sha1, sha1, 20);
+		shoal_sha1_init(&hash->sha1);
+	}
+	if (root != NULL) {
+		hash->has_v2 = true;
+		hash->width = width;
+		memcpy(hash->want_root, root, 32);
+	}
+	return 0;
+}
+
+/* ---- verified and not ------------------------------------------------------------------ */
+
+static void each_file(struct shoal_swarm *s, uint32_t piece, int32_t left)
+{
+	uint32_t first, last;
+	shoal_metainfo_piece_files(s->mi, piece, &first, &last);
+	for (uint32_t f = first; f <= last; f++) {
+		uint32_t at, skew;
+		if (shoal_claim_pieces(s->mi, f, &at, &skew) == 0)
+			continue;
+		s->file[f].left = (uint32_t)((int32_t)s->file[f].left + left);
+		if (left > 0)
+			s->file[f].whole = false;
+		shoal_swarm_file_dirty(s, f);
+	}
+}
+
+void shoal_swarm_verified(struct shoal_swarm *s, uint32_t piece, shoal_us now)
+{
+	shoal_picker_done(s->picker, piece);
+	shoal_bits_set(&s->fresh, piece);
+	s->fresh_bytes += shoal_metainfo_piece_bytes(s->mi, piece);
+	s->verified_bytes += shoal_metainfo_piece_bytes(s->mi, piece);
+	if (s->fresh_since == 0)
+		s->fresh_since = now;
+	each_file(s, piece, -1);
+}
+
+/* A verified piece is not (any more): its sync failed, or it was withdrawn. */
+void shoal_swarm_unverified(struct shoal_swarm *s, uint32_t piece, shoal_us now)
+{
+	(void)now;
+	if (!shoal_picker_is_done(s->picker, piece))
+		return;
+	shoal_picker_undone(s->picker, piece);
+	shoal_bits_clear(&s->fresh, piece);
+	s->verified_bytes -= shoal_metainfo_piece_bytes(s->mi, piece);
+	each_file(s, piece, 1);
+	s->complete_said = false;
+}
+
+void shoal_swarm_withdraw(struct shoal_swarm *s, uint32_t piece, shoal_us now)
+{
+	char text[96];
+	if (!shoal_bits_clear(&s->claimed, piece))
+		return;
+	s->claimed_bytes -= shoal_metainfo_piece_bytes(s->mi, piece);
+	snprintf(text, sizeof text, "piece %u is no longer what was verified on disk; it is not served any more", piece);
+	shoal_swarm_warn(s, text, now);
+	/* The record goes first; only when it is durable may the bytes be fetched again and overwritten. */
+	shoal_bits_set(&s->withdrawn, piece);
+	uint32_t first, last;
+	shoal_metainfo_piece_files(s->mi, piece, &first, &last);
+	for (uint32_t f = first; f <= last; f++)
+		shoal_swarm_file_dirty(s, f);
+	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) {
+		uint8_t body[4];
+		shoal_put_u32(body, piece);
+		if (p->ext_donthave != 0)
+			shoal_peer_say_ext(p, p->ext_donthave, shoal_bytes(body, 4), now);
+	}
+}
+
+/* ---- blame -------------------------------------------------------------------------------- */
+
+void shoal_swarm_ban(struct shoal_swarm *s, uint32_t source, uint32_t piece, const char *evidence, shoal_us now)
+{
+	struct shoal_peer *p = shoal_node_peer(s->node, source);
+	struct shoal_contact *c = p != NULL ? p->contact : NULL;
+	for (struct shoal_contact *k = s->contacts; c == NULL && k != NULL; k = k->next)
+		if (k->last_peer == source)
+			c = k;
+	struct shoal_event ev = { .kind = SHOAL_EV_PEER_BANNED, .peer = source, .index = piece,
+				  .text = shoal_bytes(evidence, strlen(evidence)) };
+	if (p != NULL)
+		ev.addr = p->addr;
+	else if (c != NULL)
+		ev.addr = c->addr;
+	if (c != NULL) {
+		if (c->banned)
+			return;
+		c->banned = c->info.banned = true;
+		c->info.spoiled += SHOAL_BLOCK;
+	}
+	if (p == NULL && c == NULL)
+		return; /* gone, and nothing is known of it */
+	shoal_swarm_say(s, &ev, now);
+	shoal_node_ban(s->node, &ev.addr, now);
+	if (p != NULL)
+		shoal_peer_close(p, SHOAL_ERR_REFUSED, now);
+}
+
+struct guilt {
+	struct shoal_swarm *s;
+	uint32_t piece;
+	shoal_us now;
+	const char *how;
+};
+
+static void guilty(void *to, uint32_t source, uint32_t block)
+{
+	struct guilt *g = to;
+	char text[128];
+	snprintf(text, sizeof text, "sent a false block %u of piece %u (%s)", block, g->piece, g->how);
+	shoal_swarm_ban(g->s, source, g->piece, text, g->now);
+}
+
+static void settle(struct shoal_swarm *s, uint32_t piece, const uint8_t (*truth)[32], uint32_t n, const char *how, shoal_us now)
+{
+	struct guilt g = { s, piece, now, how };
+	shoal_blame_settle(&s->blame, piece, truth, n, guilty, &g);
+}
+
+/* The digest of each block that is still in memory: SHA-256, so that in v2 it is the leaf. */
+static bool digests_of(const struct shoal_open *open, uint8_t (*out)[32])
+{
+	for (uint32_t i = 0; i < open->blocks; i++) {
+		if (open->slot[i] == NULL)
+			return false;
+		shoal_sha256(shoal_bytes(open->slot[i]->at, open->slot[i]->len), out[i]);
+	}
+	return true;
+}
+
+/* One sender of all of it: no comparison is needed to know who lied. */
+static bool sole_source(const struct shoal_open *open)
+{
+	for (uint32_t i = 1; i < open->blocks; i++)
+		if (open->source[i] != open->source[0])
+			return false;
+	return true;
+}
+
+static void remember_failure(struct shoal_swarm *s, struct shoal_open *open)
+{
+	uint8_t(*digest)[32] = malloc((size_t)open->blocks * 32);
+	if (digest == NULL)
+		return;
+	if (digests_of(open, digest) &&
+	    shoal_blame_failed(&s->blame, open->piece, digest, open->source, open->blocks) < 0)
+		s->blame_lost++;
+	free(digest);
+}
+
+static void piece_failed(struct shoal_swarm *s, struct shoal_open *open, shoal_us now)
+{
+	struct shoal_event ev = { .kind = SHOAL_EV_HASH_FAILED, .index = open->piece };
+	uint32_t piece = open->piece;
+	s->hash_failures++;
+	s->wasted += open->bytes;
+	shoal_swarm_say(s, &ev, now);
+	if (sole_source(open)) {
+		char text[96];
+		snprintf(text, sizeof text, "sent the whole of piece %u, which is false", piece);
+		uint32_t source = open->source[0];
+		open->attempts++;
+		if (shoal_landing_again(&s->landing, open, now) < 0) {
+			shoal_landing_close(&s->landing, open);
+			shoal_picker_close(s->picker, piece);
+		}
+		shoal_swarm_ban(s, source, piece, text, now);
+	} else {
+		if (open->whole)
+			remember_failure(s, open);
+		else if (s->state == SHOAL_SWARM_RUN) /* its blocks are on disk alone: digest them there */
+			(void)shoal_swarm_blame_from_disk(s, open);
+		open->attempts++;
+		if (shoal_landing_again(&s->landing, open, now) < 0) {
+			shoal_landing_close(&s->landing, open);
+			shoal_picker_close(s->picker, piece);
+		}
+		if (s->has_v2)
+			shoal_swarm_leaves_wanted(s, piece, now);
+	}
+	struct shoal_open *again = shoal_landing_find(&s->landing, piece);
+	if (again != NULL && shoal_swarm_piece_expect(s, piece, &again->hash) < 0)
+		again->hash.good = 0;
+	s->dirty_fill = true;
+}
+
+/* The sources of a streamed piece that failed, until its blocks have been digested from the disk. */
+int shoal_swarm_blame_from_disk(struct shoal_swarm *s, const struct shoal_open *open)
+{
+	struct shoal_check *check;
+	int rc = shoal_swarm_check_piece(s, open->piece, SHOAL_CHECK_BLAME, SHOAL_DISK_LEAVES, &check);
+	if (rc < 0)
+		return rc;
+	check->source = malloc(open->blocks * sizeof *check->source);
+	if (check->source != NULL)
+		memcpy(check->source, open->source, open->blocks * sizeof *check->source);
+	return 0;
+}
+
+static void credit(struct shoal_swarm *s, const struct shoal_open *open)
+{
+	for (uint32_t i = 0; i < open->blocks; i++) {
+		uint32_t n = 1;
+		while (i + n < open->blocks && open->source[i + n] == open->source[i])
+			n++;
+		uint64_t bytes = 0;
+		for (uint32_t k = i; k < i + n; k++)
+			bytes += shoal_open_block_len(open, k);
+		struct shoal_peer *p = shoal_node_peer(s->node, open->source[i]);
+		if (p != NULL && p->contact != NULL)
+			p->contact->info.got += bytes;
+		else if (p != NULL)
+			p->got += bytes;
+		i += n - 1;
+	}
+}
+
+/* ---- jobs done ------------------------------------------------------------------------------ */
+
+void shoal_swarm_write_done(struct shoal_swarm *s, struct shoal_open *open, shoal_us now)
+{
+	open->job_out = false;
+	if (open->job.err < 0) {
+		char text[160];
+		snprintf(text, sizeof text, "cannot write piece %u: %s", open->piece, shoal_err_name(open->job.err));
+		if (!open->whole || open->job.err == SHOAL_ERR_HASH) {
+			if (shoal_landing_again(&s->landing, open, now) < 0) {
+				uint32_t piece = open->piece;
+				shoal_landing_close(&s->landing, open);
+				shoal_picker_close(s->picker, piece);
+				open = NULL;
+			}
+		} else {
+			open->state = SHOAL_OPEN_READY; /* its bytes are kept, and written when that works again */
+			s->landing.ready++;
+		}
+		if (open != NULL)
+			(void)shoal_swarm_piece_expect(s, open->piece, &open->hash);
+		s->storage_os = open != NULL ? open->job.os : 0;
+		shoal_swarm_pause(s, open != NULL ? open->job.err : SHOAL_ERR_IO, text, now);
+		return;
+	}
+	bool last = open->job.flags & SHOAL_DISK_LAST;
+	bool blamed = last && open->hash.good && shoal_blame_has(&s->blame, open->piece);
+	if (blamed && open->whole) {
+		uint8_t(*truth)[32] = malloc((size_t)open->blocks * 32);
+		if (truth != NULL && digests_of(open, truth))
+			settle(s, open->piece, (const uint8_t(*)[32])truth, open->blocks, "it differs from the good one", now);
+		free(truth);
+	} else if (blamed) {
+		struct shoal_check *check;
+		(void)shoal_swarm_check_piece(s, open->piece, SHOAL_CHECK_BLAME, SHOAL_DISK_LEAVES, &check);
+	}
+	shoal_open_run_done(&s->landing, open);
+	if (!last) {
+		s->pieces_dirty = s->dirty_fill = true;
+		return;
+	}
+	if (!open->hash.good)
+		return piece_failed(s, open, now);
+	uint32_t piece = open->piece;
+	credit(s, open);
+	shoal_landing_close(&s->landing, open);
+	shoal_swarm_verified(s, piece, now);
+	if (!s->first_piece_said) {
+		s->first_piece_said = true;
+		struct shoal_event ev = { .kind = SHOAL_EV_FIRST_PIECE, .index = piece };
+		shoal_swarm_say(s, &ev, now);
+	}
+	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm)
+		if (p->needs == piece)
+			shoal_peer_interest(p, now);
+	s->dirty_fill = true; /* memory came free */
+}
+
+/* A piece whose bytes are all here may wait a little for others, so that their hashes run side by side. */
+static bool lanes_ready(const struct shoal_swarm *s, const struct shoal_open *open, shoal_us now)
+{
+	uint64_t rate = s->down.smooth;
+	if (!open->hash.has_v1 || !open->whole || s->landing.ready >= SHOAL_LANES || s->landing.count <= s->landing.ready)
+		return true;
+	if (rate == 0 || (uint64_t)open->bytes * 1000000 / rate * 2 > SHOAL_SWARM_LANE_WAIT)
+		return true;
+	return open->ready + SHOAL_SWARM_LANE_WAIT <= now;
+}
+
+void shoal_swarm_pieces_tick(struct shoal_swarm *s, shoal_us now)
+{
+	if (!s->pieces_dirty || s->state != SHOAL_SWARM_RUN)
+		return;
+	bool waiting = false;
+	bool go = false;
+	for (struct shoal_open *o = s->landing.head; o != NULL && !go; o = o->next)
+		go = o->state == SHOAL_OPEN_READY && lanes_ready(s, o, now);
+	s->lane_wait = 0;
+	for (struct shoal_open *o = s->landing.head; o != NULL; o = o->next) {
+		if (o->job_out || o->state == SHOAL_OPEN_HASHING || (o->whole && o->state != SHOAL_OPEN_READY))
+			continue;
+		if (o->whole && !go) {
+			s->lane_wait = s->lane_wait == 0 ? o->ready + SHOAL_SWARM_LANE_WAIT
+							 : shoal_min_u64(s->lane_wait, o->ready + SHOAL_SWARM_LANE_WAIT);
+			waiting = true;
+			continue;
+		}
+		if (shoal_open_run(o) == 0)
+			continue;
+		o->job.storage = s->storage;
+		if (shoal_swarm_submit(s, &o->job) < 0) {
+			waiting = true; /* the disk is at its bound: with the next job that comes back */
+			continue;
+		}
+		o->job_out = true;
+		if (o->job.flags & SHOAL_DISK_LAST) {
+			o->state = SHOAL_OPEN_HASHING;
+			s->landing.ready--;
+		}
+	}
+	s->pieces_dirty = waiting;
+}
+
+/* ---- checks ------------------------------------------------------------------------------------ */
+
+int shoal_swarm_check_piece(struct shoal_swarm *s, uint32_t piece, enum shoal_check_why why, unsigned flags,
+			    struct shoal_check **out)
+{
+	uint32_t blocks = (shoal_metainfo_piece_bytes(s->mi, piece) + SHOAL_BLOCK - 1) / SHOAL_BLOCK;
+	bool leaves = s->has_v2 || (flags & SHOAL_DISK_LEAVES);
+	struct shoal_check *check = calloc(1, sizeof *check + (leaves ? (size_t)blocks * 32 : 0));
+	if (check == NULL)
+		return SHOAL_ERR_NOMEM;
+	check->swarm = s;
+	check->piece = piece;
+	check->why = why;
+	check->hash.leaf = leaves ? (uint8_t(*)[32])(void *)(check + 1) : NULL;
+	int rc = shoal_swarm_piece_expect(s, piece, &check->hash);
+	check->job = (struct shoal_disk_job){ .op = SHOAL_DISK_CHECK, .flags = flags, .storage = s->storage, .piece = piece,
+					      .len = check->hash.bytes, .hash = &check->hash, .owner = check };
+	if (rc == 0)
+		rc = shoal_swarm_submit(s, &check->job);
+	if (rc < 0) {
+		free(check);
+		return rc;
+	}
+	if (why == SHOAL_CHECK_SCAN || why == SHOAL_CHECK_RESYNC)
+		s->checks_out++;
+	*out = check;
+	return 0;
+}
+
+static void say_check(struct shoal_swarm *s, shoal_us now)
+{
+	struct shoal_event ev = { .kind = SHOAL_EV_CHECK, .done = s->check_done, .total = s->check_total };
+	s->check_said = now;
+	shoal_swarm_say(s, &ev, now);
+}
+
+void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, shoal_us now)
+{
+	int good = check->job.err == 0 && check->hash.good;
+	uint32_t blocks = (check->hash.bytes + SHOAL_BLOCK - 1) / SHOAL_BLOCK;
+	switch (check->why) {
+	case SHOAL_CHECK_SCAN:
+	case SHOAL_CHECK_RESYNC:
+		s->checks_out--;
+		s->check_done += check->hash.bytes;
+		if (good && !shoal_picker_is_done(s->picker, check->piece))
+			shoal_swarm_verified(s, check->piece, now);
+		else if (!good && shoal_bits_get(&s->claimed, check->piece)) /* a check of what we had claimed */
+			shoal_swarm_withdraw(s, check->piece, now);
+		if (check->job.err == SHOAL_ERR_IO || check->job.err == SHOAL_ERR_DENIED) {
+			s->storage_os = check->job.os;
+			s->check_error = check->job.err;
+			s->check_error_file = check->job.bad_file;
+		}
+		if (s->check_said + SHOAL_MS(100) <= now)
+			say_check(s, now);
+		break;
+	case SHOAL_CHECK_LEAVES:
+		shoal_swarm_leaves_ready(s, check, now);
+		break;
+	case SHOAL_CHECK_BLAME:
+		if (check->job.err < 0)
+			break;
+		if (check->source != NULL) {
+			if (shoal_blame_failed(&s->blame, check->piece, (const uint8_t(*)[32])check->hash.leaf,
+					       check->source, blocks) < 0)
+				s->blame_lost++;
+		} else {
+			settle(s, check->piece, (const uint8_t(*)[32])check->hash.leaf, blocks, "it differs from the good one", now);
+		}
+		break;
+	}
+	free(check->source);
+	free(check);
+}
+
+/* Keeps the disk busy with the pieces that exist and are not claimed. */
+void shoal_swarm_check_tick(struct shoal_swarm *s, shoal_us now)
+{
+	struct shoal_check *check;
+	(void)now;
+	while (s->checks_out < SHOAL_SWARM_CHECKS && s->to_check.ones > 0) {
+		s->check_at = shoal_bits_next(&s->to_check, s->check_at);
+		if (s->check_at == s->to_check.count)
+			s->check_at = shoal_bits_next(&s->to_check, 0);
+		if (shoal_swarm_check_piece(s, s->check_at, SHOAL_CHECK_SCAN, s->check_flags, &check) < 0)
+			return;
+		shoal_bits_clear(&s->to_check, s->check_at);
+	}
+}
+
+void shoal_swarm_leaves_known(struct shoal_swarm *s, uint32_t piece, const uint8_t (*leaf)[32], uint32_t n, shoal_us now)
+{
+	settle(s, piece, leaf, n, "its leaf hash is not the one in the torrent", now);
+}

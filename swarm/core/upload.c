@@ -1,0 +1,325 @@
+/* swarm/core/upload.c - serving one peer: its requests, our reads, the blocks on their way out. */
+#include <stdlib.h>
+#include <string.h>
+#include "swarm/core/node_room.h"
+
+#define WANTED_ROOM_START 64u
+
+static struct shoal_wanted *wanted_at(const struct shoal_peer *p, uint32_t i)
+{
+	return &p->wanted[(p->wanted_head + i) & (p->wanted_room - 1)];
+}
+
+static bool wanted_push(struct shoal_peer *p, struct shoal_wanted w)
+{
+	if (p->wanted_count == p->wanted_room) {
+		uint32_t room = p->wanted_room ? p->wanted_room * 2 : WANTED_ROOM_START;
+		struct shoal_wanted *ring = malloc(room * sizeof *ring);
+		if (ring == NULL)
+			return false;
+		for (uint32_t i = 0; i < p->wanted_count; i++)
+			ring[i] = *wanted_at(p, i);
+		free(p->wanted);
+		p->wanted = ring;
+		p->wanted_room = room;
+		p->wanted_head = 0;
+	}
+	p->wanted_count++;
+	*wanted_at(p, p->wanted_count - 1) = w;
+	return true;
+}
+
+static void wanted_drop(struct shoal_peer *p, uint32_t i)
+{
+	if (i == 0) {
+		p->wanted_head = (p->wanted_head + 1) & (p->wanted_room - 1);
+		p->wanted_count--;
+		return;
+	}
+	for (; i + 1 < p->wanted_count; i++)
+		*wanted_at(p, i) = *wanted_at(p, i + 1);
+	p->wanted_count--;
+}
+
+static void reject(struct shoal_peer *p, const struct shoal_wanted *w, shoal_us now)
+{
+	struct shoal_wire_msg msg = { .id = SHOAL_WIRE_REJECT, .index = w->piece, .begin = w->begin, .len = w->len };
+	if (p->fast)
+		shoal_peer_say(p, &msg, now);
+}
+
+/* Whether a request is for bytes that exist and that we have claimed. Padding at a piece's end may be asked for by
+ * peers that know no BEP 47; it is served as zeros, never read. */
+static bool servable(const struct shoal_peer *p, const struct shoal_wanted *w)
+{
+	const struct shoal_swarm *s = p->swarm;
+	if (!shoal_bits_get(&s->claimed, w->piece) || w->len == 0 || w->len > SHOAL_BLOCK)
+		return false;
+	uint32_t bytes = shoal_metainfo_piece_bytes(s->mi, w->piece) + shoal_metainfo_piece_pad(s->mi, w->piece);
+	return w->begin <= bytes && w->len <= bytes - w->begin;
+}
+
+void shoal_peer_wants(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now)
+{
+	struct shoal_wanted w = { msg->index, msg->begin, msg->len };
+	if (p->swarm->mi == NULL || !servable(p, &w)) {
+		reject(p, &w, now);
+		if (++p->bad_requests > SHOAL_PEER_BAD_REQUESTS)
+			shoal_peer_close(p, SHOAL_ERR_REFUSED, now);
+		return;
+	}
+	/* Asking without being served: it may not have seen our choke yet. */
+	if (p->choked || p->wanted_count >= SHOAL_PEER_REQQ || !wanted_push(p, w))
+		return reject(p, &w, now);
+	p->out_dirty = true;
+}
+
+void shoal_peer_cancels(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now)
+{
+	struct shoal_wanted w = { msg->index, msg->begin, msg->len };
+	for (uint32_t i = p->wanted_count; i-- > 0;) {
+		const struct shoal_wanted *q = wanted_at(p, i);
+		if (q->piece == w.piece && q->begin == w.begin && q->len == w.len) {
+			wanted_drop(p, i);
+			return reject(p, &w, now);
+		}
+	}
+	void *token;
+	if (shoal_pw_take_back(p->pw, w.piece, w.begin, w.len, &token)) {
+		shoal_peer_sent(p, &token, 1, false, now);
+		reject(p, &w, now);
+	} /* else it is on its way, which answers the cancel (BEP 6) */
+}
+
+void shoal_peer_choke(struct shoal_peer *p, bool choke, shoal_us now)
+{
+	if (p->choked == choke)
+		return;
+	p->choked = choke;
+	shoal_peer_say_id(p, choke ? SHOAL_WIRE_CHOKE : SHOAL_WIRE_UNCHOKE, now);
+	if (!choke) {
+		p->unchoked_at = now;
+		p->gave_turn = 0;
+		return;
+	}
+	while (p->wanted_count > 0 && !p->closing) {
+		struct shoal_wanted w = *wanted_at(p, 0);
+		wanted_drop(p, 0);
+		reject(p, &w, now);
+	}
+}
+
+/* ---- blocks on their way out ----------------------------------------------------------- */
+
+static void sending_free(struct shoal_node *n, struct shoal_sending *out)
+{
+	if (out->slot != NULL)
+		shoal_slot_unref(n->slots, out->slot);
+	else if (out->file != UINT32_MAX)
+		n->disk.ops->unspan(n->disk.d, out->file);
+	free(out);
+}
+
+void shoal_peer_sent(struct shoal_peer *p, void *const token[], size_t n, bool went_out, shoal_us now)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct shoal_sending *out = token[i];
+		if (went_out) {
+			p->gave += out->len;
+			p->gave_turn += out->len;
+			p->swarm->uploaded += out->len;
+			shoal_rate_add(&p->up, out->len, now);
+			shoal_rate_add(&p->swarm->up, out->len, now);
+			if (p->contact != NULL)
+				p->contact->info.gave += out->len;
+		}
+		sending_free(p->node, out);
+	}
+}
+
+void shoal_peer_uploads_end(struct shoal_peer *p)
+{
+	void *token[32];
+	size_t n;
+	while ((n = shoal_pw_drain(p->pw, token, 32)) > 0)
+		for (size_t i = 0; i < n; i++)
+			sending_free(p->node, token[i]);
+	p->wanted_count = 0;
+	for (unsigned i = 0; i < SHOAL_PEER_READS; i++) {
+		if (p->read[i] != NULL) { /* the disk still has it: it frees itself when it is back */
+			p->read[i]->orphan = true;
+			p->read[i]->peer = NULL;
+			p->read[i] = NULL;
+		}
+	}
+}
+
+static bool give(struct shoal_peer *p, const struct shoal_wanted *w, const struct shoal_pw_give *how,
+		 struct shoal_sending made, shoal_us now)
+{
+	struct shoal_sending *out = malloc(sizeof *out);
+	struct shoal_pw_give block = *how;
+	if (out == NULL)
+		return false;
+	*out = made;
+	out->len = w->len;
+	block.piece = w->piece;
+	block.begin = w->begin;
+	block.len = w->len;
+	block.token = out;
+	if (shoal_pw_give(p->pw, &block) < 0) {
+		free(out);
+		return false;
+	}
+	shoal_limiter_took(&p->node->up, w->len);
+	(void)now;
+	return true;
+}
+
+/* Straight from the file: 1 given, 0 it must be read, < 0 the piece is not what it was. */
+static int give_span(struct shoal_peer *p, const struct shoal_wanted *w, shoal_us now)
+{
+	const struct shoal_disk *disk = &p->node->disk;
+	struct shoal_disk_span span;
+	if (disk->ops->span == NULL || p->t->ops->send_file == NULL)
+		return 0;
+	int rc = disk->ops->span(disk->d, p->swarm->storage, w->piece, w->begin, w->len, &span);
+	if (rc <= 0)
+		return rc;
+	struct shoal_pw_give how = { .file = span.file, .offset = span.offset };
+	if (!give(p, w, &how, (struct shoal_sending){ .file = span.file }, now)) {
+		disk->ops->unspan(disk->d, span.file);
+		return 0;
+	}
+	return 1;
+}
+
+/* ---- reads --------------------------------------------------------------------------------- */
+
+/* The next requests that one read can answer: neighbours in one piece. Returns how many. */
+static uint32_t neighbours(const struct shoal_peer *p)
+{
+	uint32_t n = 1;
+	const struct shoal_wanted *first = wanted_at(p, 0);
+	if (first->begin % SHOAL_BLOCK != 0)
+		return 1;
+	while (n < SHOAL_PEER_READ_BLOCKS && n < p->wanted_count) {
+		const struct shoal_wanted *w = wanted_at(p, n);
+		const struct shoal_wanted *before = wanted_at(p, n - 1);
+		if (w->piece != first->piece || w->begin != first->begin + n * SHOAL_BLOCK || before->len != SHOAL_BLOCK)
+			break;
+		n++;
+	}
+	return n;
+}
+
+static void read_free(struct shoal_node *n, struct shoal_read *read)
+{
+	for (uint32_t i = 0; i < read->count; i++)
+		shoal_slot_unref(n->slots, read->slots[i]);
+	free(read);
+}
+
+/* 1 a read is under way for the first requests (and they are taken), 0 not now. */
+static int start_read(struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_node *n = p->node;
+	unsigned at = 0;
+	while (at < SHOAL_PEER_READS && p->read[at] != NULL)
+		at++;
+	uint32_t count = neighbours(p);
+	if (at == SHOAL_PEER_READS || shoal_slots_reserve(n->slots, count) < 0)
+		return 0;
+	struct shoal_read *read = calloc(1, sizeof *read);
+	if (read == NULL) {
+		shoal_slots_unreserve(n->slots, count);
+		return 0;
+	}
+	uint32_t len = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		read->want[i] = *wanted_at(p, 0);
+		read->slots[i] = shoal_slot_get(n->slots);
+		len += read->want[i].len;
+		wanted_drop(p, 0);
+	}
+	uint32_t bytes = shoal_metainfo_piece_bytes(p->swarm->mi, read->want[0].piece);
+	uint32_t begin = read->want[0].begin;
+	if (begin + len > bytes) /* what lies past the piece's own bytes is padding: zeros, added when it comes back */
+		len = begin < bytes ? bytes - begin : 0;
+	read->count = count;
+	read->peer = p;
+	read->job = (struct shoal_disk_job){ .op = SHOAL_DISK_READ, .storage = p->swarm->storage, .piece = read->want[0].piece,
+					     .begin = begin, .len = len, .slot = read->slots, .slot_count = count, .owner = read };
+	read->swarm = p->swarm;
+	if (len > 0 && shoal_swarm_submit(p->swarm, &read->job) < 0) {
+		for (uint32_t i = count; i-- > 0;) { /* back to the front of the queue, in their order */
+			p->wanted_head = (p->wanted_head - 1) & (p->wanted_room - 1);
+			p->wanted_count++;
+			*wanted_at(p, 0) = read->want[i];
+		}
+		read_free(n, read);
+		return 0;
+	}
+	p->read[at] = read;
+	if (len == 0)
+		shoal_peer_read_done(read, now);
+	return 1;
+}
+
+void shoal_peer_read_done(struct shoal_read *read, shoal_us now)
+{
+	struct shoal_peer *p = read->peer;
+	if (read->orphan) {
+		read_free(read->swarm->node, read);
+		return;
+	}
+	for (unsigned i = 0; i < SHOAL_PEER_READS; i++)
+		if (p->read[i] == read)
+			p->read[i] = NULL;
+	uint32_t have = read->job.len;
+	for (uint32_t i = 0; i < read->count; i++) {
+		const struct shoal_wanted *w = &read->want[i];
+		struct shoal_slot *slot = read->slots[i];
+		uint32_t real = have < w->len ? have : w->len;
+		have -= real;
+		memset(slot->at + real, 0, w->len - real);
+		struct shoal_pw_give how = { .at = slot->at };
+		if (read->job.err < 0 || p->choked ||
+		    !give(p, w, &how, (struct shoal_sending){ .slot = slot, .file = UINT32_MAX }, now))
+			reject(p, w, now);
+		else
+			read->slots[i] = NULL; /* with the wire now */
+		if (p->closing)
+			break;
+	}
+	if (read->job.err == SHOAL_ERR_GONE || read->job.err == SHOAL_ERR_IO)
+		shoal_swarm_withdraw(read->swarm, read->job.piece, now);
+	if (!p->closing)
+		p->out_dirty = true;
+	read_free(p->node, read);
+}
+
+void shoal_peer_serve(struct shoal_peer *p, shoal_us now)
+{
+	while (p->wanted_count > 0 && !p->choked && !p->closing && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_HIGH) {
+		struct shoal_wanted w = *wanted_at(p, 0);
+		if (shoal_limiter_allows(&p->node->up, w.len, now) == 0) {
+			p->swarm->rate_held = true;
+			return;
+		}
+		if (!shoal_bits_get(&p->swarm->claimed, w.piece)) { /* withdrawn since it was asked for */
+			wanted_drop(p, 0);
+			reject(p, &w, now);
+			continue;
+		}
+		bool padded = w.begin + w.len > shoal_metainfo_piece_bytes(p->swarm->mi, w.piece);
+		int rc = padded ? 0 : give_span(p, &w, now);
+		if (rc > 0) {
+			wanted_drop(p, 0);
+		} else if (rc < 0) {
+			shoal_swarm_withdraw(p->swarm, w.piece, now);
+		} else if (start_read(p, now) == 0) {
+			return;
+		}
+	}
+}
