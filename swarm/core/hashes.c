@@ -145,7 +145,7 @@ static int take_layer(struct shoal_swarm *s, struct shoal_layer_want *want, cons
 	size_t count = msg->body.len / 32;
 	if (r->index != want->next || r->length != length || count < length)
 		return SHOAL_ERR_RANGE;
-	const shoal_hash32 *hash = (const shoal_hash32 *)(const void *)msg->body.at;
+	const shoal_hash32 *hash = (const void *)msg->body.at;
 	shoal_hash32 *scratch = malloc((size_t)length * 32);
 	if (scratch == NULL)
 		return SHOAL_ERR_NOMEM;
@@ -291,7 +291,7 @@ static bool serve_layer(struct shoal_swarm *s, struct shoal_peer *p, const struc
 	shoal_merkle_pad(r->base, pad);
 	for (uint32_t i = 0; i < r->length; i++)
 		memcpy(out[i], r->index + i < known ? layer.at + (size_t)(r->index + i) * 32 : pad, 32);
-	const shoal_hash32 *have = (const shoal_hash32 *)(const void *)layer.at;
+	const shoal_hash32 *have = (const void *)layer.at;
 	int uncles = shoal_merkle_uncles(have, known, width, r->base, r->index, r->length, r->proof, out + r->length, 64);
 	if (uncles >= 0)
 		say_range(p, SHOAL_WIRE_HASHES, r, shoal_bytes(out, ((size_t)r->length + (size_t)uncles) * 32), now);
@@ -349,7 +349,7 @@ void shoal_swarm_leaves_ready(struct shoal_swarm *s, struct shoal_check *check, 
 	struct shoal_bytes layer = shoal_metainfo_layer(s->mi, file_of_root(s, r->root));
 	if (uncles >= 0 && r->proof > inner && layer.len > 0) {
 		uint32_t pieces = (uint32_t)(layer.len / 32);
-		int more = shoal_merkle_uncles((const shoal_hash32 *)(const void *)layer.at, pieces, shoal_merkle_width(pieces),
+		int more = shoal_merkle_uncles((const void *)layer.at, pieces, shoal_merkle_width(pieces),
 					       piece_base(s), r->index / per_piece, 1, r->proof - inner,
 					       out + r->length + uncles, 32);
 		uncles = more < 0 ? more : uncles + more;
