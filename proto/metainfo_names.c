@@ -135,6 +135,8 @@ static size_t make_name(struct shoal_bytes raw, const char *tag, uint8_t out[SHO
 	char mark[64];
 	size_t ext = 0;
 	mark[0] = 0;
+	if (raw.len <= 2 && (raw.len == 0 || (raw.at[0] == '.' && raw.at[raw.len - 1] == '.')))
+		raw = raw.len < 2 ? SHOAL_LIT("_") : SHOAL_LIT("__");
 	if (raw.len > SHOAL_NAME_BYTES_MAX) {
 		uint8_t digest[32];
 		shoal_sha256(raw, digest);
@@ -157,11 +159,8 @@ static size_t make_name(struct shoal_bytes raw, const char *tag, uint8_t out[SHO
 	len += strlen(tag);
 	memcpy(out + len, raw.at + raw.len - ext, ext);
 	len += ext;
-	if (len == 0)
-		out[len++] = '_';
-	bool dots = len <= 2 && out[0] == '.' && out[len - 1] == '.';
 	for (size_t i = 0; i < len; i++)
-		if (out[i] == '/' || out[i] == 0 || dots)
+		if (out[i] == '/' || out[i] == 0)
 			out[i] = '_';
 	return len;
 }
