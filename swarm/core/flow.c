@@ -18,6 +18,8 @@
 #define ROUND_MIN SHOAL_MS(10)
 /* Asked for this long after the last landing: nothing was on its way, and the round does not count. */
 #define DRY SHOAL_MS(20)
+#define LATE SHOAL_MS(20)
+#define LATE_FAR SHOAL_MS(50)
 #define FLAT_ROUNDS 2 /* the first still shows what was asked for before */
 #define PROBE_WAIT_MIN SHOAL_MS(250)
 #define PROBE_WAIT_MAX SHOAL_S(8)
@@ -127,13 +129,15 @@ static void window_end(struct shoal_flow *f, shoal_us now)
 {
 	shoal_us was = f->delay_min[1], is = f->delay_min[0];
 	bool near = was == 0 || is <= was + was / 4 + SHOAL_MS(1);
-	if (near || f->drained || f->depth <= SHOAL_FLOW_DEPTH_MIN) {
+	if (f->phase == SHOAL_FLOW_DRAIN)
+		return; /* a slow peer: the window lasts until the truth is in */
+	if (near || f->drained) {
 		window_new(f, is, false, now);
 	} else if (f->phase == SHOAL_FLOW_CRUISE) {
 		window_new(f, was, true, now);
 		f->phase = SHOAL_FLOW_DRAIN;
 		f->drain_at = now;
-	} /* else the window lasts a little longer */
+	}
 }
 
 static void delay_add(struct shoal_flow *f, shoal_us delay, shoal_us now)
@@ -163,12 +167,21 @@ static void rate_max_add(struct shoal_flow *f, uint64_t rate, shoal_us at)
 
 /* ---- phases ----------------------------------------------------------------------- */
 
+/* Twice the depth, though never more than the most slack could ever ask for: a slow peer's queue is long enough. */
+static uint32_t ceiling_of(const struct shoal_flow *f, uint64_t rate)
+{
+	if (f->phase == SHOAL_FLOW_START)
+		return (uint32_t)shoal_min_u64(4 * (uint64_t)f->depth, SHOAL_FLOW_DEPTH_MAX);
+	uint32_t most = blocks_in(shoal_min_u64(rate, RATE_TOP), 2 * shortest(f) + SLACK_MAX);
+	return (uint32_t)shoal_min_u64(2 * (uint64_t)f->depth, most);
+}
+
 static void probe_begin(struct shoal_flow *f)
 {
 	f->phase = SHOAL_FLOW_PROBE;
 	f->depth = cruise_depth(f);
-	f->ceiling = 2 * f->depth;
 	f->fast_rate = shoal_flow_rate(f);
+	f->ceiling = ceiling_of(f, f->fast_rate);
 	f->flat = 0;
 	f->grew = false;
 }
@@ -188,13 +201,13 @@ static void probe_end(struct shoal_flow *f, shoal_us now)
 /* More depth brought more: the blocks' mean delay was needed, so that much depth is, and a little. */
 static void round_grew(struct shoal_flow *f, uint64_t rate, shoal_us mean)
 {
-	shoal_us base = 2 * shortest(f), need = mean + mean / 4;
+	shoal_us base = 2 * shortest(f), need = mean + mean / 2;
 	if (f->fast_rate && need > base + f->slack)
 		f->slack = shoal_min_u64(need - base, SLACK_MAX);
 	f->grew = f->fast_rate != 0;
 	f->fast_rate = rate;
 	f->flat = 0;
-	f->ceiling = (uint32_t)shoal_min_u64(2 * (uint64_t)f->depth, SHOAL_FLOW_DEPTH_MAX);
+	f->ceiling = ceiling_of(f, rate);
 }
 
 static void round_judge(struct shoal_flow *f, uint64_t rate, shoal_us mean, shoal_us now)
@@ -212,8 +225,7 @@ static void round_judge(struct shoal_flow *f, uint64_t rate, shoal_us mean, shoa
 		if (now - f->probe_at >= shoal_max_u64(f->probe_wait, 4 * f->delay_mean))
 			probe_begin(f);
 		break;
-	case SHOAL_FLOW_DRAIN:
-		break;
+	case SHOAL_FLOW_DRAIN: break;
 	}
 }
 
@@ -251,6 +263,28 @@ static void round_add(struct shoal_flow *f, uint32_t bytes, shoal_us asked, shoa
 		r->end = now;
 }
 
+/*
+ * One more for each block that lands doubles the depth in a round trip. At the start, a block that came late says that
+ * a queue stands at the peer already (HyStart): no more then, and when it is very late, a slow peer has had more than
+ * enough. A probe is there to find out whether that queue is needed, and takes no such hint.
+ */
+static void grow(struct shoal_flow *f, shoal_us delay, shoal_us now)
+{
+	if (f->phase != SHOAL_FLOW_PROBE && f->phase != SHOAL_FLOW_START)
+		return;
+	if (f->phase == SHOAL_FLOW_START && delay > 2 * shortest(f) + LATE) {
+		const struct shoal_flow_round *r = &f->round;
+		if (delay > 4 * shortest(f) + LATE_FAR && r->blocks >= SHOAL_FLOW_DEPTH_MIN &&
+		    now - r->since >= ROUND_MIN) {
+			rate_max_add(f, r->bytes * SHOAL_S(1) / (now - r->since), now);
+			probe_end(f, now);
+		}
+		return;
+	}
+	if (f->depth < f->ceiling)
+		f->depth++;
+}
+
 void shoal_flow_block(struct shoal_flow *f, uint32_t bytes, shoal_us asked, shoal_us now)
 {
 	if (asked > now)
@@ -261,12 +295,7 @@ void shoal_flow_block(struct shoal_flow *f, uint32_t bytes, shoal_us asked, shoa
 		f->phase = SHOAL_FLOW_CRUISE;
 	round_add(f, bytes, asked, now);
 	delay_add(f, delay, now);
-	/* One more for each that lands doubles the depth in a round trip. At the start a block that came late says that
-	 * a queue stands already (HyStart); a probe is there to find out whether that queue is needed. */
-	bool late = delay > 2 * shortest(f) + 2 * SLACK_MIN;
-	if (f->phase == SHOAL_FLOW_PROBE || (f->phase == SHOAL_FLOW_START && !late))
-		if (f->depth < f->ceiling && f->depth < SHOAL_FLOW_DEPTH_MAX)
-			f->depth++;
+	grow(f, delay, now);
 	f->last_block = now;
 }
 

@@ -25,8 +25,9 @@ struct shoal_rate {	 /* bytes a second over about the last two seconds */
 	uint64_t total;	 /* bytes ever */
 	uint64_t window; /* bytes in the current tenth */
 	shoal_us since;	 /* when the current tenth began */
-	uint64_t smooth; /* bytes a second, as of the last tenth there was news: shoal_rate_now() brings it up to date */
-	uint32_t age;	 /* tenths seen, up to a few */
+	uint64_t
+		smooth; /* bytes a second, as of the last tenth there was news: shoal_rate_now() brings it up to date */
+	uint32_t age;	/* tenths seen, up to a few */
 };
 void shoal_rate_add(struct shoal_rate *r, uint64_t bytes, shoal_us now);
 uint64_t shoal_rate_now(struct shoal_rate *r, shoal_us now);
@@ -62,7 +63,7 @@ struct shoal_flow {
 	struct shoal_flow_round round;
 	uint64_t rate_max[2]; /* fastest round in the current and the last second, bytes a second */
 	shoal_us rate_at;
-	shoal_us slack;		      /* on top of twice the shortest delay */
+	shoal_us slack;		       /* on top of twice the shortest delay */
 	shoal_us probe_at, probe_wait; /* when the last probe ended, and how long until the next */
 	shoal_us drain_at;
 };
