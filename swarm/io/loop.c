@@ -108,6 +108,11 @@ shoal_us shoal_loop_now(struct shoal_loop *loop)
 	return loop->now;
 }
 
+void shoal_loop_refresh(struct shoal_loop *loop)
+{
+	loop->read = false;
+}
+
 /* The timer rings at `until` or before: a deadline that moves back and forth costs a call only when it comes nearer. */
 static void arm(struct shoal_loop *loop, shoal_us until)
 {
@@ -122,7 +127,7 @@ static void arm(struct shoal_loop *loop, shoal_us until)
 int shoal_loop_run(struct shoal_loop *loop, shoal_us until)
 {
 	int flags = EVLOOP_ONCE;
-	loop->read = false;
+	shoal_loop_refresh(loop);
 	if (until == 0 || (until != SHOAL_NEVER && until <= loop->os->now()))
 		flags |= EVLOOP_NONBLOCK;
 	else if (until != SHOAL_NEVER)

@@ -216,6 +216,10 @@ static void the_clock_is_read_once_a_round(void **state)
 	assert_true(shoal_loop_now(loop) == first);
 	round_now();
 	assert_true(shoal_loop_now(loop) >= first + 2000);
+	first = shoal_loop_now(loop);
+	usleep(2000);
+	shoal_loop_refresh(loop);
+	assert_true(shoal_loop_now(loop) >= first + 2000);
 }
 
 static void *wake_soon(void *arg)
