@@ -1,0 +1,171 @@
+/* tools/create.c - shoal create: a torrent of a file or folder, written where it was asked for. */
+#include "tools/commands.h"
+#include "tools/human.h"
+#include "tools/make.h"
+#include "tools/save.h"
+#include "tools/say.h"
+#include "tools/source.h"
+#include "tools/warnings.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct shoal_opt_page page = {
+	"PATH [-o FILE.torrent] [OPTIONS]",
+	"Reads a file or a whole folder once, hashes it with every core and writes a torrent\n"
+	"of it. The same names and bytes give the same info hash on every machine. What a\n"
+	"torrent cannot carry (symlinks, devices, empty folders, modes) is named and left out.",
+	"  shoal create holiday/                          writes holiday.torrent\n"
+	"  shoal create data.bin -o - --format v1 | ssh host 'cat > data.torrent'\n"
+	"  shoal create set/ --tracker https://tracker.example/announce --private",
+};
+
+static const char *const format_names[] = {
+	[SHOAL_FORMAT_HYBRID] = "hybrid", [SHOAL_FORMAT_V2] = "v2", [SHOAL_FORMAT_V1] = "v1",
+};
+
+static void tell_warning(void *to, const char *what)
+{
+	shoal_say_warn(to, NULL, "%s", what);
+}
+
+static void tell_json(struct shoal_tool *tool, const struct shoal_make *m, const char *out, const char *magnet)
+{
+	const struct shoal_metainfo *mi = m->mi;
+	struct shoal_json *j = shoal_say_event(tool, "created", 0);
+	shoal_json_text(j, "file", out);
+	shoal_json_str(j, "name", shoal_metainfo_name_raw(mi));
+	shoal_json_u64(j, "size", shoal_metainfo_size(mi));
+	shoal_json_u64(j, "files", m->tree.file_count);
+	shoal_json_text(j, "format", format_names[m->format]);
+	shoal_json_u64(j, "pieces", shoal_metainfo_piece_count(mi));
+	shoal_json_u64(j, "piece_size", shoal_metainfo_piece_size(mi));
+	if (shoal_metainfo_v1(mi))
+		shoal_json_hex(j, "infohash_v1", shoal_metainfo_hash_v1(mi)->b, 20);
+	if (shoal_metainfo_v2(mi))
+		shoal_json_hex(j, "infohash_v2", shoal_metainfo_hash_v2(mi)->b, 32);
+	shoal_json_text(j, "magnet", magnet);
+	shoal_json_us(j, "seconds", m->hash_us);
+	shoal_json_object(j, "left_out");
+	shoal_json_u64(j, "symlinks", m->tree.dropped[SHOAL_TREE_SYMLINK]);
+	shoal_json_u64(j, "special", m->tree.dropped[SHOAL_TREE_SPECIAL]);
+	shoal_json_u64(j, "empty_folders", m->tree.dropped[SHOAL_TREE_EMPTY]);
+	shoal_json_end(j);
+	shoal_say_event_end(tool);
+}
+
+static void tell_text(struct shoal_tool *tool, const struct shoal_make *m, const char *out, const char *magnet)
+{
+	const struct shoal_metainfo *mi = m->mi;
+	char shown[SHOAL_SAY_TEXT_MAX], hex[65], size[SHOAL_HUMAN_MAX], piece[SHOAL_HUMAN_MAX], took[SHOAL_HUMAN_MAX],
+		rate[SHOAL_HUMAN_MAX], files[SHOAL_HUMAN_MAX * 2], pieces[SHOAL_HUMAN_MAX * 2];
+	shoal_us us = m->hash_us ? m->hash_us : 1;
+	shoal_say(tool, "%s: %s in %s, %s of %s, %s", shoal_say_cstr(out, shown),
+		  shoal_human_size(shoal_metainfo_size(mi), size),
+		  shoal_human_count(m->tree.file_count, "file", "files", files),
+		  shoal_human_count(shoal_metainfo_piece_count(mi), "piece", "pieces", pieces),
+		  shoal_human_size(shoal_metainfo_piece_size(mi), piece), format_names[m->format]);
+	if (shoal_metainfo_v1(mi))
+		shoal_say(tool, "  v1      %s", shoal_say_hex(shoal_metainfo_hash_v1(mi)->b, 20, hex));
+	if (shoal_metainfo_v2(mi))
+		shoal_say(tool, "  v2      %s", shoal_say_hex(shoal_metainfo_hash_v2(mi)->b, 32, hex));
+	shoal_say(tool, "  magnet  %s", magnet);
+	shoal_say(tool, "  hashed in %s, %s", shoal_human_span(us, took),
+		  shoal_human_rate((uint64_t)((double)shoal_metainfo_size(mi) * 1e6 / (double)us), rate));
+}
+
+static int write_stdout(struct shoal_tool *tool, struct shoal_bytes b)
+{
+	if (fwrite(b.at, 1, b.len, stdout) != b.len || fflush(stdout) != 0)
+		return shoal_say_fail(tool, SHOAL_ERR_IO, "cannot write to stdout: %s", strerror(errno));
+	return 0;
+}
+
+static int finish(struct shoal_tool *tool, struct shoal_make *m, const char *out, bool force)
+{
+	char shown[SHOAL_SAY_TEXT_MAX];
+	shoal_warnings(m->mi, tell_warning, tool);
+	if (strcmp(out, "-") == 0)
+		return write_stdout(tool, m->torrent);
+	int rc = shoal_save(out, m->torrent, force);
+	if (rc == SHOAL_ERR_EXISTS)
+		return shoal_say_fail(tool, rc, "%s is there already; --force replaces it", shoal_say_cstr(out, shown));
+	if (rc < 0)
+		return shoal_say_fail_as(tool, SHOAL_EXIT_STORAGE, rc, "%s: cannot be written: %s", shoal_say_cstr(out, shown),
+					 strerror(errno));
+	char *magnet = shoal_source_magnet(m->mi, NULL, 0);
+	if (tool->json)
+		tell_json(tool, m, out, magnet);
+	else
+		tell_text(tool, m, out, magnet ? magnet : "(too long)");
+	free(magnet);
+	return 0;
+}
+
+/* Where it goes by default: NAME.torrent here. Known before the hashing, so that a clash is told at once. */
+static char *default_name(const char *path)
+{
+	char *real = realpath(path, NULL), *out = NULL;
+	if (real) {
+		const char *slash = strrchr(real, '/');
+		if (asprintf(&out, "%s.torrent", slash[1] ? slash + 1 : "root") < 0)
+			out = NULL;
+	}
+	free(real);
+	return out;
+}
+
+static int create(struct shoal_tool *tool, const struct shoal_make_options *o, const char *path, const char *out,
+		  bool force)
+{
+	struct shoal_make m;
+	char shown[SHOAL_SAY_TEXT_MAX];
+	char *named = out ? NULL : default_name(path);
+	int code;
+	if (out == NULL)
+		out = named ? named : "torrent"; /* no such path: shoal_make() says so */
+	if (strcmp(out, "-") == 0 && (tool->json || isatty(STDOUT_FILENO)))
+		code = shoal_say_fail(tool, SHOAL_ERR_USAGE, "-o - writes the torrent to stdout: %s",
+				      tool->json ? "not with --json" : "that is a terminal");
+	else if (strcmp(out, "-") != 0 && !force && access(out, F_OK) == 0)
+		code = shoal_say_fail(tool, SHOAL_ERR_EXISTS, "%s is there already; --force replaces it", shoal_say_cstr(out, shown));
+	else {
+		code = shoal_make(tool, &m, o, path);
+		if (code == 0)
+			code = finish(tool, &m, out, force);
+		shoal_make_fini(&m);
+	}
+	free(named);
+	return code;
+}
+
+int shoal_create_main(struct shoal_tool *tool, int argc, char **argv)
+{
+	struct shoal_make_options o = { .format = SHOAL_MAKE_AUTO };
+	struct shoal_opt_list args = { 0 };
+	struct shoal_opt made[SHOAL_MAKE_OPTIONS_MAX], every[SHOAL_SAY_OPTIONS_MAX];
+	const char *out = NULL;
+	bool force = false;
+	const struct shoal_opt own[] = {
+		{ SHOAL_OPT_TEXT, "output", 'o', &out, "FILE", NULL, "where to; - is stdout; default: NAME.torrent here" },
+		{ SHOAL_OPT_FLAG, "force", 'f', &force, NULL, NULL, "replace a file that is there" },
+		{ .kind = SHOAL_OPT_END },
+	};
+	const struct shoal_opt *const tables[] = { own, made, every, NULL };
+	shoal_make_rows(&o, made);
+	shoal_say_options(tool, every);
+	int rc = shoal_options_parse(tool, &page, tables, argc, argv, &args), code;
+	shoal_say_init(tool);
+	if (rc != 0)
+		code = rc > 0 ? SHOAL_EXIT_GOOD : shoal_exit_of(rc);
+	else if (args.count != 1)
+		code = shoal_say_fail(tool, SHOAL_ERR_USAGE, "one PATH is needed; see shoal create --help");
+	else
+		code = create(tool, &o, args.at[0], out, force);
+	shoal_opt_list_fini(&args);
+	shoal_make_options_fini(&o);
+	return code;
+}
