@@ -180,8 +180,8 @@ static void probe_begin(struct shoal_flow *f)
 {
 	f->phase = SHOAL_FLOW_PROBE;
 	f->depth = cruise_depth(f);
-	f->fast_rate = shoal_flow_rate(f);
-	f->ceiling = ceiling_of(f, f->fast_rate);
+	f->fast_rate = f->rate_mean;
+	f->ceiling = ceiling_of(f, shoal_flow_rate(f));
 	f->flat = 0;
 	f->grew = false;
 }
@@ -196,6 +196,25 @@ static void probe_end(struct shoal_flow *f, shoal_us now)
 	}
 	f->phase = SHOAL_FLOW_CRUISE;
 	f->probe_at = now;
+	f->probe_rate = shoal_flow_rate(f);
+	if (f->grew || f->rate_mean == 0)
+		f->rate_mean = f->fast_rate ? f->fast_rate : f->probe_rate;
+}
+
+static bool probe_due(const struct shoal_flow *f, shoal_us now)
+{
+	shoal_us wait = f->probe_wait;
+	if (shoal_flow_rate(f) < f->probe_rate - f->probe_rate / 8)
+		wait = PROBE_WAIT_MIN;
+	return now - f->probe_at >= shoal_max_u64(wait, 4 * f->delay_mean);
+}
+
+static void rate_mean_add(struct shoal_flow *f, uint64_t rate)
+{
+	if (rate > f->rate_mean)
+		f->rate_mean += (rate - f->rate_mean) / 4;
+	else
+		f->rate_mean -= (f->rate_mean - rate) / 4;
 }
 
 /* More depth brought more: the blocks' mean delay was needed, so that much depth is, and a little. */
@@ -222,7 +241,8 @@ static void round_judge(struct shoal_flow *f, uint64_t rate, shoal_us mean, shoa
 			probe_end(f, now);
 		break;
 	case SHOAL_FLOW_CRUISE:
-		if (now - f->probe_at >= shoal_max_u64(f->probe_wait, 4 * f->delay_mean))
+		rate_mean_add(f, rate);
+		if (probe_due(f, now))
 			probe_begin(f);
 		break;
 	case SHOAL_FLOW_DRAIN: break;

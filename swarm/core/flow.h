@@ -63,7 +63,9 @@ struct shoal_flow {
 	struct shoal_flow_round round;
 	uint64_t rate_max[2]; /* fastest round in the current and the last second, bytes a second */
 	shoal_us rate_at;
-	shoal_us slack;		       /* on top of twice the shortest delay */
+	uint64_t rate_mean;  /* smoothed over rounds, probes and drains aside: what a probe has to beat */
+	uint64_t probe_rate; /* shoal_flow_rate() after the last probe: well below it, the next one is due at once */
+	shoal_us slack;	     /* on top of twice the shortest delay */
 	shoal_us probe_at, probe_wait; /* when the last probe ended, and how long until the next */
 	shoal_us drain_at;
 };

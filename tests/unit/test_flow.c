@@ -256,6 +256,25 @@ static void a_jittery_peer_is_kept_busy(void **state)
 	}
 }
 
+/* The same, long after the start: only a probe can find out. */
+static void a_peer_that_becomes_jittery_is_kept_busy(void **state)
+{
+	(void)state;
+	struct link *k = link_new(&(struct link){ .rate = 100000000, .rtt = 500, .reqq = 2000 });
+	run(k, SHOAL_S(30));
+	assert_true(k->flow.slack == SHOAL_MS(10));
+	k->jitter = 40000;
+	run(k, SHOAL_S(10)); /* a probe may be eight seconds away */
+	look(k);
+	run(k, SHOAL_S(60));
+	assert_true(percent(k, SHOAL_S(60)) >= 80);
+	k->jitter = 0;
+	run(k, SHOAL_S(150));
+	check_filled(k, SHOAL_S(60), 95); /* and the depth comes back */
+	assert_true(k->flow.slack <= SHOAL_MS(20));
+	free(k);
+}
+
 static void it_follows_the_line_as_it_changes(void **state)
 {
 	(void)state;
@@ -304,6 +323,13 @@ static void a_pause_is_not_a_slow_peer(void **state)
 	look(k);
 	run(k, SHOAL_S(1));
 	assert_true(percent(k, SHOAL_S(1)) >= 95);
+	/* again and again, in bursts too short to see a whole round trip */
+	for (int i = 0; i < 20; i++) {
+		k->paused_from = k->now;
+		k->paused_to = k->now + SHOAL_MS(600);
+		run(k, SHOAL_MS(630));
+	}
+	assert_true(shoal_flow_rate(&k->flow) >= rate - rate / 20);
 	free(k);
 }
 
@@ -412,6 +438,7 @@ int main(void)
 		cmocka_unit_test(loopback_is_deep_within_tens_of_milliseconds),
 		cmocka_unit_test(a_long_fat_line_opens_in_a_few_round_trips),
 		cmocka_unit_test(a_jittery_peer_is_kept_busy),
+		cmocka_unit_test(a_peer_that_becomes_jittery_is_kept_busy),
 		cmocka_unit_test(it_follows_the_line_as_it_changes),
 		cmocka_unit_test(the_queue_does_not_creep),
 		cmocka_unit_test(a_pause_is_not_a_slow_peer),
