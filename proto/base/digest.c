@@ -67,15 +67,15 @@ const char *shoal_digest_kernel(void)
 	return kernel()->name;
 }
 
-/* How many of `left` > 0 lanes go next: even turns (5 is 3 and 2), for one lane alone is slow. */
+/* How many of `left` > 0 lanes go next. One lane alone is slow, so the last two turns share evenly:
+ * five lanes on four are three and two. */
 static size_t turn_of(size_t left, const struct shoal_digest_kernel *k)
 {
 	if (left <= k->lanes)
 		return left;
-	if (k->row)
+	if (k->row || left >= 2 * k->lanes)
 		return k->lanes;
-	size_t turns = left / k->lanes + (left % k->lanes != 0);
-	return left / turns + (left % turns != 0);
+	return (left + 1) / 2;
 }
 
 /* What both contexts have in common, as advance() sees it. */

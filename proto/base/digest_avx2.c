@@ -75,8 +75,8 @@ INLINE void scatter(const row state[], uint32_t *const h[], size_t n, int words)
 /* One round; the five names turn by one from round to round. */
 #define SHA1_ROUND(f, k, a, b, c, d, e, t) do {                          \
 		row w_ = sha1_word(w, t);                                \
-		e += rotl(a, 5) + f(b, c, d) + w_ + (uint32_t)(k);       \
-		b = rotl(b, 30);                                         \
+		(e) += rotl(a, 5) + f(b, c, d) + w_ + (uint32_t)(k);     \
+		(b) = rotl(b, 30);                                       \
 	} while (0)
 #define SHA1_TWENTY(f, k, from)                                          \
 	for (int t = (from); t < (from) + 20; t += 5) {                  \
@@ -135,10 +135,10 @@ INLINE row sha256_word(row w[16], int t)
 }
 
 #define SHA256_ROUND(a, b, c, d, e, f, g, h, t) do {                              \
-		row t1 = h + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + CHOOSE(e, f, g) + \
+		row t1 = (h) + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + CHOOSE(e, f, g) + \
 			 shoal_sha256_k[t] + sha256_word(w, t);                   \
-		d += t1;                                                          \
-		h = t1 + (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + MAJORITY(a, b, c); \
+		(d) += t1;                                                        \
+		(h) = t1 + (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + MAJORITY(a, b, c); \
 	} while (0)
 
 AVX2 static void sha256_row(uint32_t *const h[], const uint8_t *const from[], size_t n, size_t blocks)

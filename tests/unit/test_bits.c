@@ -174,7 +174,7 @@ static void random_steps_agree_with_the_model(void **state)
 		uint8_t *wire = malloc(len);
 		assert_true(model != NULL && wire != NULL);
 		for (int step = 0; step < 2000; step++) {
-			uint32_t i = shoal_rng_below(&rng, count), next = i, next_clear = i;
+			uint32_t i = shoal_rng_below(&rng, count), next, next_clear;
 			if (shoal_rng_below(&rng, 2)) {
 				assert_int_equal(shoal_bits_set(&bits, i), !model[i]);
 				ones += !model[i];

@@ -28,7 +28,8 @@ enum {
 struct bench {
 	uint8_t *buffer[BUFFERS];
 	uint8_t (*digest)[32];
-	size_t steps; /* of STEP bytes in a run */
+	size_t steps; /* of STEP bytes in a run of the rival's */
+	size_t calls; /* of `lanes` steps each, in ours */
 	unsigned lanes;
 };
 
@@ -77,7 +78,7 @@ static void sha1(struct bench *b)
 	const uint8_t *at[LANES_SEEN];
 	for (unsigned i = 0; i < b->lanes; i++)
 		shoal_sha1_init(to[i] = &ctx[i]);
-	for (size_t call = 0; call < b->steps / b->lanes; call++) {
+	for (size_t call = 0; call < b->calls; call++) {
 		pick(b, at, call);
 		shoal_sha1_advance(to, at, b->lanes, STEP);
 	}
@@ -91,7 +92,7 @@ static void sha256(struct bench *b)
 	const uint8_t *at[LANES_SEEN];
 	for (unsigned i = 0; i < b->lanes; i++)
 		shoal_sha256_init(to[i] = &ctx[i]);
-	for (size_t call = 0; call < b->steps / b->lanes; call++) {
+	for (size_t call = 0; call < b->calls; call++) {
 		pick(b, at, call);
 		shoal_sha256_advance(to, at, b->lanes, STEP);
 	}
@@ -102,7 +103,7 @@ static void sha256(struct bench *b)
 static void leaves(struct bench *b)
 {
 	const uint8_t *at[LANES_SEEN];
-	for (size_t call = 0; call < b->steps / b->lanes; call++) {
+	for (size_t call = 0; call < b->calls; call++) {
 		pick(b, at, call);
 		shoal_sha256_many(at, b->lanes, STEP, b->digest);
 	}
@@ -141,6 +142,7 @@ static void measure(struct bench *b, const struct entry *e)
 	if (shoal_digest_use(e->kernel) < 0)
 		return;
 	b->lanes = e->lanes;
+	b->calls = b->steps / e->lanes;
 	e->run(b); /* touch everything once */
 	for (int i = 0; i < RUNS; i++) {
 		ours[i] = timed(b, e->run);
@@ -148,7 +150,7 @@ static void measure(struct bench *b, const struct entry *e)
 	}
 	qsort(ours, RUNS, sizeof *ours, order);
 	qsort(theirs, RUNS, sizeof *theirs, order);
-	bytes = (double)(b->steps / e->lanes * e->lanes) * STEP;
+	bytes = (double)(b->calls * e->lanes) * STEP;
 	printf("%-8s %-14s %2u  %7.0f MB/s   EVP %7.0f MB/s   x %.2f\n", e->kernel, e->what, e->lanes,
 	       bytes / ours[RUNS / 2] * 1e-6, (double)b->steps * STEP / theirs[RUNS / 2] * 1e-6,
 	       bytes / ours[RUNS / 2] / ((double)b->steps * STEP / theirs[RUNS / 2]));
