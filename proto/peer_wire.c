@@ -236,10 +236,44 @@ void shoal_pw_land(struct shoal_pw *pw, uint8_t *at)
 			want_drop(pw, i);
 }
 
+/* From the header `head` on, what came does not lie where it belongs (or may not stay there). */
+static void gather(struct shoal_pw *pw)
+{
+	uint8_t *to = pw->bounce;
+
+	assert(to != NULL);
+	for (uint32_t w = pw->want_first; pw->lay.left > 0 && pw->lay.head < pw->lay.heads; w++, pw->lay.head++) {
+		size_t have = pw->lay.head == 0 ? pw->lay.head_have : 0;
+		size_t n = min_size(pw->lay.left, SHOAL_WIRE_PIECE_HEAD - have);
+		memcpy(to, pw->heads[pw->lay.head], have + n);
+		to += have + n;
+		pw->lay.left -= n;
+		n = min_size(pw->lay.left, pw->want[w].len);
+		memcpy(to, pw->want[w].at, n);
+		to += n;
+		pw->lay.left -= n;
+	}
+	memcpy(to, pw->buf + pw->lay.tail_off, pw->lay.left);
+	to += pw->lay.left;
+	pw->lay.left = 0;
+	pw->flat = shoal_bytes(pw->bounce, (size_t)(to - pw->bounce));
+}
+
 void shoal_pw_unland(struct shoal_pw *pw, const uint8_t *at)
 {
-	if (pw->block.on && at != NULL && pw->block.at == at)
+	if (at == NULL)
+		return;
+	pw->lay.total = 0; /* the layout is void: ask space() again */
+	if (pw->block.on && pw->block.at == at)
 		pw->block.at = NULL;
+	for (uint32_t i = pw->want_count; i-- > pw->want_first;) {
+		if (pw->want[i].at != at)
+			continue;
+		/* In the midst of a read the place may hold bytes not yet looked at. */
+		if (pw->lay.left > 0)
+			gather(pw);
+		want_drop(pw, i);
+	}
 }
 
 /* ---- the flat run ---- */
@@ -377,32 +411,6 @@ static int parse(struct shoal_pw *pw, struct shoal_pw_event *ev)
 
 /* ---- the layout ---- */
 
-/* From the header `head` on nothing lies where it belongs. */
-static void gather(struct shoal_pw *pw)
-{
-	uint8_t *to = pw->bounce;
-
-	assert(to != NULL);
-	memcpy(to, pw->heads[pw->lay.head], SHOAL_WIRE_PIECE_HEAD);
-	to += SHOAL_WIRE_PIECE_HEAD;
-	for (uint32_t w = pw->want_first; pw->lay.left > 0; w++) {
-		size_t n = min_size(pw->lay.left, pw->want[w].len);
-		memcpy(to, pw->want[w].at, n);
-		to += n;
-		pw->lay.left -= n;
-		if (++pw->lay.head == pw->lay.heads)
-			break;
-		n = min_size(pw->lay.left, SHOAL_WIRE_PIECE_HEAD);
-		memcpy(to, pw->heads[pw->lay.head], n);
-		to += n;
-		pw->lay.left -= n;
-	}
-	memcpy(to, pw->buf + pw->lay.tail_off, pw->lay.left);
-	to += pw->lay.left;
-	pw->lay.left = 0;
-	pw->flat = shoal_bytes(pw->bounce, (size_t)(to - pw->bounce));
-}
-
 /* What was half here goes on in the layout's first span. */
 static int walk_rest(struct shoal_pw *pw, struct shoal_pw_event *ev)
 {
@@ -438,27 +446,26 @@ static int walk(struct shoal_pw *pw, struct shoal_pw_event *ev)
 	while (pw->lay.left > 0 && pw->lay.head < pw->lay.heads) {
 		uint8_t want[SHOAL_WIRE_PIECE_HEAD];
 		const uint8_t *head = pw->heads[pw->lay.head];
-		size_t seen = pw->lay.head == 0 ? pw->lay.head_have : 0;
-		size_t n = min_size(pw->lay.left, sizeof want - seen);
+		size_t need = sizeof want - (pw->lay.head == 0 ? pw->lay.head_have : 0);
 
-		pw->lay.left -= n;
-		seen += n;
-		want_head(&pw->want[pw->want_first], want);
-		if (seen < sizeof want) { /* all that came; parse() sees whether it is whole */
+		if (pw->lay.left < need) { /* all that came; parse() sees whether it is a whole message */
+			size_t seen = sizeof want - need + pw->lay.left;
 			memcpy(pw->buf, head, seen);
 			pw->flat = shoal_bytes(pw->buf, seen);
+			pw->lay.left = 0;
 			return 0;
 		}
+		want_head(&pw->want[pw->want_first], want);
 		if (memcmp(head, want, sizeof want) != 0) {
 			gather(pw);
 			return 0;
 		}
+		pw->lay.left -= need;
 		pw->flat.len = 0;
 		pw->lay.head++;
 		begin_forecast(pw);
-		n = min_size(pw->lay.left, pw->block.len);
-		pw->lay.left -= n;
-		pw->block.done = (uint32_t)n;
+		pw->block.done = (uint32_t)min_size(pw->lay.left, pw->block.len);
+		pw->lay.left -= pw->block.done;
 		if (pw->block.done == pw->block.len)
 			return emit_block(pw, ev);
 	}
@@ -535,7 +542,8 @@ int shoal_pw_poll(struct shoal_pw *pw, struct shoal_pw_event *ev)
 		return pw->why;
 	if (pw->slow.told) {
 		slow_free(pw);
-		pw->flat = shoal_bytes(pw->buf, 0);
+		if (pw->flat.len == 0)
+			pw->flat.at = pw->buf;
 	}
 	shoal_pw_land(pw, NULL); /* a BLOCK_BEGIN without an answer: dropped */
 	if (pw->lay.left > 0)

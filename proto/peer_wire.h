@@ -90,7 +90,9 @@ size_t shoal_pw_forecast(struct shoal_pw *pw, const struct shoal_pw_expect want[
 SHOAL_MUST int shoal_pw_poll(struct shoal_pw *pw, struct shoal_pw_event *ev);
 /* Answers BLOCK_BEGIN: where the block goes (len bytes), NULL to drop it. */
 void shoal_pw_land(struct shoal_pw *pw, uint8_t *at);
-/* The block now landing (forecast or landed): its bytes are dropped from here on, the place is the owner's again. */
+/* Nothing more is written at `at` (where a block is landing, or forecast to), and what was read there is kept
+ * elsewhere: the place is the owner's again. A block begun there is dropped; one forecast comes as BLOCK_BEGIN.
+ * At any time but between space() and filled(). */
 void shoal_pw_unland(struct shoal_pw *pw, const uint8_t *at);
 
 /* ---- out ---- */

@@ -16,15 +16,16 @@
 
 #include "proto/peer_wire.h"
 
-#define STREAM_MAX (192u * 1024)
+#define STREAM_MAX (96u * 1024)
 #define EVENTS_MAX 4096
-#define READS_MAX 20000
+#define READS_MAX 1000 /* after that, all at once */
 
 struct seen {
 	enum shoal_pw_event_kind kind;
 	size_t at, len; /* of the message, or of the block's bytes, in the stream */
 	uint8_t *place; /* blocks */
 	bool landed;
+	bool ours; /* the place was taken back: nobody else may write there */
 };
 struct run {
 	uint8_t *stream;
@@ -180,6 +181,23 @@ static void get_head(const struct run *r, const struct seen *s, uint32_t *piece,
 	*begin = shoal_get_u32(r->stream + s->at - 4);
 }
 
+/* The place is the owner's again, and it uses it at once. */
+static void take_back(struct shoal_pw *pw, struct seen *s)
+{
+	if (s->kind != SHOAL_PW_BLOCK)
+		return;
+	shoal_pw_unland(pw, s->place);
+	memset(s->place, 0xee, s->len);
+	s->ours = true;
+}
+
+static void lend(struct seen *s)
+{
+	for (size_t i = 0; s->ours && i < s->len; i++)
+		assert(s->place[i] == 0xee);
+	s->ours = false;
+}
+
 static void on_event(struct run *r, struct shoal_pw *pw, const struct shoal_pw_event *ev)
 {
 	uint32_t piece, begin;
@@ -192,6 +210,8 @@ static void on_event(struct run *r, struct shoal_pw *pw, const struct shoal_pw_e
 		uint8_t dice = control(r);
 		if (dice % 8 == 1)
 			place = NULL;
+		if (dice % 8 != 2 && place != NULL)
+			lend(s);
 		if (dice % 8 != 2)
 			shoal_pw_land(pw, place);
 		return;
@@ -205,6 +225,9 @@ static void on_event(struct run *r, struct shoal_pw *pw, const struct shoal_pw_e
 	case SHOAL_PW_MESSAGE:
 		assert(shoal_wire_encode(&ev->msg, (struct shoal_space){ r->again, s->len }) == (ptrdiff_t)s->len);
 		assert(memcmp(r->again, r->stream + s->at, s->len) == 0);
+		/* A CHOKE, say: blocks asked for are no longer, whatever of them has come already. */
+		for (size_t i = r->next; i < r->count && i < r->next + 20 && control(r) % 4 == 1; i++)
+			take_back(pw, &r->seen[i]);
 		break;
 	case SHOAL_PW_BLOCK:
 		get_head(r, s, &piece, &begin);
@@ -239,6 +262,7 @@ static void forecast(struct run *r, struct shoal_pw *pw)
 			want[n++] = (struct shoal_pw_expect){ piece ^ 1, begin, (uint32_t)s->len, r->fake[fakes++] };
 			continue;
 		}
+		lend(s);
 		want[n++] = (struct shoal_pw_expect){ piece, begin, (uint32_t)s->len, s->place };
 	}
 	if (kind == 3 && n > 1) {
@@ -269,7 +293,7 @@ static void replay(struct run *r, bool foresee)
 
 	r->next = r->ctl_at = 0;
 	for (size_t i = 0; i < r->count; i++)
-		r->seen[i].landed = false;
+		r->seen[i].landed = r->seen[i].ours = false;
 	if (shoal_pw_new(&pw, 1) < 0)
 		abort();
 	rest = shoal_pw_bytes(pw);
@@ -279,7 +303,7 @@ static void replay(struct run *r, bool foresee)
 		if (foresee)
 			forecast(r, pw);
 		if (foresee && control(r) % 16 == 1 && r->next < r->count)
-			shoal_pw_unland(pw, r->seen[r->next].place);
+			take_back(pw, &r->seen[r->next]);
 		size_t n = shoal_pw_space(pw, v, control(r) % 8 ? SHOAL_PW_SPANS : 1 + control(r) % SHOAL_PW_SPANS);
 		assert(n > 0);
 		most = most < r->len - at ? most : r->len - at;
@@ -297,7 +321,9 @@ static void replay(struct run *r, bool foresee)
 	}
 	assert(rc == r->end && r->next == r->count);
 	for (size_t i = 0; i < r->count; i++) /* ... and nothing was written there after its event */
-		if (r->seen[i].landed)
+		if (r->seen[i].ours)
+			lend(&r->seen[i]);
+		else if (r->seen[i].landed)
 			assert(memcmp(r->seen[i].place, r->stream + r->seen[i].at, r->seen[i].len) == 0);
 	shoal_pw_free(pw);
 }

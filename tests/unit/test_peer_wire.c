@@ -751,6 +751,111 @@ static void dropped_blocks_leave_nothing(void **state)
 	}
 }
 
+/* The owner takes forecast places back in the midst of a read (a REJECT ended its requests) and uses them at once. */
+static void places_taken_back_are_not_touched(void **state)
+{
+	(void)state;
+	static const uint8_t reject[17] = { 0, 0, 0, 13, 16, 0, 0, 0, 3, 0, 0, 0x40, 0, 0, 0, 0x40, 0 };
+	static uint8_t raw[17 + 4 * 16397];
+	size_t len = 0;
+	memcpy(raw, reject, sizeof reject), len += sizeof reject;
+	for (uint32_t i = 0; i < 4; i++)
+		len += raw_block(raw + len, 3, i * 16384, 16384, (uint8_t)(i + 1));
+
+	/* Whether the REJECT came whole with the blocks (flat), or its end did (the blocks lie in their places), and
+	 * how much of the blocks with it. */
+	static const size_t ends[] = {
+		18, 22, 30, 31, 17 + 16397, 17 + 16397 + 5, 17 + 16397 + 13, 40000, 17 + 3 * 16397, sizeof raw
+	};
+	for (size_t first = 0; first <= sizeof reject; first++) {
+		for (size_t e = 0; e < sizeof ends / sizeof *ends; e++) {
+			struct rig r;
+			struct shoal_pw_expect want[4];
+			struct shoal_pw_event ev;
+			size_t blocks = 0, at = ends[e];
+			uint8_t mine[16384];
+			int kind;
+			rig_init(&r, true);
+			memset(mine, 0xcc, sizeof mine);
+			if (first > 0 && first < sizeof reject) {
+				feed(&r, raw, first, 7);
+				assert_int_equal(poll_kind(&r, &ev), IDLE);
+			}
+			shoal_pw_forecast(r.pw, want, expect_blocks(want, 4));
+			size_t from = first < sizeof reject ? first : 0;
+			size_t n = shoal_pw_space(r.pw, r.v, SHOAL_PW_SPANS), offered = 0;
+			while (n-- > 0)
+				offered += r.v[n].len;
+			at = at - from < offered ? at : from + offered;
+			feed(&r, raw + from, at - from, 8);
+			assert_int_equal(poll_kind(&r, &ev), SHOAL_PW_MESSAGE);
+			for (int i = 1; i < 4; i++) {
+				shoal_pw_unland(r.pw, slots[i]);
+				memset(slots[i], 0xcc, sizeof slots[i]);
+			}
+			for (;;) {
+				kind = poll_kind(&r, &ev);
+				if (kind == IDLE && at < sizeof raw) {
+					size_t room = 0;
+					n = shoal_pw_space(r.pw, r.v, SHOAL_PW_SPANS);
+					while (n-- > 0)
+						room += r.v[n].len;
+					room = room < sizeof raw - at ? room : sizeof raw - at;
+					feed(&r, raw + at, room, 9);
+					at += room;
+				} else if (kind == SHOAL_PW_BLOCK_BEGIN) {
+					shoal_pw_land(r.pw, slots[10 + ev.msg.begin / 16384]);
+				} else if (kind == SHOAL_PW_BLOCK) {
+					assert_int_equal(ev.msg.begin, blocks * 16384);
+					assert_ptr_equal(ev.at, slots[blocks ? 10 + blocks : 0]);
+					assert_memory_equal(ev.at, raw + 17 + blocks * 16397 + 13, 16384);
+					assert_int_equal(ev.forecast, blocks == 0);
+					blocks++;
+				} else {
+					break;
+				}
+			}
+			assert_int_equal(kind, IDLE);
+			assert_int_equal(blocks, 4);
+			for (int i = 1; i < 4; i++)
+				assert_memory_equal(slots[i], mine, sizeof mine);
+			rig_fini(&r);
+		}
+	}
+}
+
+/* The same behind a message that lay in a heap of its own. */
+static void places_taken_back_behind_a_long_message(void **state)
+{
+	(void)state;
+	static uint8_t raw[9006 + 16397];
+	struct rig r;
+	struct shoal_pw_expect want[1];
+	struct shoal_pw_event ev;
+	shoal_put_u32(raw, 9002);
+	raw[4] = SHOAL_WIRE_EXTENDED;
+	raw_block(raw + 9006, 3, 0, 16384, 1);
+	rig_init(&r, true);
+	for (size_t at = 0; at < 8192; at += SHOAL_PW_BUF) {
+		feed(&r, raw + at, SHOAL_PW_BUF, 7);
+		assert_int_equal(poll_kind(&r, &ev), IDLE);
+	}
+	shoal_pw_forecast(r.pw, want, expect_blocks(want, 1));
+	feed(&r, raw + 8192, sizeof raw - 8192, 8);
+	assert_int_equal(poll_kind(&r, &ev), SHOAL_PW_MESSAGE);
+	shoal_pw_unland(r.pw, slots[0]);
+	assert_int_equal(ev.msg.body.len, 9000);
+	assert_memory_equal(ev.msg.body.at, raw + 6, 9000); /* still valid */
+	memset(slots[0], 0xcc, sizeof slots[0]);
+	assert_int_equal(poll_kind(&r, &ev), SHOAL_PW_BLOCK_BEGIN);
+	shoal_pw_land(r.pw, slots[1]);
+	assert_int_equal(poll_kind(&r, &ev), SHOAL_PW_BLOCK);
+	assert_memory_equal(slots[1], raw + 9006 + 13, 16384);
+	assert_int_equal(slots[0][0], 0xcc);
+	assert_int_equal(poll_kind(&r, &ev), IDLE);
+	rig_fini(&r);
+}
+
 static void a_handshake_answers_at_48_bytes(void **state)
 {
 	(void)state;
@@ -1003,6 +1108,8 @@ int main(void)
 		cmocka_unit_test(a_place_in_use_is_never_laid_out),
 		cmocka_unit_test(forecasts_that_cannot_be_are_not_taken),
 		cmocka_unit_test(dropped_blocks_leave_nothing),
+		cmocka_unit_test(places_taken_back_are_not_touched),
+		cmocka_unit_test(places_taken_back_behind_a_long_message),
 		cmocka_unit_test(a_handshake_answers_at_48_bytes),
 		cmocka_unit_test(another_protocol_dies_at_its_first_wrong_byte),
 		cmocka_unit_test(terms_decide_what_is_legal),
