@@ -20,8 +20,8 @@
 #include <shoal/types.h>
 #include "proto/wire.h"
 
-#define SHOAL_PW_BUF 4096	 /* unread small messages */
-#define SHOAL_PW_FORECAST 16	 /* blocks laid out ahead for one read */
+#define SHOAL_PW_BUF 4096    /* unread small messages */
+#define SHOAL_PW_FORECAST 16 /* blocks laid out ahead for one read */
 #define SHOAL_PW_SPANS (2 * SHOAL_PW_FORECAST + 2)
 /* Room the owner's bounce buffer must have: all that one read can bring. */
 #define SHOAL_PW_BOUNCE (SHOAL_PW_FORECAST * (SHOAL_WIRE_PIECE_HEAD + 16384) + 16384 + SHOAL_PW_BUF)
@@ -30,11 +30,11 @@
 #define SHOAL_PW_GIVES_MAX 1024u /* blocks that may wait to be sent */
 
 enum shoal_pw_event_kind {
-	SHOAL_PW_HANDSHAKE,	/* the 48 bytes up to the info hash are in (answer now) ... */
-	SHOAL_PW_PEER_ID,	/* ... and the peer id after them */
-	SHOAL_PW_MESSAGE,	/* a whole message; its spans are valid until the next call */
-	SHOAL_PW_BLOCK_BEGIN,	/* a PIECE header outside the forecast: answer with shoal_pw_land() */
-	SHOAL_PW_BLOCK,		/* a block has landed: msg.piece/.begin, len bytes */
+	SHOAL_PW_HANDSHAKE,   /* the 48 bytes up to the info hash are in (answer now) ... */
+	SHOAL_PW_PEER_ID,     /* ... and the peer id after them */
+	SHOAL_PW_MESSAGE,     /* a whole message; its spans are valid until the next call */
+	SHOAL_PW_BLOCK_BEGIN, /* a PIECE header outside the forecast: answer with shoal_pw_land() */
+	SHOAL_PW_BLOCK,	      /* a block has landed: msg.piece/.begin, len bytes */
 };
 struct shoal_pw_event {
 	enum shoal_pw_event_kind kind;
@@ -52,10 +52,10 @@ struct shoal_pw_expect {
 /* A block to send. Its bytes are lent until sent() returns the token. */
 struct shoal_pw_give {
 	uint32_t piece, begin, len;
-	void *token;	    /* the owner's word for it, not NULL */
-	const uint8_t *at;  /* the bytes; or NULL, and then they lie ... */
-	uint32_t file;	    /* ... in this file (the storage's word for it) ... */
-	uint64_t offset;    /* ... at this offset, for the transport to send by itself */
+	void *token;	   /* the owner's word for it, not NULL */
+	const uint8_t *at; /* the bytes; or NULL, and then they lie ... */
+	uint32_t file;	   /* ... in this file (the storage's word for it) ... */
+	uint64_t offset;   /* ... at this offset, for the transport to send by itself */
 };
 
 /* What to send next: memory, or a span of a file when at is NULL. */

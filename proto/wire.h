@@ -13,7 +13,7 @@
 
 #define SHOAL_WIRE_PIECE_HEAD 13u /* length, id, index, begin: what precedes a block */
 #define SHOAL_WIRE_BLOCK_MAX (16u * 1024)
-#define SHOAL_WIRE_EXT_MAX (1u << 20)	   /* an extension message */
+#define SHOAL_WIRE_EXT_MAX (1u << 20)	      /* an extension message */
 #define SHOAL_WIRE_BITFIELD_MAX (256u * 1024) /* SHOAL_PIECES_MAX bits */
 #define SHOAL_WIRE_HASHES_MAX (48 + 8192 * 32 + 64 * 32)
 
@@ -47,14 +47,14 @@ struct shoal_wire_hash_range {
 };
 
 struct shoal_wire_msg {
-	uint16_t id;	/* enum shoal_wire_id, or one we do not know (<= 255) */
-	uint32_t index; /* HAVE, REQUEST, PIECE, CANCEL, SUGGEST, REJECT, ALLOWED_FAST: the piece */
-	uint32_t begin; /* REQUEST, PIECE, CANCEL, REJECT: bytes into it */
-	uint32_t len;	/* REQUEST, CANCEL, REJECT: bytes */
-	uint16_t port;	/* PORT */
-	uint8_t ext;	/* EXTENDED: the message's extended id, 0 the handshake */
+	uint16_t id;			    /* enum shoal_wire_id, or one we do not know (<= 255) */
+	uint32_t index;			    /* HAVE, REQUEST, PIECE, CANCEL, SUGGEST, REJECT, ALLOWED_FAST: the piece */
+	uint32_t begin;			    /* REQUEST, PIECE, CANCEL, REJECT: bytes into it */
+	uint32_t len;			    /* REQUEST, CANCEL, REJECT: bytes */
+	uint16_t port;			    /* PORT */
+	uint8_t ext;			    /* EXTENDED: the message's extended id, 0 the handshake */
 	struct shoal_wire_hash_range range; /* HASH_REQUEST, HASHES, HASH_REJECT */
-	struct shoal_bytes body; /* BITFIELD, PIECE, EXTENDED, HASHES (32 bytes each), unknown ids */
+	struct shoal_bytes body;	    /* BITFIELD, PIECE, EXTENDED, HASHES (32 bytes each), unknown ids */
 };
 
 #define SHOAL_WIRE_PROTOCOL "\023BitTorrent protocol" /* what every handshake begins with */
