@@ -137,6 +137,18 @@ static void window_end(struct shoal_flow *f, shoal_us now)
 		window_new(f, was, true, now);
 		f->phase = SHOAL_FLOW_DRAIN;
 		f->drain_at = now;
+		f->drain_delay = was;
+	}
+}
+
+/* The first block asked for since the queue was drained: while each round is shorter still, go on. */
+static void drain_judge(struct shoal_flow *f, shoal_us delay, shoal_us now)
+{
+	if (delay < f->drain_delay - f->drain_delay / 8) {
+		f->drain_delay = delay;
+		f->drain_at = now;
+	} else {
+		f->phase = SHOAL_FLOW_CRUISE;
 	}
 }
 
@@ -156,8 +168,7 @@ static void delay_add(struct shoal_flow *f, shoal_us delay, shoal_us now)
 
 static void rate_max_add(struct shoal_flow *f, uint64_t rate, shoal_us at)
 {
-	/* A drain is slow by our own doing: it must not age what we know. */
-	if (f->phase != SHOAL_FLOW_DRAIN && at - f->rate_at >= RATE_WINDOW) {
+	if (at - f->rate_at >= RATE_WINDOW) {
 		f->rate_max[1] = f->rate_max[0];
 		f->rate_max[0] = 0;
 		f->rate_at = at;
@@ -312,7 +323,7 @@ void shoal_flow_block(struct shoal_flow *f, uint32_t bytes, shoal_us asked, shoa
 	shoal_us delay = shoal_max_u64(1, shoal_min_u64(now - asked, DELAY_TOP));
 	shoal_rate_add(&f->down, bytes, now);
 	if (f->phase == SHOAL_FLOW_DRAIN && asked > f->drain_at)
-		f->phase = SHOAL_FLOW_CRUISE;
+		drain_judge(f, delay, now);
 	round_add(f, bytes, asked, now);
 	delay_add(f, delay, now);
 	grow(f, delay, now);
@@ -327,7 +338,7 @@ uint32_t shoal_flow_depth(struct shoal_flow *f, uint32_t peer_max, shoal_us now)
 		f->depth = cruise_depth(f);
 	uint64_t want = f->depth;
 	if (f->phase == SHOAL_FLOW_DRAIN)
-		want = shoal_max_u64(blocks_in(shoal_flow_rate(f), shortest(f) / 2), DRAIN_DEPTH);
+		want = shoal_max_u64(blocks_in(shoal_flow_rate(f), shortest(f) * 3 / 4), DRAIN_DEPTH);
 	return (uint32_t)shoal_min_u64(want, peer_max ? peer_max : SHOAL_FLOW_PEER_MAX);
 }
 

@@ -36,7 +36,7 @@ enum shoal_flow_phase {
 	SHOAL_FLOW_START,  /* the target doubles each round trip until the rate stops growing */
 	SHOAL_FLOW_CRUISE, /* the target follows rate and delay */
 	SHOAL_FLOW_PROBE,  /* for two rounds twice as deep, and on while the rate grows */
-	SHOAL_FLOW_DRAIN,  /* for one round trip shallow, to see the delay without our own queue */
+	SHOAL_FLOW_DRAIN,  /* for a round trip or a few shallow, to see the delay without our own queue */
 };
 
 /* From one landing until a block lands that was asked for after it: a round trip, and what came in it. */
@@ -66,8 +66,8 @@ struct shoal_flow {
 	uint64_t rate_mean;  /* smoothed over rounds, probes and drains aside: what a probe has to beat */
 	uint64_t probe_rate; /* shoal_flow_rate() after the last probe: well below it, the next one is due at once */
 	shoal_us slack;	     /* on top of twice the shortest delay */
-	shoal_us probe_at, probe_wait; /* when the last probe ended, and how long until the next */
-	shoal_us drain_at;
+	shoal_us probe_at, probe_wait;	/* when the last probe ended, and how long until the next */
+	shoal_us drain_at, drain_delay; /* when this round of it began; the delay to undercut */
 };
 void shoal_flow_init(struct shoal_flow *f, shoal_us now);
 /* A block landed that was asked for at `asked`. */
