@@ -246,6 +246,12 @@ void shoal_picker_peer_full(struct shoal_picker *p, const struct shoal_bits *had
 	p->seeds++;
 }
 
+void shoal_picker_peer_uncount(struct shoal_picker *p, const struct shoal_bits *had)
+{
+	assert(had->count == p->pieces);
+	for_each(p, had, shoal_picker_peer_lost);
+}
+
 uint32_t shoal_picker_copies(const struct shoal_picker *p, uint32_t piece)
 {
 	return piece < p->pieces ? p->seeds + p->count[piece] : 0;

@@ -36,13 +36,16 @@ size_t shoal_picker_bytes(uint32_t pieces); /* heap it takes, for the budget */
 
 /* What peers have. A full bitfield counts as a seed: O(1). Full or not is read off the bits themselves, so a peer whose
  * last bit came by _has must pass _full before it goes, and a seed that loses a piece is _gone with its full bits first
- * and _joined again with the rest. */
+ * and _joined again with the rest. Both cost a walk over all pieces: do them once a peer. One that has lost a piece as a
+ * seed may do so again and again; let it be counted one by one from then on, never pass _full, and leave by _uncount. */
 void shoal_picker_peer_joined(struct shoal_picker *p, const struct shoal_bits *have);
 void shoal_picker_peer_gone(struct shoal_picker *p, const struct shoal_bits *had);
 void shoal_picker_peer_has(struct shoal_picker *p, uint32_t piece);
 void shoal_picker_peer_lost(struct shoal_picker *p, uint32_t piece);
 /* A peer whose bits were counted one by one is full now: `had` (all ones) moves to the seeds. */
 void shoal_picker_peer_full(struct shoal_picker *p, const struct shoal_bits *had);
+/* _gone for a peer whose bits were counted one by one, though they may be full by now. */
+void shoal_picker_peer_uncount(struct shoal_picker *p, const struct shoal_bits *had);
 /* Copies of a piece among connected peers. */
 uint32_t shoal_picker_copies(const struct shoal_picker *p, uint32_t piece);
 /* Of the pieces we lack and want, how many nobody connected has. */
@@ -59,7 +62,8 @@ uint32_t shoal_picker_untouched(const struct shoal_picker *p);	  /* wanted, neit
 bool shoal_picker_is_done(const struct shoal_picker *p, uint32_t piece);
 const struct shoal_bits *shoal_picker_have(const struct shoal_picker *p); /* the done ones */
 
-/* The next piece to open for a peer that has `have`; SHOAL_PIECE_NONE when it has none we need untouched. */
+/* The next piece to open for a peer that has `have`; SHOAL_PIECE_NONE when it has none we need untouched, which takes a
+ * scan of the bits (an eighth of a byte a piece) to find out: keep the answer until a piece has changed. */
 uint32_t shoal_picker_pick(struct shoal_picker *p, const struct shoal_bits *have, enum shoal_pick_order order);
 /* A piece at or after `from` (cyclic) that is in `have`, wanted and not done: what makes a peer interesting. */
 uint32_t shoal_picker_needs(const struct shoal_picker *p, const struct shoal_bits *have, uint32_t from);

@@ -144,7 +144,10 @@ static void peer_step(struct model *m, uint32_t who, uint32_t piece)
 		m->seed[who] = shoal_bits_full(have);
 		shoal_picker_peer_joined(m->p, have);
 	} else if (shoal_rng_below(&m->rng, 12) == 0) {
-		shoal_picker_peer_gone(m->p, have);
+		if (!m->seed[who] && shoal_rng_below(&m->rng, 2))
+			shoal_picker_peer_uncount(m->p, have);
+		else
+			shoal_picker_peer_gone(m->p, have);
 		m->here[who] = false;
 	} else if (m->seed[who]) {
 		/* a seed loses a piece: gone full, joined with the rest */
@@ -345,6 +348,37 @@ static void a_piece_not_counted_can_still_be_picked(void **state)
 	shoal_bits_fini(&web);
 }
 
+/* A peer that lost a piece as a seed and got it back: counted one by one to the end, with its bits full. */
+static void a_full_peer_may_be_counted_one_by_one(void **state)
+{
+	(void)state;
+	struct shoal_picker *p;
+	struct shoal_bits all;
+	assert_int_equal(shoal_picker_new(&p, 100, shoal_rng_split(1, 6)), 0);
+	assert_int_equal(shoal_bits_init(&all, 100), 0);
+	shoal_bits_fill(&all);
+	shoal_picker_peer_joined(p, &all);
+	shoal_picker_peer_gone(p, &all);
+	shoal_bits_clear(&all, 50);
+	shoal_picker_peer_joined(p, &all);
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(shoal_picker_missing(p), 1);
+		shoal_bits_set(&all, 50);
+		shoal_picker_peer_has(p, 50);
+		assert_int_equal(shoal_picker_missing(p), 0);
+		if (i < 999) {
+			shoal_bits_clear(&all, 50);
+			shoal_picker_peer_lost(p, 50);
+		}
+	}
+	assert_true(shoal_bits_full(&all));
+	assert_int_equal(shoal_picker_copies(p, 50), 1);
+	shoal_picker_peer_uncount(p, &all);
+	assert_int_equal(shoal_picker_missing(p), 100);
+	shoal_picker_free(p);
+	shoal_bits_fini(&all);
+}
+
 static void it_is_small_and_knows_its_bound(void **state)
 {
 	(void)state;
@@ -376,6 +410,7 @@ int main(void)
 		cmocka_unit_test(the_first_pieces_are_random_whatever_their_rarity),
 		cmocka_unit_test(the_same_dice_pick_the_same),
 		cmocka_unit_test(a_piece_not_counted_can_still_be_picked),
+		cmocka_unit_test(a_full_peer_may_be_counted_one_by_one),
 		cmocka_unit_test(it_is_small_and_knows_its_bound),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
