@@ -96,7 +96,7 @@ static uint32_t set_start(const struct set *s, struct shoal_rng *rng)
 	}
 }
 
-/* A piece of the set and of `have` in words [from, to): in the first word that has one, the lowest, or any with dice. */
+/* A piece of the set and of `have` in words [from, to): in the first word with one, the lowest, or any with dice. */
 static uint32_t set_scan(const struct set *s, const uint64_t *have, uint32_t from, uint32_t to, struct shoal_rng *rng)
 {
 	for (uint32_t v = from >> 6; v << 6 < to; v++) {

@@ -36,8 +36,8 @@ size_t shoal_picker_bytes(uint32_t pieces); /* heap it takes, for the budget */
 
 /* What peers have. A full bitfield counts as a seed: O(1). Full or not is read off the bits themselves, so a peer whose
  * last bit came by _has must pass _full before it goes, and a seed that loses a piece is _gone with its full bits first
- * and _joined again with the rest. Both cost a walk over all pieces: do them once a peer. One that has lost a piece as a
- * seed may do so again and again; let it be counted one by one from then on, never pass _full, and leave by _uncount. */
+ * and _joined again with the rest. Both walk over all pieces: do them once a peer. One that has lost a piece as a
+ * seed may do so again and again; count it one by one from then on, never pass _full, and let it leave by _uncount. */
 void shoal_picker_peer_joined(struct shoal_picker *p, const struct shoal_bits *have);
 void shoal_picker_peer_gone(struct shoal_picker *p, const struct shoal_bits *had);
 void shoal_picker_peer_has(struct shoal_picker *p, uint32_t piece);
