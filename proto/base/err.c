@@ -9,7 +9,7 @@ const char *shoal_err_name(int err)
 		"exists",      "refused",   "timed out", "closed",   "wrong usage",   "network error",
 		"owned by another process",
 	};
-	if (err > 0 || (size_t)-err >= sizeof names / sizeof *names)
+	if (err > 0 || err <= -(int)(sizeof names / sizeof *names))
 		return "unknown error";
 	return names[-err];
 }
