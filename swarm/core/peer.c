@@ -77,7 +77,9 @@ static void leave_swarm(struct shoal_peer *p, shoal_us now)
 		p->in_swarm->in_swarm_at = p->in_swarm_at;
 	p->in_swarm_at = NULL;
 	s->peer_count--;
-	if (p->counted)
+	if (p->counted && p->one_by_one)
+		shoal_picker_peer_uncount(s->picker, &p->have);
+	else if (p->counted)
 		shoal_picker_peer_gone(s->picker, &p->have);
 	p->counted = false;
 	if (!p->choked)
@@ -347,7 +349,7 @@ static int on_have(struct shoal_peer *p, uint32_t piece, shoal_us now)
 	if (!shoal_bits_set(&p->have, piece))
 		return 0;
 	shoal_picker_peer_has(s->picker, piece);
-	if (shoal_bits_full(&p->have))
+	if (shoal_bits_full(&p->have) && !p->one_by_one)
 		shoal_picker_peer_full(s->picker, &p->have);
 	if (p->needs == SHOAL_PIECE_NONE && !shoal_picker_is_done(s->picker, piece))
 		shoal_peer_interest(p, now);
@@ -402,14 +404,15 @@ static int on_donthave(struct shoal_peer *p, struct shoal_bytes body, shoal_us n
 	if (p->swarm->mi == NULL || piece >= p->have.count)
 		return 0;
 	if (p->counted) {
-		bool was_full = shoal_bits_full(&p->have);
-		if (was_full)
+		bool as_seed = shoal_bits_full(&p->have) && !p->one_by_one;
+		if (as_seed)
 			shoal_picker_peer_gone(p->swarm->picker, &p->have);
 		bool had = shoal_bits_clear(&p->have, piece);
-		if (was_full)
+		if (as_seed)
 			shoal_picker_peer_joined(p->swarm->picker, &p->have);
 		else if (had)
 			shoal_picker_peer_lost(p->swarm->picker, piece);
+		p->one_by_one = true;
 	}
 	shoal_peer_interest(p, now);
 	return 0;

@@ -84,6 +84,7 @@ struct shoal_peer {
 	/* what it has */
 	struct shoal_bits have;
 	bool have_all, counted, got_bitfield;
+	bool one_by_one; /* it has lost pieces: the picker counts it piece by piece, full or not */
 	uint8_t *early_bits;  /* a bitfield from before the metadata */
 	size_t early_bits_len;
 	uint32_t *early_have;
@@ -93,7 +94,7 @@ struct shoal_peer {
 	bool choking_us, choked; /* it chokes us; we choke it */
 	bool interested, interesting; /* it in us; we in it */
 	bool snubbed, optimistic;
-	shoal_us unchoked_at;
+	shoal_us unchoked_at, choked_at;
 	uint64_t gave_turn;
 
 	/* extensions */

@@ -118,7 +118,7 @@ void shoal_peer_interest(struct shoal_peer *p, shoal_us now)
 
 /* ---- which block next -------------------------------------------------------------------- */
 
-static bool may_join(const struct shoal_peer *p, const struct shoal_open *open, bool any_owner)
+static bool may_join(const struct shoal_peer *p, const struct shoal_open *open, bool any_owner, shoal_us now)
 {
 	if (open->state != SHOAL_OPEN_FETCHING || open->unasked == 0 || !shoal_bits_get(&p->have, open->piece))
 		return false;
@@ -127,17 +127,17 @@ static bool may_join(const struct shoal_peer *p, const struct shoal_open *open, 
 	for (struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm) {
 		if (q->serial != open->owner)
 			continue;
-		uint64_t rate = q->flow.down.smooth;
+		uint64_t rate = shoal_rate_now(&q->flow.down, now);
 		return q->choking_us || q->snubbed || rate == 0 ||
 		       (uint64_t)open->unasked * SHOAL_BLOCK * 1000000 / rate > SLOW_PIECE;
 	}
 	return true; /* its owner has left */
 }
 
-static struct shoal_open *join_open(struct shoal_peer *p, bool any_owner)
+static struct shoal_open *join_open(struct shoal_peer *p, bool any_owner, shoal_us now)
 {
 	for (struct shoal_open *o = p->swarm->landing.head; o != NULL; o = o->next)
-		if (may_join(p, o, any_owner) && shoal_open_unasked(o) != UINT32_MAX)
+		if (may_join(p, o, any_owner, now) && shoal_open_unasked(o) != UINT32_MAX)
 			return o;
 	return NULL;
 }
@@ -165,12 +165,12 @@ static struct shoal_open *open_new(struct shoal_peer *p, shoal_us now)
 static struct shoal_open *next_open(struct shoal_peer *p, shoal_us now)
 {
 	struct shoal_open *open = p->piece != SHOAL_PIECE_NONE ? shoal_landing_find(&p->swarm->landing, p->piece) : NULL;
-	if (open == NULL || !may_join(p, open, true) || shoal_open_unasked(open) == UINT32_MAX)
-		open = join_open(p, false);
+	if (open == NULL || !may_join(p, open, true, now) || shoal_open_unasked(open) == UINT32_MAX)
+		open = join_open(p, false, now);
 	if (open == NULL)
 		open = open_new(p, now);
 	if (open == NULL)
-		open = join_open(p, true);
+		open = join_open(p, true, now);
 	if (open != NULL)
 		p->piece = open->piece;
 	return open;

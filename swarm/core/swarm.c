@@ -393,6 +393,7 @@ static void choke_round(struct shoal_swarm *s, shoal_us now)
 			.gave = shoal_rate_now(&p->up, now),
 			.gave_turn = p->gave_turn,
 			.unchoked_at = p->unchoked_at,
+			.choked_at = p->choked_at,
 			.joined_at = p->born,
 		};
 	}

@@ -399,6 +399,10 @@ void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, sh
 			shoal_swarm_verified(s, check->piece, now);
 		else if (!good && shoal_bits_get(&s->claimed, check->piece)) /* a check of what we had claimed */
 			shoal_swarm_withdraw(s, check->piece, now);
+		else if (!good && check->why == SHOAL_CHECK_RESYNC && !shoal_picker_is_done(s->picker, check->piece)) {
+			shoal_picker_close(s->picker, check->piece); /* it was kept from being fetched until now */
+			s->dirty_fill = true;
+		}
 		if (check->job.err == SHOAL_ERR_IO || check->job.err == SHOAL_ERR_DENIED) {
 			s->storage_os = check->job.os;
 			s->check_error = check->job.err;
@@ -435,7 +439,8 @@ void shoal_swarm_check_tick(struct shoal_swarm *s, shoal_us now)
 		s->check_at = shoal_bits_next(&s->to_check, s->check_at);
 		if (s->check_at == s->to_check.count)
 			s->check_at = shoal_bits_next(&s->to_check, 0);
-		if (shoal_swarm_check_piece(s, s->check_at, SHOAL_CHECK_SCAN, s->check_flags, &check) < 0)
+		enum shoal_check_why why = shoal_swarm_running(s) ? SHOAL_CHECK_RESYNC : SHOAL_CHECK_SCAN;
+		if (shoal_swarm_check_piece(s, s->check_at, why, s->check_flags, &check) < 0)
 			return;
 		shoal_bits_clear(&s->to_check, s->check_at);
 	}

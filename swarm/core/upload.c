@@ -102,6 +102,7 @@ void shoal_peer_choke(struct shoal_peer *p, bool choke, shoal_us now)
 		p->gave_turn = 0;
 		return;
 	}
+	p->choked_at = now;
 	while (p->wanted_count > 0 && !p->closing) {
 		struct shoal_wanted w = *wanted_at(p, 0);
 		wanted_drop(p, 0);
