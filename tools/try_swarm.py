@@ -175,8 +175,7 @@ def main():
         print("  to \\ from" + "".join(f"{n.name:>9}" for n in nodes) + "   wasted")
         poor = []
         for n in leeches:
-            got = {e["addr"]: e for e in n.events if e["event"] == "peer"}
-            row = {name_of[a]: e["downloaded"] for a, e in got.items() if a in name_of}
+            row = {name_of[p["addr"]]: p["got"] for p in n.last("summary")["peers"] if p["addr"] in name_of}
             wasted = (n.last("complete") or {}).get("wasted", 0)
             print(f"  {n.name:9}" + "".join(f"{row.get(m.name, 0) / 2**20:9.1f}" for m in nodes) + f"{wasted / 2**20:9.1f}")
             if sum(row.get(m.name, 0) >= SHARE * total for m in leeches) < OTHERS:
