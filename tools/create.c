@@ -24,7 +24,9 @@ static const struct shoal_opt_page page = {
 };
 
 static const char *const format_names[] = {
-	[SHOAL_FORMAT_HYBRID] = "hybrid", [SHOAL_FORMAT_V2] = "v2", [SHOAL_FORMAT_V1] = "v1",
+	[SHOAL_FORMAT_HYBRID] = "hybrid",
+	[SHOAL_FORMAT_V2] = "v2",
+	[SHOAL_FORMAT_V1] = "v1",
 };
 
 static void tell_warning(void *to, const char *what)
@@ -94,8 +96,8 @@ static int finish(struct shoal_tool *tool, struct shoal_make *m, const char *out
 	if (rc == SHOAL_ERR_EXISTS)
 		return shoal_say_fail(tool, rc, "%s is there already; --force replaces it", shoal_say_cstr(out, shown));
 	if (rc < 0)
-		return shoal_say_fail_as(tool, SHOAL_EXIT_STORAGE, rc, "%s: cannot be written: %s", shoal_say_cstr(out, shown),
-					 strerror(errno));
+		return shoal_say_fail_as(tool, SHOAL_EXIT_STORAGE, rc, "%s: cannot be written: %s",
+					 shoal_say_cstr(out, shown), strerror(errno));
 	char *magnet = shoal_source_magnet(m->mi, NULL, 0);
 	if (tool->json)
 		tell_json(tool, m, out, magnet);
@@ -131,7 +133,8 @@ static int create(struct shoal_tool *tool, const struct shoal_make_options *o, c
 		code = shoal_say_fail(tool, SHOAL_ERR_USAGE, "-o - writes the torrent to stdout: %s",
 				      tool->json ? "not with --json" : "that is a terminal");
 	else if (strcmp(out, "-") != 0 && !force && access(out, F_OK) == 0)
-		code = shoal_say_fail(tool, SHOAL_ERR_EXISTS, "%s is there already; --force replaces it", shoal_say_cstr(out, shown));
+		code = shoal_say_fail(tool, SHOAL_ERR_EXISTS, "%s is there already; --force replaces it",
+				      shoal_say_cstr(out, shown));
 	else {
 		code = shoal_make(tool, &m, o, path);
 		if (code == 0)
@@ -149,11 +152,13 @@ int shoal_create_main(struct shoal_tool *tool, int argc, char **argv)
 	struct shoal_opt made[SHOAL_MAKE_OPTIONS_MAX], every[SHOAL_SAY_OPTIONS_MAX];
 	const char *out = NULL;
 	bool force = false;
+	/* clang-format off */
 	const struct shoal_opt own[] = {
 		{ SHOAL_OPT_TEXT, "output", 'o', &out, "FILE", NULL, "where to; - is stdout; default: NAME.torrent here" },
 		{ SHOAL_OPT_FLAG, "force", 'f', &force, NULL, NULL, "replace a file that is there" },
 		{ .kind = SHOAL_OPT_END },
 	};
+	/* clang-format on */
 	const struct shoal_opt *const tables[] = { own, made, every, NULL };
 	shoal_make_rows(&o, made);
 	shoal_say_options(tool, every);

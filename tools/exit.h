@@ -6,12 +6,12 @@
 
 enum shoal_exit {
 	SHOAL_EXIT_GOOD = 0,
-	SHOAL_EXIT_DATA = 1,	    /* data missing, damaged, or not complete in time */
+	SHOAL_EXIT_DATA = 1, /* data missing, damaged, or not complete in time */
 	SHOAL_EXIT_USAGE = 2,
-	SHOAL_EXIT_INPUT = 3,	    /* a bad torrent, magnet or file */
-	SHOAL_EXIT_STORAGE = 4,	    /* no space, no permission, I/O error, owned by another process */
-	SHOAL_EXIT_NET = 5,	    /* cannot bind; no peer was ever reachable in time */
-	SHOAL_EXIT_REFUSED = 6,	    /* policy */
+	SHOAL_EXIT_INPUT = 3,	/* a bad torrent, magnet or file */
+	SHOAL_EXIT_STORAGE = 4, /* no space, no permission, I/O error, owned by another process */
+	SHOAL_EXIT_NET = 5,	/* cannot bind; no peer was ever reachable in time */
+	SHOAL_EXIT_REFUSED = 6, /* policy */
 	SHOAL_EXIT_INTERRUPTED = 130,
 };
 

@@ -17,6 +17,7 @@ struct shoal_hashing {
 };
 
 /* What shoal_hasher_new() or _result() say. */
-SHOAL_MUST int shoal_hashing_run(struct shoal_tool *tool, const struct shoal_hasher_plan *plan, struct shoal_hashing *h);
+SHOAL_MUST int shoal_hashing_run(struct shoal_tool *tool, const struct shoal_hasher_plan *plan,
+				 struct shoal_hashing *h);
 
 #endif

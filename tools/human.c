@@ -74,7 +74,9 @@ static size_t character(const char *at, size_t *columns)
 	/* East Asian wide forms and pictographs, roughly; too wide is safe, too narrow would wrap the line. */
 	*columns = code >= 0x1100 && (code < 0x1160 || (code >= 0x2e80 && code < 0xd7a4) ||
 				      (code >= 0xf900 && code < 0xfb00) || (code >= 0xfe30 && code < 0xfe70) ||
-				      (code >= 0xff00 && code < 0xff61) || code >= 0x1f000) ? 2 : 1;
+				      (code >= 0xff00 && code < 0xff61) || code >= 0x1f000)
+			   ? 2
+			   : 1;
 	return len ? len : 1;
 }
 

@@ -19,9 +19,11 @@ static int print(struct shoal_tool *tool, const struct shoal_metainfo *mi, const
 {
 	char *link = shoal_source_magnet(mi, peers->at, peers->count);
 	if (link == NULL)
-		return shoal_say_fail(tool, SHOAL_ERR_TOO_LONG, "the link would be longer than %u KiB", SHOAL_MAGNET_BYTES_MAX >> 10);
+		return shoal_say_fail(tool, SHOAL_ERR_TOO_LONG, "the link would be longer than %u KiB",
+				      SHOAL_MAGNET_BYTES_MAX >> 10);
 	if (shoal_metainfo_private(mi))
-		shoal_say_warn(tool, NULL, "the torrent is private: peers will not hand out its metadata by magnet link");
+		shoal_say_warn(tool, NULL,
+			       "the torrent is private: peers will not hand out its metadata by magnet link");
 	if (tool->json) {
 		shoal_json_begin(&tool->out);
 		shoal_json_text(&tool->out, "magnet", link);
@@ -38,10 +40,12 @@ int shoal_magnet_main(struct shoal_tool *tool, int argc, char **argv)
 	struct shoal_opt_list args = { 0 }, peers = { 0 };
 	struct shoal_opt every[SHOAL_SAY_OPTIONS_MAX];
 	struct shoal_source s = { 0 };
+	/* clang-format off */
 	const struct shoal_opt own[] = {
 		{ SHOAL_OPT_PEER, "peer", 'p', &peers, "HOST:PORT", NULL, "somebody who has it (x.pe); more than once" },
 		{ .kind = SHOAL_OPT_END },
 	};
+	/* clang-format on */
 	const struct shoal_opt *const tables[] = { own, every, NULL };
 	shoal_say_options(tool, every);
 	int rc = shoal_options_parse(tool, &page, tables, argc, argv, &args), code;

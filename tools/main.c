@@ -36,7 +36,8 @@ static void usage(FILE *to)
 	      "  shoal get 'magnet:?xt=...' -o Downloads  fetch it\n"
 	      "  shoal create holiday/ && shoal show holiday.torrent\n"
 	      "\nexit codes: 0 good; 1 data missing, damaged or late; 2 wrong usage; 3 bad torrent, magnet or file;\n"
-	      "4 local storage; 5 network; 6 refused by policy; 130 interrupted\n", to);
+	      "4 local storage; 5 network; 6 refused by policy; 130 interrupted\n",
+	      to);
 }
 
 /* The allocator's own habits must not eat the memory budget: few arenas, and what is freed goes back. */

@@ -65,9 +65,10 @@ static int walk(struct maker *k)
 	if (rc == SHOAL_ERR_UNSUPPORTED)
 		return shoal_say_fail_as(k->tool, SHOAL_EXIT_INPUT, rc, "%s: neither a file nor a folder", shown);
 	if (rc == SHOAL_ERR_TOO_LONG)
-		return shoal_say_fail_as(k->tool, SHOAL_EXIT_INPUT, rc,
-					 "%s: more than a torrent can hold (%u files, %u folders deep, paths of %u bytes)",
-					 shown, SHOAL_FILES_MAX, SHOAL_PATH_DEPTH_MAX, SHOAL_PATH_BYTES_MAX);
+		return shoal_say_fail_as(
+			k->tool, SHOAL_EXIT_INPUT, rc,
+			"%s: more than a torrent can hold (%u files, %u folders deep, paths of %u bytes)", shown,
+			SHOAL_FILES_MAX, SHOAL_PATH_DEPTH_MAX, SHOAL_PATH_BYTES_MAX);
 	if (rc < 0)
 		return shoal_say_fail_as(k->tool, SHOAL_EXIT_STORAGE, rc, "%s: cannot be read: %s", shown,
 					 rc == SHOAL_ERR_NOMEM ? "no memory" : strerror(t->os));
@@ -147,8 +148,8 @@ static int describe_trackers(struct maker *k)
 	return 0;
 }
 
-static int describe_list(struct maker *k, const struct shoal_opt_list *from, size_t slot, const char *name,
-			 bool urls, const struct shoal_bytes **at, size_t *count)
+static int describe_list(struct maker *k, const struct shoal_opt_list *from, size_t slot, const char *name, bool urls,
+			 const struct shoal_bytes **at, size_t *count)
 {
 	if (from->count > URLS_MAX)
 		return shoal_say_fail(k->tool, SHOAL_ERR_USAGE, "more than %d of --%s", URLS_MAX, name);
@@ -202,16 +203,18 @@ static int choose(struct maker *k)
 	k->a.piece_size = wanted ? (uint32_t)wanted : shoal_author_piece_size(k->m->tree.size);
 	k->a.format = SHOAL_FORMAT_HYBRID;
 	shoal_author_measure(&k->a, &sums);
-	k->m->format = k->o->format == SHOAL_MAKE_AUTO ? shoal_author_format(&sums, &why) : (enum shoal_format)k->o->format;
+	k->m->format = k->o->format == SHOAL_MAKE_AUTO ? shoal_author_format(&sums, &why)
+						       : (enum shoal_format)k->o->format;
 	k->a.format = k->m->format;
 	if (why && !k->tool->quiet)
 		fprintf(stderr, "shoal %s: v2, not hybrid: %s\n", k->tool->command, why);
 	uint64_t pieces = k->a.format == SHOAL_FORMAT_V1 ? sums.pieces_v1 : sums.pieces;
 	if (pieces > SHOAL_PIECES_MAX)
-		return shoal_say_fail(k->tool, SHOAL_ERR_USAGE,
-				      "%" PRIu64 " pieces of %s: more than a torrent may have (%u); take a larger --piece-size%s",
-				      pieces, shoal_human_size(k->a.piece_size, size), SHOAL_PIECES_MAX,
-				      k->a.format == SHOAL_FORMAT_V1 ? "" : ", or --format v1: in v2 each file takes a piece");
+		return shoal_say_fail(
+			k->tool, SHOAL_ERR_USAGE,
+			"%" PRIu64 " pieces of %s: more than a torrent may have (%u); take a larger --piece-size%s",
+			pieces, shoal_human_size(k->a.piece_size, size), SHOAL_PIECES_MAX,
+			k->a.format == SHOAL_FORMAT_V1 ? "" : ", or --format v1: in v2 each file takes a piece");
 	k->pieces = (uint32_t)pieces;
 	return 0;
 }
@@ -268,16 +271,27 @@ static int hash_failed(struct maker *k, int rc, uint32_t id)
 	if (rc == SHOAL_ERR_NOMEM)
 		return no_memory(k);
 	if (rc == SHOAL_ERR_GONE)
-		return shoal_say_fail(k->tool, rc, "%s: changed while it was read; try again when nobody writes to it", shown);
-	return shoal_say_fail(k->tool, rc, "%s: cannot be read: %s", shown, k->bad_os ? strerror(k->bad_os) : shoal_err_name(rc));
+		return shoal_say_fail(k->tool, rc, "%s: changed while it was read; try again when nobody writes to it",
+				      shown);
+	return shoal_say_fail(k->tool, rc, "%s: cannot be read: %s", shown,
+			      k->bad_os ? strerror(k->bad_os) : shoal_err_name(rc));
 }
 
 static int hash(struct maker *k)
 {
 	struct shoal_hasher_plan plan = {
-		.os = &shoal_os_real, .file = k->hash, .file_count = k->hash_count, .stream_size = k->stream,
-		.piece_size = k->a.piece_size, .threads = k->o->threads, .v1 = k->sha1 != NULL, .v2 = k->root != NULL,
-		.self = k, .open = open_file, .close = close_file, .piece = take_piece,
+		.os = &shoal_os_real,
+		.file = k->hash,
+		.file_count = k->hash_count,
+		.stream_size = k->stream,
+		.piece_size = k->a.piece_size,
+		.threads = k->o->threads,
+		.v1 = k->sha1 != NULL,
+		.v2 = k->root != NULL,
+		.self = k,
+		.open = open_file,
+		.close = close_file,
+		.piece = take_piece,
 	};
 	struct shoal_hashing h = { .verb = "hashing", .name = k->a.name, .total = k->m->tree.size };
 	int rc = shoal_hashing_run(k->tool, &plan, &h);
@@ -313,7 +327,8 @@ static int root_files(struct maker *k)
 			continue;
 		}
 		memcpy(scratch, layer, n * sizeof *scratch);
-		shoal_merkle_root(scratch, n, shoal_merkle_width(n), shoal_merkle_height(ps / SHOAL_BLOCK), k->top[next]);
+		shoal_merkle_root(scratch, n, shoal_merkle_width(n), shoal_merkle_height(ps / SHOAL_BLOCK),
+				  k->top[next]);
 		k->file[i].layer = *layer;
 		k->file[i].root = k->top[next++];
 	}
@@ -334,7 +349,8 @@ static int write_torrent(struct maker *k)
 					 "the torrent itself would be larger than %u MiB; take a larger --piece-size",
 					 SHOAL_METAINFO_BYTES_MAX >> 20);
 	if (len < 0)
-		return shoal_say_fail_as(k->tool, SHOAL_EXIT_INPUT, (int)len, "%s", what[0] ? what : shoal_err_name((int)len));
+		return shoal_say_fail_as(k->tool, SHOAL_EXIT_INPUT, (int)len, "%s",
+					 what[0] ? what : shoal_err_name((int)len));
 	/* It is given away under our name: prove that it can be read before anybody else has to. */
 	k->m->torrent = shoal_bytes(k->wr.at, (size_t)len);
 	k->wr.heap = false;
@@ -378,6 +394,7 @@ void shoal_make_fini(struct shoal_make *m)
 
 void shoal_make_rows(struct shoal_make_options *o, struct shoal_opt *rows)
 {
+	/* clang-format off */
 	const struct shoal_opt all[SHOAL_MAKE_OPTIONS_MAX] = {
 		{ SHOAL_OPT_HEADING, .help = "the torrent that is made:" },
 		{ SHOAL_OPT_CHOICE, "format", 0, &o->format, "hybrid|v2|v1", NULL, "default: hybrid, v2 where that would be unwise" },
@@ -392,6 +409,7 @@ void shoal_make_rows(struct shoal_make_options *o, struct shoal_opt *rows)
 		{ SHOAL_OPT_COUNT, "threads", 0, &o->threads, "N", NULL, "that hash; default: one a core" },
 		{ .kind = SHOAL_OPT_END },
 	};
+	/* clang-format on */
 	memcpy(rows, all, sizeof all);
 }
 

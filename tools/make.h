@@ -18,7 +18,7 @@ struct shoal_make_options {
 	uint64_t piece_size; /* 0: by the size of the data */
 	uint32_t threads;    /* 0: one a core */
 	bool is_private, no_date;
-	const char *comment, *source; /* NULL: none */
+	const char *comment, *source;  /* NULL: none */
 	struct shoal_opt_list tracker; /* each a tier; "," between trackers of one tier */
 	struct shoal_opt_list webseed, node, peer;
 };

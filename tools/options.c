@@ -183,7 +183,9 @@ static void print_help(const struct shoal_tool *tool, const struct shoal_opt_pag
 static bool takes_value(const struct shoal_opt *o)
 {
 	switch (o->kind) {
-	case SHOAL_OPT_FLAG: case SHOAL_OPT_NO: case SHOAL_OPT_OFF: return false;
+	case SHOAL_OPT_FLAG:
+	case SHOAL_OPT_NO:
+	case SHOAL_OPT_OFF: return false;
 	case SHOAL_OPT_UNBUILT: return o->arg != NULL;
 	default: return true;
 	}
@@ -232,7 +234,8 @@ static int set_value(struct shoal_tool *tool, const struct shoal_opt *o, const c
 	case SHOAL_OPT_NO: *(bool *)o->to = false; break;
 	case SHOAL_OPT_TEXT: *(const char **)o->to = value; break;
 	case SHOAL_OPT_LIST: rc = shoal_opt_list_add(o->to, value); break;
-	case SHOAL_OPT_SIZE: case SHOAL_OPT_RATE: rc = shoal_options_size(value, o->to); break;
+	case SHOAL_OPT_SIZE:
+	case SHOAL_OPT_RATE: rc = shoal_options_size(value, o->to); break;
 	case SHOAL_OPT_COUNT: rc = shoal_options_count(value, o->to); break;
 	case SHOAL_OPT_SECONDS: rc = shoal_options_seconds(value, o->to); break;
 	case SHOAL_OPT_LISTEN: rc = shoal_options_listen(value, o->to); break;

@@ -46,7 +46,7 @@ struct shoal_opt {
 	const char *name; /* without the dashes */
 	char letter;	  /* 0: none */
 	void *to;
-	const char *arg;  /* what it takes, for --help: "DIR" */
+	const char *arg;     /* what it takes, for --help: "DIR" */
 	const char *unbuilt; /* CHOICE: the values that are not built yet, "|" between */
 	const char *help;
 };

@@ -10,7 +10,7 @@
 
 #include <shoal/types.h>
 
-#define SHOAL_PROGRESS_ROWS_MAX 16	/* the rest is summed up by the caller */
+#define SHOAL_PROGRESS_ROWS_MAX 16 /* the rest is summed up by the caller */
 #define SHOAL_PROGRESS_TEXT_MAX 512
 #define SHOAL_PROGRESS_DRAW_US SHOAL_MS(200)
 #define SHOAL_PROGRESS_PLAIN_US SHOAL_S(10)

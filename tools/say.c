@@ -20,6 +20,7 @@ enum { COLOR_AUTO, COLOR_NEVER, COLOR_ALWAYS };
 
 void shoal_say_options(struct shoal_tool *tool, struct shoal_opt *rows)
 {
+	/* clang-format off */
 	const struct shoal_opt all[SHOAL_SAY_OPTIONS_MAX] = {
 		{ SHOAL_OPT_HEADING, .help = "everywhere:" },
 		{ SHOAL_OPT_FLAG, "json", 0, &tool->json, NULL, NULL, "one JSON object per line on stdout" },
@@ -28,6 +29,7 @@ void shoal_say_options(struct shoal_tool *tool, struct shoal_opt *rows)
 		{ SHOAL_OPT_CHOICE, "color", 0, &tool->color, "auto|never|always", NULL, "colours on stderr" },
 		{ .kind = SHOAL_OPT_END },
 	};
+	/* clang-format on */
 	memcpy(rows, all, sizeof all);
 }
 
@@ -99,8 +101,8 @@ static void line(struct shoal_tool *tool, const char *color, const char *tag, co
 	fputs(out, stderr);
 }
 
-__attribute__((format(printf, 4, 0)))
-static int vfail(struct shoal_tool *tool, int code, int err, const char *fmt, va_list ap)
+__attribute__((format(printf, 4, 0))) static int vfail(struct shoal_tool *tool, int code, int err, const char *fmt,
+						       va_list ap)
 {
 	char what[LINE_MAX_BYTES / 2];
 	vsnprintf(what, sizeof what, fmt, ap);

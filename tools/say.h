@@ -21,10 +21,10 @@ struct shoal_progress;
 struct shoal_tool {
 	const char *command; /* "get" */
 	bool json, quiet;
-	int log;	     /* enum shoal_log */
-	int color;	     /* auto, never, always */
-	bool tty;	     /* stderr is a terminal that understands us */
-	bool paint;	     /* and may be coloured */
+	int log;			 /* enum shoal_log */
+	int color;			 /* auto, never, always */
+	bool tty;			 /* stderr is a terminal that understands us */
+	bool paint;			 /* and may be coloured */
 	struct shoal_progress *progress; /* lines on that terminal to keep out of the way of; NULL: none */
 	struct shoal_json out;		 /* the line being built */
 };

@@ -108,7 +108,8 @@ static void print_files(const struct shoal_metainfo *mi)
 			continue;
 		int n = shoal_metainfo_path_raw(mi, i, room);
 		shoal_say_text(shoal_bytes(path, n > 0 ? (size_t)n : 0), shown);
-		printf("%15" PRIu64 "  %s%s", shoal_metainfo_file_size(mi, i), shown, flags & SHOAL_FILE_SYMLINK ? " (symlink)" : "");
+		printf("%15" PRIu64 "  %s%s", shoal_metainfo_file_size(mi, i), shown,
+		       flags & SHOAL_FILE_SYMLINK ? " (symlink)" : "");
 		if ((flags & SHOAL_FILE_RENAMED) && (n = shoal_metainfo_path(mi, i, room)) > 0)
 			printf("  (on disk: %s)", shoal_say_text(shoal_bytes(path, (size_t)n), disk));
 		putchar('\n');
@@ -280,10 +281,12 @@ int shoal_show_main(struct shoal_tool *tool, int argc, char **argv)
 	struct shoal_opt every[SHOAL_SAY_OPTIONS_MAX];
 	struct shoal_source s = { 0 };
 	bool files = false;
+	/* clang-format off */
 	const struct shoal_opt own[] = {
 		{ SHOAL_OPT_FLAG, "files", 0, &files, NULL, NULL, "list every file with its size in bytes" },
 		{ .kind = SHOAL_OPT_END },
 	};
+	/* clang-format on */
 	const struct shoal_opt *const tables[] = { own, every, NULL };
 	shoal_say_options(tool, every);
 	int rc = shoal_options_parse(tool, &page, tables, argc, argv, &args), code;

@@ -16,8 +16,10 @@
 static int err_of_errno(void)
 {
 	switch (errno) {
-	case ENOENT: case ENOTDIR: return SHOAL_ERR_GONE;
-	case EACCES: case EPERM: return SHOAL_ERR_DENIED;
+	case ENOENT:
+	case ENOTDIR: return SHOAL_ERR_GONE;
+	case EACCES:
+	case EPERM: return SHOAL_ERR_DENIED;
 	case ENOMEM: return SHOAL_ERR_NOMEM;
 	default: return SHOAL_ERR_IO;
 	}
@@ -140,10 +142,10 @@ static int cannot_read(struct shoal_tool *tool, const char *arg, int rc)
 	char shown[SHOAL_SAY_TEXT_MAX];
 	shoal_say_cstr(arg, shown);
 	switch (rc) {
-	case SHOAL_ERR_GONE:
-		return shoal_say_fail_as(tool, SHOAL_EXIT_INPUT, rc, "%s: no such file", shown);
+	case SHOAL_ERR_GONE: return shoal_say_fail_as(tool, SHOAL_EXIT_INPUT, rc, "%s: no such file", shown);
 	case SHOAL_ERR_UNSUPPORTED:
-		return shoal_say_fail_as(tool, SHOAL_EXIT_INPUT, rc, "%s: not a torrent, but a folder or device", shown);
+		return shoal_say_fail_as(tool, SHOAL_EXIT_INPUT, rc, "%s: not a torrent, but a folder or device",
+					 shown);
 	case SHOAL_ERR_TOO_LONG:
 		return shoal_say_fail_as(tool, SHOAL_EXIT_INPUT, rc, "%s: larger than a torrent may be (%u MiB)", shown,
 					 SHOAL_METAINFO_BYTES_MAX >> 20);
@@ -170,7 +172,8 @@ int shoal_source_open(struct shoal_tool *tool, struct shoal_source *s, const cha
 	if (rc == SHOAL_ERR_NOMEM)
 		return shoal_say_fail(tool, rc, "%s: no memory for it", shoal_say_cstr(arg, shown));
 	if (rc < 0)
-		return shoal_say_fail_as(tool, SHOAL_EXIT_INPUT, rc, "%s: %s (at byte %zu); ask its author for a good one",
+		return shoal_say_fail_as(tool, SHOAL_EXIT_INPUT, rc,
+					 "%s: %s (at byte %zu); ask its author for a good one",
 					 shoal_say_cstr(arg, shown), why.what, why.at);
 	return 0;
 }

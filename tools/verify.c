@@ -126,7 +126,8 @@ static int close_file(void *self, uint32_t id, int fd)
 	const struct shoal_verify *v = self;
 	const struct shoal_verify_file *f = &v->file[id];
 	struct stat st;
-	bool same = v->beneath.os->fstat(fd, &st) == 0 && (uint64_t)st.st_size == f->disk_size && mtime_of(&st) == f->mtime_ns;
+	bool same = v->beneath.os->fstat(fd, &st) == 0 && (uint64_t)st.st_size == f->disk_size &&
+		    mtime_of(&st) == f->mtime_ns;
 	v->beneath.os->close(fd);
 	return same ? 0 : SHOAL_ERR_GONE;
 }
@@ -151,7 +152,8 @@ static int take_piece(void *self, const struct shoal_hasher_piece *p)
 		if (want)
 			good = good && memcmp(p->root, want, 32) == 0;
 		else
-			memcpy(v->root[p->index], p->root, 32); /* its layer is unknown: the whole file is judged below */
+			memcpy(v->root[p->index], p->root,
+			       32); /* its layer is unknown: the whole file is judged below */
 	}
 	v->verdict[p->index] = good ? SHOAL_VERIFY_RIGHT : SHOAL_VERIFY_WRONG;
 	return 0;
@@ -181,10 +183,18 @@ static void judge_by_root(struct shoal_verify *v)
 static int hash(struct shoal_tool *tool, struct shoal_verify *v, uint32_t threads)
 {
 	struct shoal_hasher_plan plan = {
-		.os = v->beneath.os, .file = v->hash, .file_count = v->hash_count,
-		.stream_size = shoal_metainfo_stream_size(v->mi), .piece_size = shoal_metainfo_piece_size(v->mi),
-		.threads = threads, .v1 = shoal_metainfo_v1(v->mi), .v2 = shoal_metainfo_v2(v->mi),
-		.self = v, .open = open_file, .close = close_file, .piece = take_piece,
+		.os = v->beneath.os,
+		.file = v->hash,
+		.file_count = v->hash_count,
+		.stream_size = shoal_metainfo_stream_size(v->mi),
+		.piece_size = shoal_metainfo_piece_size(v->mi),
+		.threads = threads,
+		.v1 = shoal_metainfo_v1(v->mi),
+		.v2 = shoal_metainfo_v2(v->mi),
+		.self = v,
+		.open = open_file,
+		.close = close_file,
+		.piece = take_piece,
 	};
 	struct shoal_hashing h = { "checking", shoal_metainfo_name(v->mi), shoal_metainfo_size(v->mi), 0, 0 };
 	char path[SHOAL_FILES_PATH_MAX], shown[SHOAL_SAY_TEXT_MAX];
@@ -218,15 +228,16 @@ static int verify(struct shoal_tool *tool, struct shoal_metainfo *mi, const char
 	int code;
 	v.beneath.root = os->openat(AT_FDCWD, folder, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	if (v.beneath.root < 0)
-		return shoal_say_fail_as(tool, errno == ENOENT ? SHOAL_EXIT_DATA : SHOAL_EXIT_STORAGE, shoal_os_err(errno), "%s: %s",
-					 shoal_say_cstr(folder, shown), strerror(errno));
+		return shoal_say_fail_as(tool, errno == ENOENT ? SHOAL_EXIT_DATA : SHOAL_EXIT_STORAGE,
+					 shoal_os_err(errno), "%s: %s", shoal_say_cstr(folder, shown), strerror(errno));
 	int rc = shoal_files_new(&v.files, os, 0);
 	if (rc == 0)
 		rc = shoal_files_open(v.files, mi, folder, true, &v.storage);
 	if (rc == 0)
 		rc = scan(&v);
 	if (rc < 0)
-		code = shoal_say_fail(tool, rc, "%s: cannot be looked at: %s", shoal_say_cstr(folder, shown), shoal_err_name(rc));
+		code = shoal_say_fail(tool, rc, "%s: cannot be looked at: %s", shoal_say_cstr(folder, shown),
+				      shoal_err_name(rc));
 	else if ((code = hash(tool, &v, threads)) == 0)
 		code = shoal_verify_report(tool, &v);
 	shoal_files_free(v.files);
@@ -245,11 +256,13 @@ int shoal_verify_main(struct shoal_tool *tool, int argc, char **argv)
 	struct shoal_source s = { 0 };
 	const char *folder = ".";
 	uint32_t threads = 0;
+	/* clang-format off */
 	const struct shoal_opt own[] = {
 		{ SHOAL_OPT_TEXT, "dir", 'd', &folder, "DIR", NULL, "the folder that holds it; default: this one" },
 		{ SHOAL_OPT_COUNT, "threads", 0, &threads, "N", NULL, "that hash; default: one a core" },
 		{ .kind = SHOAL_OPT_END },
 	};
+	/* clang-format on */
 	const struct shoal_opt *const tables[] = { own, every, NULL };
 	shoal_say_options(tool, every);
 	int rc = shoal_options_parse(tool, &page, tables, argc, argv, &args), code;

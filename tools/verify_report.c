@@ -12,10 +12,14 @@
 #define RUNS_SHOWN 12 /* ranges of pieces in a line of text; JSON has them all */
 
 static const char *const state_names[] = {
-	[SHOAL_VERIFY_GOOD] = "good",		[SHOAL_VERIFY_MISSING] = "missing",
-	[SHOAL_VERIFY_NO_FILE] = "no file",	[SHOAL_VERIFY_UNREADABLE] = "unreadable",
-	[SHOAL_VERIFY_UNFINISHED] = "unfinished", [SHOAL_VERIFY_SHORT] = "short",
-	[SHOAL_VERIFY_LONG] = "long",		[SHOAL_VERIFY_DAMAGED] = "damaged",
+	[SHOAL_VERIFY_GOOD] = "good",
+	[SHOAL_VERIFY_MISSING] = "missing",
+	[SHOAL_VERIFY_NO_FILE] = "no file",
+	[SHOAL_VERIFY_UNREADABLE] = "unreadable",
+	[SHOAL_VERIFY_UNFINISHED] = "unfinished",
+	[SHOAL_VERIFY_SHORT] = "short",
+	[SHOAL_VERIFY_LONG] = "long",
+	[SHOAL_VERIFY_DAMAGED] = "damaged",
 	[SHOAL_VERIFY_UNCHECKED] = "unchecked",
 };
 
@@ -98,7 +102,8 @@ static void runs_text(const struct shoal_verify *v, const struct shoal_verify_fi
 		bytes_of(v, f, from, to, &begin, &end);
 		n += (size_t)snprintf(out + n, size - n, from == to ? "%s%" PRIu32 : "%s%" PRIu32 "-%" PRIu32,
 				      n ? ", " : ": pieces ", from, to);
-		m += (size_t)snprintf(bytes + m, sizeof bytes - m, "%s%" PRIu64 "-%" PRIu64, m ? ", " : "", begin, end - 1);
+		m += (size_t)snprintf(bytes + m, sizeof bytes - m, "%s%" PRIu64 "-%" PRIu64, m ? ", " : "", begin,
+				      end - 1);
 	}
 	if (shown > RUNS_SHOWN)
 		snprintf(out + n, size - n, " and %" PRIu32 " more runs", shown - RUNS_SHOWN);
@@ -108,7 +113,8 @@ static void runs_text(const struct shoal_verify *v, const struct shoal_verify_fi
 
 static void tell_text(struct shoal_tool *tool, const struct shoal_verify *v, const struct shoal_verify_file *f)
 {
-	char path[SHOAL_SAY_TEXT_MAX], runs[1536], extra[256] = "", part[SHOAL_FILES_PATH_MAX], shown[SHOAL_SAY_TEXT_MAX];
+	char path[SHOAL_SAY_TEXT_MAX], runs[1536], extra[256] = "", part[SHOAL_FILES_PATH_MAX],
+						   shown[SHOAL_SAY_TEXT_MAX];
 	uint64_t size = shoal_metainfo_file_size(v->mi, f->id);
 	shown_path(v, f->id, path);
 	runs_text(v, f, runs, sizeof runs);
@@ -123,15 +129,18 @@ static void tell_text(struct shoal_tool *tool, const struct shoal_verify *v, con
 		snprintf(extra, sizeof extra, " (%" PRIu64 " of %" PRIu64 " bytes)", f->disk_size, size);
 		break;
 	case SHOAL_VERIFY_LONG:
-		snprintf(extra, sizeof extra, " (%" PRIu64 " bytes after its end at %" PRIu64 ")", f->disk_size - size, size);
+		snprintf(extra, sizeof extra, " (%" PRIu64 " bytes after its end at %" PRIu64 ")", f->disk_size - size,
+			 size);
 		break;
-	case SHOAL_VERIFY_UNCHECKED: snprintf(extra, sizeof extra, " (shares a piece with a file that is not there)"); break;
+	case SHOAL_VERIFY_UNCHECKED:
+		snprintf(extra, sizeof extra, " (shares a piece with a file that is not there)");
+		break;
 	default: break;
 	}
 	shoal_say(tool, "%-10s  %s%s%s", state_names[f->state], path, extra, runs);
 	if (f->part && shoal_files_part_path(v->files, v->storage, f->id, part) >= 0)
-		shoal_say(tool, "%-10s  lies there as %s (%" PRIu64 " of %" PRIu64 " bytes)", "", shoal_say_cstr(part, shown),
-			  f->disk_size, size);
+		shoal_say(tool, "%-10s  lies there as %s (%" PRIu64 " of %" PRIu64 " bytes)", "",
+			  shoal_say_cstr(part, shown), f->disk_size, size);
 }
 
 static void tell_json(struct shoal_tool *tool, const struct shoal_verify *v, const struct shoal_verify_file *f)
@@ -191,8 +200,9 @@ static void tell_sum(struct shoal_tool *tool, const struct shoal_verify *v, uint
 	shoal_say_text(shoal_metainfo_name(mi), name);
 	if (bad_files == 0)
 		shoal_say(tool, "%s: good: %s, %s, %" PRIu32 " of %" PRIu32 " pieces (%s, %s)", name,
-			  shoal_human_count(v->file_count, "file", "files", files), shoal_human_size(shoal_metainfo_size(mi), size),
-			  pieces, pieces, shoal_human_span(v->took, took),
+			  shoal_human_count(v->file_count, "file", "files", files),
+			  shoal_human_size(shoal_metainfo_size(mi), size), pieces, pieces,
+			  shoal_human_span(v->took, took),
 			  shoal_human_rate((uint64_t)((double)shoal_metainfo_size(mi) * 1e6 / us), rate));
 	else
 		shoal_say(tool, "%s: not good: %" PRIu32 " of %s, %" PRIu32 " of %" PRIu32 " pieces", name, bad_files,

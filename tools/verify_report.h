@@ -13,15 +13,15 @@ struct shoal_hasher_file;
 struct shoal_tool;
 
 enum shoal_verify_state { /* the first that fits */
-	SHOAL_VERIFY_GOOD,
-	SHOAL_VERIFY_MISSING,
-	SHOAL_VERIFY_NO_FILE,	 /* a symlink, folder or device stands there */
-	SHOAL_VERIFY_UNREADABLE,
-	SHOAL_VERIFY_UNFINISHED, /* it lies under its unfinished name */
-	SHOAL_VERIFY_SHORT,
-	SHOAL_VERIFY_LONG,	 /* bytes after its end; what is before them is judged as damaged or not */
-	SHOAL_VERIFY_DAMAGED,
-	SHOAL_VERIFY_UNCHECKED,	 /* v1: shares a piece with a file that could not be read */
+			  SHOAL_VERIFY_GOOD,
+			  SHOAL_VERIFY_MISSING,
+			  SHOAL_VERIFY_NO_FILE, /* a symlink, folder or device stands there */
+			  SHOAL_VERIFY_UNREADABLE,
+			  SHOAL_VERIFY_UNFINISHED, /* it lies under its unfinished name */
+			  SHOAL_VERIFY_SHORT,
+			  SHOAL_VERIFY_LONG, /* bytes after its end; what is before them is judged as damaged or not */
+			  SHOAL_VERIFY_DAMAGED,
+			  SHOAL_VERIFY_UNCHECKED, /* v1: shares a piece with a file that could not be read */
 };
 enum shoal_verify_verdict { SHOAL_VERIFY_UNREAD, SHOAL_VERIFY_RIGHT, SHOAL_VERIFY_WRONG };
 
@@ -43,8 +43,8 @@ struct shoal_verify {
 	uint32_t file_count; /* those that ought to be on the disk */
 	struct shoal_hasher_file *hash;
 	uint32_t hash_count;
-	uint8_t *verdict;    /* enum shoal_verify_verdict, one a piece */
-	shoal_hash32 *root;  /* by piece, where a layer is unknown */
+	uint8_t *verdict;   /* enum shoal_verify_verdict, one a piece */
+	shoal_hash32 *root; /* by piece, where a layer is unknown */
 	shoal_us took;
 };
 

@@ -11,10 +11,10 @@
 /* Where others stop. Bitfields of more pieces do not fit their message buffers. */
 #define PIECE_SIZE_COMMON (16u << 20) /* "some clients do not do well above" */
 #define PIECES_COMMON 100000u
-#define PIECES_RQBIT 262000u	      /* a ring buffer of 32 KiB */
-#define PIECES_ANACROLIX 524000u      /* a message of 64 KiB */
+#define PIECES_RQBIT 262000u	 /* a ring buffer of 32 KiB */
+#define PIECES_ANACROLIX 524000u /* a message of 64 KiB */
 #define INFO_COMMON (10u << 20)
-#define INFO_ANACROLIX (16u << 20)    /* metadata by magnet */
+#define INFO_ANACROLIX (16u << 20) /* metadata by magnet */
 #define INFO_LIBTORRENT 31457280u
 #define PAD_PERCENT 10u
 #define DEPTH_COMMON 50u
@@ -105,7 +105,8 @@ static void tell_sizes(struct teller *t, const struct shoal_metainfo *mi)
 		tell(t, "pieces of %s: some engines do badly above 16 MiB",
 		     shoal_human_size(shoal_metainfo_piece_size(mi), size));
 	if (pieces > PIECES_ANACROLIX)
-		tell(t, "%u pieces: peers on rqbit (262,000) and anacrolix/torrent (524,000) cannot take the bitfield", pieces);
+		tell(t, "%u pieces: peers on rqbit (262,000) and anacrolix/torrent (524,000) cannot take the bitfield",
+		     pieces);
 	else if (pieces > PIECES_RQBIT)
 		tell(t, "%u pieces: peers on rqbit (262,000) cannot take the bitfield", pieces);
 	else if (pieces > PIECES_COMMON)
@@ -129,7 +130,8 @@ size_t shoal_warnings(const struct shoal_metainfo *mi, void (*tell_one)(void *to
 	tell_sizes(&t, mi);
 	if (v1 && v2 && padding > size / 100 * PAD_PERCENT + size % 100 * PAD_PERCENT / 100)
 		tell(&t, "%s of padding (%u %% of the data), which engines without BEP 47 download and store",
-		     shoal_human_size(padding, text), size ? (unsigned)shoal_min_u64(padding / (size / 100 + 1), 99999) : 0);
+		     shoal_human_size(padding, text),
+		     size ? (unsigned)shoal_min_u64(padding / (size / 100 + 1), 99999) : 0);
 	if (v2 && !v1)
 		tell(&t, "v2 only: Transmission, aria2, rTorrent, rqbit and WebTorrent know v1 alone");
 	if (v2 && !shoal_metainfo_layers_complete(mi))

@@ -14,35 +14,35 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define CHUNK (64u * 1024)	/* bytes of a lane's buffer: four leaves; four lanes are 256 KiB of L2 */
+#define CHUNK (64u * 1024) /* bytes of a lane's buffer: four leaves; four lanes are 256 KiB of L2 */
 #define CHUNK_LEAVES (CHUNK / SHOAL_BLOCK)
 #define THREADS_MAX 256
-#define DOORS 8			/* open files a thread keeps: two a lane */
-#define AHEAD (1u << 20)	/* bytes asked of the disk at once when a read would wait */
+#define DOORS 8		 /* open files a thread keeps: two a lane */
+#define AHEAD (1u << 20) /* bytes asked of the disk at once when a read would wait */
 #define PIECE_MAX (1u << 30)
 
 /* A file that is open, or that would not open; closing is put off, for the next piece is often in it too. */
 struct door {
-	uint32_t file;		/* index in the plan */
-	int fd;			/* -1: it would not open; err says why */
+	uint32_t file; /* index in the plan */
+	int fd;	       /* -1: it would not open; err says why */
 	int err, os;
-	bool no_nowait;		/* RWF_NOWAIT does not work on this file: do not try again */
-	uint64_t used;		/* when last, for throwing out the oldest; 0: the door is free */
+	bool no_nowait; /* RWF_NOWAIT does not work on this file: do not try again */
+	uint64_t used;	/* when last, for throwing out the oldest; 0: the door is free */
 };
 
 /* One piece on its way through. */
 struct lane {
 	uint32_t piece;
-	uint32_t left;		/* bytes of the piece not read yet, padding included */
-	uint64_t pos;		/* where they begin in the stream */
-	uint32_t file;		/* the file at pos, or the next after it */
-	uint32_t have;		/* bytes in buf */
-	uint32_t real;		/* of them from files; v2 hashes those alone */
-	uint32_t leaves;	/* in leaf[] */
+	uint32_t left;	 /* bytes of the piece not read yet, padding included */
+	uint64_t pos;	 /* where they begin in the stream */
+	uint32_t file;	 /* the file at pos, or the next after it */
+	uint32_t have;	 /* bytes in buf */
+	uint32_t real;	 /* of them from files; v2 hashes those alone */
+	uint32_t leaves; /* in leaf[] */
 	int err, os;
 	uint32_t bad_id;
 	uint8_t *buf;
-	shoal_hash32 *leaf;	/* NULL without v2 */
+	shoal_hash32 *leaf; /* NULL without v2 */
 	struct shoal_sha1 sha1;
 };
 
@@ -51,19 +51,19 @@ struct worker {
 	struct lane lane[SHOAL_LANES];
 	struct door door[DOORS];
 	uint64_t turn;
-	uint8_t *room;		/* the lanes' buffers */
+	uint8_t *room; /* the lanes' buffers */
 };
 
 struct shoal_hasher {
 	struct shoal_hasher_plan plan;
 	uint32_t pieces, threads, started;
 	pthread_t thread[THREADS_MAX];
-	_Atomic uint32_t next;	/* piece nobody has taken yet */
+	_Atomic uint32_t next; /* piece nobody has taken yet */
 	_Atomic uint64_t bytes;
 	_Atomic bool stop;
-	pthread_mutex_t lock;	/* guards what follows */
+	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t left;
-	uint32_t gone;		/* threads that have finished */
+	uint32_t gone; /* threads that have finished */
 	int err;
 	uint32_t bad_id;
 };
@@ -118,7 +118,8 @@ static struct door *door_of(struct worker *w, uint32_t file)
  * One read. Four pieces read in turns look random to the kernel's read-ahead, so where
  * the bytes are not in memory yet we ask for a good stretch of the piece ourselves.
  */
-static ssize_t read_some(const struct shoal_os_ops *os, struct door *d, uint8_t *to, size_t n, uint64_t at, uint64_t ahead)
+static ssize_t read_some(const struct shoal_os_ops *os, struct door *d, uint8_t *to, size_t n, uint64_t at,
+			 uint64_t ahead)
 {
 	struct iovec iov = { to, n };
 	if (!d->no_nowait) {
@@ -146,7 +147,8 @@ static int read_file(struct worker *w, struct lane *l, uint8_t *to, size_t n)
 		return l->err = d->err;
 	}
 	for (size_t done = 0; done < n;) {
-		ssize_t got = read_some(w->h->plan.os, d, to + done, n - done, l->pos - f->offset + done, l->left - done);
+		ssize_t got = read_some(w->h->plan.os, d, to + done, n - done, l->pos - f->offset + done,
+					l->left - done);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0) {

@@ -25,11 +25,11 @@ struct shoal_hasher_file {
 
 struct shoal_hasher_piece {
 	uint32_t index;
-	int err;		/* 0; GONE: a file ended early; IO, DENIED, NOMEM, or what open() said */
-	int os;			/* errno behind it, 0 when there is none */
-	uint32_t id;		/* err < 0: the file it concerns */
-	const uint8_t *sha1;	/* 20 bytes; NULL without v1 or on an error */
-	const uint8_t *root;	/* 32 bytes; NULL without v2 or on an error: the root of the piece's subtree; of the
+	int err;	     /* 0; GONE: a file ended early; IO, DENIED, NOMEM, or what open() said */
+	int os;		     /* errno behind it, 0 when there is none */
+	uint32_t id;	     /* err < 0: the file it concerns */
+	const uint8_t *sha1; /* 20 bytes; NULL without v1 or on an error */
+	const uint8_t *root; /* 32 bytes; NULL without v2 or on an error: the root of the piece's subtree; of the
 				 * file's own tree when it is no longer than a piece (BEP 52) */
 };
 
@@ -37,11 +37,11 @@ struct shoal_hasher_plan {
 	const struct shoal_os_ops *os;
 	const struct shoal_hasher_file *file;
 	uint32_t file_count;
-	uint64_t stream_size;	/* where the last piece ends; at least the last file's end */
-	uint32_t piece_size;	/* a multiple of 16 KiB when v2 */
-	uint32_t threads;	/* 0: one a core */
+	uint64_t stream_size; /* where the last piece ends; at least the last file's end */
+	uint32_t piece_size;  /* a multiple of 16 KiB when v2 */
+	uint32_t threads;     /* 0: one a core */
 	bool v1, v2;
-	void *self;		/* the caller's, for the three below */
+	void *self; /* the caller's, for the three below */
 	/* A descriptor, or an enum shoal_err with *os = errno. A file may be open several times at once. */
 	int (*open)(void *self, uint32_t id, int *os);
 	/* Gives one back. < 0: the file is no longer what it was when this began, and its pieces mean nothing. */

@@ -32,18 +32,18 @@ struct shoal_tree_folder {
 
 struct shoal_tree {
 	struct shoal_beneath top; /* the folder, or the single file's; top.root is our own descriptor */
-	bool single;		/* the path named a file: file[0], and nothing else */
-	uint32_t name;		/* offset of the name the torrent gets: the last part of the real path */
+	bool single;		  /* the path named a file: file[0], and nothing else */
+	uint32_t name;		  /* offset of the name the torrent gets: the last part of the real path */
 	struct shoal_tree_file *file;
 	uint32_t file_count, file_room;
 	struct shoal_tree_folder *folder;
 	uint32_t folder_count, folder_room;
 	char *names;
 	uint32_t names_len, names_room;
-	uint64_t size;		/* of all files */
+	uint64_t size; /* of all files */
 	uint64_t dropped[SHOAL_TREE_DROPS];
-	uint64_t executable;	/* files whose mode a torrent will not carry */
-	int os;			/* after an error: errno, and where */
+	uint64_t executable; /* files whose mode a torrent will not carry */
+	int os;		     /* after an error: errno, and where */
 	char where[4096];
 };
 

@@ -1,0 +1,70 @@
+/* tools/get.c - shoal get: a torrent, a magnet link or a bare info hash, until all of it is verified and durable. */
+#include "tools/commands.h"
+#include "tools/run.h"
+
+#include <stdlib.h>
+
+static const struct shoal_opt_page page = {
+	"TORRENT|MAGNET|INFOHASH [-o DIR] [OPTIONS]",
+	"Fetches everything a torrent names into DIR, from all its peers at once. What is there already\n"
+	"is checked and kept. Ends when every byte is verified and safe on the disk; stopped before\n"
+	"that, it goes on from there the next time. Exits 0 when complete, 1 when not complete at the\n"
+	"--timeout, 5 when no peer was reachable until then, 130 when interrupted.",
+	"  shoal get holiday.torrent --peer 192.0.2.7:6881\n"
+	"  shoal get 'magnet:?xt=urn:btih:...&x.pe=192.0.2.7:6881' -o Downloads --seed\n"
+	"  shoal get holiday.torrent -o Downloads --down 2M --json",
+};
+
+static int get(struct shoal_run *r, const char *arg, const char *folder)
+{
+	struct shoal_run_torrent *t = &r->torrent[0];
+	int code = shoal_source_open(r->tool, &t->source, arg, true);
+	if (code)
+		return code;
+	t->folder = shoal_run_absolute(folder);
+	if (t->folder == NULL)
+		return shoal_say_fail(r->tool, SHOAL_ERR_NOMEM, "no memory");
+	return shoal_run(r);
+}
+
+int shoal_get_main(struct shoal_tool *tool, int argc, char **argv)
+{
+	struct shoal_net net = { 0 };
+	struct shoal_run_torrent *torrent = calloc(1, sizeof *torrent);
+	struct shoal_run r = { .tool = tool, .ops = &shoal_engine_native, .net = &net, .torrent = torrent, .count = 1 };
+	struct shoal_opt_list args = { 0 };
+	struct shoal_opt wire[SHOAL_NET_OPTIONS_MAX], every[SHOAL_SAY_OPTIONS_MAX];
+	const char *folder = ".";
+	bool sequential = false;
+	/* clang-format off */
+	const struct shoal_opt own[] = {
+		{ SHOAL_OPT_TEXT, "output", 'o', &folder, "DIR", NULL, "where to; default: this folder" },
+		{ SHOAL_OPT_FLAG, "sequential", 0, &sequential, NULL, NULL, "pieces in order, from the first to the last" },
+		{ SHOAL_OPT_FLAG, "seed", 0, &r.stay, NULL, NULL, "go on giving when complete" },
+		{ SHOAL_OPT_SECONDS, "timeout", 0, &r.timeout, "SECONDS", NULL, "give up then; what was fetched stays" },
+		{ SHOAL_OPT_COUNT, "threads", 0, &net.threads, "N", NULL, "that hash and write; default: one a core" },
+		{ SHOAL_OPT_UNBUILT, "only", 0, NULL, "GLOB", NULL, NULL },
+		{ .kind = SHOAL_OPT_END },
+	};
+	/* clang-format on */
+	const struct shoal_opt *const tables[] = { own, wire, every, NULL };
+	if (torrent == NULL)
+		return shoal_say_fail(tool, SHOAL_ERR_NOMEM, "no memory");
+	shoal_net_rows(&net, wire);
+	shoal_say_options(tool, every);
+	int rc = shoal_options_parse(tool, &page, tables, argc, argv, &args), code;
+	shoal_say_init(tool);
+	torrent->flags = sequential ? SHOAL_ADD_SEQUENTIAL : 0;
+	if (rc != 0)
+		code = rc > 0 ? SHOAL_EXIT_GOOD : shoal_exit_of(rc);
+	else if (args.count != 1)
+		code = shoal_say_fail(tool, SHOAL_ERR_USAGE,
+				      "one TORRENT, MAGNET or INFOHASH is needed; see shoal get --help");
+	else
+		code = get(&r, args.at[0], folder);
+	shoal_run_torrent_fini(torrent);
+	free(torrent);
+	shoal_net_fini(&net);
+	shoal_opt_list_fini(&args);
+	return code;
+}

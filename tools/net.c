@@ -1,0 +1,219 @@
+/* tools/net.c - where we listen, what we remember, how others may reach us. */
+#include "tools/net.h"
+
+#include "proto/magnet.h"
+#include "swarm/io/addr.h"
+#include "tools/say.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define PORT_USUAL 6881u
+#define PORTS_TRIED 9u /* 6881 to 6889, as everybody has it; then whatever is free */
+
+void shoal_net_rows(struct shoal_net *net, struct shoal_opt *rows)
+{
+	/* clang-format off */
+	const struct shoal_opt all[SHOAL_NET_OPTIONS_MAX] = {
+		{ SHOAL_OPT_HEADING, .help = "network:" },
+		{ SHOAL_OPT_LISTEN, "listen", 0, &net->listen, "ADDR:PORT", NULL, "default: everywhere, port 6881 or a free one" },
+		{ SHOAL_OPT_PEER, "peer", 'p', &net->peer, "HOST:PORT", NULL, "somebody to connect to; more than once" },
+		{ SHOAL_OPT_RATE, "up", 0, &net->up, "RATE", NULL, "send no faster, e.g. 2M (bytes a second)" },
+		{ SHOAL_OPT_RATE, "down", 0, &net->down, "RATE", NULL, "receive no faster" },
+		{ SHOAL_OPT_COUNT, "max-peers", 0, &net->max_peers, "N", NULL, "connections in all; default: 500" },
+		{ SHOAL_OPT_SIZE, "memory", 0, &net->memory, "SIZE", NULL, "for all that grows with data and peers; default: 128M" },
+		{ SHOAL_OPT_TEXT, "state", 0, &net->state, "DIR", NULL, "what is remembered; default: ~/.local/state/shoal" },
+		{ SHOAL_OPT_CHOICE, "encryption", 0, NULL, "off|allow|require", "require", "default: allow" },
+		{ SHOAL_OPT_CHOICE, "engine", 0, NULL, "native|libtorrent", "libtorrent", "default: native" },
+		{ SHOAL_OPT_OFF, "no-dht", 0, NULL, NULL, NULL, NULL },
+		{ SHOAL_OPT_OFF, "no-lsd", 0, NULL, NULL, NULL, NULL },
+		{ SHOAL_OPT_OFF, "no-pex", 0, NULL, NULL, NULL, NULL },
+		{ SHOAL_OPT_OFF, "no-trackers", 0, NULL, NULL, NULL, NULL },
+		{ SHOAL_OPT_OFF, "no-portmap", 0, NULL, NULL, NULL, NULL },
+		{ SHOAL_OPT_OFF, "no-utp", 0, NULL, NULL, NULL, "and --no-dht --no-lsd --no-pex --no-trackers --no-portmap: off" },
+		{ SHOAL_OPT_UNBUILT, "no-tcp", 0, NULL, NULL, NULL, NULL },
+		{ SHOAL_OPT_UNBUILT, "dht-node", 0, NULL, "HOST:PORT", NULL, NULL },
+		{ SHOAL_OPT_UNBUILT, "proxy", 0, NULL, "URL", NULL, NULL },
+		{ SHOAL_OPT_UNBUILT, "record", 0, NULL, "FILE", NULL, NULL },
+		{ .kind = SHOAL_OPT_END },
+	};
+	/* clang-format on */
+	memcpy(rows, all, sizeof all);
+}
+
+void shoal_net_fini(struct shoal_net *net)
+{
+	shoal_opt_list_fini(&net->peer);
+}
+
+/* ---- state --------------------------------------------------------------------------- */
+/* $XDG_STATE_HOME/shoal, else ~/.local/state/shoal; heap; NULL: there is no home. */
+static char *state_default(void)
+{
+	const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	char *out = NULL;
+	int n = -1;
+	/* The XDG rules: a relative path is to be ignored. */
+	if (xdg && xdg[0] == '/')
+		n = asprintf(&out, "%s/shoal", xdg);
+	else if (home && home[0] == '/')
+		n = asprintf(&out, "%s/.local/state/shoal", home);
+	return n < 0 ? NULL : out;
+}
+
+/* mkdir -p, for us alone: keys and what we fetch are nobody else's business. -1 and errno. */
+static int make_folders(const char *path)
+{
+	char *copy = strdup(path);
+	int rc = copy ? 0 : -1;
+	for (char *slash = copy ? strchr(copy + 1, '/') : NULL; rc == 0 && slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+			rc = -1;
+		*slash = '/';
+	}
+	if (rc == 0 && mkdir(copy, 0700) < 0 && errno != EEXIST)
+		rc = -1;
+	int os = errno;
+	free(copy);
+	errno = os;
+	return rc;
+}
+
+/* ---- opening ------------------------------------------------------------------------- */
+static int open_failed(struct shoal_tool *tool, int rc, const char *what)
+{
+	char shown[SHOAL_SAY_TEXT_MAX];
+	if (what[0] == '\0')
+		what = shoal_err_name(rc);
+	shoal_say_cstr(what, shown);
+	if (rc == SHOAL_ERR_NET)
+		return shoal_say_fail(tool, rc, "%s; choose another --listen", shown);
+	return shoal_say_fail_as(tool, SHOAL_EXIT_STORAGE, rc, "%s", shown);
+}
+
+/* Both families on one port: the usual ones, then a free one, then without IPv6. */
+static int open_anywhere(const struct shoal_engine_ops *ops, struct shoal_config *config, struct shoal_engine **out,
+			 char what[160])
+{
+	int rc = SHOAL_ERR_NET;
+	for (int families = 2; rc == SHOAL_ERR_NET && families > 0; families--) {
+		for (uint32_t i = 0; rc == SHOAL_ERR_NET && i <= PORTS_TRIED; i++) {
+			uint16_t port = (uint16_t)(i < PORTS_TRIED ? PORT_USUAL + i : 0);
+			config->listen[0] = (struct shoal_addr){ .port = port, .is_v4 = 1 };
+			config->listen[1] = (struct shoal_addr){ .port = port };
+			config->listen_count = (size_t)families;
+			rc = ops->open(out, config, what);
+		}
+	}
+	return rc;
+}
+
+int shoal_net_open(struct shoal_tool *tool, const struct shoal_net *net, const struct shoal_engine_ops *ops,
+		   struct shoal_engine **out)
+{
+	struct shoal_config config = { .size = sizeof config,
+				       .memory = net->memory,
+				       .up = net->up,
+				       .down = net->down,
+				       .max_peers = net->max_peers,
+				       .threads = net->threads };
+	char what[160] = "", shown[SHOAL_SAY_TEXT_MAX];
+	char *named = net->state ? NULL : state_default();
+	const char *state = net->state ? net->state : named;
+	int rc;
+	if (state && make_folders(state) < 0) {
+		int os = errno;
+		shoal_say_cstr(state, shown);
+		if (net->state)
+			return shoal_say_fail_as(tool, SHOAL_EXIT_STORAGE, SHOAL_ERR_IO, "--state %s: %s", shown,
+						 strerror(os));
+		shoal_say_warn(tool, NULL, "%s: %s; nothing will be remembered (--state DIR names another place)",
+			       shown, strerror(os));
+		state = NULL;
+	} else if (state == NULL) {
+		shoal_say_warn(tool, NULL, "no home folder: nothing will be remembered (--state DIR names a place)");
+	}
+	config.state_dir = state;
+	if (net->listen.count) {
+		memcpy(config.listen, net->listen.addr, net->listen.count * sizeof *config.listen);
+		config.listen_count = net->listen.count;
+		rc = ops->open(out, &config, what);
+	} else {
+		rc = open_anywhere(ops, &config, out, what);
+	}
+	free(named);
+	return rc < 0 ? open_failed(tool, rc, what) : 0;
+}
+
+/* ---- being reached -------------------------------------------------------------------- */
+static int reach_add(struct shoal_opt_list *list, const struct shoal_addr *addr)
+{
+	char text[SHOAL_ADDR_TEXT_MAX];
+	if (list->count >= SHOAL_MAGNET_LIST_MAX)
+		return 0;
+	char *copy = strdup(shoal_addr_text(addr, text));
+	if (copy == NULL)
+		return SHOAL_ERR_NOMEM;
+	int rc = shoal_opt_list_add(list, copy);
+	if (rc < 0)
+		free(copy);
+	return rc;
+}
+
+static bool link_local(const struct shoal_addr *a)
+{
+	return a->is_v4 ? a->ip[0] == 169 && a->ip[1] == 254 : a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80;
+}
+
+/* Every address of this host in the family of `any`; `loopback` ones or the others. */
+static int reach_host(const struct ifaddrs *all, const struct shoal_addr *any, bool loopback,
+		      struct shoal_opt_list *list)
+{
+	int rc = 0;
+	for (const struct ifaddrs *i = all; rc == 0 && i; i = i->ifa_next) {
+		struct shoal_addr a;
+		if (i->ifa_addr == NULL || !(i->ifa_flags & IFF_UP))
+			continue;
+		socklen_t len = i->ifa_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+								  : sizeof(struct sockaddr_in6);
+		if (!shoal_addr_from_sys(i->ifa_addr, len, &a) || a.is_v4 != any->is_v4 || link_local(&a))
+			continue;
+		if (shoal_addr_is_loopback(&a) != loopback)
+			continue;
+		a.port = any->port;
+		rc = reach_add(list, &a);
+	}
+	return rc;
+}
+
+int shoal_net_reach(const struct shoal_addr bound[], size_t count, struct shoal_opt_list *list)
+{
+	struct ifaddrs *all = NULL;
+	int rc = 0;
+	if (getifaddrs(&all) < 0)
+		all = NULL; /* then wildcards reach nothing we could name */
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		if (shoal_addr_is_any(&bound[i]))
+			rc = reach_host(all, &bound[i], false, list);
+		else
+			rc = reach_add(list, &bound[i]);
+	}
+	for (size_t i = 0; rc == 0 && list->count == 0 && i < count; i++)
+		rc = reach_host(all, &bound[i], true, list);
+	freeifaddrs(all);
+	return rc;
+}
+
+void shoal_net_reach_fini(struct shoal_opt_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free((void *)(uintptr_t)list->at[i]);
+	shoal_opt_list_fini(list);
+}

@@ -1,0 +1,37 @@
+/*
+ * tools/net.h - the NET options of seed and get, and an engine opened by them.
+ */
+#ifndef SHOAL_TOOLS_NET_H
+#define SHOAL_TOOLS_NET_H
+
+#include "tools/options.h"
+
+#include <shoal/engine.h>
+
+struct shoal_tool;
+
+struct shoal_net {
+	struct shoal_opt_listen listen; /* count 0: the usual port, or any free one */
+	struct shoal_opt_list peer;
+	uint64_t up, down, memory;
+	uint32_t max_peers, threads;
+	const char *state; /* NULL: the default */
+};
+
+#define SHOAL_NET_OPTIONS_MAX 26
+void shoal_net_rows(struct shoal_net *net, struct shoal_opt *rows);
+void shoal_net_fini(struct shoal_net *net);
+
+/* 0, or the exit code after saying why. */
+SHOAL_MUST int shoal_net_open(struct shoal_tool *tool, const struct shoal_net *net, const struct shoal_engine_ops *ops,
+			      struct shoal_engine **out);
+
+/*
+ * "addr:port" texts by which others may reach what is bound to `bound`: itself, or for a
+ * wildcard every address of this host (loopback only when there is nothing else). Adds to
+ * `list`; the texts are heap, freed by shoal_net_reach_fini().
+ */
+SHOAL_MUST int shoal_net_reach(const struct shoal_addr bound[], size_t count, struct shoal_opt_list *list);
+void shoal_net_reach_fini(struct shoal_opt_list *list);
+
+#endif

@@ -1,0 +1,423 @@
+/* tools/run.c - drives an engine: adds, listens, asks, stops. */
+#include "tools/run.h"
+
+#include "proto/base/bytes.h"
+#include "swarm/io/addr.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STOP_US SHOAL_MS(1800) /* to finish writes and record, once told to stop; then we leave as we are */
+#define ASK_US SHOAL_MS(300)   /* the summary's questions may take this long */
+#define WAIT_MS_MAX 1000
+#define PEERS_MAX 65536u /* in a summary */
+
+/* What a signal handler may touch. */
+static volatile sig_atomic_t signals;
+static struct shoal_engine *volatile signalled;
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	if (++signals > 1)
+		_exit(SHOAL_EXIT_INTERRUPTED);
+	if (signalled)
+		signalled->ops->wake(signalled);
+}
+
+static void catch_signals(void)
+{
+	struct sigaction act = { .sa_handler = on_signal };
+	sigemptyset(&act.sa_mask);
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+	sigaction(SIGHUP, &act, NULL);
+	act.sa_handler =
+		SIG_IGN; /* a peer, or the reader of our output, that goes away is an error to see, not to die of */
+	sigaction(SIGPIPE, &act, NULL);
+}
+
+static shoal_us now_us(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (shoal_us)ts.tv_sec * 1000000 + (shoal_us)ts.tv_nsec / 1000;
+}
+
+char *shoal_run_absolute(const char *path)
+{
+	char *real = realpath(path, NULL), *cwd, *out = NULL;
+	if (real)
+		return real;
+	if (path[0] == '/')
+		return strdup(path);
+	cwd = getcwd(NULL, 0);
+	if (cwd && asprintf(&out, "%s/%s", cwd, path) < 0)
+		out = NULL;
+	free(cwd);
+	return out;
+}
+
+void shoal_run_torrent_fini(struct shoal_run_torrent *t)
+{
+	shoal_source_fini(&t->source);
+	free(t->folder);
+	free(t->magnet);
+	free(t->peer);
+	*t = (struct shoal_run_torrent){ 0 };
+}
+
+/* The first failure names the exit code. */
+static void ended(struct shoal_run *r, struct shoal_run_torrent *t, int code)
+{
+	t->over = true;
+	if (r->code == 0)
+		r->code = code;
+}
+
+/* ---- going in ------------------------------------------------------------------------ */
+static int add(struct shoal_run *r, size_t i)
+{
+	struct shoal_run_torrent *t = &r->torrent[i];
+	struct shoal_op op = { .kind = SHOAL_OP_ADD,
+			       .ticket = i + 1,
+			       .flags = t->flags,
+			       .folder = shoal_bytes(t->folder, strlen(t->folder)) };
+	char shown[SHOAL_SAY_TEXT_MAX];
+	if (t->source.is_magnet)
+		op.text = shoal_bytes(t->source.arg, strlen(t->source.arg));
+	else
+		op.data = t->source.torrent;
+	int rc = r->ops->do_op(r->engine, &op);
+	if (rc < 0)
+		ended(r, t,
+		      shoal_say_fail(r->tool, rc, "%s: cannot be added: %s", shoal_say_cstr(t->source.arg, shown),
+				     shoal_err_name(rc)));
+	return rc;
+}
+
+static void add_peer(struct shoal_run *r, const struct shoal_run_torrent *t, struct shoal_bytes text)
+{
+	struct shoal_op op = { .kind = SHOAL_OP_PEER, .torrent = t->handle };
+	char host[SHOAL_HOST_MAX], shown[SHOAL_SAY_TEXT_MAX];
+	uint16_t port;
+	int rc = shoal_addr_split(text, host, &port);
+	if (rc == 0 && shoal_addr_host(host, port, &op.addr) < 0)
+		op.text = text; /* a name: the engine looks it up */
+	if (rc == 0)
+		rc = r->ops->do_op(r->engine, &op);
+	if (rc < 0)
+		shoal_say_warn(r->tool, t->id, "peer %s: %s", shoal_say_text(text, shown), shoal_err_name(rc));
+}
+
+/* Those of --peer, and those that the torrent or the link names (x.pe). */
+static void add_peers(struct shoal_run *r, const struct shoal_run_torrent *t)
+{
+	const struct shoal_magnet *m = &t->source.magnet;
+	size_t named = t->source.is_magnet ? m->peer_count : shoal_metainfo_peer_count(t->source.mi);
+	for (size_t i = 0; i < r->net->peer.count; i++)
+		add_peer(r, t, shoal_bytes(r->net->peer.at[i], strlen(r->net->peer.at[i])));
+	for (size_t i = 0; i < named; i++)
+		add_peer(r, t,
+			 t->source.is_magnet ? shoal_bytes(m->peer[i], strlen(m->peer[i]))
+					     : shoal_metainfo_peer(t->source.mi, i));
+	if (!r->seeding && r->net->peer.count + named == 0)
+		shoal_say_warn(
+			r->tool, t->id,
+			"no peers are known: trackers and DHT are not built yet; name one with --peer HOST:PORT");
+}
+
+/* ---- events -------------------------------------------------------------------------- */
+static struct shoal_run_torrent *torrent_of(struct shoal_run *r, const struct shoal_event *ev)
+{
+	if (ev->kind == SHOAL_EV_ADDED)
+		return ev->ticket >= 1 && ev->ticket <= r->count ? &r->torrent[ev->ticket - 1] : NULL;
+	for (size_t i = 0; i < r->count; i++) {
+		if (r->torrent[i].added && r->torrent[i].handle == ev->torrent)
+			return &r->torrent[i];
+	}
+	return NULL;
+}
+
+static void learn(struct shoal_run_torrent *t, const struct shoal_event *ev)
+{
+	if (t->id[0] == '\0' && ev->has_v1)
+		shoal_say_hex(ev->hash_v1.b, 20, t->id);
+	else if (t->id[0] == '\0' && ev->has_v2)
+		shoal_say_hex(ev->hash_v2.b, 32, t->id);
+	if (ev->name.len)
+		shoal_say_text(ev->name, t->name);
+	if (t->name[0] == '\0')
+		memcpy(t->name, t->id, sizeof t->id);
+	if (ev->total)
+		t->size = ev->total;
+}
+
+static void on_added(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
+{
+	char arg[SHOAL_SAY_TEXT_MAX], what[SHOAL_SAY_TEXT_MAX];
+	if (ev->err < 0) {
+		int code = ev->err == SHOAL_ERR_EXISTS ? SHOAL_EXIT_USAGE : shoal_exit_of(ev->err);
+		ended(r, t,
+		      shoal_say_fail_as(r->tool, code, ev->err, "%.200s: %s", shoal_say_cstr(t->source.arg, arg),
+					ev->text.len ? shoal_say_text(ev->text, what) : shoal_err_name(ev->err)));
+		return;
+	}
+	t->handle = ev->torrent;
+	t->added = true;
+	learn(t, ev);
+	add_peers(r, t);
+	/* Without metadata there is nothing to look at first: this is all there is to being started. */
+	if (t->source.is_magnet) {
+		t->started = true;
+		shoal_run_tell_started(r, t, ev);
+	}
+}
+
+static void on_checked(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
+{
+	learn(t, ev);
+	t->had = ev->done;
+	shoal_run_tell_checked(r, t, ev);
+	/* A seed that lacks data is told so by an ERROR next; it does not pass for one that has started. */
+	if (!t->started && !(r->seeding && ev->done < ev->total)) {
+		t->started = true;
+		shoal_run_tell_started(r, t, ev);
+	}
+}
+
+static void on_error(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
+{
+	char what[SHOAL_SAY_TEXT_MAX];
+	ended(r, t,
+	      shoal_say_fail(r->tool, ev->err, "%s: %s", t->name,
+			     ev->text.len ? shoal_say_text(ev->text, what) : shoal_err_name(ev->err)));
+}
+
+static void keep_peer(struct shoal_run_torrent *t, const struct shoal_event *ev)
+{
+	char client[SHOAL_SAY_TEXT_MAX];
+	if (t->peer_count == t->peer_room) {
+		size_t room = t->peer_room ? t->peer_room * 2 : 16;
+		void *more = room > PEERS_MAX ? NULL : realloc(t->peer, room * sizeof *t->peer);
+		if (more == NULL)
+			return; /* the summary is the shorter for it */
+		t->peer = more;
+		t->peer_room = room;
+	}
+	struct shoal_run_peer *p = &t->peer[t->peer_count++];
+	p->info = ev->info;
+	p->info.addr = ev->info.addr.port ? ev->info.addr : ev->addr;
+	snprintf(p->client, sizeof p->client, "%.60s", shoal_say_text(ev->text, client));
+}
+
+static void on_event(struct shoal_run *r, const struct shoal_event *ev, bool *stopped)
+{
+	struct shoal_run_torrent *t = torrent_of(r, ev);
+	switch (ev->kind) {
+	case SHOAL_EV_LISTENING:
+		if (r->bound_count < SHOAL_LISTEN_MAX)
+			r->bound[r->bound_count++] = ev->addr;
+		return;
+	case SHOAL_EV_STOPPED: *stopped = true; return;
+	default: break;
+	}
+	if (t == NULL)
+		return;
+	switch (ev->kind) {
+	case SHOAL_EV_ADDED: on_added(r, t, ev); break;
+	case SHOAL_EV_METADATA:
+		learn(t, ev);
+		shoal_run_tell_metadata(r, t, ev);
+		break;
+	case SHOAL_EV_CHECKED: on_checked(r, t, ev); break;
+	case SHOAL_EV_COMPLETE:
+		t->stats = ev->stats;
+		t->stats_known = true;
+		if (!t->complete && !r->seeding)
+			shoal_run_tell_complete(r, t, ev);
+		t->complete = true;
+		break;
+	case SHOAL_EV_STATS:
+		t->stats = ev->stats;
+		t->stats_asked = false;
+		t->stats_known = true;
+		t->seen_peer = t->seen_peer || ev->stats.peers > 0;
+		break;
+	case SHOAL_EV_PEER: keep_peer(t, ev); break;
+	case SHOAL_EV_DONE:
+		if (t->peers_waiting && ev->ticket == t->peers_waiting)
+			t->peers_waiting = 0;
+		break;
+	case SHOAL_EV_ERROR: on_error(r, t, ev); break;
+	case SHOAL_EV_PEER_JOINED:
+		t->seen_peer = true;
+		shoal_run_tell_other(r, t, ev);
+		break;
+	default: shoal_run_tell_other(r, t, ev); break;
+	}
+}
+
+/* ---- the loop ------------------------------------------------------------------------ */
+/* Asks, now and then, how things are; what was answered since is drawn. */
+static void look(struct shoal_run *r, shoal_us now)
+{
+	bool draw = shoal_progress_due(&r->progress, now);
+	bool tell = r->tool->json && now - r->told >= SHOAL_S(1);
+	if (!draw && !tell)
+		return;
+	for (size_t i = 0; i < r->count; i++) {
+		struct shoal_run_torrent *t = &r->torrent[i];
+		struct shoal_op op = { .kind = SHOAL_OP_STATS, .torrent = t->handle };
+		if (!t->added || t->over)
+			continue;
+		shoal_run_tell_stats(r, t, tell ? now : 0);
+		t->stats_asked = r->ops->do_op(r->engine, &op) == 0;
+	}
+	if (tell)
+		r->told = now;
+	if (draw)
+		shoal_progress_draw(&r->progress, now);
+}
+
+enum outcome { GO_ON, ALL_DONE, INTERRUPTED, TOO_LATE };
+
+static enum outcome outcome_of(const struct shoal_run *r, shoal_us now)
+{
+	bool done = true, over = true;
+	for (size_t i = 0; i < r->count; i++) {
+		done = done && (r->torrent[i].complete || r->torrent[i].over);
+		over = over && r->torrent[i].over;
+	}
+	if (over || (done && !r->stay))
+		return ALL_DONE;
+	if (signals)
+		return INTERRUPTED;
+	if (r->timeout && !done && now - r->began >= r->timeout)
+		return TOO_LATE;
+	return GO_ON;
+}
+
+/* How long poll() may sleep: until something is due to be drawn, told or ended. */
+static int wait_ms(const struct shoal_run *r, shoal_us now)
+{
+	shoal_us until = now + (r->progress.tty && !r->progress.off ? SHOAL_PROGRESS_DRAW_US : SHOAL_MS(WAIT_MS_MAX));
+	if (r->timeout)
+		until = shoal_min_u64(until, shoal_max_u64(r->began + r->timeout, now));
+	return (int)((until - now + 999) / 1000);
+}
+
+static enum outcome drive(struct shoal_run *r)
+{
+	struct shoal_event ev;
+	bool stopped = false;
+	enum outcome out;
+	while ((out = outcome_of(r, now_us())) == GO_ON) {
+		if (r->ops->poll(r->engine, &ev, wait_ms(r, now_us())) > 0)
+			on_event(r, &ev, &stopped);
+		look(r, now_us());
+	}
+	return out;
+}
+
+/* Polls until `done` says so or time is up; false: it was. */
+static bool drain(struct shoal_run *r, shoal_us until, bool (*done)(const struct shoal_run *r), bool *stopped)
+{
+	struct shoal_event ev;
+	while (!*stopped && !(done && done(r))) {
+		shoal_us now = now_us();
+		if (now >= until)
+			return false;
+		if (r->ops->poll(r->engine, &ev, (int)((until - now) / 1000 + 1)) > 0)
+			on_event(r, &ev, stopped);
+	}
+	return true;
+}
+
+static bool answered(const struct shoal_run *r)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		if (r->torrent[i].peers_waiting || r->torrent[i].stats_asked)
+			return false;
+	}
+	return true;
+}
+
+static void ask_for_summary(struct shoal_run *r)
+{
+	bool stopped = false;
+	for (size_t i = 0; i < r->count; i++) {
+		struct shoal_run_torrent *t = &r->torrent[i];
+		struct shoal_op op = { .kind = SHOAL_OP_STATS, .torrent = t->handle };
+		if (!t->added)
+			continue;
+		t->stats_asked = r->ops->do_op(r->engine, &op) == 0;
+		op.kind = SHOAL_OP_PEERS;
+		op.ticket = t->peers_waiting = r->count + 1 + i;
+		if (r->ops->do_op(r->engine, &op) < 0)
+			t->peers_waiting = 0;
+	}
+	(void)drain(r, now_us() + ASK_US, answered, &stopped);
+}
+
+/* Finishes what is being written. What does not end in time is left: claims come after facts, so none is false. */
+static bool stop(struct shoal_run *r)
+{
+	struct shoal_op op = { .kind = SHOAL_OP_STOP };
+	bool stopped = false;
+	if (r->ops->do_op(r->engine, &op) < 0)
+		return true;
+	return drain(r, now_us() + STOP_US, NULL, &stopped);
+}
+
+static int code_of(struct shoal_run *r, enum outcome out)
+{
+	bool seen = false, complete = true;
+	for (size_t i = 0; i < r->count; i++) {
+		seen = seen || r->torrent[i].seen_peer;
+		complete = complete && r->torrent[i].complete;
+	}
+	if (r->code)
+		return r->code;
+	if (out == TOO_LATE)
+		return shoal_say_fail_as(r->tool, seen ? SHOAL_EXIT_DATA : SHOAL_EXIT_NET, SHOAL_ERR_TIMEOUT, "%s",
+					 seen ? "not complete in time; run it again to go on where it stopped"
+					      : "no peer could be reached in time");
+	return out == INTERRUPTED && !complete ? SHOAL_EXIT_INTERRUPTED : SHOAL_EXIT_GOOD;
+}
+
+int shoal_run(struct shoal_run *r)
+{
+	r->began = now_us();
+	catch_signals();
+	int code = shoal_net_open(r->tool, r->net, r->ops, &r->engine);
+	if (code)
+		return code;
+	signalled = r->engine;
+	shoal_progress_init(&r->progress, r->tool);
+	r->progress.last = r->told = r->began;
+	for (size_t i = 0; i < r->count; i++)
+		(void)add(r, i); /* what cannot be added has ended, and said so */
+	enum outcome out = drive(r);
+	ask_for_summary(r);
+	shoal_progress_clear(&r->progress);
+	r->tool->progress = NULL;
+	code = code_of(r, out);
+	bool clean = stop(r);
+	for (size_t i = 0; i < r->count; i++)
+		shoal_run_tell_summary(r, &r->torrent[i]);
+	signalled = NULL;
+	if (!clean) {
+		shoal_say_warn(r->tool, NULL,
+			       "the disk did not answer in time; what it had not written is fetched again");
+		fflush(stdout);
+		_exit(code);
+	}
+	r->ops->close(r->engine);
+	return code;
+}

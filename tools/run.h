@@ -1,0 +1,73 @@
+/*
+ * tools/run.h - a session of an engine: torrents in, events told, until done, stopped or out of time.
+ *
+ * Sees an engine through shoal/engine.h alone. run.c drives it and decides when
+ * it is over; run_tell.c puts what happens into words and JSON.
+ */
+#ifndef SHOAL_TOOLS_RUN_H
+#define SHOAL_TOOLS_RUN_H
+
+#include "tools/net.h"
+#include "tools/progress.h"
+#include "tools/say.h"
+#include "tools/source.h"
+
+#include <shoal/engine.h>
+
+/* A torrent to add, and how it fares. */
+struct shoal_run_torrent {
+	struct shoal_source source;
+	char *folder;	/* absolute; heap */
+	unsigned flags; /* enum shoal_add_flag */
+	/* the rest is run.c's */
+	uint32_t handle;
+	char id[65];		       /* hex of its info hash, as first known: names it in every event */
+	char name[SHOAL_SAY_TEXT_MAX]; /* safe to show */
+	char *magnet;
+	bool added, started, complete, over, seen_peer, stats_asked, stats_known;
+	uint64_t size, had;	/* bytes; what was there when it began */
+	uint64_t peers_waiting; /* a PEERS question is open */
+	struct shoal_stats stats;
+	struct shoal_run_peer *peer; /* for the summary */
+	size_t peer_count, peer_room;
+};
+struct shoal_run_peer {
+	struct shoal_peer_info info;
+	char client[64]; /* safe to show */
+};
+
+struct shoal_run {
+	struct shoal_tool *tool;
+	const struct shoal_engine_ops *ops;
+	const struct shoal_net *net;
+	struct shoal_run_torrent *torrent;
+	size_t count;
+	bool seeding;	  /* seed, not get: nothing is fetched */
+	bool stay;	  /* after all is complete, until a signal */
+	shoal_us timeout; /* 0: none */
+	/* the rest is run.c's */
+	struct shoal_engine *engine;
+	struct shoal_progress progress;
+	struct shoal_addr bound[SHOAL_LISTEN_MAX];
+	size_t bound_count;
+	shoal_us began, told;
+	int code; /* exit code so far: the first failure's */
+};
+
+/* Returns the exit code. The torrents stay the caller's, to fini. */
+int shoal_run(struct shoal_run *r);
+void shoal_run_torrent_fini(struct shoal_run_torrent *t);
+/* An absolute path, heap; the folder need not exist. NULL: no memory. */
+char *shoal_run_absolute(const char *path);
+
+/* ---- run_tell.c ---------------------------------------------------------------------- */
+void shoal_run_tell_started(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev);
+void shoal_run_tell_metadata(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev);
+void shoal_run_tell_checked(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev);
+void shoal_run_tell_complete(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev);
+void shoal_run_tell_stats(struct shoal_run *r, struct shoal_run_torrent *t, shoal_us now);
+/* Everything that needs no bookkeeping: pieces, peers, bans, pauses, warnings. */
+void shoal_run_tell_other(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev);
+void shoal_run_tell_summary(struct shoal_run *r, struct shoal_run_torrent *t);
+
+#endif

@@ -1,0 +1,336 @@
+/* tools/run_tell.c - what happens in a session, as lines for people and as JSON for programs. */
+#include "proto/base/bytes.h"
+#include "swarm/io/addr.h"
+#include "tools/human.h"
+#include "tools/run.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PEERS_SHOWN 20
+
+static struct shoal_json *begin(struct shoal_run *r, const struct shoal_run_torrent *t, const char *event, shoal_us at)
+{
+	struct shoal_json *j = shoal_say_event(r->tool, event, at);
+	shoal_json_text(j, "torrent", t->id);
+	return j;
+}
+
+static void put_hashes(struct shoal_json *j, const struct shoal_event *ev)
+{
+	if (ev->has_v1)
+		shoal_json_hex(j, "infohash_v1", ev->hash_v1.b, 20);
+	else
+		shoal_json_null(j, "infohash_v1");
+	if (ev->has_v2)
+		shoal_json_hex(j, "infohash_v2", ev->hash_v2.b, 32);
+	else
+		shoal_json_null(j, "infohash_v2");
+}
+
+static void put_name_size(struct shoal_json *j, const struct shoal_run_torrent *t, const struct shoal_event *ev)
+{
+	if (ev->name.len)
+		shoal_json_str(j, "name", ev->name);
+	else
+		shoal_json_null(j, "name");
+	if (t->size)
+		shoal_json_u64(j, "size", t->size);
+	else
+		shoal_json_null(j, "size");
+}
+
+static void put_addr(struct shoal_json *j, const char *key, const struct shoal_addr *addr)
+{
+	char text[SHOAL_ADDR_TEXT_MAX];
+	shoal_json_text(j, key, shoal_addr_text(addr, text));
+}
+
+/* The link others can use, our own addresses in it. */
+static void make_magnet(struct shoal_run *r, struct shoal_run_torrent *t)
+{
+	struct shoal_opt_list reach = { 0 };
+	if (t->magnet)
+		return;
+	if (t->source.is_magnet) {
+		t->magnet = malloc(SHOAL_MAGNET_BYTES_MAX);
+		if (t->magnet &&
+		    shoal_magnet_format(&t->source.magnet,
+					(struct shoal_space){ (uint8_t *)t->magnet, SHOAL_MAGNET_BYTES_MAX }) < 0)
+			t->magnet[0] = '\0';
+		return;
+	}
+	if (shoal_net_reach(r->bound, r->bound_count, &reach) == 0)
+		t->magnet = shoal_source_magnet(t->source.mi, reach.at, reach.count);
+	shoal_net_reach_fini(&reach);
+}
+
+static void say_listening(struct shoal_run *r)
+{
+	char text[SHOAL_ADDR_TEXT_MAX], all[SHOAL_LISTEN_MAX * (SHOAL_ADDR_TEXT_MAX + 2)] = "";
+	size_t n = 0;
+	for (size_t i = 0; i < r->bound_count; i++)
+		n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i ? ", " : "",
+				      shoal_addr_text(&r->bound[i], text));
+	if (n)
+		shoal_say(r->tool, "listening on %s", all);
+}
+
+void shoal_run_tell_started(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
+{
+	char size[SHOAL_HUMAN_MAX], folder[SHOAL_SAY_TEXT_MAX];
+	make_magnet(r, t);
+	if (r->tool->json) {
+		struct shoal_json *j = begin(r, t, "started", ev->t);
+		put_hashes(j, ev);
+		put_name_size(j, t, ev);
+		shoal_json_text(j, "magnet", t->magnet);
+		shoal_json_array(j, "listen");
+		for (size_t i = 0; i < r->bound_count; i++)
+			put_addr(j, NULL, &r->bound[i]);
+		shoal_json_end(j);
+		shoal_say_event_end(r->tool);
+		return;
+	}
+	shoal_say_cstr(t->folder, folder);
+	if (r->seeding) {
+		shoal_say(r->tool, "seeding %s (%s) from %s", t->name, shoal_human_size(t->size, size), folder);
+		if (t == &r->torrent[0])
+			say_listening(r);
+		/* Even --quiet prints the link: it is the result. */
+		printf("%s\n", t->magnet ? t->magnet : "");
+		fflush(stdout);
+	} else if (t->source.is_magnet) {
+		shoal_say(r->tool, "fetching %s into %s; waiting for its metadata", t->name, folder);
+	} else {
+		shoal_say(r->tool, "fetching %s (%s) into %s", t->name, shoal_human_size(t->size, size), folder);
+	}
+}
+
+void shoal_run_tell_metadata(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
+{
+	char size[SHOAL_HUMAN_MAX];
+	if (r->tool->json) {
+		struct shoal_json *j = begin(r, t, "metadata", ev->t);
+		put_hashes(j, ev);
+		put_name_size(j, t, ev);
+		shoal_say_event_end(r->tool);
+		return;
+	}
+	shoal_say(r->tool, "it is %s (%s)", t->name, shoal_human_size(t->size, size));
+}
+
+void shoal_run_tell_checked(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
+{
+	char done[SHOAL_HUMAN_MAX], total[SHOAL_HUMAN_MAX];
+	if (r->tool->json) {
+		struct shoal_json *j = begin(r, t, "checked", ev->t);
+		shoal_json_u64(j, "done", ev->done);
+		shoal_json_u64(j, "total", ev->total);
+		shoal_say_event_end(r->tool);
+		return;
+	}
+	if (!r->seeding && ev->done)
+		shoal_say(r->tool, "%s: %s of %s is here already", t->name, shoal_human_size(ev->done, done),
+			  shoal_human_size(ev->total, total));
+}
+
+void shoal_run_tell_complete(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
+{
+	char size[SHOAL_HUMAN_MAX], took[SHOAL_HUMAN_MAX], rate[SHOAL_HUMAN_MAX];
+	shoal_us us = ev->t > r->began ? ev->t - r->began : 1;
+	if (r->tool->json) {
+		struct shoal_json *j = begin(r, t, "complete", ev->t);
+		shoal_json_us(j, "seconds", us);
+		shoal_json_u64(j, "downloaded", ev->stats.downloaded);
+		shoal_json_u64(j, "uploaded", ev->stats.uploaded);
+		shoal_json_u64(j, "wasted", ev->stats.wasted);
+		shoal_json_u64(j, "hash_failures", ev->stats.hash_failures);
+		shoal_say_event_end(r->tool);
+		return;
+	}
+	uint64_t fetched = t->size > t->had ? t->size - t->had : 0;
+	shoal_say(r->tool, "%s: complete, %s fetched in %s (%s)", t->name, shoal_human_size(fetched, size),
+		  shoal_human_span(us, took), shoal_human_rate((uint64_t)((double)fetched * 1e6 / (double)us), rate));
+}
+
+/* Seconds until it is done at this pace; UINT64_MAX: who knows. */
+static uint64_t eta_of(const struct shoal_stats *s)
+{
+	if (s->complete || s->verified >= s->size)
+		return 0;
+	return s->down_rate ? (s->size - s->verified) / s->down_rate : UINT64_MAX;
+}
+
+static void row_text(const struct shoal_run *r, const struct shoal_run_torrent *t, char *out, size_t size)
+{
+	const struct shoal_stats *s = &t->stats;
+	char down[SHOAL_HUMAN_MAX], up[SHOAL_HUMAN_MAX], left[SHOAL_HUMAN_MAX], sent[SHOAL_HUMAN_MAX],
+		peers[SHOAL_HUMAN_MAX * 2];
+	unsigned permille = shoal_human_permille(s->verified, s->size);
+	uint64_t eta = eta_of(s);
+	shoal_human_count(s->peers, "peer", "peers", peers);
+	shoal_human_rate(s->up_rate, up);
+	if (s->paused)
+		snprintf(out, size, "paused  %s", peers);
+	else if (s->checking)
+		snprintf(out, size, "checking");
+	else if (!s->metadata && !t->size)
+		snprintf(out, size, "waiting for metadata  %s", peers);
+	else if (r->seeding || t->complete)
+		snprintf(out, size, "seeding  up %s  %s sent  %s", up, shoal_human_size(s->uploaded, sent), peers);
+	else
+		snprintf(out, size, "%3u.%u %%  down %s  up %s  %s  %s left", permille / 10, permille % 10,
+			 shoal_human_rate(s->down_rate, down), up, peers,
+			 eta == UINT64_MAX
+				 ? "?"
+				 : shoal_human_span(eta > UINT32_MAX ? SHOAL_S(UINT32_MAX) : SHOAL_S(eta), left));
+}
+
+void shoal_run_tell_stats(struct shoal_run *r, struct shoal_run_torrent *t, shoal_us tell_at)
+{
+	const struct shoal_stats *s = &t->stats;
+	size_t row = (size_t)(t - r->torrent);
+	char text[256];
+	if (!t->stats_known)
+		return; /* the first answer is still on its way */
+	row_text(r, t, text, sizeof text);
+	shoal_progress_row(&r->progress, row, t->name, text);
+	if (tell_at == 0 || !t->started)
+		return;
+	struct shoal_json *j = begin(r, t, "progress", tell_at);
+	uint64_t eta = eta_of(s);
+	shoal_json_u64(j, "done", s->done);
+	shoal_json_u64(j, "total", t->size);
+	shoal_json_u64(j, "down", s->down_rate);
+	shoal_json_u64(j, "up", s->up_rate);
+	shoal_json_u64(j, "peers", s->peers);
+	if (eta == UINT64_MAX)
+		shoal_json_null(j, "eta");
+	else
+		shoal_json_u64(j, "eta", eta);
+	shoal_say_event_end(r->tool);
+}
+
+static void tell_first_piece(struct shoal_run *r, const struct shoal_run_torrent *t, const struct shoal_event *ev)
+{
+	if (!r->tool->json)
+		return;
+	begin(r, t, "first_piece", ev->t);
+	shoal_say_event_end(r->tool);
+}
+
+static void tell_banned(struct shoal_run *r, const struct shoal_run_torrent *t, const struct shoal_event *ev)
+{
+	char addr[SHOAL_ADDR_TEXT_MAX], what[SHOAL_SAY_TEXT_MAX];
+	if (r->tool->json) {
+		struct shoal_json *j = begin(r, t, "peer_banned", ev->t);
+		put_addr(j, "addr", &ev->addr);
+		shoal_json_u64(j, "piece", ev->index);
+		shoal_json_str(j, "what", ev->text);
+		shoal_say_event_end(r->tool);
+	}
+	if (!r->tool->quiet)
+		shoal_say_log(r->tool, SHOAL_LOG_WARN, "%s: banned %s: %s", t->name, shoal_addr_text(&ev->addr, addr),
+			      shoal_say_text(ev->text, what));
+}
+
+/* A warning that comes from the engine, perhaps with an error number. */
+static void tell_warning(struct shoal_run *r, const struct shoal_run_torrent *t, const struct shoal_event *ev,
+			 const char *lead)
+{
+	char what[SHOAL_SAY_TEXT_MAX];
+	const char *text = ev->text.len ? shoal_say_text(ev->text, what) : ev->err ? shoal_err_name(ev->err) : "";
+	shoal_say_warn(r->tool, t->id, "%s: %s%s%s", t->name, lead, lead[0] && text[0] ? ": " : "", text);
+}
+
+void shoal_run_tell_other(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
+{
+	char addr[SHOAL_ADDR_TEXT_MAX], text[SHOAL_SAY_TEXT_MAX];
+	switch (ev->kind) {
+	case SHOAL_EV_FIRST_PIECE: tell_first_piece(r, t, ev); break;
+	case SHOAL_EV_PEER_BANNED: tell_banned(r, t, ev); break;
+	case SHOAL_EV_PAUSED: tell_warning(r, t, ev, "paused"); break;
+	case SHOAL_EV_RESUMED: tell_warning(r, t, ev, "goes on"); break;
+	case SHOAL_EV_WARNING: tell_warning(r, t, ev, ""); break;
+	case SHOAL_EV_HASH_FAILED:
+		shoal_say_log(r->tool, SHOAL_LOG_INFO, "%s: piece %" PRIu32 " did not match its hash", t->name,
+			      ev->index);
+		break;
+	case SHOAL_EV_PEER_JOINED:
+		shoal_say_log(r->tool, SHOAL_LOG_DEBUG, "%s: connected to %s %s", t->name,
+			      shoal_addr_text(&ev->addr, addr), shoal_say_text(ev->text, text));
+		break;
+	case SHOAL_EV_PEER_LEFT:
+		shoal_say_log(r->tool, SHOAL_LOG_DEBUG, "%s: %s left: %s", t->name, shoal_addr_text(&ev->addr, addr),
+			      shoal_err_name(ev->err));
+		break;
+	case SHOAL_EV_PIECE:
+		shoal_say_log(r->tool, SHOAL_LOG_DEBUG, "%s: piece %" PRIu32 " is safe", t->name, ev->index);
+		break;
+	default: break;
+	}
+}
+
+/* ---- the end ------------------------------------------------------------------------- */
+static int by_bytes(const void *a, const void *b)
+{
+	const struct shoal_run_peer *x = a, *y = b;
+	uint64_t p = x->info.got + x->info.gave, q = y->info.got + y->info.gave;
+	return (p < q) - (p > q);
+}
+
+static void summary_json(struct shoal_run *r, const struct shoal_run_torrent *t)
+{
+	const struct shoal_stats *s = &t->stats;
+	struct shoal_json *j = begin(r, t, "summary", 0);
+	shoal_json_u64(j, "downloaded", s->downloaded);
+	shoal_json_u64(j, "uploaded", s->uploaded);
+	shoal_json_u64(j, "wasted", s->wasted);
+	shoal_json_u64(j, "hash_failures", s->hash_failures);
+	shoal_json_u64(j, "memory_peak", s->memory_peak);
+	shoal_json_array(j, "peers");
+	for (size_t i = 0; i < t->peer_count; i++) {
+		const struct shoal_run_peer *p = &t->peer[i];
+		shoal_json_object(j, NULL);
+		put_addr(j, "addr", &p->info.addr);
+		shoal_json_text(j, "client", p->client);
+		shoal_json_u64(j, "got", p->info.got);
+		shoal_json_u64(j, "gave", p->info.gave);
+		shoal_json_u64(j, "wasted", p->info.wasted);
+		shoal_json_u64(j, "spoiled", p->info.spoiled);
+		shoal_json_bool(j, "banned", p->info.banned);
+		shoal_json_end(j);
+	}
+	shoal_say_event_end(r->tool);
+}
+
+void shoal_run_tell_summary(struct shoal_run *r, struct shoal_run_torrent *t)
+{
+	const struct shoal_stats *s = &t->stats;
+	char got[SHOAL_HUMAN_MAX], gave[SHOAL_HUMAN_MAX], wasted[SHOAL_HUMAN_MAX], addr[SHOAL_ADDR_TEXT_MAX];
+	if (!t->added)
+		return;
+	if (t->peer_count)
+		qsort(t->peer, t->peer_count, sizeof *t->peer, by_bytes);
+	if (r->tool->json) {
+		summary_json(r, t);
+		return;
+	}
+	shoal_say(r->tool, "%s: %s received, %s sent, %s wasted, %" PRIu64 " hash failures", t->name,
+		  shoal_human_size(s->downloaded, got), shoal_human_size(s->uploaded, gave),
+		  shoal_human_size(s->wasted, wasted), s->hash_failures);
+	size_t shown = 0;
+	for (size_t i = 0; i < t->peer_count; i++) {
+		const struct shoal_run_peer *p = &t->peer[i];
+		if (p->info.got + p->info.gave + p->info.wasted == 0)
+			continue;
+		if (shown++ < PEERS_SHOWN)
+			shoal_say(r->tool, "  %-24s  received %8s  sent %8s  %s%s",
+				  shoal_addr_text(&p->info.addr, addr), shoal_human_size(p->info.got, got),
+				  shoal_human_size(p->info.gave, gave), p->client, p->info.banned ? "  (banned)" : "");
+	}
+	if (shown > PEERS_SHOWN)
+		shoal_say(r->tool, "  and %zu more", shown - PEERS_SHOWN);
+}

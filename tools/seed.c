@@ -1,0 +1,147 @@
+/* tools/seed.c - shoal seed: gives what is there, making a torrent of it first where there is none. */
+#include "tools/commands.h"
+#include "tools/make.h"
+#include "tools/run.h"
+#include "tools/save.h"
+#include "tools/warnings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct shoal_opt_page page = {
+	"PATH|TORRENT... [-d DIR] [OPTIONS]",
+	"Shares files, folders and torrents until it is stopped. For a PATH without a torrent one is made first\n"
+	"(and kept nowhere, unless -o names a file); its magnet link is printed, with the addresses\n"
+	"of this host in it. The data of a TORRENT is looked for below DIR and checked first: what is not\n"
+	"whole is not seeded, shoal verify tells why.",
+	"  shoal seed holiday/\n"
+	"  shoal seed holiday.torrent other.torrent -d Downloads --up 5M\n"
+	"  shoal seed set/ -o set.torrent --listen 192.0.2.7:6881",
+};
+
+struct seeding {
+	struct shoal_run run;
+	struct shoal_make_options make;
+	const char *folder, *out;
+	bool force;
+};
+
+static void tell_warning(void *to, const char *what)
+{
+	shoal_say_warn(to, NULL, "%s", what);
+}
+
+/* The folder in which `path` lies; heap. */
+static char *parent_of(const char *path)
+{
+	char *real = realpath(path, NULL);
+	char *slash = real ? strrchr(real, '/') : NULL;
+	if (slash)
+		slash[slash == real ? 1 : 0] = '\0';
+	return real;
+}
+
+static int save(struct seeding *s, const struct shoal_make *m)
+{
+	char shown[SHOAL_SAY_TEXT_MAX];
+	int rc = s->out ? shoal_save(s->out, m->torrent, s->force) : 0;
+	if (rc == SHOAL_ERR_EXISTS)
+		return shoal_say_fail(s->run.tool, rc, "%s is there already; --force replaces it",
+				      shoal_say_cstr(s->out, shown));
+	if (rc < 0)
+		return shoal_say_fail_as(s->run.tool, SHOAL_EXIT_STORAGE, rc, "%s: cannot be written: %s",
+					 shoal_say_cstr(s->out, shown), strerror(errno));
+	return 0;
+}
+
+static int make_one(struct seeding *s, struct shoal_run_torrent *t, const char *path)
+{
+	struct shoal_make m;
+	int code = shoal_make(s->run.tool, &m, &s->make, path);
+	if (code == 0)
+		code = save(s, &m);
+	if (code == 0) {
+		shoal_warnings(m.mi, tell_warning, s->run.tool);
+		/* The torrent changes hands; what else the making needed is given back before the seeding begins. */
+		t->source = (struct shoal_source){ .arg = path, .mi = m.mi, .torrent = m.torrent };
+		m.mi = NULL;
+		m.torrent = (struct shoal_bytes){ NULL, 0 };
+		t->folder = parent_of(path);
+		if (t->folder == NULL)
+			code = shoal_say_fail(s->run.tool, shoal_os_err(errno), "%s", strerror(errno));
+	}
+	shoal_make_fini(&m);
+	return code;
+}
+
+static int take(struct seeding *s, struct shoal_run_torrent *t, const char *arg)
+{
+	t->flags = SHOAL_ADD_SEED_ONLY;
+	if (shoal_source_is_magnet(arg))
+		return shoal_say_fail(s->run.tool, SHOAL_ERR_USAGE,
+				      "a magnet link cannot be seeded: shoal get it, with --seed");
+	if (!shoal_source_is_torrent(arg))
+		return make_one(s, t, arg);
+	int code = shoal_source_open(s->run.tool, &t->source, arg, false);
+	if (code)
+		return code;
+	t->folder = shoal_run_absolute(s->folder);
+	return t->folder ? 0 : shoal_say_fail(s->run.tool, SHOAL_ERR_NOMEM, "no memory");
+}
+
+static int seed(struct seeding *s, const struct shoal_opt_list *args)
+{
+	int code = 0;
+	if (s->out && args->count > 1)
+		return shoal_say_fail(s->run.tool, SHOAL_ERR_USAGE, "-o names one torrent: give one PATH");
+	s->run.torrent = calloc(args->count, sizeof *s->run.torrent);
+	if (s->run.torrent == NULL)
+		return shoal_say_fail(s->run.tool, SHOAL_ERR_NOMEM, "no memory");
+	s->run.count = args->count;
+	for (size_t i = 0; code == 0 && i < args->count; i++)
+		code = take(s, &s->run.torrent[i], args->at[i]);
+	if (code == 0)
+		code = shoal_run(&s->run);
+	for (size_t i = 0; i < s->run.count; i++)
+		shoal_run_torrent_fini(&s->run.torrent[i]);
+	free(s->run.torrent);
+	return code;
+}
+
+int shoal_seed_main(struct shoal_tool *tool, int argc, char **argv)
+{
+	struct shoal_net net = { 0 };
+	struct seeding s = {
+		.run = { .tool = tool, .ops = &shoal_engine_native, .net = &net, .seeding = true, .stay = true },
+		.make = { .format = SHOAL_MAKE_AUTO },
+		.folder = "."
+	};
+	struct shoal_opt_list args = { 0 };
+	struct shoal_opt made[SHOAL_MAKE_OPTIONS_MAX], wire[SHOAL_NET_OPTIONS_MAX], every[SHOAL_SAY_OPTIONS_MAX];
+	/* clang-format off */
+	const struct shoal_opt own[] = {
+		{ SHOAL_OPT_TEXT, "dir", 'd', &s.folder, "DIR", NULL, "where the data of torrents lies; default: this folder" },
+		{ SHOAL_OPT_TEXT, "output", 'o', &s.out, "FILE", NULL, "keep the torrent that is made" },
+		{ SHOAL_OPT_FLAG, "force", 'f', &s.force, NULL, NULL, "replace FILE when it is there" },
+		{ .kind = SHOAL_OPT_END },
+	};
+	/* clang-format on */
+	const struct shoal_opt *const tables[] = { own, wire, made, every, NULL };
+	shoal_make_rows(&s.make, made);
+	shoal_net_rows(&net, wire);
+	shoal_say_options(tool, every);
+	int rc = shoal_options_parse(tool, &page, tables, argc, argv, &args), code;
+	shoal_say_init(tool);
+	net.threads = s.make.threads;
+	if (rc != 0)
+		code = rc > 0 ? SHOAL_EXIT_GOOD : shoal_exit_of(rc);
+	else if (args.count == 0)
+		code = shoal_say_fail(tool, SHOAL_ERR_USAGE, "a PATH or TORRENT is needed; see shoal seed --help");
+	else
+		code = seed(&s, &args);
+	shoal_make_options_fini(&s.make);
+	shoal_net_fini(&net);
+	shoal_opt_list_fini(&args);
+	return code;
+}
