@@ -14,10 +14,17 @@ static void sizes(void **state)
 		uint64_t bytes;
 		const char *want;
 	} cases[] = {
-		{ 0, "0 B" },		   { 999, "999 B" },		{ 1000, "0.9 KiB" },
-		{ 1024, "1.0 KiB" },	   { 10239, "9.9 KiB" },	{ 10240, "10 KiB" },
-		{ 999 * 1024, "999 KiB" }, { 1000 * 1024, "0.9 MiB" },	{ 1 << 30, "1.0 GiB" },
-		{ UINT64_C(5) << 40, "5.0 TiB" }, { UINT64_MAX, "15 EiB" },
+		{ 0, "0 B" },
+		{ 999, "999 B" },
+		{ 1000, "0.9 KiB" },
+		{ 1024, "1.0 KiB" },
+		{ 10239, "9.9 KiB" },
+		{ 10240, "10 KiB" },
+		{ 999 * 1024, "999 KiB" },
+		{ 1000 * 1024, "0.9 MiB" },
+		{ 1 << 30, "1.0 GiB" },
+		{ UINT64_C(5) << 40, "5.0 TiB" },
+		{ UINT64_MAX, "15 EiB" },
 	};
 	char out[SHOAL_HUMAN_MAX];
 	(void)state;
@@ -74,7 +81,8 @@ static void columns(void **state)
 
 static void texts_fit(void **state)
 {
-	static const char *const texts[] = { "", "a", "abcdefghijklmnopqrstuvwxyz", "\xe9\xad\x9a\xe7\xbe\xa4\xe9\xad\x9a\xe7\xbe\xa4",
+	static const char *const texts[] = { "", "a", "abcdefghijklmnopqrstuvwxyz",
+					     "\xe9\xad\x9a\xe7\xbe\xa4\xe9\xad\x9a\xe7\xbe\xa4",
 					     "gr\xc3\xbc\xc3\x9f.tar" };
 	char out[64];
 	(void)state;

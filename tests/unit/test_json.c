@@ -64,7 +64,8 @@ static void strings(void **state)
 		{ "plain", "a b/c", "a b/c" },
 		{ "quotes", "\"\\", "\\\"\\\\" },
 		{ "controls", "\x01\n\x1b[31m\x7f", "\\u0001\\u000a\\u001b[31m\\u007f" },
-		{ "UTF-8 stays", "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\x9f", "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\x9f" },
+		{ "UTF-8 stays", "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\x9f",
+		  "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\x9f" },
 		{ "C1", "\xc2\x9b", "\\u009b" },
 		{ "bidi override", "a\xe2\x80\xaex", "a\\u202ex" },
 		{ "tag above the BMP", "\xf3\xa0\x81\x81", "\\udb40\\udc41" },
@@ -94,7 +95,7 @@ static size_t unescape(const char *at, uint8_t *out)
 		if (*at != '\\') {
 			out[n++] = (uint8_t)*at;
 		} else if (at[1] != 'u') {
-			out[n++] = (uint8_t)*++at;
+			out[n++] = (uint8_t) * ++at;
 		} else {
 			unsigned long code = strtoul((char[5]){ at[2], at[3], at[4], at[5], 0 }, NULL, 16);
 			at += 5;
