@@ -309,6 +309,15 @@ void shoal_swarm_barrier_job(struct shoal_swarm *s, struct shoal_disk_job *job, 
 								 : "cannot give a finished file its name",
 				      now);
 	}
+	if (job->op == SHOAL_DISK_SYNC && s->read_only) { /* what was checked in place is as whole as it gets */
+		for (uint32_t i = 0; i < s->barrier_files; i++) {
+			uint32_t f = s->barrier_file[i];
+			if (s->file[f].left == 0 && s->barrier_seen[i].state == SHOAL_SEEN_WHOLE) {
+				s->file[f].whole = true;
+				s->node->disk.ops->stamp(s->node->disk.d, s->storage, f, &s->barrier_seen[i].stamp);
+			}
+		}
+	}
 	if (job->op == SHOAL_DISK_SYNC && s->finish_count > 0) {
 		s->barrier = SHOAL_BARRIER_FINISH;
 		int rc = barrier_submit(s, SHOAL_DISK_FINISH, s->finish_count);
