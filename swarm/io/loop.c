@@ -13,10 +13,10 @@ struct shoal_loop {
 	struct event_base *base;
 	struct shoal_watch timer, wake;
 	int timer_fd, wake_fd;
-	shoal_us armed;	       /* when the timer rings; SHOAL_NEVER: it is not set */
+	shoal_us armed; /* when the timer rings; SHOAL_NEVER: it is not set */
 	shoal_us now;
-	bool read;	       /* `now` is of this round */
-	atomic_bool waking;    /* a wake is under way: further ones need no system call */
+	bool read;	    /* `now` is of this round */
+	atomic_bool waking; /* a wake is under way: further ones need no system call */
 	bool woken;
 };
 
@@ -43,8 +43,8 @@ static int base_new(struct event_base **out)
 		return SHOAL_ERR_NOMEM;
 	/* The change list makes a want() that goes to and fro within a round cost nothing. It asks that no watched
 	 * descriptor be a dup() of another; none is. */
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_NO_CACHE_TIME | EVENT_BASE_FLAG_IGNORE_ENV |
-					      EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_NO_CACHE_TIME |
+					      EVENT_BASE_FLAG_IGNORE_ENV | EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
 	event_config_avoid_method(config, "poll");
 	event_config_avoid_method(config, "select");
 	errno = 0;

@@ -20,7 +20,7 @@ struct shoal_loop;
 enum shoal_loop_what {
 	SHOAL_LOOP_READ = 1,  /* the values of enum shoal_transport_want */
 	SHOAL_LOOP_WRITE = 2,
-	SHOAL_LOOP_EDGE = 4,  /* set() alone: told once for each time it becomes ready; for eventfds, which then need no read */
+	SHOAL_LOOP_EDGE = 4, /* set() alone: told once each time it becomes ready; an eventfd then needs no read */
 };
 
 struct shoal_watch {
@@ -43,8 +43,8 @@ shoal_us shoal_loop_now(struct shoal_loop *loop);
 /* Has it read anew: for whoever comes from outside, between rounds. */
 void shoal_loop_refresh(struct shoal_loop *loop);
 
-/* One round: waits until something is ready, until `until` (SHOAL_NEVER: no deadline; past: no wait), or for a wake, and
- * calls what is ready. It may return a little before `until` with nothing done. 0, or IO when waiting itself failed. */
+/* One round: waits until something is ready, until `until` (SHOAL_NEVER: no deadline; past: no wait), or for
+ * a wake, and calls what is ready. It may return before `until` with nothing done. 0; IO when waiting failed. */
 SHOAL_MUST int shoal_loop_run(struct shoal_loop *loop, shoal_us until);
 
 /* Ends the wait of the round under way, or of the next. From any thread, or a signal handler. */
@@ -55,8 +55,8 @@ bool shoal_loop_woken(struct shoal_loop *loop);
 /* Waits for nothing yet. Cannot fail. */
 void shoal_watch_init(struct shoal_watch *watch, struct shoal_loop *loop, int fd,
 		      void (*ready)(void *to, unsigned what), void *to);
-/* Waits for `what` from now on. Free when nothing changes; what changes within a round reaches the kernel in one call, at its
- * end. NOMEM leaves it as it was. */
+/* Waits for `what` from now on. Free when nothing changes; what changes within a round reaches the kernel in
+ * one call, at its end. NOMEM leaves it as it was. */
 SHOAL_MUST int shoal_watch_set(struct shoal_watch *watch, unsigned what);
 /* Nothing more is told, not even what this round has found already. Twice is fine, and so is an all-zero watch. */
 void shoal_watch_fini(struct shoal_watch *watch);

@@ -42,9 +42,10 @@ SHOAL_MUST int shoal_tcp_new(struct shoal_tcp **out, struct shoal_loop *loop, co
 /* Ends listeners and dials; nothing is told. Every transport must have been closed. NULL is fine. */
 void shoal_tcp_free(struct shoal_tcp *tcp);
 
-/* Binds `at` (port 0: any free one) and takes connections from the next round on; *bound is what it became. NET, DENIED, and
- * *os_err = errno; RANGE for one too many. */
-SHOAL_MUST int shoal_tcp_listen(struct shoal_tcp *tcp, const struct shoal_addr *at, struct shoal_addr *bound, int *os_err);
+/* Binds `at` (port 0: any free one) and takes connections from the next round on; *bound is what it became.
+ * NET, DENIED, and *os_err = errno; RANGE for one too many. */
+SHOAL_MUST int shoal_tcp_listen(struct shoal_tcp *tcp, const struct shoal_addr *at, struct shoal_addr *bound,
+				int *os_err);
 /* Starts to connect. The source is the listeners' address when they share one specific address of that family, so that
  * peers see us where they can reach us. 0; BUSY without a descriptor, NET without a route, NOMEM. */
 SHOAL_MUST int shoal_tcp_dial(struct shoal_tcp *tcp, const struct shoal_addr *to, uint64_t cookie);

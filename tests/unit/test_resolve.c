@@ -86,7 +86,8 @@ static void answers_come_in_order_with_their_port(void **state)
 	assert_memory_equal(&done.addr[0], &want, sizeof want);
 	assert_true(done.asker.torrent == 1 && done.asker.ticket == 100 && done.asker.flags == 2);
 	done = next();
-	assert_true(done.err == SHOAL_ERR_GONE && done.count == 0 && done.asker.torrent == 2 && done.asker.ticket == 200);
+	assert_true(done.err == SHOAL_ERR_GONE && done.count == 0 && done.asker.torrent == 2 &&
+		    done.asker.ticket == 200);
 	done = next();
 	assert_true(done.err == SHOAL_ERR_GONE && done.asker.torrent == 3);
 	done = next();

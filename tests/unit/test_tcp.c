@@ -1,4 +1,4 @@
-/* test_tcp.c - both ends over a loopback of its own: every byte in order, every dial answered, every shortage survived. */
+/* test_tcp.c - both ends, on a loopback of its own: every byte in order, every dial answered, shortages survived. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -105,13 +105,13 @@ static void turn(void)
 	shoal_tcp_tick(tcp, shoal_loop_now(loop));
 }
 
-#define TURN_UNTIL(yes)                                                                                                \
-	do {                                                                                                           \
-		shoal_us give_up_ = os.now() + SHOAL_S(20);                                                            \
-		while (!(yes)) {                                                                                       \
-			assert_true(os.now() < give_up_);                                                              \
-			turn();                                                                                        \
-		}                                                                                                      \
+#define TURN_UNTIL(yes)                                     \
+	do {                                                \
+		shoal_us give_up_ = os.now() + SHOAL_S(20); \
+		while (!(yes)) {                            \
+			assert_true(os.now() < give_up_);   \
+			turn();                             \
+		}                                           \
 	} while (0)
 
 static struct shoal_addr addr(const char *host, uint16_t port)
@@ -180,7 +180,9 @@ static void bytes_arrive_in_order_over(const char *host)
 		}
 		a->ops->want(a, out < TOTAL ? SHOAL_WANT_WRITE : 0);
 		for (ptrdiff_t n = 1; n > 0;) {
-			struct shoal_space v[4] = { { got, 13 }, { got + 13, 0 }, { got + 13, 16384 }, { got + 16397, 50000 } };
+			struct shoal_space v[4] = {
+				{ got, 13 }, { got + 13, 0 }, { got + 13, 16384 }, { got + 16397, 50000 }
+			};
 			n = b->ops->recv(b, v, 4);
 			assert_true(n >= 0);
 			for (ptrdiff_t i = 0; i < n; i++)
@@ -557,7 +559,8 @@ static void addresses_read_as_the_table_says(void **state)
 	uint16_t port;
 	memset(longest, 'a', sizeof longest);
 	memcpy(longest + 256, ":80", 3);
-	assert_int_equal(shoal_addr_split((struct shoal_bytes){ (uint8_t *)longest, 259 }, host, &port), SHOAL_ERR_TOO_LONG);
+	assert_int_equal(shoal_addr_split((struct shoal_bytes){ (uint8_t *)longest, 259 }, host, &port),
+			 SHOAL_ERR_TOO_LONG);
 	memcpy(longest + 255, ":80", 3);
 	assert_int_equal(shoal_addr_split((struct shoal_bytes){ (uint8_t *)longest, 258 }, host, &port), 0);
 	assert_int_equal(strlen(host), 255);

@@ -245,8 +245,7 @@ int main(int argc, char **argv)
 	if (batch < 1 || batch > BLOCKS_MAX || receiver_batch < 1 || receiver_batch > BLOCKS_MAX || gib <= 0)
 		return 2;
 	signal(SIGPIPE, SIG_IGN);
-	struct tally *tally =
-		mmap(NULL, 2 * sizeof *tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct tally *tally = mmap(NULL, 2 * sizeof *tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (tally == MAP_FAILED)
 		die("mmap");
 	int file = make_file(dir);
