@@ -4,7 +4,8 @@
  * An open-file-description lock on STATE/locks/<32 hex digits>, named after
  * the torrent and the folder's real path. The kernel drops it with the
  * process, however that ends, so there are no stale locks. The file holds
- * the owner's pid, for people; it stays behind, empty of meaning.
+ * the owner's pid, for people. It goes with a clean drop(); one that stays
+ * behind after a crash means nothing.
  */
 #ifndef SHOAL_OWNER_H
 #define SHOAL_OWNER_H
@@ -13,7 +14,9 @@
 
 struct shoal_owner {
 	const struct shoal_os_ops *os;
-	int fd; /* -1: holds nothing */
+	int fd;	  /* -1: holds nothing */
+	int dir;  /* STATE/locks */
+	char name[33];
 };
 
 /*

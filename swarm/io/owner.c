@@ -1,0 +1,186 @@
+/* owner.c - lock files that clean up after themselves. */
+#include "swarm/io/owner.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "proto/base/digest.h"
+
+#define TRIES 100 /* lock files that vanish between open and lock */
+
+int shoal_owner_state(const struct shoal_os_ops *os, const char *state)
+{
+	int why = 0;
+	char *path = strdup(state);
+	if (path == NULL)
+		return SHOAL_ERR_NOMEM;
+	size_t len = strlen(path);
+	for (size_t end = 1; end <= len; end++) {
+		if (path[end] != '/' && path[end] != '\0')
+			continue;
+		char was = path[end];
+		path[end] = '\0';
+		if (os->mkdirat(AT_FDCWD, path, 0700) < 0 && errno != EEXIST)
+			why = errno; /* EACCES above our own part of the path: the last one decides */
+		else
+			why = 0;
+		path[end] = was;
+	}
+	struct stat st;
+	int rc = 0;
+	if (why)
+		rc = shoal_os_err(why);
+	else if (os->fstatat(AT_FDCWD, path, &st, 0) < 0)
+		rc = shoal_os_err(errno);
+	else if (!S_ISDIR(st.st_mode))
+		rc = SHOAL_ERR_EXISTS;
+	free(path);
+	return rc;
+}
+
+/* The folder's one name, whatever links and dots led to it; what does not exist yet is taken as written. */
+static char *real_path(const char *folder)
+{
+	char *path = strdup(folder[0] ? folder : "."), *real = NULL;
+	size_t len = path ? strlen(path) : 0;
+	while (len > 1 && path[len - 1] == '/')
+		path[--len] = '\0';
+	for (size_t end = len; path && real == NULL;) {
+		char was = path[end];
+		path[end] = '\0';
+		real = realpath(end ? path : (path[0] == '/' || was == '/') ? "/" : ".", NULL);
+		path[end] = was;
+		if (real == NULL && end == 0)
+			break;
+		if (real && end < len) {
+			char *whole = NULL;
+			const char *rest = path + end + (was == '/');
+			if (asprintf(&whole, "%s/%s", strcmp(real, "/") == 0 ? "" : real, rest) < 0)
+				whole = NULL;
+			free(real);
+			real = whole;
+			break;
+		}
+		while (end && path[end - 1] != '/')
+			end--;
+		while (end && path[end - 1] == '/')
+			end--;
+	}
+	if (real == NULL)
+		return path;
+	free(path);
+	return real;
+}
+
+static int lock_name(const struct shoal_id32 *id, const char *folder, char out[33])
+{
+	struct shoal_sha256 sha, *ctx = &sha;
+	uint8_t digest[32];
+	const uint8_t *at = id->b;
+	char *real = real_path(folder);
+	if (real == NULL)
+		return SHOAL_ERR_NOMEM;
+	shoal_sha256_init(&sha);
+	shoal_sha256_advance(&ctx, &at, 1, sizeof id->b);
+	at = (const uint8_t *)real;
+	shoal_sha256_advance(&ctx, &at, 1, strlen(real));
+	shoal_sha256_final(&sha, digest);
+	free(real);
+	for (size_t i = 0; i < 16; i++)
+		snprintf(out + 2 * i, 3, "%02x", digest[i]);
+	return 0;
+}
+
+static long pid_in(const struct shoal_os_ops *os, int fd)
+{
+	char text[24] = { 0 };
+	struct iovec v = { text, sizeof text - 1 };
+	if (os->preadv(fd, &v, 1, 0) <= 0)
+		return 0;
+	long pid = strtol(text, NULL, 10);
+	return pid > 0 ? pid : 0;
+}
+
+static void pid_write(const struct shoal_os_ops *os, int fd)
+{
+	char text[24];
+	int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+	struct iovec v = { text, (size_t)n };
+	/* For people alone: the lock holds without it. */
+	if (os->ftruncate(fd, 0) == 0 && os->pwritev(fd, &v, 1, 0) < 0)
+		return;
+}
+
+/* 1 locked, 0 the file vanished: again, < 0. */
+static int lock_once(struct shoal_owner *owner, int dir, const char *name, long *pid)
+{
+	const struct shoal_os_ops *os = owner->os;
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct stat st;
+	int rc;
+	int fd = os->openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return shoal_os_err(errno);
+	if (os->fcntl_lock(fd, F_OFD_SETLK, &whole) < 0) {
+		rc = shoal_os_err(errno);
+		if (errno == EAGAIN || errno == EACCES) {
+			rc = SHOAL_ERR_OWNED;
+			*pid = pid_in(os, fd);
+		}
+	} else if (os->fstat(fd, &st) < 0) {
+		rc = shoal_os_err(errno);
+	} else if (st.st_nlink == 0) { /* its owner let go, and took the name away, after we opened it */
+		rc = 0;
+	} else {
+		pid_write(os, fd);
+		owner->fd = fd;
+		return 1;
+	}
+	os->close(fd);
+	return rc;
+}
+
+int shoal_owner_take(struct shoal_owner *owner, const struct shoal_os_ops *os, const char *state,
+		     const struct shoal_id32 *id, const char *folder, long *pid)
+{
+	*owner = (struct shoal_owner){ .os = os, .fd = -1, .dir = -1 };
+	*pid = 0;
+	char *locks = NULL;
+	int rc = lock_name(id, folder, owner->name);
+	if (rc < 0)
+		return rc;
+	if (asprintf(&locks, "%s/locks", state) < 0)
+		return SHOAL_ERR_NOMEM;
+	if ((rc = shoal_owner_state(os, locks)) == 0) {
+		owner->dir = os->openat(AT_FDCWD, locks, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+		if (owner->dir < 0)
+			rc = shoal_os_err(errno);
+	}
+	free(locks);
+	if (rc == 0)
+		rc = SHOAL_ERR_BUSY;
+	for (int i = 0; i < TRIES && rc == SHOAL_ERR_BUSY; i++) {
+		int once = lock_once(owner, owner->dir, owner->name, pid);
+		if (once != 0)
+			rc = once > 0 ? 0 : once;
+	}
+	if (rc < 0 && owner->dir >= 0) {
+		os->close(owner->dir);
+		owner->dir = -1;
+	}
+	return rc;
+}
+
+void shoal_owner_drop(struct shoal_owner *owner)
+{
+	if (owner->os == NULL || owner->fd < 0)
+		return;
+	/* While the lock is held: whoever opened the old file will see that it has no name. */
+	owner->os->unlinkat(owner->dir, owner->name, 0);
+	owner->os->close(owner->fd);
+	owner->os->close(owner->dir);
+	owner->fd = owner->dir = -1;
+}
