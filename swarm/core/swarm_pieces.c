@@ -10,7 +10,8 @@
 bool shoal_swarm_piece_known(const struct shoal_swarm *s, uint32_t piece)
 {
 	/* A hybrid can be held to its SHA-1 alone while nobody has told us the v2 layer. */
-	return shoal_metainfo_piece_sha1(s->mi, piece) != NULL || shoal_metainfo_piece_root(s->mi, piece, NULL) != NULL;
+	uint32_t width;
+	return shoal_metainfo_piece_sha1(s->mi, piece) != NULL || shoal_metainfo_piece_root(s->mi, piece, &width) != NULL;
 }
 
 int shoal_swarm_piece_expect(struct shoal_swarm *s, uint32_t piece, struct shoal_piece_hash *hash)
