@@ -1,0 +1,618 @@
+/* disk.c - jobs of disk.h over a medium in memory. */
+#include "tests/sim/disk.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "proto/merkle.h"
+#include "swarm/core/claims.h"
+#include "tests/sim/digest.h"
+
+#define STORAGES 8
+#define OPS (SHOAL_DISK_FINISH + 1)
+#define HOLD_LOOK SHOAL_MS(10)
+
+struct storage {
+	const struct shoal_metainfo *mi; /* NULL: free */
+	char *folder;
+	struct sim_file **file; /* NULL for pads and symlinks */
+	struct shoal_stamp *stamp;
+	bool read_only;
+};
+struct flight {
+	struct sim_alarm end;
+	struct flight *next;
+	struct sim_disk *disk;
+	struct shoal_disk_job *job;
+	shoal_us at;
+};
+struct sim_disk {
+	struct sim_disk_options o;
+	struct shoal_rng rng;
+	struct sim_medium medium;
+	struct storage storage[STORAGES];
+	struct flight *flights;
+	unsigned count;
+	struct shoal_disk_job *done, **done_tail;
+	shoal_us busy_until;
+	struct {
+		int err;
+		unsigned skip, count;
+	} fail[OPS];
+	unsigned failed;
+	uint64_t room;
+	uint32_t poison;
+	bool dead, held, skip_sync;
+};
+
+static void *must(void *at)
+{
+	if (at == NULL)
+		abort();
+	return at;
+}
+
+static int64_t now_ns(const struct sim_disk *d)
+{
+	return (int64_t)d->o.clock->now * 1000;
+}
+
+/* ---- pieces and files --------------------------------------------------------------------- */
+
+static bool stored(const struct shoal_metainfo *mi, uint32_t file)
+{
+	return !(shoal_metainfo_file_flags(mi, file) & (SHOAL_FILE_PAD | SHOAL_FILE_SYMLINK));
+}
+
+static struct sim_file *file_of(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi, uint32_t file)
+{
+	char path[SHOAL_PATH_BYTES_MAX + 300];
+	int n = snprintf(path, 256, "%s/", folder);
+	int rc = shoal_metainfo_path(mi, file, (struct shoal_space){ (uint8_t *)path + n, SHOAL_PATH_BYTES_MAX + 1 });
+	assert(n < 256 && rc >= 0);
+	(void)rc;
+	return sim_medium_file(&d->medium, path, d->o.seed, shoal_metainfo_file_offset(mi, file),
+			       shoal_metainfo_file_size(mi, file));
+}
+
+/* A span of a piece within one file. */
+struct part {
+	uint32_t file;
+	uint64_t offset; /* in the file */
+	uint32_t at, len; /* in the piece */
+};
+/* The next part of [at, end) of a piece that is stored; false when there is none. */
+static bool next_part(const struct shoal_metainfo *mi, uint32_t piece, uint32_t *at, uint32_t end, struct part *out)
+{
+	uint64_t base = (uint64_t)piece * shoal_metainfo_piece_size(mi);
+	while (*at < end) {
+		uint64_t pos = base + *at;
+		uint32_t f = shoal_metainfo_file_at(mi, pos);
+		uint64_t begin = shoal_metainfo_file_offset(mi, f);
+		uint64_t stop = begin + shoal_metainfo_file_size(mi, f);
+		if (pos >= stop)
+			return false; /* padding to the end of the piece */
+		uint32_t len = stop - pos < end - *at ? (uint32_t)(stop - pos) : end - *at;
+		*out = (struct part){ .file = f, .offset = pos - begin, .at = *at, .len = len };
+		*at += len;
+		if (stored(mi, f))
+			return true;
+	}
+	return false;
+}
+
+/* ---- hashing -------------------------------------------------------------------------------- */
+
+static void sha1_feed(struct shoal_sha1 *sha, const uint8_t *at, size_t len)
+{
+	struct shoal_sha1 *ctx[1] = { sha };
+	const uint8_t *in[1] = { at };
+	shoal_sha1_advance(ctx, in, 1, len);
+}
+
+static void hash_block(struct shoal_piece_hash *h, uint32_t block, const uint8_t *at, size_t len, bool leaves)
+{
+	if (h->has_v1)
+		sha1_feed(&h->sha1, at, len);
+	if (h->has_v2 || leaves)
+		shoal_sha256((struct shoal_bytes){ at, len }, h->leaf[block]);
+}
+
+static void hash_end(struct shoal_piece_hash *h)
+{
+	static const uint8_t zeros[4096];
+	uint32_t blocks = (h->bytes + SHOAL_BLOCK - 1) / SHOAL_BLOCK;
+	uint8_t got[32];
+	h->good = 1;
+	if (h->has_v1) {
+		for (uint32_t pad = h->pad; pad > 0;) {
+			uint32_t n = pad < sizeof zeros ? pad : (uint32_t)sizeof zeros;
+			sha1_feed(&h->sha1, zeros, n);
+			pad -= n;
+		}
+		shoal_sha1_final(&h->sha1, got);
+		h->good = memcmp(got, h->want_sha1, 20) == 0;
+	}
+	if (h->has_v2) {
+		shoal_merkle_root_of((const shoal_hash32 *)h->leaf, blocks, h->width, 0, got);
+		h->good = h->good && memcmp(got, h->want_root, 32) == 0;
+	}
+}
+
+/* ---- jobs ------------------------------------------------------------------------------------ */
+
+static struct storage *storage_of(struct sim_disk *d, const struct shoal_disk_job *job)
+{
+	assert(job->storage < STORAGES && d->storage[job->storage].mi != NULL);
+	return &d->storage[job->storage];
+}
+
+static void see(const struct storage *st, uint32_t file, struct shoal_seen *seen)
+{
+	*seen = (struct shoal_seen){ .state = SHOAL_SEEN_NONE };
+	if (st->file[file] == NULL || st->file[file]->live.state == SHOAL_SEEN_NONE)
+		return;
+	const struct sim_entry *e = &st->file[file]->live;
+	seen->state = e->state;
+	seen->stamp = (struct shoal_stamp){ .dev = 1, .ino = e->ino, .size = e->size, .mtime_ns = e->mtime_ns,
+					    .ctime_ns = e->ctime_ns };
+}
+
+/* The file is the one its stamp speaks of, if a stamp was set. */
+static bool unchanged(const struct storage *st, uint32_t file)
+{
+	struct shoal_seen seen;
+	if (st->stamp[file].ino == 0 && st->stamp[file].size == 0)
+		return true;
+	see(st, file, &seen);
+	return shoal_stamp_same(&seen.stamp, &st->stamp[file]);
+}
+
+static int piece_read(struct sim_disk *d, struct storage *st, struct shoal_disk_job *job, uint32_t piece, uint32_t begin,
+		      uint32_t len, uint8_t *to, bool stamped)
+{
+	struct part part;
+	(void)d;
+	for (uint32_t at = begin; next_part(st->mi, piece, &at, begin + len, &part);) {
+		job->bad_file = part.file;
+		if (stamped && !unchanged(st, part.file))
+			return SHOAL_ERR_GONE;
+		if (!sim_file_read(st->file[part.file], part.offset, to + (part.at - begin), part.len))
+			return SHOAL_ERR_GONE;
+	}
+	return 0;
+}
+
+static int do_read(struct sim_disk *d, struct storage *st, struct shoal_disk_job *job)
+{
+	for (uint32_t i = 0; i < job->slot_count; i++) {
+		uint32_t at = i * SHOAL_BLOCK;
+		uint32_t len = at < job->len ? job->len - at : 0;
+		len = len < SHOAL_BLOCK ? len : SHOAL_BLOCK;
+		int rc = piece_read(d, st, job, job->piece, job->begin + at, len, job->slot[i]->at, true);
+		if (rc < 0)
+			return rc;
+		if (d->poison > 0 && len > 0 && shoal_rng_below(&d->rng, 1000000) < d->poison)
+			job->slot[i]->at[shoal_rng_below(&d->rng, len)] ^= 1;
+	}
+	return 0;
+}
+
+static int do_check(struct sim_disk *d, struct storage *st, struct shoal_disk_job *job)
+{
+	uint8_t block[SHOAL_BLOCK];
+	struct part part;
+	if (job->flags & SHOAL_DISK_DROP)
+		for (uint32_t at = 0; next_part(st->mi, job->piece, &at, job->len, &part);)
+			sim_file_drop(st->file[part.file], part.offset, part.len);
+	for (uint32_t at = 0; at < job->len; at += SHOAL_BLOCK) {
+		uint32_t len = job->len - at < SHOAL_BLOCK ? job->len - at : SHOAL_BLOCK;
+		int rc = piece_read(d, st, job, job->piece, at, len, block, false);
+		if (rc < 0)
+			return rc;
+		hash_block(job->hash, at / SHOAL_BLOCK, block, len, job->flags & SHOAL_DISK_LEAVES);
+	}
+	hash_end(job->hash);
+	return 0;
+}
+
+/* Puts the first `blocks` slots of the job where they belong. */
+static int put(struct sim_disk *d, struct storage *st, struct shoal_disk_job *job, uint32_t blocks)
+{
+	struct part part;
+	uint32_t len = blocks < job->slot_count ? blocks * SHOAL_BLOCK : job->len;
+	uint64_t growth = 0;
+	for (uint32_t at = job->begin; next_part(st->mi, job->piece, &at, job->begin + len, &part);)
+		growth += sim_file_growth(st->file[part.file], part.offset, part.len);
+	if (d->medium.used > d->room || growth > d->room - d->medium.used)
+		return growth > 0 ? SHOAL_ERR_NO_SPACE : 0;
+	for (uint32_t at = job->begin; next_part(st->mi, job->piece, &at, job->begin + len, &part);) {
+		st->stamp[part.file] = (struct shoal_stamp){ 0 }; /* it is not what it was */
+		for (uint32_t done = 0; done < part.len;) {
+			uint32_t in = part.at - job->begin + done;
+			uint32_t n = SHOAL_BLOCK - in % SHOAL_BLOCK;
+			n = n < part.len - done ? n : part.len - done;
+			sim_file_write(&d->medium, st->file[part.file], part.offset + done,
+				       job->slot[in / SHOAL_BLOCK]->at + in % SHOAL_BLOCK, n, now_ns(d));
+			done += n;
+		}
+	}
+	return 0;
+}
+
+static int do_write(struct sim_disk *d, struct storage *st, struct shoal_disk_job *job, uint32_t blocks)
+{
+	assert(!st->read_only && job->begin % SHOAL_BLOCK == 0);
+	assert(job->slot_count == (job->len + SHOAL_BLOCK - 1) / SHOAL_BLOCK);
+	for (uint32_t i = 0; i < job->slot_count; i++) {
+		uint32_t len = job->len - i * SHOAL_BLOCK < SHOAL_BLOCK ? job->len - i * SHOAL_BLOCK : SHOAL_BLOCK;
+		hash_block(job->hash, job->begin / SHOAL_BLOCK + i, job->slot[i]->at, len, job->flags & SHOAL_DISK_LEAVES);
+	}
+	if (job->flags & SHOAL_DISK_LAST)
+		hash_end(job->hash);
+	if ((job->flags & SHOAL_DISK_IF_GOOD) && !job->hash->good)
+		return 0;
+	return put(d, st, job, blocks);
+}
+
+static int do_sync(struct sim_disk *d, struct storage *st, struct shoal_disk_job *job, bool good)
+{
+	for (uint32_t f = 0; f < shoal_metainfo_file_count(st->mi); f++)
+		if (st->file[f] != NULL && !d->skip_sync)
+			sim_file_sync_end(&d->medium, st->file[f], good);
+	for (uint32_t i = 0; i < job->count; i++)
+		see(st, job->list[i], &job->seen[i]);
+	return 0;
+}
+
+static int do_finish(struct sim_disk *d, struct storage *st, struct shoal_disk_job *job, bool durable)
+{
+	int rc = 0;
+	assert(!st->read_only);
+	for (uint32_t i = 0; i < job->count; i++) {
+		uint32_t f = job->list[i];
+		if (st->file[f] != NULL && st->file[f]->live.state == SHOAL_SEEN_NONE && st->file[f]->size_max > 0) {
+			job->bad_file = f;
+			rc = SHOAL_ERR_GONE;
+		} else if (st->file[f] != NULL) {
+			sim_file_rename(&d->medium, st->file[f], durable, now_ns(d));
+		}
+		see(st, f, &job->seen[i]);
+	}
+	return rc;
+}
+
+static int do_scan(struct storage *st, struct shoal_disk_job *job)
+{
+	for (uint32_t i = 0; i < job->count; i++)
+		see(st, job->file + i, &job->seen[i]);
+	return 0;
+}
+
+static int perform(struct sim_disk *d, struct shoal_disk_job *job)
+{
+	struct storage *st = storage_of(d, job);
+	int err = 0;
+	if (d->fail[job->op].skip > 0) {
+		d->fail[job->op].skip--;
+	} else if (d->fail[job->op].count > 0) {
+		d->fail[job->op].count--;
+		d->failed++;
+		err = d->fail[job->op].err;
+	}
+	if (err < 0) {
+		if (job->op == SHOAL_DISK_SYNC)
+			(void)do_sync(d, st, job, false);
+		return err;
+	}
+	switch (job->op) {
+	case SHOAL_DISK_SCAN: return do_scan(st, job);
+	case SHOAL_DISK_WRITE: return do_write(d, st, job, UINT32_MAX);
+	case SHOAL_DISK_READ: return do_read(d, st, job);
+	case SHOAL_DISK_CHECK: return do_check(d, st, job);
+	case SHOAL_DISK_SYNC: return do_sync(d, st, job, true);
+	case SHOAL_DISK_FINISH: return do_finish(d, st, job, true);
+	}
+	abort();
+}
+
+/* ---- the queue --------------------------------------------------------------------------------- */
+
+static void give_back(struct sim_disk *d, struct flight *flight)
+{
+	struct flight **at = &d->flights;
+	while (*at != flight)
+		at = &(*at)->next;
+	*at = flight->next;
+	d->count--;
+	flight->job->next = NULL;
+	*d->done_tail = flight->job;
+	d->done_tail = &flight->job->next;
+	free(flight);
+	d->o.wake(d->o.to);
+}
+
+static void on_end(struct sim_alarm *alarm)
+{
+	struct flight *flight = SIM_OF(alarm, struct flight, end);
+	struct sim_disk *d = flight->disk;
+	if (d->held) {
+		sim_alarm_set(d->o.clock, alarm, d->o.clock->now + HOLD_LOOK);
+		return;
+	}
+	flight->job->os = 0;
+	flight->job->err = perform(d, flight->job);
+	give_back(d, flight);
+}
+
+static int disk_submit(void *to_d, struct shoal_disk_job *job)
+{
+	struct sim_disk *d = to_d;
+	shoal_us now = d->o.clock->now;
+	if (d->count >= SIM_DISK_JOBS)
+		return SHOAL_ERR_BUSY;
+	struct flight *flight = must(calloc(1, sizeof *flight));
+	flight->disk = d;
+	flight->job = job;
+	flight->end.ring = on_end;
+	flight->at = now + d->o.latency[0] + shoal_rng_below(&d->rng, (uint32_t)(d->o.latency[1] - d->o.latency[0]) + 1);
+	if (d->o.rate > 0 && job->len > 0) { /* one head, for all */
+		d->busy_until = (d->busy_until > now ? d->busy_until : now) + (uint64_t)job->len * 1000000 / d->o.rate;
+		flight->at += d->busy_until - now;
+	}
+	bool of_piece = job->op == SHOAL_DISK_WRITE || job->op == SHOAL_DISK_READ || job->op == SHOAL_DISK_CHECK;
+	for (const struct flight *f = d->flights; of_piece && f != NULL; f = f->next)
+		if (f->job->storage == job->storage && f->job->piece == job->piece && f->at > flight->at)
+			flight->at = f->at; /* in order: set later, it rings later */
+	flight->next = d->flights;
+	d->flights = flight;
+	d->count++;
+	if (d->dead) {
+		job->err = SHOAL_ERR_IO;
+		give_back(d, flight);
+		return 0;
+	}
+	struct storage *st = storage_of(d, job);
+	for (uint32_t f = 0; job->op == SHOAL_DISK_SYNC && !d->skip_sync && f < shoal_metainfo_file_count(st->mi); f++)
+		if (st->file[f] != NULL)
+			sim_file_sync_begin(st->file[f]);
+	sim_alarm_set(d->o.clock, &flight->end, flight->at);
+	return 0;
+}
+
+static size_t disk_reap(void *to_d, struct shoal_disk_job *out[], size_t max)
+{
+	struct sim_disk *d = to_d;
+	size_t n = 0;
+	while (n < max && d->done != NULL) {
+		out[n++] = d->done;
+		d->done = d->done->next;
+	}
+	if (d->done == NULL)
+		d->done_tail = &d->done;
+	return n;
+}
+
+static int disk_open(void *to_d, const struct shoal_metainfo *mi, const char *folder, bool read_only, uint32_t *storage)
+{
+	struct sim_disk *d = to_d;
+	uint32_t files = shoal_metainfo_file_count(mi);
+	for (uint32_t i = 0; i < STORAGES; i++) {
+		struct storage *st = &d->storage[i];
+		if (st->mi != NULL)
+			continue;
+		*st = (struct storage){ .mi = mi, .folder = must(strdup(folder)), .read_only = read_only };
+		st->file = must(calloc(files + 1u, sizeof(struct sim_file *)));
+		st->stamp = must(calloc(files + 1u, sizeof *st->stamp));
+		for (uint32_t f = 0; f < files; f++)
+			st->file[f] = stored(mi, f) ? file_of(d, folder, mi, f) : NULL;
+		*storage = i;
+		return 0;
+	}
+	return SHOAL_ERR_BUSY;
+}
+
+static void disk_close(void *to_d, uint32_t storage)
+{
+	struct sim_disk *d = to_d;
+	struct storage *st = &d->storage[storage];
+	assert(storage < STORAGES && st->mi != NULL);
+	for (const struct flight *f = d->flights; f != NULL; f = f->next)
+		assert(f->job->storage != storage);
+	free(st->folder);
+	free(st->file);
+	free(st->stamp);
+	*st = (struct storage){ 0 };
+}
+
+static void disk_stamp(void *to_d, uint32_t storage, uint32_t file, const struct shoal_stamp *stamp)
+{
+	struct sim_disk *d = to_d;
+	assert(storage < STORAGES && d->storage[storage].mi != NULL);
+	d->storage[storage].stamp[file] = *stamp;
+}
+
+static uint64_t disk_room(void *to_d, uint32_t storage)
+{
+	const struct sim_disk *d = to_d;
+	(void)storage;
+	if (d->room == UINT64_MAX)
+		return UINT64_MAX;
+	return d->medium.used < d->room ? d->room - d->medium.used : 0;
+}
+
+static const struct shoal_disk_ops disk_ops = {
+	.open = disk_open,
+	.close = disk_close,
+	.submit = disk_submit,
+	.reap = disk_reap,
+	.stamp = disk_stamp,
+	.room = disk_room,
+};
+
+struct shoal_disk sim_disk_view(struct sim_disk *d)
+{
+	return (struct shoal_disk){ &disk_ops, d };
+}
+
+/* ---- its own life -------------------------------------------------------------------------------- */
+
+struct sim_disk *sim_disk_new(const struct sim_disk_options *options)
+{
+	struct sim_disk *d = must(calloc(1, sizeof *d));
+	d->o = *options;
+	d->rng = options->rng;
+	d->room = UINT64_MAX;
+	d->done_tail = &d->done;
+	sim_medium_init(&d->medium, shoal_rng_split(shoal_rng_u64(&d->rng), 1));
+	return d;
+}
+
+void sim_disk_free(struct sim_disk *d)
+{
+	if (d == NULL)
+		return;
+	assert(d->flights == NULL && d->done == NULL);
+	for (uint32_t i = 0; i < STORAGES; i++)
+		assert(d->storage[i].mi == NULL);
+	sim_medium_fini(&d->medium);
+	free(d);
+}
+
+void sim_disk_fill(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi)
+{
+	for (uint32_t f = 0; f < shoal_metainfo_file_count(mi); f++)
+		if (stored(mi, f))
+			sim_file_fill(&d->medium, file_of(d, folder, mi, f), now_ns(d));
+}
+
+void sim_disk_fill_piece(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi, uint32_t piece)
+{
+	struct part part;
+	for (uint32_t at = 0; next_part(mi, piece, &at, shoal_metainfo_piece_bytes(mi, piece), &part);)
+		sim_file_fill_range(&d->medium, file_of(d, folder, mi, part.file), part.offset, part.len, now_ns(d));
+}
+
+void sim_disk_crash(struct sim_disk *d, enum sim_crash kind)
+{
+	for (struct flight *f = d->flights; f != NULL; f = f->next) {
+		struct shoal_disk_job *job = f->job;
+		struct storage *st = storage_of(d, job);
+		sim_alarm_drop(d->o.clock, &f->end);
+		if (shoal_rng_below(&d->rng, 2) == 0)
+			continue;
+		if (job->op == SHOAL_DISK_WRITE)
+			(void)do_write(d, st, job, shoal_rng_below(&d->rng, job->slot_count + 1));
+		else if (job->op == SHOAL_DISK_FINISH)
+			(void)do_finish(d, st, job, false);
+	}
+	sim_medium_crash(&d->medium, kind);
+	d->dead = true;
+	d->held = false;
+	while (d->flights != NULL) {
+		d->flights->job->err = SHOAL_ERR_IO;
+		give_back(d, d->flights);
+	}
+}
+
+void sim_disk_revive(struct sim_disk *d)
+{
+	assert(d->dead && d->flights == NULL && d->done == NULL);
+	d->dead = false;
+	d->busy_until = 0;
+}
+
+/* ---- faults ----------------------------------------------------------------------------------------- */
+
+void sim_disk_fail(struct sim_disk *d, enum shoal_disk_op op, int err, unsigned skip, unsigned count)
+{
+	d->fail[op].err = err;
+	d->fail[op].skip = skip;
+	d->fail[op].count = count;
+}
+
+unsigned sim_disk_failed(const struct sim_disk *d)
+{
+	return d->failed;
+}
+
+void sim_disk_room(struct sim_disk *d, uint64_t bytes)
+{
+	d->room = bytes;
+}
+
+void sim_disk_hold(struct sim_disk *d, bool held)
+{
+	d->held = held;
+}
+
+void sim_disk_poison(struct sim_disk *d, uint32_t ppm)
+{
+	d->poison = ppm;
+}
+
+void sim_disk_skip_sync(struct sim_disk *d, bool skip)
+{
+	d->skip_sync = skip;
+}
+
+void sim_disk_remove(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi, uint32_t file)
+{
+	sim_file_remove(&d->medium, file_of(d, folder, mi, file));
+}
+
+void sim_disk_truncate(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi, uint32_t file,
+		       uint64_t size)
+{
+	sim_file_truncate(&d->medium, file_of(d, folder, mi, file), size, now_ns(d));
+}
+
+void sim_disk_rot(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi, uint32_t piece)
+{
+	struct part part;
+	uint32_t at = 0;
+	if (next_part(mi, piece, &at, shoal_metainfo_piece_bytes(mi, piece), &part))
+		sim_file_flip(&d->medium, file_of(d, folder, mi, part.file), part.offset);
+}
+
+/* ---- what lies there ---------------------------------------------------------------------------------- */
+
+bool sim_disk_piece_right(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi, uint32_t piece,
+			  bool durable)
+{
+	struct part part;
+	for (uint32_t at = 0; next_part(mi, piece, &at, shoal_metainfo_piece_bytes(mi, piece), &part);)
+		if (!sim_file_right(file_of(d, folder, mi, part.file), part.offset, part.len, durable))
+			return false;
+	return true;
+}
+
+bool sim_disk_complete(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi)
+{
+	for (uint32_t f = 0; f < shoal_metainfo_file_count(mi); f++) {
+		if (!stored(mi, f))
+			continue;
+		const struct sim_file *file = file_of(d, folder, mi, f);
+		if (file->durable.state != SHOAL_SEEN_WHOLE || file->live.state != SHOAL_SEEN_WHOLE ||
+		    file->live.size != file->size_max || !sim_file_right(file, 0, file->size_max, false) ||
+		    !sim_file_right(file, 0, file->size_max, true))
+			return false;
+	}
+	return true;
+}
+
+uint64_t sim_disk_digest(const struct sim_disk *d)
+{
+	uint64_t sum = SIM_DIGEST_START;
+	for (const struct sim_file *f = d->medium.file; f != NULL; f = f->next) {
+		sum = sim_digest(sum, f->path, strlen(f->path));
+		sum = sim_digest_u64(sum, f->live.state | f->live.size << 8);
+		sum = sim_digest_u64(sum, (uint64_t)f->live.mtime_ns);
+		for (uint64_t at = 0; at < f->live.size; at += SIM_PAGE) {
+			uint64_t len = f->live.size - at < SIM_PAGE ? f->live.size - at : SIM_PAGE;
+			sum = sim_digest_u64(sum, sim_file_right(f, at, len, false) | sim_file_right(f, at, len, true) << 1);
+		}
+	}
+	return sum;
+}

@@ -1,0 +1,437 @@
+/* medium.c - pages in three versions; see medium.h. */
+#include "tests/sim/medium.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include "tests/sim/content.h"
+
+enum kind {
+	HOLE,  /* nothing was written: zeros */
+	RIGHT, /* what the content has there */
+	OWN,   /* anything else, kept */
+};
+struct version {
+	enum kind kind;
+	uint8_t *own;
+};
+struct sim_page {
+	struct version live, flush, durable;
+	bool dirty;    /* live is not durable, and no sync has it */
+	bool flushing; /* `flush` is with a sync */
+	bool lost;     /* a sync of it failed: it counts as clean, and is not durable */
+};
+
+static void *must(void *at)
+{
+	if (at == NULL)
+		abort();
+	return at;
+}
+
+static bool coin(struct sim_medium *m)
+{
+	return shoal_rng_below(&m->rng, 2) == 0;
+}
+
+/* ---- versions --------------------------------------------------------------------------- */
+
+static void clear(struct version *v)
+{
+	free(v->own);
+	*v = (struct version){ HOLE, NULL };
+}
+
+static void copy(struct version *to, const struct version *from)
+{
+	if (to == from)
+		return;
+	clear(to);
+	to->kind = from->kind;
+	if (from->kind == OWN) {
+		to->own = must(malloc(SIM_PAGE));
+		memcpy(to->own, from->own, SIM_PAGE);
+	}
+}
+
+/* Bytes of page i that the file can have. */
+static size_t extent(const struct sim_file *f, uint32_t i)
+{
+	uint64_t left = f->size_max - (uint64_t)i * SIM_PAGE;
+	return left < SIM_PAGE ? (size_t)left : SIM_PAGE;
+}
+
+static void bytes_of(const struct sim_file *f, uint32_t i, const struct version *v, size_t skip, uint8_t *to, size_t len)
+{
+	if (v->kind == HOLE)
+		memset(to, 0, len);
+	else if (v->kind == OWN)
+		memcpy(to, v->own + skip, len);
+	else
+		sim_content_bytes(f->seed, f->begin + (uint64_t)i * SIM_PAGE + skip, to, len);
+}
+
+/* Makes the version's bytes its own, to be changed. */
+static uint8_t *own(const struct sim_file *f, uint32_t i, struct version *v)
+{
+	if (v->kind != OWN) {
+		uint8_t *at = must(calloc(1, SIM_PAGE));
+		bytes_of(f, i, v, 0, at, extent(f, i));
+		*v = (struct version){ OWN, at };
+	}
+	return v->own;
+}
+
+/* Notes a version that is right as such. */
+static void settle(const struct sim_file *f, uint32_t i, struct version *v)
+{
+	if (v->kind == OWN && sim_content_is(f->seed, f->begin + (uint64_t)i * SIM_PAGE, v->own, extent(f, i))) {
+		clear(v);
+		v->kind = RIGHT;
+	}
+}
+
+static bool right(const struct sim_file *f, uint32_t i, const struct version *v, size_t skip, size_t len)
+{
+	if (v->kind == RIGHT)
+		return true;
+	return v->kind == OWN && sim_content_is(f->seed, f->begin + (uint64_t)i * SIM_PAGE + skip, v->own + skip, len);
+}
+
+/* ---- files ------------------------------------------------------------------------------ */
+
+void sim_medium_init(struct sim_medium *m, struct shoal_rng rng)
+{
+	*m = (struct sim_medium){ .rng = rng, .next_ino = 100 };
+}
+
+static void pages_clear(struct sim_medium *m, struct sim_file *f)
+{
+	for (uint32_t i = 0; i < f->pages; i++) {
+		struct sim_page *p = &f->page[i];
+		m->used -= p->live.kind != HOLE ? SIM_PAGE : 0;
+		clear(&p->live);
+		clear(&p->flush);
+		clear(&p->durable);
+		p->dirty = p->flushing = p->lost = false;
+	}
+}
+
+void sim_medium_fini(struct sim_medium *m)
+{
+	for (struct sim_file *f; (f = m->file) != NULL;) {
+		m->file = f->next;
+		pages_clear(m, f);
+		free(f->page);
+		free(f->path);
+		free(f);
+	}
+}
+
+struct sim_file *sim_medium_file(struct sim_medium *m, const char *path, uint64_t seed, uint64_t begin, uint64_t size_max)
+{
+	struct sim_file **at = &m->file;
+	while (*at != NULL && strcmp((*at)->path, path) < 0)
+		at = &(*at)->next;
+	if (*at != NULL && strcmp((*at)->path, path) == 0)
+		return *at;
+	struct sim_file *f = must(calloc(1, sizeof *f));
+	f->path = must(strdup(path));
+	f->seed = seed;
+	f->begin = begin;
+	f->size_max = size_max;
+	f->pages = (uint32_t)((size_max + SIM_PAGE - 1) / SIM_PAGE);
+	f->page = must(calloc(f->pages + 1u, sizeof *f->page));
+	f->next = *at;
+	*at = f;
+	return f;
+}
+
+static void appear(struct sim_medium *m, struct sim_file *f, uint8_t state, int64_t now_ns)
+{
+	if (f->live.state == SHOAL_SEEN_NONE)
+		f->live = (struct sim_entry){ .state = state, .ino = ++m->next_ino, .mtime_ns = now_ns, .ctime_ns = now_ns };
+}
+
+void sim_file_fill_range(struct sim_medium *m, struct sim_file *f, uint64_t offset, uint64_t len, int64_t now_ns)
+{
+	appear(m, f, SHOAL_SEEN_PART, now_ns);
+	for (uint64_t at = offset; at < offset + len;) {
+		uint32_t i = (uint32_t)(at / SIM_PAGE);
+		size_t skip = (size_t)(at % SIM_PAGE);
+		size_t n = extent(f, i) - skip < offset + len - at ? extent(f, i) - skip : (size_t)(offset + len - at);
+		struct sim_page *p = &f->page[i];
+		m->used += p->live.kind == HOLE ? SIM_PAGE : 0;
+		sim_content_bytes(f->seed, f->begin + at, own(f, i, &p->live) + skip, n);
+		settle(f, i, &p->live);
+		copy(&p->durable, &p->live);
+		p->dirty = p->lost = false;
+		at += n;
+	}
+	if (f->live.size < offset + len)
+		f->live.size = offset + len;
+	f->durable = f->live;
+}
+
+void sim_file_fill(struct sim_medium *m, struct sim_file *f, int64_t now_ns)
+{
+	appear(m, f, SHOAL_SEEN_WHOLE, now_ns);
+	sim_file_fill_range(m, f, 0, f->size_max, now_ns);
+}
+
+uint64_t sim_file_growth(const struct sim_file *f, uint64_t offset, size_t len)
+{
+	uint64_t grown = 0;
+	for (uint64_t i = offset / SIM_PAGE; len > 0 && i <= (offset + len - 1) / SIM_PAGE; i++)
+		grown += f->page[i].live.kind == HOLE ? SIM_PAGE : 0;
+	return grown;
+}
+
+void sim_file_write(struct sim_medium *m, struct sim_file *f, uint64_t offset, const uint8_t *at, size_t len, int64_t now_ns)
+{
+	assert(offset <= f->size_max && len <= f->size_max - offset);
+	appear(m, f, SHOAL_SEEN_PART, now_ns);
+	while (len > 0) {
+		uint32_t i = (uint32_t)(offset / SIM_PAGE);
+		size_t skip = (size_t)(offset % SIM_PAGE);
+		size_t n = SIM_PAGE - skip < len ? SIM_PAGE - skip : len;
+		struct sim_page *p = &f->page[i];
+		m->used += p->live.kind == HOLE ? SIM_PAGE : 0;
+		memcpy(own(f, i, &p->live) + skip, at, n);
+		settle(f, i, &p->live);
+		p->dirty = true;
+		p->lost = false;
+		at += n;
+		offset += n;
+		len -= n;
+	}
+	if (f->live.size < offset)
+		f->live.size = offset;
+	f->live.mtime_ns = f->live.ctime_ns = now_ns;
+	f->dirty = true;
+}
+
+bool sim_file_read(const struct sim_file *f, uint64_t offset, uint8_t *to, size_t len)
+{
+	if (f->live.state == SHOAL_SEEN_NONE || offset > f->live.size || len > f->live.size - offset)
+		return false;
+	while (len > 0) {
+		uint32_t i = (uint32_t)(offset / SIM_PAGE);
+		size_t skip = (size_t)(offset % SIM_PAGE);
+		size_t n = SIM_PAGE - skip < len ? SIM_PAGE - skip : len;
+		bytes_of(f, i, &f->page[i].live, skip, to, n);
+		to += n;
+		offset += n;
+		len -= n;
+	}
+	return true;
+}
+
+bool sim_file_right(const struct sim_file *f, uint64_t offset, uint64_t len, bool durable)
+{
+	const struct sim_entry *e = durable ? &f->durable : &f->live;
+	if (e->state == SHOAL_SEEN_NONE || offset > e->size || len > e->size - offset)
+		return false;
+	for (uint64_t at = offset; at < offset + len;) {
+		uint32_t i = (uint32_t)(at / SIM_PAGE);
+		size_t skip = (size_t)(at % SIM_PAGE);
+		size_t n = SIM_PAGE - skip < offset + len - at ? SIM_PAGE - skip : (size_t)(offset + len - at);
+		const struct sim_page *p = &f->page[i];
+		if (!right(f, i, durable ? &p->durable : &p->live, skip, n))
+			return false;
+		/* A rewrite of durable bytes may tear them: no harm when it writes the same. */
+		if (durable && ((p->dirty && !right(f, i, &p->live, skip, n)) || (p->flushing && !right(f, i, &p->flush, skip, n))))
+			return false;
+		at += n;
+	}
+	return true;
+}
+
+/* ---- making durable ------------------------------------------------------------------------ */
+
+void sim_file_sync_begin(struct sim_file *f)
+{
+	if (!f->dirty)
+		return;
+	assert(!f->flushing);
+	f->dirty = false;
+	f->flushing = true;
+	f->flush = f->live;
+	for (uint32_t i = 0; i < f->pages; i++) {
+		struct sim_page *p = &f->page[i];
+		if (!p->dirty)
+			continue;
+		copy(&p->flush, &p->live);
+		p->dirty = false;
+		p->flushing = true;
+	}
+}
+
+void sim_file_sync_end(struct sim_medium *m, struct sim_file *f, bool good)
+{
+	if (!f->flushing)
+		return;
+	f->flushing = false;
+	for (uint32_t i = 0; i < f->pages; i++) {
+		struct sim_page *p = &f->page[i];
+		if (!p->flushing)
+			continue;
+		if (good || coin(m))
+			copy(&p->durable, &p->flush);
+		else
+			p->lost = !p->dirty;
+		clear(&p->flush);
+		p->flushing = false;
+	}
+	if (good || coin(m))
+		f->durable = f->flush;
+	else
+		f->dirty = true; /* the folder's entry is tried again with the next */
+}
+
+void sim_file_rename(struct sim_medium *m, struct sim_file *f, bool durable, int64_t now_ns)
+{
+	appear(m, f, SHOAL_SEEN_WHOLE, now_ns);
+	if (f->live.state != SHOAL_SEEN_WHOLE) {
+		f->live.state = SHOAL_SEEN_WHOLE;
+		f->live.ctime_ns = now_ns;
+	}
+	if (f->flushing)
+		f->flush.state = SHOAL_SEEN_WHOLE;
+	f->dirty = true;
+	if (durable) {
+		f->durable.state = SHOAL_SEEN_WHOLE;
+		f->durable.ino = f->live.ino;
+		f->durable.ctime_ns = f->live.ctime_ns;
+		if (f->durable.mtime_ns == 0)
+			f->durable.mtime_ns = f->live.mtime_ns;
+	}
+}
+
+void sim_file_drop(struct sim_file *f, uint64_t offset, uint64_t len)
+{
+	for (uint64_t i = offset / SIM_PAGE; len > 0 && i <= (offset + len - 1) / SIM_PAGE; i++) {
+		struct sim_page *p = &f->page[i];
+		if (p->lost) {
+			copy(&p->live, &p->durable);
+			p->lost = false;
+		}
+	}
+}
+
+/* ---- vandals --------------------------------------------------------------------------------- */
+
+void sim_file_remove(struct sim_medium *m, struct sim_file *f)
+{
+	pages_clear(m, f);
+	f->live = f->flush = f->durable = (struct sim_entry){ .state = SHOAL_SEEN_NONE };
+	f->dirty = f->flushing = false;
+}
+
+void sim_file_truncate(struct sim_medium *m, struct sim_file *f, uint64_t size, int64_t now_ns)
+{
+	for (uint32_t i = 0; i < f->pages; i++) {
+		struct sim_page *p = &f->page[i];
+		uint64_t at = (uint64_t)i * SIM_PAGE;
+		if (at + extent(f, i) <= size)
+			continue;
+		if (at >= size) {
+			m->used -= p->live.kind != HOLE ? SIM_PAGE : 0;
+			clear(&p->live);
+		} else {
+			m->used += p->live.kind == HOLE ? SIM_PAGE : 0;
+			memset(own(f, i, &p->live) + (size - at), 0, extent(f, i) - (size_t)(size - at));
+		}
+		copy(&p->durable, &p->live);
+		p->dirty = p->lost = false;
+	}
+	f->live.size = size;
+	f->live.mtime_ns = f->live.ctime_ns = now_ns;
+	f->durable = f->live;
+}
+
+void sim_file_flip(struct sim_medium *m, struct sim_file *f, uint64_t offset)
+{
+	uint32_t i = (uint32_t)(offset / SIM_PAGE);
+	struct sim_page *p = &f->page[i];
+	assert(offset < f->size_max);
+	m->used += p->live.kind == HOLE ? SIM_PAGE : 0;
+	own(f, i, &p->live)[offset % SIM_PAGE] ^= 0x40;
+	copy(&p->durable, &p->live);
+	p->dirty = p->lost = false;
+}
+
+/* ---- crashes ----------------------------------------------------------------------------------- */
+
+/* What the platter has of a page that was on its way: the old, the new, or sectors of both. */
+static void page_power_cut(struct sim_medium *m, struct sim_file *f, uint32_t i)
+{
+	struct sim_page *p = &f->page[i];
+	const struct version *new = p->flushing && coin(m) ? &p->flush : &p->live;
+	bool open = p->dirty || p->flushing;
+	if (open && !p->lost) {
+		uint32_t dice = shoal_rng_below(&m->rng, 4);
+		if (dice == 0) {
+			copy(&p->durable, new);
+		} else if (dice == 1) {
+			uint8_t torn[SIM_PAGE];
+			bytes_of(f, i, new, 0, torn, SIM_PAGE);
+			uint8_t *at = own(f, i, &p->durable);
+			for (uint32_t s = 0; s < SIM_PAGE / SIM_SECTOR; s++)
+				if (coin(m))
+					memcpy(at + s * SIM_SECTOR, torn + s * SIM_SECTOR, SIM_SECTOR);
+			settle(f, i, &p->durable);
+		}
+	}
+}
+
+static void file_power_cut(struct sim_medium *m, struct sim_file *f)
+{
+	for (uint32_t i = 0; i < f->pages; i++)
+		page_power_cut(m, f, i);
+	/* Times, size and name are each as old or as new as it happened. */
+	if (f->durable.state == SHOAL_SEEN_NONE) {
+		if (f->live.state != SHOAL_SEEN_NONE && coin(m))
+			f->durable = f->live;
+	} else if (f->dirty || f->flushing) {
+		if (coin(m))
+			f->durable.size = f->live.size;
+		if (coin(m))
+			f->durable.mtime_ns = f->live.mtime_ns;
+		if (coin(m))
+			f->durable.ctime_ns = f->live.ctime_ns;
+		if (coin(m))
+			f->durable.state = f->live.state;
+	}
+	f->live = f->durable;
+	f->dirty = f->flushing = false;
+	for (uint32_t i = 0; i < f->pages; i++) {
+		struct sim_page *p = &f->page[i];
+		if (f->live.state == SHOAL_SEEN_NONE || (uint64_t)i * SIM_PAGE >= f->live.size)
+			clear(&p->durable);
+		m->used += p->durable.kind != HOLE ? SIM_PAGE : 0;
+		m->used -= p->live.kind != HOLE ? SIM_PAGE : 0;
+		copy(&p->live, &p->durable);
+		clear(&p->flush);
+		p->dirty = p->flushing = p->lost = false;
+	}
+}
+
+void sim_medium_crash(struct sim_medium *m, enum sim_crash kind)
+{
+	for (struct sim_file *f = m->file; f != NULL; f = f->next) {
+		if (kind == SIM_CRASH_POWER) {
+			file_power_cut(m, f);
+			continue;
+		}
+		/* The kernel goes on with what it has. */
+		for (uint32_t i = 0; i < f->pages; i++) {
+			struct sim_page *p = &f->page[i];
+			p->dirty = p->dirty || p->flushing;
+			p->flushing = false;
+			clear(&p->flush);
+		}
+		f->dirty = f->dirty || f->flushing;
+		f->flushing = false;
+	}
+}

@@ -1,0 +1,156 @@
+/* watch.c - see watch.h. */
+#include "tests/sim/watch.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "proto/wire.h"
+
+#define MESSAGE_MAX (2u << 20)
+#define EXT_DONTHAVE 7 /* the number our nodes give lt_donthave */
+
+struct sim_watch {
+	uint8_t *at;
+	size_t len, room;
+	bool shaken;
+	struct shoal_bits announced; /* on this connection */
+};
+
+static void *must(void *at)
+{
+	if (at == NULL)
+		abort();
+	return at;
+}
+
+void sim_witness_init(struct sim_witness *w, const struct sim_content *content, struct sim_disk *disk, const char *folder,
+		      bool honest)
+{
+	*w = (struct sim_witness){ .content = content, .disk = disk, .folder = folder, .honest = honest };
+	if (shoal_bits_init(&w->promised, shoal_metainfo_piece_count(content->mi)) < 0)
+		abort();
+}
+
+void sim_witness_fini(struct sim_witness *w)
+{
+	shoal_bits_fini(&w->promised);
+}
+
+struct sim_watch *sim_watch_new(void)
+{
+	return must(calloc(1, sizeof(struct sim_watch)));
+}
+
+void sim_watch_free(struct sim_watch *watch)
+{
+	if (watch == NULL)
+		return;
+	shoal_bits_fini(&watch->announced);
+	free(watch->at);
+	free(watch);
+}
+
+__attribute__((format(printf, 2, 3))) static void breach(struct sim_witness *w, const char *format, ...)
+{
+	va_list args;
+	if (w->wrong[0] != 0 || !w->honest)
+		return;
+	va_start(args, format);
+	vsnprintf(w->wrong, sizeof w->wrong, format, args);
+	va_end(args);
+}
+
+static void announces(struct sim_watch *watch, struct sim_witness *w, uint32_t piece)
+{
+	if (piece >= w->promised.count)
+		return breach(w, "announced piece %u of %u", piece, w->promised.count);
+	shoal_bits_set(&watch->announced, piece);
+	if (w->honest && !sim_disk_piece_right(w->disk, w->folder, w->content->mi, piece, true))
+		breach(w, "announced piece %u, which would not survive a power cut", piece);
+	shoal_bits_set(&w->promised, piece);
+}
+
+static void sends(struct sim_watch *watch, struct sim_witness *w, const struct shoal_wire_msg *msg)
+{
+	const struct shoal_metainfo *mi = w->content->mi;
+	w->blocks++;
+	if (!shoal_bits_get(&watch->announced, msg->index))
+		return breach(w, "sent a block of piece %u, which it had not announced", msg->index);
+	uint32_t bytes = shoal_metainfo_piece_bytes(mi, msg->index);
+	if (msg->begin > bytes || msg->body.len > bytes - msg->begin)
+		return breach(w, "sent bytes past the end of piece %u", msg->index);
+	uint64_t pos = (uint64_t)msg->index * shoal_metainfo_piece_size(mi) + msg->begin;
+	if (w->honest && !sim_content_is(w->content->seed, pos, msg->body.at, msg->body.len))
+		breach(w, "sent false bytes of piece %u", msg->index);
+}
+
+static void on_message(struct sim_watch *watch, struct sim_witness *w, const struct shoal_wire_msg *msg)
+{
+	uint32_t pieces = w->promised.count;
+	struct shoal_bits bits;
+	switch (msg->id) {
+	case SHOAL_WIRE_HAVE:
+		return announces(watch, w, msg->index);
+	case SHOAL_WIRE_HAVE_ALL:
+		for (uint32_t i = 0; i < pieces; i++)
+			announces(watch, w, i);
+		return;
+	case SHOAL_WIRE_BITFIELD:
+		if (shoal_bits_init(&bits, pieces) < 0)
+			abort();
+		if (shoal_bits_load(&bits, msg->body, false) < 0)
+			breach(w, "sent a bitfield of %zu bytes for %u pieces", msg->body.len, pieces);
+		for (uint32_t i = shoal_bits_next(&bits, 0); i < pieces; i = shoal_bits_next(&bits, i + 1))
+			announces(watch, w, i);
+		shoal_bits_fini(&bits);
+		return;
+	case SHOAL_WIRE_PIECE:
+		return sends(watch, w, msg);
+	case SHOAL_WIRE_REQUEST:
+		w->requests++;
+		if (shoal_bits_get(&w->promised, msg->index))
+			breach(w, "asked for piece %u, which it had announced itself", msg->index);
+		return;
+	case SHOAL_WIRE_EXTENDED:
+		if (msg->ext == EXT_DONTHAVE && msg->body.len == 4) {
+			shoal_bits_clear(&watch->announced, shoal_get_u32(msg->body.at));
+			shoal_bits_clear(&w->promised, shoal_get_u32(msg->body.at));
+			w->took_back++;
+		}
+		return;
+	default:
+		return;
+	}
+}
+
+void sim_watch_bytes(struct sim_watch *watch, struct sim_witness *w, struct shoal_bytes bytes)
+{
+	if (watch->announced.word == NULL && shoal_bits_init(&watch->announced, w->promised.count) < 0)
+		abort();
+	if (watch->len + bytes.len > watch->room) {
+		watch->room = 2 * (watch->len + bytes.len);
+		watch->at = must(realloc(watch->at, watch->room));
+	}
+	memcpy(watch->at + watch->len, bytes.at, bytes.len);
+	watch->len += bytes.len;
+	size_t used = 0;
+	if (!watch->shaken) {
+		if (watch->len < SHOAL_WIRE_HANDSHAKE_LEN)
+			return;
+		watch->shaken = true;
+		used = SHOAL_WIRE_HANDSHAKE_LEN;
+	}
+	while (used < watch->len) {
+		struct shoal_wire_msg msg;
+		ptrdiff_t n = shoal_wire_decode(shoal_bytes(watch->at + used, watch->len - used), MESSAGE_MAX, &msg);
+		if (n < 0)
+			breach(w, "sent bytes that are no message (%s)", shoal_err_name((int)n));
+		if (n <= 0)
+			break;
+		on_message(watch, w, &msg);
+		used += (size_t)n;
+	}
+	memmove(watch->at, watch->at + used, watch->len - used);
+	watch->len -= used;
+}

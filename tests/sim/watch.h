@@ -1,0 +1,41 @@
+/*
+ * tests/sim/watch.h - a witness on the wire: what a node says, held against what its disk really has.
+ *
+ * Reads the bytes a node sends, with the one decoder and nothing else of the
+ * engine's. Of an honest node:
+ *   - a piece is announced (HAVE, BITFIELD, HAVE_ALL) only when its bytes are right and would survive a power cut;
+ *   - a block is sent only of a piece announced on this connection, and its bytes are the content's;
+ *   - a piece once announced is never asked for again, not even by the same node after a crash.
+ */
+#ifndef SIM_WATCH_H
+#define SIM_WATCH_H
+
+#include "proto/base/bits.h"
+#include "tests/sim/content.h"
+#include "tests/sim/disk.h"
+
+/* One node, as its witness knows it. The caller's; outlives crashes of the node. */
+struct sim_witness {
+	const struct sim_content *content;
+	struct sim_disk *disk;
+	const char *folder;
+	bool honest;
+	struct shoal_bits promised; /* announced to anybody, and not taken back */
+	uint64_t blocks;	    /* sent */
+	uint64_t requests;
+	uint64_t took_back; /* DONTHAVEs */
+	char wrong[200]; /* the first breach, or empty */
+};
+
+void sim_witness_init(struct sim_witness *w, const struct sim_content *content, struct sim_disk *disk, const char *folder,
+		      bool honest);
+void sim_witness_fini(struct sim_witness *w);
+
+/* One direction of one connection. */
+struct sim_watch;
+struct sim_watch *sim_watch_new(void);
+void sim_watch_free(struct sim_watch *watch);
+/* `w` sent these. */
+void sim_watch_bytes(struct sim_watch *watch, struct sim_witness *w, struct shoal_bytes bytes);
+
+#endif

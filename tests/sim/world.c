@@ -1,0 +1,634 @@
+/* world.c - the loop that drives every node, and what each is given of the world. */
+#include "tests/sim/world.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "tests/sim/digest.h"
+
+#define NODES_MAX 256
+#define TICKS_A_MS 5000 /* more in a millisecond: the node spins */
+
+struct dial {
+	struct sim_alarm alarm;
+	struct dial *next;
+	struct sim *sim;
+	struct sim_node *from;
+	unsigned life; /* of `from`, when it dialled */
+	struct shoal_addr to;
+	uint64_t cookie;
+	bool answered; /* on its way back */
+	struct shoal_transport *end;
+};
+struct sim {
+	struct sim_options o;
+	struct sim_clock clock;
+	struct shoal_rng dice;
+	struct sim_node *node[NODES_MAX];
+	unsigned nodes;
+	struct sim_node *touched, **touched_tail;
+	struct dial *dials;
+	uint64_t pipes, trace, wire_bytes;
+	char wrong[320];
+};
+
+static void *must(void *at)
+{
+	if (at == NULL)
+		abort();
+	return at;
+}
+
+void sim_breach(struct sim *sim, const struct sim_node *n, const char *format, ...)
+{
+	char what[220];
+	va_list args;
+	if (sim->wrong[0] != 0)
+		return;
+	va_start(args, format);
+	vsnprintf(what, sizeof what, format, args);
+	va_end(args);
+	snprintf(sim->wrong, sizeof sim->wrong, "seed %llu, %.6f s, node %d: %s", (unsigned long long)sim->o.seed,
+		 (double)(sim->clock.now - SIM_START) / 1e6, n != NULL ? (int)n->index : -1, what);
+}
+
+static void touch(struct sim_node *n)
+{
+	if (n->touched)
+		return;
+	n->touched = true;
+	n->next_touched = NULL;
+	*n->sim->touched_tail = n;
+	n->sim->touched_tail = &n->next_touched;
+}
+
+/* ---- connections -------------------------------------------------------------------------- */
+
+static void on_transport_ready(void *owner, struct shoal_transport *t, unsigned what)
+{
+	struct sim_node *n = owner;
+	if (n->node == NULL)
+		return;
+	shoal_node_ready(n->node, t, what, n->sim->clock.now);
+	touch(n);
+}
+
+static void on_tap(void *to_tap, struct sim_end *end, void *from, void *to, struct shoal_bytes bytes)
+{
+	struct sim *sim = to_tap;
+	struct sim_node *n = from;
+	const struct sim_node *other = to;
+	void **word = sim_end_word(end);
+	sim->trace = sim_digest_u64(sim->trace, sim->clock.now);
+	sim->trace = sim_digest_u64(sim->trace, (uint64_t)n->index << 32 | other->index);
+	sim->trace = sim_digest(sim->trace, bytes.at, bytes.len);
+	sim->wire_bytes += bytes.len;
+	if (*word == NULL)
+		*word = sim_watch_new();
+	sim_watch_bytes(*word, &n->witness, bytes);
+	if (n->witness.wrong[0] != 0)
+		sim_breach(sim, n, "%s", n->witness.wrong);
+}
+
+static void untap(void *word)
+{
+	sim_watch_free(word);
+}
+
+static struct sim_node *listening(struct sim *sim, const struct shoal_addr *to)
+{
+	for (unsigned i = 0; i < sim->nodes; i++) {
+		struct sim_node *n = sim->node[i];
+		if (n->node != NULL && memcmp(n->addr.ip, to->ip, 4) == 0 && n->addr.port == to->port)
+			return n;
+	}
+	return NULL;
+}
+
+static void dial_free(struct dial *d)
+{
+	struct dial **at = &d->sim->dials;
+	while (*at != d)
+		at = &(*at)->next;
+	*at = d->next;
+	sim_alarm_drop(&d->sim->clock, &d->alarm);
+	free(d);
+}
+
+static void dial_arrives(struct dial *d)
+{
+	struct sim *sim = d->sim;
+	struct sim_node *from = d->from;
+	struct sim_node *to = listening(sim, &d->to);
+	shoal_us way = from->line.delay + (to != NULL ? to->line.delay : SHOAL_MS(5));
+	d->answered = true;
+	sim_alarm_set(&sim->clock, &d->alarm, sim->clock.now + way);
+	if (to == NULL || to == from)
+		return;
+	if (from->line.cut || to->line.cut) {
+		sim_alarm_set(&sim->clock, &d->alarm, sim->clock.now + SHOAL_S(3));
+		return;
+	}
+	struct sim_pipe_options o = {
+		.clock = &sim->clock,
+		.rng = shoal_rng_split(sim->o.seed ^ UINT64_C(0x9199), ++sim->pipes),
+		.window = sim->o.window,
+		.cut_ppm = sim->o.cut_ppm,
+		.turn = sim->o.turn,
+		.carrier = sim->o.carrier,
+		.ready = on_transport_ready,
+		.tap = on_tap,
+		.to_tap = sim,
+		.untap = untap,
+	};
+	struct shoal_transport *end[2];
+	struct shoal_addr addr = from->addr;
+	addr.port = (uint16_t)(40000 + sim->pipes % 20000);
+	sim_pipe_new(&o, (struct sim_line *const[2]){ &from->line, &to->line }, (void *const[2]){ from, to }, end);
+	d->end = end[0];
+	shoal_node_accept(to->node, end[1], &addr, sim->clock.now);
+	touch(to);
+}
+
+static void on_dial(struct sim_alarm *alarm)
+{
+	struct dial *d = SIM_OF(alarm, struct dial, alarm);
+	struct sim_node *from = d->from;
+	bool alive = from->node != NULL && from->life == d->life;
+	if (!alive) {
+		if (d->end != NULL)
+			d->end->ops->close(d->end);
+		return dial_free(d);
+	}
+	if (!d->answered)
+		return dial_arrives(d);
+	shoal_node_dialed(from->node, d->cookie, d->end, d->end != NULL ? 0 : SHOAL_ERR_NET, d->sim->clock.now);
+	touch(from);
+	dial_free(d);
+}
+
+static int world_dial(void *w, const struct shoal_addr *to, uint64_t cookie)
+{
+	struct sim_node *n = w;
+	struct sim *sim = n->sim;
+	if (n->line.dead)
+		return SHOAL_ERR_NET;
+	struct dial *d = must(calloc(1, sizeof *d));
+	d->alarm.ring = on_dial;
+	d->sim = sim;
+	d->from = n;
+	d->life = n->life;
+	d->to = *to;
+	d->cookie = cookie;
+	d->next = sim->dials;
+	sim->dials = d;
+	const struct sim_node *target = listening(sim, to);
+	sim_alarm_set(&sim->clock, &d->alarm,
+		      sim->clock.now + n->line.delay + (target != NULL ? target->line.delay : SHOAL_MS(5)));
+	return 0;
+}
+
+/* ---- the rest of what a node asks -------------------------------------------------------------- */
+
+static void world_secret(void *w, struct shoal_space out)
+{
+	struct sim_node *n = w;
+	for (size_t i = 0; i < out.len; i++)
+		out.at[i] = (uint8_t)shoal_rng_next(&n->rng);
+}
+
+static void world_wake_at(void *w, shoal_us at)
+{
+	struct sim_node *n = w;
+	if (at == SHOAL_NEVER || n->line.dead)
+		sim_alarm_drop(&n->sim->clock, &n->wake);
+	else
+		sim_alarm_set(&n->sim->clock, &n->wake, at);
+}
+
+static int64_t world_unix_s(void *w)
+{
+	const struct sim_node *n = w;
+	return 1700000000 + (int64_t)(n->sim->clock.now / 1000000);
+}
+
+static const struct shoal_world_ops world_ops = {
+	.secret = world_secret,
+	.dial = world_dial,
+	.wake_at = world_wake_at,
+	.unix_s = world_unix_s,
+};
+
+static void on_wake(struct sim_alarm *alarm)
+{
+	touch(SIM_OF(alarm, struct sim_node, wake));
+}
+
+static void on_disk_or_store(void *to)
+{
+	touch(to);
+}
+
+/* ---- events ------------------------------------------------------------------------------------ */
+
+static void note_ban(struct sim_node *n, const struct shoal_event *ev)
+{
+	for (unsigned i = 0; i < n->sim->nodes; i++) {
+		if (memcmp(n->sim->node[i]->addr.ip, ev->addr.ip, 4) != 0)
+			continue;
+		if (!n->sim->node[i]->o.liar)
+			sim_breach(n->sim, n, "banned node %u, which is honest: %.*s", i, (int)ev->text.len,
+				   (const char *)ev->text.at);
+		if (n->bans < sizeof n->banned / sizeof *n->banned)
+			n->banned[n->bans] = i;
+		n->bans++;
+	}
+}
+
+static void note_text(struct sim_node *n, const struct shoal_event *ev)
+{
+	snprintf(n->text, sizeof n->text, "%.*s", (int)ev->text.len, ev->text.len ? (const char *)ev->text.at : "");
+	n->err = ev->err;
+}
+
+static void on_event(struct sim_node *n, const struct shoal_event *ev)
+{
+	switch (ev->kind) {
+	case SHOAL_EV_ADDED:
+		n->added = ev->err == 0;
+		n->torrent = ev->torrent;
+		note_text(n, ev);
+		break;
+	case SHOAL_EV_CHECKED:
+		n->checked = true;
+		n->checked_bytes = ev->done;
+		break;
+	case SHOAL_EV_COMPLETE:
+		n->complete = true;
+		n->completed_at = n->sim->clock.now;
+		n->stats = ev->stats;
+		break;
+	case SHOAL_EV_STATS:
+		n->stats = ev->stats;
+		break;
+	case SHOAL_EV_PIECES:
+		if (n->have.count != ev->copies_count) {
+			shoal_bits_fini(&n->have);
+			if (shoal_bits_init(&n->have, (uint32_t)ev->copies_count) < 0)
+				abort();
+		}
+		if (shoal_bits_load(&n->have, ev->data, false) < 0)
+			sim_breach(n->sim, n, "PIECES with %zu bytes", ev->data.len);
+		break;
+	case SHOAL_EV_ERROR:
+		n->failed = true;
+		note_text(n, ev);
+		break;
+	case SHOAL_EV_PEER_BANNED: note_ban(n, ev); break;
+	case SHOAL_EV_PAUSED:
+		n->paused++;
+		note_text(n, ev);
+		break;
+	case SHOAL_EV_RESUMED: n->resumed++; break;
+	case SHOAL_EV_WARNING: n->warnings++; break;
+	case SHOAL_EV_METADATA: n->metadata++; break;
+	case SHOAL_EV_PEER_JOINED: n->joined++; break;
+	case SHOAL_EV_PEER_LEFT: n->left++; break;
+	case SHOAL_EV_HASH_FAILED: n->hash_failures++; break;
+	case SHOAL_EV_STOPPED: n->stopped = true; break;
+	default: break;
+	}
+	if (n->sim->o.on_event != NULL)
+		n->sim->o.on_event(n->sim->o.to, n, ev);
+}
+
+static void drain(struct sim_node *n)
+{
+	struct shoal_event ev;
+	while (n->node != NULL && shoal_node_poll(n->node, &ev) > 0)
+		on_event(n, &ev);
+}
+
+/* ---- nodes ---------------------------------------------------------------------------------------- */
+
+struct sim_node *sim_node_new(struct sim *sim, const struct sim_node_options *options)
+{
+	struct sim_node *n = must(calloc(1, sizeof *n));
+	unsigned i = sim->nodes++;
+	assert(i < NODES_MAX);
+	sim->node[i] = n;
+	n->sim = sim;
+	n->index = i;
+	n->o = *options;
+	if (n->o.memory == 0)
+		n->o.memory = 16u << 20;
+	if (n->o.delay == 0)
+		n->o.delay = SHOAL_MS(5);
+	if (n->o.latency[1] == 0) {
+		n->o.latency[0] = 100;
+		n->o.latency[1] = 500;
+	}
+	n->addr = (struct shoal_addr){ .ip = { 10, 0, (uint8_t)(i >> 8), (uint8_t)(1 + (i & 255)) }, .port = SIM_PORT,
+				       .is_v4 = 1 };
+	n->line = (struct sim_line){ .up = n->o.up, .down = n->o.down, .delay = n->o.delay };
+	n->rng = shoal_rng_split(sim->o.seed, 4 * (uint64_t)i);
+	n->wake.ring = on_wake;
+	n->disk = sim_disk_new(&(struct sim_disk_options){
+		.clock = &sim->clock, .rng = shoal_rng_split(sim->o.seed, 4 * (uint64_t)i + 1),
+		.seed = sim->o.content->seed, .latency = { n->o.latency[0], n->o.latency[1] },
+		.rate = n->o.disk_rate, .wake = on_disk_or_store, .to = n });
+	n->store = sim_store_new(&(struct sim_store_options){
+		.clock = &sim->clock, .rng = shoal_rng_split(sim->o.seed, 4 * (uint64_t)i + 2),
+		.latency = { n->o.latency[0], 4 * n->o.latency[1] }, .wake = on_disk_or_store, .to = n });
+	sim_witness_init(&n->witness, sim->o.content, n->disk, SIM_FOLDER, !n->o.liar);
+	return n;
+}
+
+static void introduce(struct sim_node *n, struct sim_node *other)
+{
+	struct shoal_op op = { .kind = SHOAL_OP_PEER, .torrent = n->torrent, .addr = other->addr };
+	if (sim_node_do(n, &op) < 0)
+		sim_breach(n->sim, n, "would not be told of node %u", other->index);
+}
+
+void sim_node_start(struct sim_node *n)
+{
+	struct sim *sim = n->sim;
+	const struct sim_content *c = sim->o.content;
+	assert(n->node == NULL);
+	n->life++;
+	n->line.dead = false;
+	n->torrent = 0;
+	n->added = n->checked = n->complete = n->stopped = n->failed = false;
+	n->err = 0;
+	n->paused = n->resumed = n->warnings = n->metadata = n->joined = n->left = 0;
+	n->budget = (struct shoal_budget){ .limit = n->o.memory };
+	struct shoal_node_options o = {
+		.world = { &world_ops, n },
+		.disk = sim_disk_view(n->disk),
+		.budget = &n->budget,
+		.rng = shoal_rng_split(shoal_rng_u64(&n->rng), n->life),
+		.port = SIM_PORT,
+		.up = n->o.limit_up,
+		.down = n->o.limit_down,
+		.max_peers = n->o.max_peers,
+		.upload_slots = n->o.upload_slots,
+		.agent = "sim",
+	};
+	if (!n->o.no_store)
+		o.store = sim_store_view(n->store);
+	if (shoal_slots_new(&n->slots, &n->budget) < 0)
+		abort();
+	o.slots = n->slots;
+	if (shoal_node_new(&n->node, &o, sim->clock.now) < 0)
+		abort();
+	struct shoal_op add = { .kind = SHOAL_OP_ADD, .flags = n->o.flags,
+				.folder = { (const uint8_t *)SIM_FOLDER, sizeof SIM_FOLDER - 1 } };
+	if (n->o.magnet)
+		add.text = (struct shoal_bytes){ (const uint8_t *)c->magnet, strlen(c->magnet) };
+	else
+		add.data = (struct shoal_bytes){ c->torrent, c->torrent_len };
+	if (sim_node_do(n, &add) < 0)
+		abort();
+	drain(n);
+	for (unsigned i = 0; n->added && i < n->friends; i++)
+		introduce(n, n->friend[i]);
+}
+
+void sim_node_meet(struct sim_node *n, struct sim_node *other)
+{
+	assert(n->friends < SIM_FRIENDS);
+	n->friend[n->friends++] = other;
+	if (n->node != NULL && n->added)
+		introduce(n, other);
+}
+
+int sim_node_do(struct sim_node *n, const struct shoal_op *op)
+{
+	touch(n);
+	return shoal_node_do(n->node, op, n->sim->clock.now);
+}
+
+void sim_node_ask_stats(struct sim_node *n)
+{
+	struct shoal_op op = { .kind = SHOAL_OP_STATS, .torrent = n->torrent };
+	if (sim_node_do(n, &op) < 0)
+		sim_breach(n->sim, n, "has no stats");
+	drain(n);
+}
+
+void sim_node_ask_pieces(struct sim_node *n)
+{
+	struct shoal_op op = { .kind = SHOAL_OP_PIECES, .torrent = n->torrent };
+	if (sim_node_do(n, &op) < 0)
+		sim_breach(n->sim, n, "has no pieces");
+	drain(n);
+}
+
+/* The node's memory goes; what it was charged must have come back. */
+static void node_end(struct sim_node *n)
+{
+	assert(shoal_node_idle(n->node));
+	shoal_node_free(n->node);
+	n->node = NULL;
+	if (shoal_slots_out(n->slots) != 0)
+		sim_breach(n->sim, n, "left with %zu slots out", shoal_slots_out(n->slots));
+	else
+		shoal_slots_free(n->slots);
+	n->slots = NULL;
+	if (n->budget.used != 0)
+		sim_breach(n->sim, n, "left with %zu bytes charged", n->budget.used);
+	sim_alarm_drop(&n->sim->clock, &n->wake);
+}
+
+void sim_node_crash(struct sim_node *n, enum sim_crash kind)
+{
+	n->line.dead = true; /* from here on nobody hears it */
+	sim_disk_crash(n->disk, kind);
+	sim_store_crash(n->store);
+	/* It must hear of its jobs' end before its memory can go; nothing it does now has any effect. */
+	while (!shoal_node_idle(n->node))
+		shoal_node_reap(n->node, n->sim->clock.now);
+	node_end(n);
+	sim_disk_revive(n->disk);
+	sim_store_revive(n->store);
+}
+
+static bool has_stopped(struct sim *sim, void *arg)
+{
+	const struct sim_node *n = arg;
+	(void)sim;
+	return n->stopped;
+}
+
+bool sim_node_stop(struct sim_node *n, shoal_us patience)
+{
+	struct shoal_op op = { .kind = SHOAL_OP_STOP };
+	if (sim_node_do(n, &op) < 0 || !sim_run(n->sim, has_stopped, n, patience))
+		return false;
+	node_end(n);
+	return true;
+}
+
+/* ---- the loop ----------------------------------------------------------------------------------------- */
+
+static void check_node(struct sim_node *n)
+{
+	const struct shoal_budget *b = &n->budget;
+	if (b->used > b->limit || b->peak > b->limit)
+		sim_breach(n->sim, n, "holds %zu bytes of %zu", b->peak, b->limit);
+	if (shoal_slots_out(n->slots) * SHOAL_BLOCK > b->used)
+		sim_breach(n->sim, n, "has %zu slots out with %zu bytes charged", shoal_slots_out(n->slots), b->used);
+	shoal_us ms = n->sim->clock.now / 1000;
+	n->ticks_in_ms = n->tick_ms == ms ? n->ticks_in_ms + 1 : 0;
+	n->tick_ms = ms;
+	if (n->ticks_in_ms > TICKS_A_MS)
+		sim_breach(n->sim, n, "spins: %u ticks in a millisecond", n->ticks_in_ms);
+}
+
+bool sim_step(struct sim *sim, shoal_us until)
+{
+	/* Whom an operation touched between steps acts before time goes on. */
+	bool any = sim->touched != NULL || sim_clock_step(&sim->clock, until);
+	while (sim->touched != NULL) {
+		struct sim_node *n = sim->touched;
+		sim->touched = n->next_touched;
+		if (sim->touched == NULL)
+			sim->touched_tail = &sim->touched;
+		n->touched = false;
+		if (n->node == NULL)
+			continue;
+		shoal_node_reap(n->node, sim->clock.now);
+		shoal_node_tick(n->node, sim->clock.now);
+		drain(n);
+		if (n->node != NULL)
+			check_node(n);
+	}
+	return any;
+}
+
+bool sim_run(struct sim *sim, bool (*pred)(struct sim *sim, void *arg), void *arg, shoal_us patience)
+{
+	shoal_us end = sim->clock.now + patience;
+	while (!pred(sim, arg)) {
+		if (sim->wrong[0] != 0 || sim->clock.now >= end)
+			return false;
+		sim_step(sim, end);
+	}
+	return sim->wrong[0] == 0;
+}
+
+static bool never(struct sim *sim, void *arg)
+{
+	(void)sim;
+	(void)arg;
+	return false;
+}
+
+void sim_run_for(struct sim *sim, shoal_us time)
+{
+	(void)sim_run(sim, never, NULL, time);
+}
+
+bool sim_all_complete(struct sim *sim, void *arg)
+{
+	(void)arg;
+	for (unsigned i = 0; i < sim->nodes; i++) {
+		const struct sim_node *n = sim->node[i];
+		if (n->node != NULL && !n->complete && !n->o.liar)
+			return false;
+	}
+	return true;
+}
+
+/* ---- a world -------------------------------------------------------------------------------------------- */
+
+struct sim *sim_new(const struct sim_options *options)
+{
+	struct sim *sim = must(calloc(1, sizeof *sim));
+	sim->o = *options;
+	if (sim->o.turn == 0)
+		sim->o.turn = 50;
+	sim_clock_init(&sim->clock);
+	sim->dice = shoal_rng_split(options->seed, UINT64_C(1) << 40);
+	sim->touched_tail = &sim->touched;
+	sim->trace = SIM_DIGEST_START;
+	return sim;
+}
+
+void sim_free(struct sim *sim)
+{
+	if (sim == NULL)
+		return;
+	for (unsigned i = 0; i < sim->nodes; i++)
+		if (sim->node[i]->node != NULL)
+			sim_node_crash(sim->node[i], SIM_CRASH_KILL);
+	while (sim->dials != NULL) {
+		if (sim->dials->end != NULL)
+			sim->dials->end->ops->close(sim->dials->end);
+		dial_free(sim->dials);
+	}
+	for (unsigned i = 0; i < sim->nodes; i++) {
+		struct sim_node *n = sim->node[i];
+		sim_disk_free(n->disk);
+		sim_store_free(n->store);
+		sim_witness_fini(&n->witness);
+		shoal_bits_fini(&n->have);
+		free(n);
+	}
+	sim_clock_fini(&sim->clock);
+	free(sim);
+}
+
+struct sim_clock *sim_clock(struct sim *sim)
+{
+	return &sim->clock;
+}
+
+shoal_us sim_now(const struct sim *sim)
+{
+	return sim->clock.now;
+}
+
+struct shoal_rng *sim_dice(struct sim *sim)
+{
+	return &sim->dice;
+}
+
+unsigned sim_nodes(const struct sim *sim)
+{
+	return sim->nodes;
+}
+
+struct sim_node *sim_node(struct sim *sim, unsigned index)
+{
+	assert(index < sim->nodes);
+	return sim->node[index];
+}
+
+const char *sim_wrong(const struct sim *sim)
+{
+	return sim->wrong;
+}
+
+uint64_t sim_trace(const struct sim *sim)
+{
+	return sim->trace;
+}
+
+uint64_t sim_wire_bytes(const struct sim *sim)
+{
+	return sim->wire_bytes;
+}
+
+uint64_t sim_state(const struct sim *sim)
+{
+	uint64_t sum = SIM_DIGEST_START;
+	for (unsigned i = 0; i < sim->nodes; i++) {
+		sum = sim_digest_u64(sum, sim_disk_digest(sim->node[i]->disk));
+		sum = sim_digest_u64(sum, sim_store_digest(sim->node[i]->store));
+	}
+	return sum;
+}

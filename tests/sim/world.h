@@ -1,0 +1,132 @@
+/*
+ * tests/sim/world.h - a small world: many real nodes (swarm/core/node.h) in one process, under virtual time.
+ *
+ * One seed decides everything. Node i has dice of its own (split(seed, i)),
+ * so that a node more moves nobody else's. Each has its own budget, slots,
+ * disk, store and access line; disk and store outlive crashes of the node.
+ *
+ * One torrent to a world. What every honest node says is held against what
+ * its disk has (watch.h); budget and slots are checked after every step.
+ */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include <shoal/engine.h>
+#include "proto/base/slots.h"
+#include "swarm/core/node.h"
+#include "tests/sim/clock.h"
+#include "tests/sim/content.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/pipe.h"
+#include "tests/sim/store.h"
+#include "tests/sim/watch.h"
+
+#define SIM_FOLDER "/data"
+#define SIM_PORT 6881
+#define SIM_FRIENDS 64
+
+struct sim;
+struct sim_node;
+
+struct sim_options {
+	uint64_t seed;
+	const struct sim_content *content; /* outlives the world */
+	shoal_us turn;	   /* of a node's event loop; 0: 50 us */
+	size_t window;	   /* of connections; 0: 256 KiB */
+	uint32_t cut_ppm;  /* sends and receives cut short */
+	struct sim_carrier carrier;
+	/* Sees every event of every node, after the world has. */
+	void (*on_event)(void *to, struct sim_node *node, const struct shoal_event *ev);
+	void *to;
+};
+struct sim_node_options {
+	size_t memory;	     /* 0: 16 MiB */
+	uint64_t up, down;   /* its line, bytes a second; 0: no limit */
+	shoal_us delay;	     /* its half of the way to anybody; 0: 5 ms */
+	uint64_t limit_up, limit_down; /* what it is told to keep to */
+	uint32_t max_peers, upload_slots;
+	shoal_us latency[2]; /* of its disk; 0: 100 to 500 us */
+	uint64_t disk_rate;
+	unsigned flags;	     /* SHOAL_ADD_* */
+	bool magnet;	     /* it has the link alone */
+	bool liar;	     /* it may send false bytes: not held to its word */
+	bool no_store;
+};
+
+struct sim_node {
+	struct sim *sim;
+	struct sim_node *next_touched;
+	unsigned index;
+	struct sim_node_options o;
+	struct shoal_addr addr;
+	struct sim_line line;
+	struct shoal_budget budget;
+	struct shoal_slots *slots;
+	struct shoal_node *node; /* NULL: not running */
+	struct sim_disk *disk;
+	struct sim_store *store;
+	struct shoal_rng rng;
+	struct sim_witness witness;
+	struct sim_alarm wake;
+	struct sim_node *friend[SIM_FRIENDS]; /* told of at every start */
+	unsigned friends;
+	unsigned life; /* starts */
+	bool touched;
+	shoal_us tick_ms; /* for finding a node that spins */
+	unsigned ticks_in_ms;
+
+	/* what its events said, in this life */
+	uint32_t torrent;
+	bool added, checked, complete, stopped, failed;
+	int err; /* of the last ADDED or ERROR */
+	char text[200];
+	uint64_t checked_bytes;
+	shoal_us completed_at;
+	unsigned paused, resumed, warnings, metadata, joined, left;
+	struct shoal_stats stats;      /* the last STATS, or COMPLETE */
+	struct shoal_bits have;	       /* the last PIECES */
+	/* in all lives */
+	unsigned hash_failures, bans;
+	unsigned banned[8]; /* nodes, by index */
+};
+
+struct sim *sim_new(const struct sim_options *options);
+void sim_free(struct sim *sim);
+struct sim_clock *sim_clock(struct sim *sim);
+shoal_us sim_now(const struct sim *sim);
+struct shoal_rng *sim_dice(struct sim *sim); /* the world's own: for tests */
+unsigned sim_nodes(const struct sim *sim);
+struct sim_node *sim_node(struct sim *sim, unsigned index);
+
+/* A machine with an empty disk; it runs nothing until it is started. */
+struct sim_node *sim_node_new(struct sim *sim, const struct sim_node_options *options);
+/* Starts the node and gives it the world's torrent, and its friends. */
+void sim_node_start(struct sim_node *n);
+/* `n` is told of `other`, now if it runs, and at every start. */
+void sim_node_meet(struct sim_node *n, struct sim_node *other);
+SHOAL_MUST int sim_node_do(struct sim_node *n, const struct shoal_op *op);
+/* The process dies now; its connections break. */
+void sim_node_crash(struct sim_node *n, enum sim_crash kind);
+/* SHOAL_OP_STOP, until STOPPED or `patience` is over (then false), and gone. */
+bool sim_node_stop(struct sim_node *n, shoal_us patience);
+/* Asks, and answers at once: fills n->stats, or n->have. */
+void sim_node_ask_stats(struct sim_node *n);
+void sim_node_ask_pieces(struct sim_node *n);
+
+/* One instant: all that happens then. false when nothing happens before `until`. */
+bool sim_step(struct sim *sim, shoal_us until);
+/* Until pred() is true (true), or `patience` has passed, or a rule was broken. */
+bool sim_run(struct sim *sim, bool (*pred)(struct sim *sim, void *arg), void *arg, shoal_us patience);
+void sim_run_for(struct sim *sim, shoal_us time);
+/* pred() for sim_run: every running node that is no liar has said COMPLETE. */
+bool sim_all_complete(struct sim *sim, void *arg);
+
+/* The first rule that was broken, "" if none: to be asserted. */
+const char *sim_wrong(const struct sim *sim);
+__attribute__((format(printf, 3, 4))) void sim_breach(struct sim *sim, const struct sim_node *n, const char *format, ...);
+/* Of every byte that went over any wire, when and between whom; and of all disks and stores as they are. */
+uint64_t sim_trace(const struct sim *sim);
+uint64_t sim_state(const struct sim *sim);
+uint64_t sim_wire_bytes(const struct sim *sim);
+
+#endif
