@@ -53,7 +53,8 @@ int shoal_author_order(struct shoal_bytes a, struct shoal_bytes b)
 
 static bool name_is_good(struct shoal_bytes name)
 {
-	if (name.len == 0 || name.len > SHOAL_NAME_BYTES_MAX || memchr(name.at, 0, name.len) || memchr(name.at, '/', name.len))
+	if (name.len == 0 || name.len > SHOAL_NAME_BYTES_MAX || memchr(name.at, 0, name.len) ||
+	    memchr(name.at, '/', name.len))
 		return false;
 	return !(name.at[0] == '.' && (name.len == 1 || (name.len == 2 && name.at[1] == '.')));
 }
@@ -394,13 +395,12 @@ static void write_strings(struct job *j, const char *key, const struct shoal_byt
 	shoal_ben_wr_end(j->w);
 }
 
-ptrdiff_t shoal_author_write(const struct shoal_author *a, struct shoal_ben_wr *w, struct shoal_bytes *info, char what[160])
+ptrdiff_t shoal_author_write(const struct shoal_author *a, struct shoal_ben_wr *w, struct shoal_bytes *info,
+			     char what[160])
 {
-	struct job j = { .a = a,
-			 .w = w,
-			 .what = what,
-			 .v1 = a->format != SHOAL_FORMAT_V2,
-			 .v2 = a->format != SHOAL_FORMAT_V1 };
+	struct job j = {
+		.a = a, .w = w, .what = what, .v1 = a->format != SHOAL_FORMAT_V2, .v2 = a->format != SHOAL_FORMAT_V1
+	};
 	if (what != NULL)
 		what[0] = 0;
 	int rc = check(&j);

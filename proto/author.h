@@ -23,12 +23,12 @@ enum shoal_format {
 };
 
 struct shoal_author_file {
-	struct shoal_bytes path; /* below the torrent's folder, components joined by '/'; ignored when single */
-	uint64_t length;	 /* 0 for a symlink */
-	unsigned flags;		 /* SHOAL_FILE_EXEC, _HIDDEN, _SYMLINK of metainfo.h; others are ignored */
+	struct shoal_bytes path;   /* below the torrent's folder, components joined by '/'; ignored when single */
+	uint64_t length;	   /* 0 for a symlink */
+	unsigned flags;		   /* SHOAL_FILE_EXEC, _HIDDEN, _SYMLINK of metainfo.h; others are ignored */
 	struct shoal_bytes target; /* symlink: its target's path below the torrent's folder */
-	const uint8_t *root;	 /* v2, hybrid: 32 bytes when length > 0 */
-	const uint8_t *layer;	 /* v2, hybrid: 32 bytes for each piece when longer than one; NULL: not written */
+	const uint8_t *root;	   /* v2, hybrid: 32 bytes when length > 0 */
+	const uint8_t *layer;	   /* v2, hybrid: 32 bytes a piece when longer than one; NULL: not written */
 };
 struct shoal_author_url {
 	struct shoal_bytes url;
@@ -75,9 +75,9 @@ SHOAL_MUST ptrdiff_t shoal_author_write(const struct shoal_author *a, struct sho
 
 /* ---- what to choose --------------------------------------------------------------- */
 
-#define SHOAL_AUTHOR_PIECES_WANTED 100000u	/* above it bitfields outgrow what some engines take */
-#define SHOAL_AUTHOR_INFO_WANTED (10u << 20)	/* bytes of info dictionary that every engine takes */
-#define SHOAL_AUTHOR_PAD_PERCENT 10u		/* of the files' bytes */
+#define SHOAL_AUTHOR_PIECES_WANTED 100000u   /* above it bitfields outgrow what some engines take */
+#define SHOAL_AUTHOR_INFO_WANTED (10u << 20) /* bytes of info dictionary that every engine takes */
+#define SHOAL_AUTHOR_PAD_PERCENT 10u	     /* of the files' bytes */
 
 /*
  * A piece size for `total` bytes: the smallest power of two that makes at most 2048 pieces,

@@ -93,15 +93,16 @@ void shoal_author_measure(const struct shoal_author *a, struct shoal_author_sums
 			int_bytes(f->length) + extra + (f->length ? sizeof "11:pieces root32:" - 1 + 32 : 0);
 		list += sizeof "d6:length4:pathlee" - 1 + int_bytes(f->length) + names_bytes(path, 0) + extra;
 		if (pad > 0)
-			list += sizeof "d4:attr1:p6:length4:pathl4:.padee" - 1 + int_bytes(pad) + string_bytes(digits_of(pad));
+			list += sizeof "d4:attr1:p6:length4:pathl4:.padee" - 1 + int_bytes(pad) +
+				string_bytes(digits_of(pad));
 		s.total += f->length;
 		s.pieces += pieces;
 		s.padding += pad;
 		before = path;
 	}
 	s.pieces_v1 = (s.total + ps - 1) / ps;
-	s.info = sizeof "d9:file tree12:meta versioni2e4:name12:piece length6:piecese" - 1 + tree + string_bytes(a->name.len) +
-		 int_bytes(ps) + string_bytes(s.pieces * 20);
+	s.info = sizeof "d9:file tree12:meta versioni2e4:name12:piece length6:piecese" - 1 + tree +
+		 string_bytes(a->name.len) + int_bytes(ps) + string_bytes(s.pieces * 20);
 	s.info += a->single ? sizeof "6:length" - 1 + int_bytes(s.total) + extra : sizeof "5:files" - 1 + list;
 	s.info += a->is_private ? sizeof "7:privatei1e" - 1 : 0;
 	s.info += a->source.len ? sizeof "6:source" - 1 + string_bytes(a->source.len) : 0;

@@ -29,8 +29,8 @@
 
 #include <shoal/types.h>
 
-#define SHOAL_BEN_DEPTH_MAX 128u  /* nesting the parser and the writer can hold at all */
-#define SHOAL_BEN_DEPTH_SMALL 8u  /* for messages: DHT, extensions, trackers */
+#define SHOAL_BEN_DEPTH_MAX 128u /* nesting the parser and the writer can hold at all */
+#define SHOAL_BEN_DEPTH_SMALL 8u /* for messages: DHT, extensions, trackers */
 
 enum shoal_ben_kind {
 	SHOAL_BEN_NONE, /* nothing there */
@@ -53,12 +53,12 @@ struct shoal_ben_value {
 
 struct shoal_ben {
 	struct shoal_bytes in;
-	size_t pos;	    /* bytes read; where an error was met */
-	uint32_t depth;	    /* open lists and dicts */
+	size_t pos;	/* bytes read; where an error was met */
+	uint32_t depth; /* open lists and dicts */
 	uint32_t depth_max;
-	bool key_next;	    /* the innermost is a dict and a key (or its end) is due */
-	bool done;	    /* one whole value has been read */
-	int bad;	    /* the first error; it sticks */
+	bool key_next;				 /* the innermost is a dict and a key (or its end) is due */
+	bool done;				 /* one whole value has been read */
+	int bad;				 /* the first error; it sticks */
 	uint64_t dict[SHOAL_BEN_DEPTH_MAX / 64]; /* bit d-1: level d is a dict */
 };
 

@@ -79,8 +79,7 @@ static int find_twins(struct check *c, size_t base)
 				c->slot[s] = mine;
 				break;
 			}
-			if (there >> 32 == mine >> 32 &&
-			    shoal_bytes_equal(key, key_at(c, (uint32_t)there - 1))) {
+			if (there >> 32 == mine >> 32 && shoal_bytes_equal(key, key_at(c, (uint32_t)there - 1))) {
 				c->at = c->key[i];
 				return SHOAL_ERR_EXISTS;
 			}

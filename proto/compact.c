@@ -3,6 +3,7 @@
  */
 #include "proto/base/bytes.h"
 #include "proto/compact.h"
+#include "proto/text.h"
 
 #include <stdio.h>
 
@@ -74,11 +75,6 @@ static bool parse_v4(struct shoal_bytes s, uint8_t ip[4])
 	return pos == s.len;
 }
 
-static int hex_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* RFC 4291: groups of up to four hex digits, one "::", the last two groups perhaps as IPv4. */
 static bool parse_v6(struct shoal_bytes s, uint8_t ip[16])
 {
@@ -91,8 +87,8 @@ static bool parse_v6(struct shoal_bytes s, uint8_t ip[16])
 	while (pos < s.len) {
 		size_t from = pos;
 		unsigned v = 0;
-		while (pos < s.len && pos - from < 4 && hex_digit(s.at[pos]) >= 0)
-			v = v << 4 | (unsigned)hex_digit(s.at[pos++]);
+		while (pos < s.len && pos - from < 4 && shoal_hex_digit(s.at[pos]) >= 0)
+			v = v << 4 | (unsigned)shoal_hex_digit(s.at[pos++]);
 		if (pos < s.len && s.at[pos] == '.') { /* it was the first number of an IPv4 address */
 			if (n > 12 || !parse_v4(shoal_bytes(s.at + from, s.len - from), groups + n))
 				return false;

@@ -9,8 +9,8 @@
 
 #include <shoal/types.h>
 
-#define SHOAL_COMPACT4 6u  /* bytes of an IPv4 endpoint: address, port, big-endian */
-#define SHOAL_COMPACT6 18u /* of an IPv6 one */
+#define SHOAL_COMPACT4 6u   /* bytes of an IPv4 endpoint: address, port, big-endian */
+#define SHOAL_COMPACT6 18u  /* of an IPv6 one */
 #define SHOAL_ADDR_TEXT 48u /* room for any address as text with its NUL */
 
 /*

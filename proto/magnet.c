@@ -66,8 +66,8 @@ static int take_v1(struct shoal_magnet *m, struct shoal_bytes hash, char *what)
 	struct shoal_id20 id;
 	struct shoal_space out = { id.b, sizeof id.b };
 	if (shoal_hex_decode(hash, out) < 0 && shoal_base32_decode(hash, out) < 0)
-		return fail(what, SHOAL_ERR_MALFORMED, "a v1 info hash has 40 hex or 32 base32 digits; this has %zu bytes",
-			    hash.len);
+		return fail(what, SHOAL_ERR_MALFORMED,
+			    "a v1 info hash has 40 hex or 32 base32 digits; this has %zu bytes", hash.len);
 	if (m->has_v1 && memcmp(id.b, m->v1.b, sizeof id.b) != 0)
 		return fail(what, SHOAL_ERR_MALFORMED, "two v1 info hashes that differ");
 	m->v1 = id;
@@ -79,7 +79,8 @@ static int take_v2(struct shoal_magnet *m, struct shoal_bytes hash, char *what)
 {
 	struct shoal_id32 id;
 	if (shoal_hex_decode(hash, (struct shoal_space){ id.b, sizeof id.b }) < 0)
-		return fail(what, SHOAL_ERR_MALFORMED, "a v2 info hash has 64 hex digits; this has %zu bytes", hash.len);
+		return fail(what, SHOAL_ERR_MALFORMED, "a v2 info hash has 64 hex digits; this has %zu bytes",
+			    hash.len);
 	if (m->has_v2 && memcmp(id.b, m->v2.b, sizeof id.b) != 0)
 		return fail(what, SHOAL_ERR_MALFORMED, "two v2 info hashes that differ");
 	m->v2 = id;
@@ -194,7 +195,8 @@ int shoal_magnet_parse(struct shoal_magnet *out, struct shoal_bytes text, char w
 	while (text.len > 0 && text.at[text.len - 1] <= ' ')
 		text.len--;
 	if (text.len > SHOAL_MAGNET_BYTES_MAX)
-		return fail(what, SHOAL_ERR_TOO_LONG, "a link of %zu bytes (at most %u)", text.len, SHOAL_MAGNET_BYTES_MAX);
+		return fail(what, SHOAL_ERR_TOO_LONG, "a link of %zu bytes (at most %u)", text.len,
+			    SHOAL_MAGNET_BYTES_MAX);
 	int rc = begins(text, "magnet:?") ? take_link(&m, after(text, 8), what) : take_bare(&m, text, what);
 	if (rc < 0) {
 		if (rc == SHOAL_ERR_NOMEM)

@@ -13,7 +13,7 @@ struct shoal_magnet {
 	bool has_v1, has_v2;
 	struct shoal_id20 v1;
 	struct shoal_id32 v2;
-	char *name;	 /* percent-decoded, NUL-ended; NULL when absent */
+	char *name; /* percent-decoded, NUL-ended; NULL when absent */
 	char *tracker[SHOAL_MAGNET_LIST_MAX];
 	char *webseed[SHOAL_MAGNET_LIST_MAX];
 	char *peer[SHOAL_MAGNET_LIST_MAX]; /* "host:port" */

@@ -12,8 +12,8 @@
 #include <assert.h>
 #include <string.h>
 
-#define CHUNK 128u	 /* hashes a step of root_of(): 4 KiB of stack */
-#define HEIGHT_MAX 64u	 /* more than any tree of 2^64 bytes has */
+#define CHUNK 128u     /* hashes a step of root_of(): 4 KiB of stack */
+#define HEIGHT_MAX 64u /* more than any tree of 2^64 bytes has */
 
 uint32_t shoal_merkle_width(uint32_t n)
 {

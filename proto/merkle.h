@@ -38,7 +38,7 @@ SHOAL_MUST int shoal_merkle_prove(const shoal_hash32 root, uint32_t layer_width,
  * everything up to the root has proof = log2(width) - 1. RANGE unless count is a power of two >= 2 and divides index.
  * Each uncle hashes its whole subtree: about 80 ns for each known hash under it, so keep an eye on who asks.
  */
-SHOAL_MUST int shoal_merkle_uncles(const shoal_hash32 *layer, uint32_t known, uint32_t width, uint32_t base, uint32_t index,
-				   uint32_t count, uint32_t proof, shoal_hash32 *out, uint32_t max);
+SHOAL_MUST int shoal_merkle_uncles(const shoal_hash32 *layer, uint32_t known, uint32_t width, uint32_t base,
+				   uint32_t index, uint32_t count, uint32_t proof, shoal_hash32 *out, uint32_t max);
 
 #endif

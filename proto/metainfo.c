@@ -35,8 +35,8 @@ size_t shoal_metainfo_bytes(const struct shoal_metainfo *mi)
 {
 	size_t texts = mi->tracker.count + mi->webseed.count + mi->peer.count + mi->node.count;
 	return sizeof *mi + mi->info_len + mi->file_count * sizeof *mi->file + mi->folder_count * sizeof *mi->folder +
-	       mi->made_len + mi->layer_count * sizeof *mi->layer + mi->layer_arena_len + mi->layer_owned + mi->text_len +
-	       texts * sizeof(struct mi_text);
+	       mi->made_len + mi->layer_count * sizeof *mi->layer + mi->layer_arena_len + mi->layer_owned +
+	       mi->text_len + texts * sizeof(struct mi_text);
 }
 
 bool shoal_metainfo_v1(const struct shoal_metainfo *mi)

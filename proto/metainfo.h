@@ -34,10 +34,10 @@
 #define SHOAL_NODES_MAX 256 /* and peers */
 
 enum shoal_file_flag {
-	SHOAL_FILE_PAD = 1,	/* BEP 47 `p`: zeros, never stored */
-	SHOAL_FILE_EXEC = 2,	/* `x` */
-	SHOAL_FILE_HIDDEN = 4,	/* `h` */
-	SHOAL_FILE_SYMLINK = 8, /* `l`: never made unless asked; no bytes */
+	SHOAL_FILE_PAD = 1,	 /* BEP 47 `p`: zeros, never stored */
+	SHOAL_FILE_EXEC = 2,	 /* `x` */
+	SHOAL_FILE_HIDDEN = 4,	 /* `h` */
+	SHOAL_FILE_SYMLINK = 8,	 /* `l`: never made unless asked; no bytes */
 	SHOAL_FILE_RENAMED = 16, /* its name on disk is not the one in the torrent */
 };
 
@@ -70,7 +70,7 @@ bool shoal_metainfo_v2(const struct shoal_metainfo *mi); /* it has a file tree *
 bool shoal_metainfo_private(const struct shoal_metainfo *mi);
 const struct shoal_id20 *shoal_metainfo_hash_v1(const struct shoal_metainfo *mi); /* NULL without v1 */
 const struct shoal_id32 *shoal_metainfo_hash_v2(const struct shoal_metainfo *mi); /* NULL without v2 */
-struct shoal_bytes shoal_metainfo_info(const struct shoal_metainfo *mi); /* the raw dictionary */
+struct shoal_bytes shoal_metainfo_info(const struct shoal_metainfo *mi);	  /* the raw dictionary */
 /* The name as it is in the torrent (raw bytes), and as it goes on disk (safe). */
 struct shoal_bytes shoal_metainfo_name_raw(const struct shoal_metainfo *mi);
 struct shoal_bytes shoal_metainfo_name(const struct shoal_metainfo *mi);
@@ -110,7 +110,7 @@ SHOAL_MUST int shoal_metainfo_path_raw(const struct shoal_metainfo *mi, uint32_t
 uint32_t shoal_metainfo_file_at(const struct shoal_metainfo *mi, uint64_t offset);
 
 /* ---- pieces ---------------------------------------------------------------------- */
-uint32_t shoal_metainfo_piece_size(const struct shoal_metainfo *mi);  /* nominal */
+uint32_t shoal_metainfo_piece_size(const struct shoal_metainfo *mi); /* nominal */
 uint32_t shoal_metainfo_piece_count(const struct shoal_metainfo *mi);
 uint64_t shoal_metainfo_size(const struct shoal_metainfo *mi); /* bytes of real files, without padding */
 /* The stream's length, padding included. */

@@ -18,7 +18,7 @@
 #define MI_MADE (UINT32_C(1) << 31)
 #define MI_BLOCK (16u * 1024) /* a leaf of BEP 52 */
 
-struct mi_file { /* 32 bytes each: a million files are 32 MB beside their raw bytes */
+struct mi_file {	     /* 32 bytes each: a million files are 32 MB beside their raw bytes */
 	uint64_t offset;     /* in the stream */
 	uint64_t size_flags; /* size << 8 | enum shoal_file_flag */
 	uint32_t name;
@@ -35,7 +35,7 @@ struct mi_folder {
 };
 struct mi_layer {
 	uint32_t file;
-	bool owned;		/* else in layer_arena */
+	bool owned;	       /* else in layer_arena */
 	const uint8_t *hashes; /* NULL: unknown */
 };
 struct mi_text { /* in `text`, NUL-ended */
@@ -127,7 +127,8 @@ static inline struct shoal_bytes mi_disk_name(const struct shoal_metainfo *mi, u
 
 /* metainfo_names.c */
 SHOAL_MUST int mi_folder_add(struct mi_parse *p, uint32_t parent, uint32_t name_at, uint32_t *out);
-SHOAL_MUST int mi_folder_get(struct mi_parse *p, uint32_t parent, uint32_t name_at, uint32_t *out); /* v1: find or add */
+SHOAL_MUST int mi_folder_get(struct mi_parse *p, uint32_t parent, uint32_t name_at,
+			     uint32_t *out);						    /* v1: find or add */
 uint32_t mi_folder_find(const struct mi_parse *p, uint32_t parent, struct shoal_bytes raw); /* MI_NONE */
 /* Gives every file and folder its name on disk. */
 SHOAL_MUST int mi_names_settle(struct mi_parse *p);
@@ -136,8 +137,8 @@ SHOAL_MUST int mi_names_settle(struct mi_parse *p);
 SHOAL_MUST int mi_file_add(struct mi_parse *p, const struct mi_file *file, size_t at);
 /* The letters of attr (BEP 47) as flags. */
 unsigned mi_attr_flags(const struct shoal_ben_value *attr);
-SHOAL_MUST int mi_v1_files(struct mi_parse *p, const struct shoal_ben_value *files, const struct shoal_ben_value *length,
-			   const struct shoal_ben_value *attr);
+SHOAL_MUST int mi_v1_files(struct mi_parse *p, const struct shoal_ben_value *files,
+			   const struct shoal_ben_value *length, const struct shoal_ben_value *attr);
 SHOAL_MUST int mi_v1_pieces(struct mi_parse *p, const struct shoal_ben_value *pieces);
 SHOAL_MUST int mi_v2_tree(struct mi_parse *p, struct shoal_bytes tree);
 

@@ -101,15 +101,16 @@ static int take_layer(struct mi_parse *p, const struct by_root *t, const struct 
 		return mi_fail(p, SHOAL_ERR_MALFORMED, at, "piece layers: %zu hashes for the %u pieces of file %u",
 			       v->str.len / 32, pieces_of(mi, file), file);
 	if (rc < 0)
-		return mi_fail(p, SHOAL_ERR_MALFORMED, at, "piece layers: the layer of file %u does not match its root", file);
+		return mi_fail(p, SHOAL_ERR_MALFORMED, at, "piece layers: the layer of file %u does not match its root",
+			       file);
 	uint8_t *hashes = mi->layer_arena + mi->layer_arena_len;
 	memcpy(hashes, v->str.at, v->str.len);
 	mi->layer_arena_len += v->str.len;
 	for (; i != 0; i = t->next[i - 1]) {
 		uint32_t other = mi->layer[i - 1].file;
 		if (pieces_of(mi, other) != v->str.len / 32)
-			return mi_fail(p, SHOAL_ERR_MALFORMED, at, "files %u and %u have one root and unlike lengths", file,
-				       other);
+			return mi_fail(p, SHOAL_ERR_MALFORMED, at, "files %u and %u have one root and unlike lengths",
+				       file, other);
 		mi->layer[i - 1].hashes = hashes;
 		mi->layers_known++;
 	}

@@ -28,7 +28,8 @@ int mi_folder_add(struct mi_parse *p, uint32_t parent, uint32_t name_at, uint32_
 	struct shoal_metainfo *mi = p->mi;
 	unsigned depth = parent == MI_NONE ? 0 : mi->folder[parent].depth + 1u;
 	if (depth > SHOAL_PATH_DEPTH_MAX)
-		return mi_fail_info(p, SHOAL_ERR_TOO_LONG, name_at, "a path of more than %d folders", SHOAL_PATH_DEPTH_MAX);
+		return mi_fail_info(p, SHOAL_ERR_TOO_LONG, name_at, "a path of more than %d folders",
+				    SHOAL_PATH_DEPTH_MAX);
 	if (mi->folder_count == p->folder_room) {
 		uint32_t room = p->folder_room < 16 ? 16 : p->folder_room + p->folder_room / 2;
 		struct mi_folder *more = realloc(mi->folder, room * sizeof *more);
@@ -38,8 +39,9 @@ int mi_folder_add(struct mi_parse *p, uint32_t parent, uint32_t name_at, uint32_
 		p->folder_room = room;
 	}
 	*out = mi->folder_count;
-	mi->folder[mi->folder_count++] =
-		(struct mi_folder){ .parent = parent, .name = name_at, .depth = (uint8_t)depth };
+	mi->folder[mi->folder_count++] = (struct mi_folder){ .parent = parent,
+							     .name = name_at,
+							     .depth = (uint8_t)depth };
 	return 0;
 }
 

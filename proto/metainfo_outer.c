@@ -207,10 +207,10 @@ int mi_outer(struct mi_parse *p, struct shoal_bytes torrent)
 		const char *key;
 		enum shoal_ben_kind kind;
 	} shapes[COUNT] = {
-		[ANNOUNCE] = { "announce", SHOAL_BEN_STR },    [TIERS] = { "announce-list", SHOAL_BEN_LIST },
-		[COMMENT] = { "comment", SHOAL_BEN_STR },      [COMMENT8] = { "comment.utf-8", SHOAL_BEN_STR },
-		[CREATOR] = { "created by", SHOAL_BEN_STR },   [DATE] = { "creation date", SHOAL_BEN_INT },
-		[URLS] = { "url-list", SHOAL_BEN_NONE },       [NODES] = { "nodes", SHOAL_BEN_LIST },
+		[ANNOUNCE] = { "announce", SHOAL_BEN_STR },  [TIERS] = { "announce-list", SHOAL_BEN_LIST },
+		[COMMENT] = { "comment", SHOAL_BEN_STR },    [COMMENT8] = { "comment.utf-8", SHOAL_BEN_STR },
+		[CREATOR] = { "created by", SHOAL_BEN_STR }, [DATE] = { "creation date", SHOAL_BEN_INT },
+		[URLS] = { "url-list", SHOAL_BEN_NONE },     [NODES] = { "nodes", SHOAL_BEN_LIST },
 		[PEERS] = { "x.pe", SHOAL_BEN_LIST },
 	};
 	struct shoal_ben_field f[COUNT];
@@ -232,8 +232,7 @@ int mi_outer(struct mi_parse *p, struct shoal_bytes torrent)
 		if ((rc = add_tracker(p, f[ANNOUNCE].v.str, tier)) < 0)
 			return rc;
 	}
-	if ((rc = take_webseeds(p, &f[URLS].v)) < 0 ||
-	    (f[NODES].v.kind && (rc = take_nodes(p, &f[NODES].v)) < 0) ||
+	if ((rc = take_webseeds(p, &f[URLS].v)) < 0 || (f[NODES].v.kind && (rc = take_nodes(p, &f[NODES].v)) < 0) ||
 	    (f[PEERS].v.kind && (rc = take_peers(p, &f[PEERS].v)) < 0))
 		return rc;
 	const struct shoal_ben_value *comment = f[COMMENT8].v.kind ? &f[COMMENT8].v : &f[COMMENT].v;

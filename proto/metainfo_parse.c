@@ -27,12 +27,10 @@ int mi_fail(struct mi_parse *p, int err, size_t at, const char *format, ...)
 
 static const char *kind_name(enum shoal_ben_kind kind)
 {
-	static const char *const names[] = { [SHOAL_BEN_NONE] = "nothing",
-					     [SHOAL_BEN_INT] = "a number",
-					     [SHOAL_BEN_STR] = "a string",
-					     [SHOAL_BEN_LIST] = "a list",
-					     [SHOAL_BEN_DICT] = "a dictionary",
-					     [SHOAL_BEN_END] = "an end" };
+	static const char *const names[] = {
+		[SHOAL_BEN_NONE] = "nothing", [SHOAL_BEN_INT] = "a number",	 [SHOAL_BEN_STR] = "a string",
+		[SHOAL_BEN_LIST] = "a list",  [SHOAL_BEN_DICT] = "a dictionary", [SHOAL_BEN_END] = "an end"
+	};
 	return names[kind];
 }
 
@@ -77,19 +75,22 @@ static int take_version(struct mi_parse *p, const struct info_fields *in)
 	const struct shoal_ben_value *version = &in->f[META_VERSION].v, *ps = &in->f[PIECE_LENGTH].v;
 	/* BEP 52: first of all, and apart from what else may look wrong to us in it */
 	if (version->kind != SHOAL_BEN_NONE && version->num != 2)
-		return mi_fail_info(p, SHOAL_ERR_UNSUPPORTED, version->at, "meta version %lld", (long long)version->num);
+		return mi_fail_info(p, SHOAL_ERR_UNSUPPORTED, version->at, "meta version %lld",
+				    (long long)version->num);
 	mi->has_v2 = version->kind != SHOAL_BEN_NONE;
 	mi->has_v1 = in->f[PIECES].v.kind != SHOAL_BEN_NONE;
 	if (mi->has_v2 != (in->f[FILE_TREE].v.kind != SHOAL_BEN_NONE))
-		return mi_fail_info(p, SHOAL_ERR_MALFORMED, 0, mi->has_v2 ? "meta version 2 without a file tree"
-									  : "a file tree without meta version");
+		return mi_fail_info(p, SHOAL_ERR_MALFORMED, 0,
+				    mi->has_v2 ? "meta version 2 without a file tree"
+					       : "a file tree without meta version");
 	if (!mi->has_v1 && !mi->has_v2)
 		return mi_fail_info(p, SHOAL_ERR_MALFORMED, 0, "neither pieces nor a file tree");
 	if (!mi->has_v1 && (in->f[FILES].v.kind || in->f[LENGTH].v.kind))
 		return mi_fail_info(p, SHOAL_ERR_MALFORMED, 0, "a v1 file list without pieces");
 	if (ps->kind == SHOAL_BEN_NONE)
 		return mi_fail_info(p, SHOAL_ERR_MALFORMED, 0, "no piece length");
-	if (mi->has_v2 && (ps->num < SHOAL_PIECE_SIZE_MIN || ps->num > SHOAL_PIECE_SIZE_MAX || (ps->num & (ps->num - 1))))
+	if (mi->has_v2 &&
+	    (ps->num < SHOAL_PIECE_SIZE_MIN || ps->num > SHOAL_PIECE_SIZE_MAX || (ps->num & (ps->num - 1))))
 		return mi_fail_info(p, SHOAL_ERR_RANGE, ps->at,
 				    "piece length %lld (must be a power of two, 16 KiB to 64 MiB)", (long long)ps->num);
 	if (ps->num < SHOAL_PIECE_SIZE_MIN_V1 || ps->num > SHOAL_PIECE_SIZE_MAX)
@@ -153,7 +154,8 @@ static int take_info(struct mi_parse *p, struct shoal_bytes raw)
 	if ((rc = take_version(p, &in)) < 0)
 		return rc;
 	/* name.utf-8 first, as for paths */
-	const struct shoal_ben_value *name = in.f[NAME8].v.kind && in.f[NAME8].v.str.len ? &in.f[NAME8].v : &in.f[NAME].v;
+	const struct shoal_ben_value *name = in.f[NAME8].v.kind && in.f[NAME8].v.str.len ? &in.f[NAME8].v
+											 : &in.f[NAME].v;
 	if (name->kind == SHOAL_BEN_NONE)
 		return mi_fail_info(p, SHOAL_ERR_MALFORMED, 0, "no name");
 	mi->name_at = (uint32_t)name->at;

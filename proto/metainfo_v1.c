@@ -71,7 +71,8 @@ static int place(struct mi_parse *p, struct mi_file *file, int64_t size, unsigne
 	if (size < 0)
 		return mi_fail_info(p, SHOAL_ERR_MALFORMED, at, "file %u has the length %lld", i, (long long)size);
 	if ((flags & SHOAL_FILE_SYMLINK) && size > 0)
-		return mi_fail_info(p, SHOAL_ERR_MALFORMED, at, "file %u is a symlink of %lld bytes", i, (long long)size);
+		return mi_fail_info(p, SHOAL_ERR_MALFORMED, at, "file %u is a symlink of %lld bytes", i,
+				    (long long)size);
 	if ((uint64_t)size > SHOAL_TOTAL_SIZE_MAX - mi->stream)
 		return mi_fail_info(p, SHOAL_ERR_RANGE, at, "the files up to number %u have more than 2^47 bytes", i);
 	file->offset = mi->stream;
@@ -140,7 +141,8 @@ static int link_pads(struct mi_parse *p)
 			first = i;
 		f->root = first;
 		uint64_t end = f->offset + mi_size(f);
-		uint64_t whole = (mi->file[first].offset + ps - 1) / ps * ps; /* the first piece that begins in the run */
+		uint64_t whole = (mi->file[first].offset + ps - 1) / ps *
+				 ps; /* the first piece that begins in the run */
 		if (whole < end && (end - whole >= ps || end == mi->stream))
 			return mi_fail(p, SHOAL_ERR_MALFORMED, 0, "file %u: padding fills the whole of piece %llu", i,
 				       (unsigned long long)(whole / ps));

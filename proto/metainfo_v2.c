@@ -13,7 +13,7 @@
 
 struct walk {
 	struct mi_parse *p;
-	size_t base;	 /* of the tree in info */
+	size_t base; /* of the tree in info */
 	bool hybrid;
 	uint32_t next;	 /* hybrid: the v1 file to compare next */
 	uint32_t leaves; /* files in the tree so far */
@@ -77,7 +77,8 @@ static int read_leaf(struct walk *w, const struct shoal_ben_value *v, struct lea
 		if (f[ROOT].v.kind == SHOAL_BEN_NONE)
 			return mi_fail_info(p, SHOAL_ERR_MALFORMED, at, "file %u of the tree has no root", i);
 		if (f[ROOT].v.str.len != 32 || memcmp(f[ROOT].v.str.at, zero, 32) == 0)
-			return mi_fail_info(p, SHOAL_ERR_MALFORMED, at, "the root of file %u of the tree is no hash", i);
+			return mi_fail_info(p, SHOAL_ERR_MALFORMED, at, "the root of file %u of the tree is no hash",
+					    i);
 		out->root = (uint32_t)(f[ROOT].v.str.at - p->mi->info);
 	}
 	return 0;
@@ -89,8 +90,8 @@ static int add_leaf(struct walk *w, uint32_t folder, uint32_t name_at, const str
 	struct shoal_metainfo *mi = w->p->mi;
 	uint64_t start = round_up(w->stream, mi->piece_size);
 	if (leaf->size > SHOAL_TOTAL_SIZE_MAX - start)
-		return mi_fail_info(w->p, SHOAL_ERR_RANGE, name_at, "the files up to number %u have more than 2^47 bytes",
-				    w->leaves);
+		return mi_fail_info(w->p, SHOAL_ERR_RANGE, name_at,
+				    "the files up to number %u have more than 2^47 bytes", w->leaves);
 	struct mi_file file = { .offset = start,
 				.size_flags = leaf->size << 8 | leaf->flags,
 				.name = name_at,
@@ -111,8 +112,8 @@ static int match_leaf(struct walk *w, uint32_t folder, uint32_t name_at, const s
 	while (w->next < mi->file_count && (mi_flags(&mi->file[w->next]) & SHOAL_FILE_PAD))
 		w->next++;
 	if (w->next == mi->file_count)
-		return mi_fail_info(w->p, SHOAL_ERR_MALFORMED, name_at, "hybrid: file %u of the tree is not in the list",
-				    w->leaves);
+		return mi_fail_info(w->p, SHOAL_ERR_MALFORMED, name_at,
+				    "hybrid: file %u of the tree is not in the list", w->leaves);
 	struct mi_file *f = &mi->file[w->next];
 	const char *what = NULL;
 	if (f->folder != folder || !shoal_bytes_equal(mi_raw_at(mi, f->name), mi_raw_at(mi, name_at)))
@@ -123,8 +124,8 @@ static int match_leaf(struct walk *w, uint32_t folder, uint32_t name_at, const s
 		what = "kind";
 	if (what != NULL)
 		return mi_fail_info(w->p, SHOAL_ERR_MALFORMED, name_at,
-				    "hybrid: file %u of the list and file %u of the tree differ in %s", w->next, w->leaves,
-				    what);
+				    "hybrid: file %u of the list and file %u of the tree differ in %s", w->next,
+				    w->leaves, what);
 	if (leaf->size > 0) {
 		if (f->offset != round_up(w->stream, mi->piece_size))
 			return mi_fail_info(w->p, SHOAL_ERR_MALFORMED, name_at,
@@ -169,13 +170,15 @@ static int walk_tree(struct walk *w, struct shoal_bytes tree)
 		size_t at = w->base + key.at;
 		uint32_t folder = stack[b.depth];
 		if (key.str.len == 0)
-			return mi_fail_info(w->p, SHOAL_ERR_MALFORMED, at, "the file tree has a node that is file and folder");
+			return mi_fail_info(w->p, SHOAL_ERR_MALFORMED, at,
+					    "the file tree has a node that is file and folder");
 		if (b.depth == 1)
 			w->top++;
 		if ((rc = shoal_ben_next(&b, &v)) < 0)
 			break;
 		if (v.kind != SHOAL_BEN_DICT)
-			return mi_fail_info(w->p, SHOAL_ERR_MALFORMED, at, "the file tree has a node that is no dictionary");
+			return mi_fail_info(w->p, SHOAL_ERR_MALFORMED, at,
+					    "the file tree has a node that is no dictionary");
 		struct shoal_ben inside = b;
 		if ((rc = shoal_ben_next(&inside, &v)) < 0)
 			break;
@@ -190,7 +193,8 @@ static int walk_tree(struct walk *w, struct shoal_bytes tree)
 		if ((rc = shoal_ben_next(&inside, &end)) < 0)
 			break;
 		if (end.kind != SHOAL_BEN_END)
-			return mi_fail_info(w->p, SHOAL_ERR_MALFORMED, at, "the file tree has a node that is file and folder");
+			return mi_fail_info(w->p, SHOAL_ERR_MALFORMED, at,
+					    "the file tree has a node that is file and folder");
 		b = inside;
 		if ((rc = take_leaf(w, folder, (uint32_t)at, &v)) < 0)
 			return rc;
@@ -228,8 +232,8 @@ int mi_v2_tree(struct mi_parse *p, struct shoal_bytes tree)
 	mi->stream = w.stream;
 	uint64_t pieces = round_up(w.stream, mi->piece_size) / mi->piece_size;
 	if (pieces > SHOAL_PIECES_MAX)
-		return mi_fail_info(p, SHOAL_ERR_TOO_LONG, w.base, "%llu pieces (at most %u)", (unsigned long long)pieces,
-				    SHOAL_PIECES_MAX);
+		return mi_fail_info(p, SHOAL_ERR_TOO_LONG, w.base, "%llu pieces (at most %u)",
+				    (unsigned long long)pieces, SHOAL_PIECES_MAX);
 	mi->piece_count = (uint32_t)pieces;
 	return 0;
 }

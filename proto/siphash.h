@@ -43,8 +43,8 @@ static inline void shoal_sip_round(uint64_t v[4])
 /* `salt` keeps apart equal bytes that stand in different places (a folder's number). */
 static inline uint64_t shoal_siphash(struct shoal_sipkey key, uint64_t salt, struct shoal_bytes in)
 {
-	uint64_t v[4] = { key.k0 ^ 0x736f6d6570736575, key.k1 ^ 0x646f72616e646f6d,
-			  key.k0 ^ 0x6c7967656e657261, key.k1 ^ 0x7465646279746573 };
+	uint64_t v[4] = { key.k0 ^ 0x736f6d6570736575, key.k1 ^ 0x646f72616e646f6d, key.k0 ^ 0x6c7967656e657261,
+			  key.k1 ^ 0x7465646279746573 };
 	uint64_t word = salt;
 	size_t pos = 0;
 	v[3] ^= word;

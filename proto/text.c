@@ -103,9 +103,12 @@ size_t shoal_text_escape(struct shoal_bytes in, struct shoal_space out)
 	return whole;
 }
 
-static int digit_of(uint8_t c)
+int shoal_hex_digit(uint8_t c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
 }
 
 static bool is_unreserved(uint8_t c)
@@ -136,8 +139,9 @@ ptrdiff_t shoal_percent_decode(struct shoal_bytes in, bool plus, struct shoal_sp
 	size_t len = 0;
 	for (size_t i = 0; i < in.len; i++) {
 		uint8_t c = in.at[i];
-		if (c == '%' && in.len - i > 2 && digit_of(in.at[i + 1]) >= 0 && digit_of(in.at[i + 2]) >= 0) {
-			c = (uint8_t)(digit_of(in.at[i + 1]) << 4 | digit_of(in.at[i + 2]));
+		if (c == '%' && in.len - i > 2 && shoal_hex_digit(in.at[i + 1]) >= 0 &&
+		    shoal_hex_digit(in.at[i + 2]) >= 0) {
+			c = (uint8_t)(shoal_hex_digit(in.at[i + 1]) << 4 | shoal_hex_digit(in.at[i + 2]));
 			i += 2;
 		} else if (c == '+' && plus) {
 			c = ' ';
@@ -163,10 +167,10 @@ int shoal_hex_decode(struct shoal_bytes in, struct shoal_space out)
 	if (in.len % 2 != 0 || in.len / 2 != out.len)
 		return SHOAL_ERR_MALFORMED;
 	for (size_t i = 0; i < in.len; i++)
-		if (digit_of(in.at[i]) < 0)
+		if (shoal_hex_digit(in.at[i]) < 0)
 			return SHOAL_ERR_MALFORMED;
 	for (size_t i = 0; i < out.len; i++)
-		out.at[i] = (uint8_t)(digit_of(in.at[2 * i]) << 4 | digit_of(in.at[2 * i + 1]));
+		out.at[i] = (uint8_t)(shoal_hex_digit(in.at[2 * i]) << 4 | shoal_hex_digit(in.at[2 * i + 1]));
 	return 0;
 }
 

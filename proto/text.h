@@ -23,6 +23,8 @@ SHOAL_MUST ptrdiff_t shoal_percent_encode(struct shoal_bytes in, const char *kee
  * out may be in. Not NUL-ended. The length, or TOO_LONG. */
 SHOAL_MUST ptrdiff_t shoal_percent_decode(struct shoal_bytes in, bool plus, struct shoal_space out);
 
+/* 0..15, or -1 when it is no hex digit. */
+int shoal_hex_digit(uint8_t c);
 /* Lower-case digits, NUL-ended: 2 * in.len + 1 bytes are written. */
 void shoal_hex_encode(struct shoal_bytes in, char *out);
 /* Exactly 2 * out.len digits of either case, or MALFORMED. */

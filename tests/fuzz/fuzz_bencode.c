@@ -68,8 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *raw, size_t len)
 	}
 	for (size_t i = 0; i < 3; i++)
 		if (n > 0 && f[i].v.kind != SHOAL_BEN_NONE)
-			assert(shoal_ben_check(f[i].v.raw, SHOAL_BEN_DEPTH_MAX, (struct shoal_bytes){ NULL, 0 }, NULL) !=
-			       SHOAL_ERR_MALFORMED);
+			assert(shoal_ben_check(f[i].v.raw, SHOAL_BEN_DEPTH_MAX, (struct shoal_bytes){ NULL, 0 },
+					       NULL) != SHOAL_ERR_MALFORMED);
 	free(copy);
 	return 0;
 }

@@ -62,7 +62,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *raw, size_t len)
 	uint32_t index = shoal_rd_u8(&r), count = shoal_rd_u8(&r), proofs = shoal_rd_u8(&r) % 10;
 	naive(width, known, base);
 	const uint8_t *root = tree[shoal_merkle_height(width)][0];
-	shoal_hash32 *hashes = malloc(count * 32 + 1), *scratch = malloc(count * 32 + 1), *proof = malloc(proofs * 32 + 1);
+	shoal_hash32 *hashes = malloc(count * 32 + 1), *scratch = malloc(count * 32 + 1),
+		     *proof = malloc(proofs * 32 + 1);
 	shoal_hash32 *uncles = malloc(proofs * 32 + 1);
 	if (!hashes || !scratch || !proof || !uncles)
 		abort();
@@ -87,8 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *raw, size_t len)
 	int n = shoal_merkle_uncles((const void *)tree[0], known, width, base, index, count, proofs, uncles, proofs);
 	assert(n >= 0 || n == SHOAL_ERR_RANGE);
 	if (n >= 0 && low + (uint32_t)n == shoal_merkle_height(width))
-		assert(shoal_merkle_prove(root, width, base, index, (const void *)tree[0][index], count, (const void *)uncles,
-					  (uint32_t)n, scratch) == 0);
+		assert(shoal_merkle_prove(root, width, base, index, (const void *)tree[0][index], count,
+					  (const void *)uncles, (uint32_t)n, scratch) == 0);
 	shoal_hash32 one;
 	shoal_merkle_root_of((const void *)tree[0], known, width, base, one);
 	assert(memcmp(one, root, 32) == 0);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/author.h"
 #include "proto/base/bytes.h"
 #include "proto/metainfo.h"
 
@@ -51,7 +52,8 @@ static void check_files(const struct shoal_metainfo *mi)
 			continue;
 		if (real++ < LOOK_MAX) {
 			check_path(mi, i, path[0]);
-			for (uint32_t k = i + 1; k < count && k < i + 20; k++) { /* neighbours are likeliest to collide */
+			for (uint32_t k = i + 1; k < count && k < i + 20;
+			     k++) { /* neighbours are likeliest to collide */
 				if (shoal_metainfo_file_flags(mi, k) & SHOAL_FILE_PAD)
 					continue;
 				check_path(mi, k, path[1]);
@@ -85,7 +87,8 @@ static void check_pieces(const struct shoal_metainfo *mi)
 			assert((root != NULL) == (!layered || shoal_metainfo_layer_known(mi, first)));
 			assert(leaves > 0 && (leaves & (leaves - 1)) == 0 && leaves <= ps / (16 * 1024));
 			for (uint32_t f = first + 1; f <= last; f++)
-				assert(shoal_metainfo_file_size(mi, f) == 0 || shoal_metainfo_file_flags(mi, f) & SHOAL_FILE_PAD);
+				assert(shoal_metainfo_file_size(mi, f) == 0 ||
+				       shoal_metainfo_file_flags(mi, f) & SHOAL_FILE_PAD);
 		}
 	}
 }
@@ -105,6 +108,62 @@ static void check_texts(const struct shoal_metainfo *mi)
 		assert(shoal_metainfo_node(mi, i).len > 0);
 	for (size_t i = 0; i < shoal_metainfo_peer_count(mi); i++)
 		assert(shoal_metainfo_peer(mi, i).len > 0);
+}
+
+/* Written again, where the writer takes the description (its rules are stricter), and read again: the same files. */
+static void check_author(const struct shoal_metainfo *mi)
+{
+	enum { FILES = 64 };
+	static struct shoal_author_file file[FILES];
+	static uint8_t path[FILES][SHOAL_PATH_BYTES_MAX + 1];
+	struct shoal_author a = { .format = !shoal_metainfo_v2(mi)  ? SHOAL_FORMAT_V1
+					    : shoal_metainfo_v1(mi) ? SHOAL_FORMAT_HYBRID
+								    : SHOAL_FORMAT_V2,
+				  .name = shoal_metainfo_name_raw(mi),
+				  .single = shoal_metainfo_single(mi),
+				  .file = file,
+				  .piece_size = shoal_metainfo_piece_size(mi) };
+	if (a.format != SHOAL_FORMAT_V2 && shoal_metainfo_piece_count(mi) > 0)
+		a.sha1 = shoal_bytes(shoal_metainfo_piece_sha1(mi, 0), 20 * (size_t)shoal_metainfo_piece_count(mi));
+	for (uint32_t i = 0; i < shoal_metainfo_file_count(mi); i++) {
+		unsigned flags = shoal_metainfo_file_flags(mi, i);
+		if (flags & SHOAL_FILE_PAD)
+			continue;
+		if (a.file_count == FILES || flags & SHOAL_FILE_SYMLINK)
+			return;
+		int len = shoal_metainfo_path_raw(mi, i, (struct shoal_space){ path[a.file_count], sizeof path[0] });
+		size_t skip = a.single ? 0 : a.name.len + 1;
+		if (len < 0)
+			return;
+		file[a.file_count] = (struct shoal_author_file){ .path = shoal_bytes(path[a.file_count] + skip,
+										     (size_t)len - skip),
+								 .length = shoal_metainfo_file_size(mi, i),
+								 .flags = flags,
+								 .root = shoal_metainfo_file_root(mi, i),
+								 .layer = shoal_metainfo_layer(mi, i).at };
+		a.file_count++;
+	}
+	struct shoal_ben_wr w;
+	struct shoal_bytes info;
+	shoal_ben_wr_init_heap(&w, SHOAL_METAINFO_BYTES_MAX);
+	ptrdiff_t len = shoal_author_write(&a, &w, &info, NULL);
+	assert(len > 0 || len == SHOAL_ERR_USAGE || len == SHOAL_ERR_RANGE);
+	if (len > 0) {
+		struct shoal_metainfo *again;
+		assert(shoal_metainfo_parse(&again, shoal_bytes(w.at, (size_t)len), NULL) == 0);
+		assert(shoal_metainfo_size(again) == shoal_metainfo_size(mi));
+		assert(shoal_metainfo_piece_count(again) == shoal_metainfo_piece_count(mi));
+		for (uint32_t i = 0, k = 0; i < shoal_metainfo_file_count(again); i++) {
+			if (shoal_metainfo_file_flags(again, i) & SHOAL_FILE_PAD)
+				continue;
+			assert(!(shoal_metainfo_file_flags(again, i) & SHOAL_FILE_RENAMED));
+			assert(shoal_metainfo_file_size(again, i) == file[k].length);
+			assert(shoal_metainfo_layer(again, i).len == 0 || file[k].layer != NULL);
+			k++;
+		}
+		shoal_metainfo_free(again);
+	}
+	shoal_ben_wr_fini(&w);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *raw, size_t len)
@@ -129,6 +188,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *raw, size_t len)
 	check_files(mi);
 	check_pieces(mi);
 	check_texts(mi);
+	check_author(mi);
 	assert(shoal_metainfo_parse_info(&bare, shoal_metainfo_info(mi), NULL) == 0);
 	assert(shoal_metainfo_file_count(bare) == shoal_metainfo_file_count(mi));
 	if (shoal_metainfo_v2(mi))

@@ -45,7 +45,8 @@ static void desc_random(struct desc *d, struct shoal_rng *rng, enum shoal_format
 	for (uint32_t i = 0, want = 1 + shoal_rng_below(rng, FILES_MAX); i < want; i++) {
 		int len = 0;
 		for (uint32_t depth = shoal_rng_below(rng, 3); depth > 0; depth--)
-			len += sprintf(d->path[i] + len, "d%c%u/", "-./0"[shoal_rng_below(rng, 2)], shoal_rng_below(rng, 3));
+			len += sprintf(d->path[i] + len, "d%c%u/", "-./0"[shoal_rng_below(rng, 2)],
+				       shoal_rng_below(rng, 3));
 		sprintf(d->path[i] + len, "%c%u%s", "f-!~"[shoal_rng_below(rng, 4)], shoal_rng_below(rng, 30),
 			shoal_rng_below(rng, 2) ? ".x" : "");
 		d->file[n++] = (struct shoal_author_file){ .path = shoal_bytes(d->path[i], strlen(d->path[i])) };
@@ -61,8 +62,10 @@ static void desc_random(struct desc *d, struct shoal_rng *rng, enum shoal_format
 	for (size_t i = 0; i < n; i++) {
 		struct shoal_author_file *f = &d->file[i];
 		uint32_t dice = shoal_rng_below(rng, 10);
-		f->length = dice < 2 ? 0 : dice < 6 ? 1 + shoal_rng_below(rng, PIECE) : dice < 7 ? PIECE * 2
-										  : 1 + shoal_rng_below(rng, PIECE * 10);
+		f->length = dice < 2   ? 0
+			    : dice < 6 ? 1 + shoal_rng_below(rng, PIECE)
+			    : dice < 7 ? PIECE * 2
+				       : 1 + shoal_rng_below(rng, PIECE * 10);
 		f->flags = shoal_rng_below(rng, 4) ? 0 : SHOAL_FILE_EXEC;
 		if (f->length == 0 && shoal_rng_below(rng, 2) && !single) {
 			f->flags |= SHOAL_FILE_SYMLINK;
@@ -96,11 +99,12 @@ static void what_is_written_is_read_back(void **state)
 	(void)state;
 	static struct desc d;
 	struct shoal_rng rng = shoal_rng_split(21, 0);
-	static const struct shoal_author_url trackers[] = {
-		{ SHOAL_LIT("http://a/an"), 0 }, { SHOAL_LIT("udp://b:1"), 0 }, { SHOAL_LIT("https://c/an"), 2 }
-	};
+	static const struct shoal_author_url trackers[] = { { SHOAL_LIT("http://a/an"), 0 },
+							    { SHOAL_LIT("udp://b:1"), 0 },
+							    { SHOAL_LIT("https://c/an"), 2 } };
 	static const struct shoal_bytes seeds[] = { SHOAL_LIT("http://w/"), SHOAL_LIT("https://x/y") };
-	static const struct shoal_bytes nodes[] = { SHOAL_LIT("1.2.3.4:5"), SHOAL_LIT("[::1]:6"), SHOAL_LIT("a.example:7") };
+	static const struct shoal_bytes nodes[] = { SHOAL_LIT("1.2.3.4:5"), SHOAL_LIT("[::1]:6"),
+						    SHOAL_LIT("a.example:7") };
 	static const struct shoal_bytes peers[] = { SHOAL_LIT("1.2.3.4:5"), SHOAL_LIT("[::1]:6") };
 	for (int round = 0; round < 600; round++) {
 		enum shoal_format format = (enum shoal_format)(round % 3);
@@ -152,7 +156,8 @@ static void what_is_written_is_read_back(void **state)
 				at++;
 			snprintf(want, sizeof want, "the name%s%.*s", d.a.single ? "" : "/",
 				 d.a.single ? 0 : (int)f->path.len, (const char *)f->path.at);
-			assert_true(shoal_metainfo_path(mi, at, (struct shoal_space){ (uint8_t *)got, sizeof got }) > 0);
+			assert_true(shoal_metainfo_path(mi, at, (struct shoal_space){ (uint8_t *)got, sizeof got }) >
+				    0);
 			assert_string_equal(got, want);
 			assert_int_equal(shoal_metainfo_file_size(mi, at), f->length);
 			assert_int_equal(shoal_metainfo_file_flags(mi, at), f->flags);
@@ -162,8 +167,9 @@ static void what_is_written_is_read_back(void **state)
 			if (format != SHOAL_FORMAT_V1 && f->length > 0)
 				assert_memory_equal(shoal_metainfo_file_root(mi, at), f->root, 32);
 			if (format != SHOAL_FORMAT_V1 && f->layer)
-				assert_true(shoal_bytes_equal(shoal_metainfo_layer(mi, at),
-							      shoal_bytes(f->layer, (f->length + PIECE - 1) / PIECE * 32)));
+				assert_true(
+					shoal_bytes_equal(shoal_metainfo_layer(mi, at),
+							  shoal_bytes(f->layer, (f->length + PIECE - 1) / PIECE * 32)));
 		}
 		assert_int_equal(shoal_metainfo_stream_size(mi),
 				 shoal_author_stream(format, PIECE, d.a.single, stream));
@@ -246,7 +252,8 @@ static void what_cannot_be_is_refused(void **state)
 			file[a.file_count] = (struct shoal_author_file){
 				.path = shoal_bytes(rows[i].path[a.file_count], strlen(rows[i].path[a.file_count])),
 				.length = 5,
-				.root = root };
+				.root = root
+			};
 		struct shoal_ben_wr w;
 		struct shoal_bytes info;
 		char what[160];
@@ -263,10 +270,12 @@ static void what_cannot_be_is_refused(void **state)
 static void order_is_the_order_of_the_tree(void **state)
 {
 	(void)state;
-	static const char *const order[] = { "a", "a/b", "a/b/c", "a/c", "a\x01", "a!b", "a.b", "aa", "b", "b/\xff", "\xff" };
+	static const char *const order[] = { "a",   "a/b", "a/b/c", "a/c",    "a\x01", "a!b",
+					     "a.b", "aa",  "b",	    "b/\xff", "\xff" };
 	for (size_t i = 0; i < sizeof order / sizeof *order; i++)
 		for (size_t k = 0; k < sizeof order / sizeof *order; k++) {
-			int c = shoal_author_order(shoal_bytes(order[i], strlen(order[i])), shoal_bytes(order[k], strlen(order[k])));
+			int c = shoal_author_order(shoal_bytes(order[i], strlen(order[i])),
+						   shoal_bytes(order[k], strlen(order[k])));
 			assert_int_equal((c > 0) - (c < 0), (i > k) - (i < k));
 		}
 }
@@ -278,11 +287,11 @@ static void piece_sizes_follow_the_table(void **state)
 	const struct {
 		uint64_t total, want;
 	} rows[] = {
-		{ 0, 16 * K },	     { 1, 16 * K },		 { 32 * M, 16 * K },	  { 32 * M + 1, 32 * K },
-		{ 64 * M, 32 * K },  { 128 * M, 64 * K },	 { 1 * G, 512 * K },	  { 2 * G, 1 * M },
-		{ 8 * G, 4 * M },    { 8 * G + 1, 4 * M },	 { 390 * G, 4 * M },	  { 391 * G, 8 * M },
-		{ 781 * G, 8 * M },  { 782 * G, 16 * M },	 { 32 * T, 16 * M },	  { 32 * T + 1, 32 * M },
-		{ 64 * T, 32 * M },  { 128 * T, 64 * M },
+		{ 0, 16 * K },	    { 1, 16 * K },	  { 32 * M, 16 * K }, { 32 * M + 1, 32 * K },
+		{ 64 * M, 32 * K }, { 128 * M, 64 * K },  { 1 * G, 512 * K }, { 2 * G, 1 * M },
+		{ 8 * G, 4 * M },   { 8 * G + 1, 4 * M }, { 390 * G, 4 * M }, { 391 * G, 8 * M },
+		{ 781 * G, 8 * M }, { 782 * G, 16 * M },  { 32 * T, 16 * M }, { 32 * T + 1, 32 * M },
+		{ 64 * T, 32 * M }, { 128 * T, 64 * M },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		assert_int_equal(shoal_author_piece_size(rows[i].total), rows[i].want);
@@ -319,9 +328,14 @@ static void many_files_are_written_in_linear_time(void **state)
 	for (size_t i = 0; i < count; i++) {
 		int n = sprintf(path[i], "%08zx/%08zx", i / 1000, i);
 		shoal_put_u32(root[i], (uint32_t)i + 1);
-		file[i] = (struct shoal_author_file){ .path = shoal_bytes(path[i], (size_t)n), .length = 1000, .root = root[i] };
+		file[i] = (struct shoal_author_file){ .path = shoal_bytes(path[i], (size_t)n),
+						      .length = 1000,
+						      .root = root[i] };
 	}
-	struct shoal_author a = { .format = SHOAL_FORMAT_V2, .name = SHOAL_LIT("n"), .file = file, .file_count = count,
+	struct shoal_author a = { .format = SHOAL_FORMAT_V2,
+				  .name = SHOAL_LIT("n"),
+				  .file = file,
+				  .file_count = count,
 				  .piece_size = 16384 };
 	struct shoal_ben_wr w;
 	struct shoal_bytes info;

@@ -12,7 +12,7 @@
 #include "proto/base/bytes.h"
 #include "proto/bencode.h"
 
-/* Reads one value to its end; its length, or the error. On an exact-size heap block, so that ASan sees one byte more. */
+/* Reads one value to its end; its length, or the error. From an exact-size heap block, for ASan. */
 static ptrdiff_t read_all(const void *at, size_t len, uint32_t depth)
 {
 	uint8_t *copy = malloc(len ? len : 1);
@@ -58,12 +58,52 @@ static void integers_are_strict(void **state)
 		{ "i-9223372036854775808e", INT64_MIN },
 	};
 	static const char *const bad[] = {
-		"i-0e", "i03e", "i00e", "i-03e", "i-00e", "i--1e", "i+1e", "i+0e", "ie", "i-e", "i", "i-", "i1", "i12",
-		"i-1", "i1 e", "i 1e", "i1.0e", "i0x1e", "ixe", "i1-e",
-		"i9223372036854775808e", "i-9223372036854775809e", "i9223372036854775810e", "i18446744073709551615e",
-		"i18446744073709551616e", "i-18446744073709551616e", "i99999999999999999999999999e", "i1\n", "i\n1e",
-		"i1E", "I1e", "-1", "-", "1", "+", "e", "x", " i1e", "", "i,1e", "i1,0e",
-		"i0", "i-", "i-9223372036854775808", "i0000000000000000000000000000000000000000000000000000000001e",
+		"i-0e",
+		"i03e",
+		"i00e",
+		"i-03e",
+		"i-00e",
+		"i--1e",
+		"i+1e",
+		"i+0e",
+		"ie",
+		"i-e",
+		"i",
+		"i-",
+		"i1",
+		"i12",
+		"i-1",
+		"i1 e",
+		"i 1e",
+		"i1.0e",
+		"i0x1e",
+		"ixe",
+		"i1-e",
+		"i9223372036854775808e",
+		"i-9223372036854775809e",
+		"i9223372036854775810e",
+		"i18446744073709551615e",
+		"i18446744073709551616e",
+		"i-18446744073709551616e",
+		"i99999999999999999999999999e",
+		"i1\n",
+		"i\n1e",
+		"i1E",
+		"I1e",
+		"-1",
+		"-",
+		"1",
+		"+",
+		"e",
+		"x",
+		" i1e",
+		"",
+		"i,1e",
+		"i1,0e",
+		"i0",
+		"i-",
+		"i-9223372036854775808",
+		"i0000000000000000000000000000000000000000000000000000000001e",
 	};
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
 		struct shoal_bytes in = shoal_bytes(good[i].text, strlen(good[i].text));
@@ -92,11 +132,40 @@ static void lengths_are_checked_before_use(void **state)
 {
 	(void)state;
 	static const char *const bad[] = {
-		"1:", "5:abc", "2:a", "18446744073709551615:", "18446744073709551616:x", "18446744073709551617:x",
-		"9223372036854775807:x", "9223372036854775808:x", "4294967295:x", "4294967296:x", "4294967297:x",
-		"2147483647:x", "2147483648:x", "184467440737095516150:x", "99999999999999999999999999999999:x",
-		"00:", "01:a", "000001:a", "-1:a", "+1:a", "1 :a", "1", "12", "1;a", ":", ":a", "1a:a", "0x1:a",
-		"0", "10:123456789", "l5:abce", "d3:a", "d1:a5:bbbbe", "d01:ai1ee",
+		"1:",
+		"5:abc",
+		"2:a",
+		"18446744073709551615:",
+		"18446744073709551616:x",
+		"18446744073709551617:x",
+		"9223372036854775807:x",
+		"9223372036854775808:x",
+		"4294967295:x",
+		"4294967296:x",
+		"4294967297:x",
+		"2147483647:x",
+		"2147483648:x",
+		"184467440737095516150:x",
+		"99999999999999999999999999999999:x",
+		"00:",
+		"01:a",
+		"000001:a",
+		"-1:a",
+		"+1:a",
+		"1 :a",
+		"1",
+		"12",
+		"1;a",
+		":",
+		":a",
+		"1a:a",
+		"0x1:a",
+		"0",
+		"10:123456789",
+		"l5:abce",
+		"d3:a",
+		"d1:a5:bbbbe",
+		"d01:ai1ee",
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		print_message("%s\n", bad[i]);
@@ -150,11 +219,13 @@ static void nesting_stops_at_its_limit(void **state)
 		assert_int_equal(read_all(text, 2u * depth, depth), 2 * depth);
 		assert_int_equal(read_all(text, 2u * depth, depth - 1), SHOAL_ERR_TOO_LONG);
 		size_t at = 0;
-		assert_int_equal(shoal_ben_check(shoal_bytes(text, 2u * depth), depth - 1, (struct shoal_bytes){ 0 }, &at),
-				 SHOAL_ERR_TOO_LONG);
+		assert_int_equal(
+			shoal_ben_check(shoal_bytes(text, 2u * depth), depth - 1, (struct shoal_bytes){ 0 }, &at),
+			SHOAL_ERR_TOO_LONG);
 		assert_int_equal(at, depth - 1);
 		/* the same inside a span that may go deeper */
-		assert_int_equal(shoal_ben_check(shoal_bytes(text, 2u * depth), 0, shoal_bytes(text, 2u * depth), NULL), 0);
+		assert_int_equal(shoal_ben_check(shoal_bytes(text, 2u * depth), 0, shoal_bytes(text, 2u * depth), NULL),
+				 0);
 	}
 	size_t len = 10u << 20;
 	char *much = malloc(len);

@@ -44,7 +44,8 @@ static void expect(const char *text, int want_rc, const char *want)
 	assert_int_equal(len, strlen(want));
 	assert_string_equal(again, want);
 	for (size_t room = 0; room <= (size_t)len; room++)
-		assert_int_equal(shoal_magnet_format(&m, (struct shoal_space){ (uint8_t *)again, room }), SHOAL_ERR_TOO_LONG);
+		assert_int_equal(shoal_magnet_format(&m, (struct shoal_space){ (uint8_t *)again, room }),
+				 SHOAL_ERR_TOO_LONG);
 	shoal_magnet_fini(&m);
 }
 
@@ -67,10 +68,12 @@ static void links_are_read_and_written_in_one_form(void **state)
 	expect("magnet:?xt.1=urn:btmh:1220" V2 "&xt.2=urn:btih:" V1, 0,
 	       "magnet:?xt=urn:btih:" V1 "&xt=urn:btmh:1220" V2); /* v1 first */
 	expect("magnet:?xt=urn:sha1:WHATEVER&xt=urn:btih:" V1, 0, h1);
-	expect("magnet:?dn=a+b%2Bc&xt=urn:btih:" V1 "&amp;tr=udp%3A%2F%2Fa%3A1&tr.1=udp://a:1&tr=http://b/x?y%26z&ws=http://w/"
+	expect("magnet:?dn=a+b%2Bc&xt=urn:btih:" V1
+	       "&amp;tr=udp%3A%2F%2Fa%3A1&tr.1=udp://a:1&tr=http://b/x?y%26z&ws=http://w/"
 	       "&x.pe=1.2.3.4:5&x.pe=[::1]:6&so=0,2,4-6&xl=5&unknown=1",
 	       0,
-	       "magnet:?xt=urn:btih:" V1 "&dn=a%20b%2Bc&tr=udp%3A%2F%2Fa%3A1&tr=http%3A%2F%2Fb%2Fx%3Fy%26z&ws=http%3A%2F%2Fw%2F"
+	       "magnet:?xt=urn:btih:" V1
+	       "&dn=a%20b%2Bc&tr=udp%3A%2F%2Fa%3A1&tr=http%3A%2F%2Fb%2Fx%3Fy%26z&ws=http%3A%2F%2Fw%2F"
 	       "&x.pe=1.2.3.4:5&x.pe=[::1]:6&so=0,2,4-6");
 	expect("magnet:?xt=urn:btih:" V1 "&dn=x%00y&tr=a%00b&tr=a%0ab&tr=a%20b&tr=&ws=&dn=second", 0,
 	       "magnet:?xt=urn:btih:" V1 "&dn=x_y"); /* NULs and blanks never reach a URL */
@@ -102,7 +105,8 @@ static void what_is_no_link_is_refused(void **state)
 		{ "magnet:?xt=urn:btih:AERUKZ4JVPG66AJDIVTYTK6N54ASGRL", SHOAL_ERR_MALFORMED },
 		{ "magnet:?xt=urn:btmh:1220" V1, SHOAL_ERR_MALFORMED },
 		{ "magnet:?xt=urn:btmh:1220" V2 "00", SHOAL_ERR_MALFORMED },
-		{ "magnet:?xt=urn:btih:" V1 "&xt=urn:btih:1123456789abcdef0123456789abcdef01234567", SHOAL_ERR_MALFORMED },
+		{ "magnet:?xt=urn:btih:" V1 "&xt=urn:btih:1123456789abcdef0123456789abcdef01234567",
+		  SHOAL_ERR_MALFORMED },
 		{ "http://example/x.torrent", SHOAL_ERR_MALFORMED },
 		{ "g123456789abcdef0123456789abcdef01234567", SHOAL_ERR_MALFORMED },
 		{ "1114" V2, SHOAL_ERR_MALFORMED },

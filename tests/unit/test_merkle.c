@@ -1,4 +1,4 @@
-/* test_merkle.c - against a naive tree of every small shape, every forged proof (V01), and vectors from BEP 52's rules. */
+/* test_merkle.c - against a naive tree of every small shape, with every forged proof (V01). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -57,9 +57,17 @@ static void naive_fini(struct naive *t)
 static void widths_and_heights(void **state)
 {
 	(void)state;
-	static const uint32_t want[][2] = { { 0, 1 },	{ 1, 1 }, { 2, 2 },	  { 3, 4 },	      { 4, 4 },
-					    { 5, 8 },	{ 8, 8 }, { 513, 1024 }, { 1u << 30, 1u << 30 },
-					    { (1u << 30) + 1, 1u << 31 }, { 1u << 31, 1u << 31 } };
+	static const uint32_t want[][2] = { { 0, 1 },
+					    { 1, 1 },
+					    { 2, 2 },
+					    { 3, 4 },
+					    { 4, 4 },
+					    { 5, 8 },
+					    { 8, 8 },
+					    { 513, 1024 },
+					    { 1u << 30, 1u << 30 },
+					    { (1u << 30) + 1, 1u << 31 },
+					    { 1u << 31, 1u << 31 } };
 	for (size_t i = 0; i < sizeof want / sizeof *want; i++)
 		assert_int_equal(shoal_merkle_width(want[i][0]), want[i][1]);
 	for (uint32_t h = 0; h < 32; h++)
@@ -125,43 +133,53 @@ static void what_is_true_is_proven_and_what_is_not_is_refused(void **state)
 					for (uint32_t index = 0; index < width; index += span) {
 						const shoal_hash32 *have = (const shoal_hash32 *)t.layer[0] + index;
 						uint32_t n = naive_proof(&t, index, span, proof);
-						assert_int_equal(shoal_merkle_prove(root, width, base, index, have, span, cproof,
-										    n, scratch), 0);
+						assert_int_equal(shoal_merkle_prove(root, width, base, index, have,
+										    span, cproof, n, scratch),
+								 0);
 						/* "or what there is of one" */
-						uint32_t real = known > index && known - index < span ? known - index : span;
+						uint32_t real = known > index && known - index < span ? known - index
+												      : span;
 						if (index < known && shoal_merkle_width(real) == span)
-							assert_int_equal(shoal_merkle_prove(root, width, base, index, have, real,
-											    cproof, n, scratch), 0);
+							assert_int_equal(shoal_merkle_prove(root, width, base, index,
+											    have, real, cproof, n,
+											    scratch),
+									 0);
 						/* one bit wrong, in a hash or in an uncle */
 						memcpy(forged, have, 32 * span);
 						forged[span / 2][31] ^= 1;
 						assert_int_equal(shoal_merkle_prove(root, width, base, index,
-										    (const shoal_hash32 *)forged, span, cproof, n,
-										    scratch), SHOAL_ERR_HASH);
+										    (const shoal_hash32 *)forged, span,
+										    cproof, n, scratch),
+								 SHOAL_ERR_HASH);
 						if (n > 0) {
 							proof[n - 1][0] ^= 0x80;
-							assert_int_equal(shoal_merkle_prove(root, width, base, index, have, span,
-											    cproof, n, scratch), SHOAL_ERR_HASH);
+							assert_int_equal(shoal_merkle_prove(root, width, base, index,
+											    have, span, cproof, n,
+											    scratch),
+									 SHOAL_ERR_HASH);
 							proof[n - 1][0] ^= 0x80;
 							/* short: the node below the root is not the root */
-							assert_int_equal(shoal_merkle_prove(root, width, base, index, have, span,
-											    cproof, n - 1, scratch),
+							assert_int_equal(shoal_merkle_prove(root, width, base, index,
+											    have, span, cproof, n - 1,
+											    scratch),
 									 SHOAL_ERR_RANGE);
 						}
-						assert_int_equal(shoal_merkle_prove(root, width, base, index, have, span, cproof,
-										    n + 1, scratch), SHOAL_ERR_RANGE);
+						assert_int_equal(shoal_merkle_prove(root, width, base, index, have,
+										    span, cproof, n + 1, scratch),
+								 SHOAL_ERR_RANGE);
 						if (span > 1) {
-							assert_int_equal(shoal_merkle_prove(root, width, base, index + 1, have,
-											    span, cproof, n, scratch),
+							assert_int_equal(shoal_merkle_prove(root, width, base,
+											    index + 1, have, span,
+											    cproof, n, scratch),
 									 SHOAL_ERR_RANGE);
 							/* the same uncles by request, however many layers are asked */
 							for (uint32_t ask = 0; ask < 10; ask++) {
 								uint32_t skip = shoal_merkle_height(span) - 1;
 								uint32_t want = ask > skip ? ask - skip : 0;
 								want = want < n ? want : n;
-								int got = shoal_merkle_uncles((const shoal_hash32 *)t.layer[0],
-											      known, width, base, index, span, ask,
-											      uncles, LAYERS);
+								int got = shoal_merkle_uncles(
+									(const shoal_hash32 *)t.layer[0], known, width,
+									base, index, span, ask, uncles, LAYERS);
 								assert_int_equal(got, want);
 								assert_memory_equal(uncles, proof, 32 * want);
 							}
@@ -182,15 +200,26 @@ static void impossible_shapes_are_refused(void **state)
 	static const struct {
 		uint32_t width, base, index, count, proofs;
 	} bad[] = {
-		{ 0, 0, 0, 1, 0 }, { 3, 0, 0, 1, 0 }, { 8, 0, 0, 0, 3 }, { 4, 0, 0, 8, 0 }, { 8, 0, 8, 8, 0 },
-		{ 8, 0, UINT32_MAX, 1, 3 }, { 8, 0, UINT32_MAX - 7, 8, 0 }, { 8, 32, 0, 8, 0 }, { 8, 0, 0, 8, UINT32_MAX },
-		{ 8, UINT32_MAX, 0, 8, 0 }, { 8, 0, 2, 4, 1 }, { 8, 0, 0, 4, 0 }, { 1, 0, 0, 1, 1 },
+		{ 0, 0, 0, 1, 0 },
+		{ 3, 0, 0, 1, 0 },
+		{ 8, 0, 0, 0, 3 },
+		{ 4, 0, 0, 8, 0 },
+		{ 8, 0, 8, 8, 0 },
+		{ 8, 0, UINT32_MAX, 1, 3 },
+		{ 8, 0, UINT32_MAX - 7, 8, 0 },
+		{ 8, 32, 0, 8, 0 },
+		{ 8, 0, 0, 8, UINT32_MAX },
+		{ 8, UINT32_MAX, 0, 8, 0 },
+		{ 8, 0, 2, 4, 1 },
+		{ 8, 0, 0, 4, 0 },
+		{ 1, 0, 0, 1, 1 },
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		assert_int_equal(shoal_merkle_prove(root, bad[i].width, bad[i].base, bad[i].index, zero, bad[i].count, zero,
-						    bad[i].proofs, scratch), SHOAL_ERR_RANGE);
+		assert_int_equal(shoal_merkle_prove(root, bad[i].width, bad[i].base, bad[i].index, zero, bad[i].count,
+						    zero, bad[i].proofs, scratch),
+				 SHOAL_ERR_RANGE);
 	}
-	/* all zero proves nothing: a zero root of one zero leaf is the caller's to refuse, any other tree is not zero */
+	/* all zero proves nothing: no tree but a lone zero leaf has a zero root, and that root is refused on parse */
 	assert_int_equal(shoal_merkle_prove(root, 8, 0, 0, zero, 8, zero, 0, scratch), SHOAL_ERR_HASH);
 	shoal_hash32 out[8];
 	assert_int_equal(shoal_merkle_uncles(zero, 8, 8, 0, 0, 1, 3, out, 8), SHOAL_ERR_RANGE);
@@ -199,7 +228,8 @@ static void impossible_shapes_are_refused(void **state)
 	assert_int_equal(shoal_merkle_uncles(zero, 9, 8, 0, 0, 2, 3, out, 8), SHOAL_ERR_RANGE);
 	assert_int_equal(shoal_merkle_uncles(zero, 8, 8, 0, 0, 16, 3, out, 8), SHOAL_ERR_RANGE);
 	assert_int_equal(shoal_merkle_uncles(zero, 8, 8, 0, 0, 3, 3, out, 8), SHOAL_ERR_RANGE);
-	assert_int_equal(shoal_merkle_uncles(zero, 8, 8, 0, 0, 2, UINT32_MAX, out, 1), 2); /* writes one, tells of two */
+	assert_int_equal(shoal_merkle_uncles(zero, 8, 8, 0, 0, 2, UINT32_MAX, out, 1),
+			 2); /* writes one, tells of two */
 }
 
 int main(void)

@@ -234,15 +234,30 @@ struct pair {
 	unsigned takes; /* 1 int, 2 string, 4 list, 8 dict */
 };
 static const struct pair outer_pairs[] = {
-	{ "announce", "10:http://a/x", 2 }, { "announce-list", "ll10:http://a/xee", 4 }, { "comment", "1:c", 2 },
-	{ "comment.utf-8", "1:c", 2 },	    { "created by", "1:c", 2 },			 { "creation date", "i5e", 1 },
-	{ "nodes", "ll1:hi5eee", 4 },	    { "piece layers", "de", 8 },		 { "url-list", "0:", 2 | 4 },
-	{ "x.pe", "l3:h:1e", 4 },	    { "info", "$1", 8 },
+	{ "announce", "10:http://a/x", 2 },
+	{ "announce-list", "ll10:http://a/xee", 4 },
+	{ "comment", "1:c", 2 },
+	{ "comment.utf-8", "1:c", 2 },
+	{ "created by", "1:c", 2 },
+	{ "creation date", "i5e", 1 },
+	{ "nodes", "ll1:hi5eee", 4 },
+	{ "piece layers", "de", 8 },
+	{ "url-list", "0:", 2 | 4 },
+	{ "x.pe", "l3:h:1e", 4 },
+	{ "info", "$1", 8 },
 };
 static const struct pair info_pairs[] = {
-	{ "length", NULL, 1 },	      { "files", "l$2e", 4 },	      { "name", "1:N", 2 },   { "name.utf-8", "1:N", 2 },
-	{ "piece length", "i16384e", 1 }, { "pieces", "20:" H20, 2 }, { "private", "i1e", 1 }, { "source", "1:s", 2 },
-	{ "attr", "1:x", 2 },	      { "meta version", "i2e", 1 },   { "file tree", "d1:ad0:$3ee", 8 },
+	{ "length", NULL, 1 },
+	{ "files", "l$2e", 4 },
+	{ "name", "1:N", 2 },
+	{ "name.utf-8", "1:N", 2 },
+	{ "piece length", "i16384e", 1 },
+	{ "pieces", "20:" H20, 2 },
+	{ "private", "i1e", 1 },
+	{ "source", "1:s", 2 },
+	{ "attr", "1:x", 2 },
+	{ "meta version", "i2e", 1 },
+	{ "file tree", "d1:ad0:$3ee", 8 },
 };
 static const struct pair file_pairs[] = {
 	{ "length", "i5e", 1 }, { "path", "l1:ae", 4 },		{ "path.utf-8", "l1:ae", 4 },
@@ -321,14 +336,40 @@ static void what_stands_beside_info_is_kept(void **state)
 {
 	(void)state;
 	struct grow g = { 0 };
-	grow_print(&g, "d8:announce9:udp://a:1" "13:announce-listl" "l12: http://b/ane" "9:udp://c:2"
-		       "l9:udp://c:2" "13:https://d/an\n" "6:ws://e" "3:foo" "7:ftp://b" "8:http:///" "e" "l" "e"
-		       "l9:UDP://z:9e" "e"
-		       "7:comment5:hi\x1b[m" "10:created by2:me" "13:creation datei1700000000e"
-		       "4:infod6:lengthi5e4:name1:N" PS P1 "7:privatei1e6:source3:src" "e"
-		       "5:nodesl" "l9:127.0.0.1i6881ee" "l3:::1i1ee" "l1:hi0ee" "l3:a bi5ee" "e"
-		       "8:url-listl" "0:" "10:http://w/x" "10:http://w/x" "7:ftp://w" "e"
-		       "4:x.pel5:h:123e" "e");
+	grow_print(&g, "d8:announce9:udp://a:1"
+		       "13:announce-listl"
+		       "l12: http://b/ane"
+		       "9:udp://c:2"
+		       "l9:udp://c:2"
+		       "13:https://d/an\n"
+		       "6:ws://e"
+		       "3:foo"
+		       "7:ftp://b"
+		       "8:http:///"
+		       "e"
+		       "l"
+		       "e"
+		       "l9:UDP://z:9e"
+		       "e"
+		       "7:comment5:hi\x1b[m"
+		       "10:created by2:me"
+		       "13:creation datei1700000000e"
+		       "4:infod6:lengthi5e4:name1:N" PS P1 "7:privatei1e6:source3:src"
+		       "e"
+		       "5:nodesl"
+		       "l9:127.0.0.1i6881ee"
+		       "l3:::1i1ee"
+		       "l1:hi0ee"
+		       "l3:a bi5ee"
+		       "e"
+		       "8:url-listl"
+		       "0:"
+		       "10:http://w/x"
+		       "10:http://w/x"
+		       "7:ftp://w"
+		       "e"
+		       "4:x.pel5:h:123e"
+		       "e");
 	struct shoal_metainfo *mi;
 	struct shoal_metainfo_fault why;
 	int rc = parse_text(&mi, g.at, g.len, &why);
@@ -338,8 +379,8 @@ static void what_stands_beside_info_is_kept(void **state)
 	static const struct {
 		const char *url;
 		unsigned tier;
-	} want[] = { { "http://b/an", 0 }, { "udp://c:2", 1 },	{ "https://d/an", 2 },
-		     { "ws://e", 2 },	   { "UDP://z:9", 3 },	{ "udp://a:1", 4 } };
+	} want[] = { { "http://b/an", 0 }, { "udp://c:2", 1 }, { "https://d/an", 2 },
+		     { "ws://e", 2 },	   { "UDP://z:9", 3 }, { "udp://a:1", 4 } };
 	assert_int_equal(shoal_metainfo_tracker_count(mi), 6);
 	for (size_t i = 0; i < 6; i++) {
 		unsigned tier;
@@ -406,7 +447,8 @@ static void pieces_are_what_a_map_of_bytes_says(void **state)
 		if (mi != NULL)
 			assert_int_equal(shoal_metainfo_piece_count(mi), pieces);
 		for (uint32_t p = 0; mi != NULL && p < pieces; p++) {
-			uint32_t from = p * PIECE, to = (p + 1) * PIECE < total ? (p + 1) * PIECE : total, end = to, first, last;
+			uint32_t from = p * PIECE, to = (p + 1) * PIECE < total ? (p + 1) * PIECE : total, end = to,
+				 first, last;
 			while (pad[map[end - 1] - 1])
 				end--;
 			assert_int_equal(shoal_metainfo_piece_bytes(mi, p), end - from);
@@ -518,7 +560,8 @@ static void layers_are_proven_or_refused(void **state)
 				assert_int_equal(shoal_metainfo_layer_length(mi, f), 3);
 				assert_int_equal(shoal_metainfo_layer_known(mi, f), known);
 				if (!known) {
-					assert_int_equal(shoal_metainfo_layer_set(mi, f, shoal_bytes(bad, 96)), SHOAL_ERR_HASH);
+					assert_int_equal(shoal_metainfo_layer_set(mi, f, shoal_bytes(bad, 96)),
+							 SHOAL_ERR_HASH);
 					assert_int_equal(shoal_metainfo_layer_set(mi, f, shoal_bytes(hashes, 64)),
 							 SHOAL_ERR_RANGE);
 					assert_int_equal(shoal_metainfo_layer(mi, f).len, 0);

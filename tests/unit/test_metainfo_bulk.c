@@ -79,8 +79,8 @@ static void twins_and_the_names_they_would_get(void **state)
 	begin_v1(&g);
 	for (unsigned i = 0; i < 50000; i++) /* each twin finds its first two made-up names taken */
 		grow_print(&g, "d6:lengthi0e4:pathl1:aeed6:lengthi0e4:pathl%u:a~%xeed6:lengthi0e4:pathl%u:a~%x~1ee",
-			   (unsigned)snprintf(NULL, 0, "a~%x", 3 * i), 3 * i, (unsigned)snprintf(NULL, 0, "a~%x~1", 3 * i),
-			   3 * i);
+			   (unsigned)snprintf(NULL, 0, "a~%x", 3 * i), 3 * i,
+			   (unsigned)snprintf(NULL, 0, "a~%x~1", 3 * i), 3 * i);
 	end_v1(&g);
 	shoal_metainfo_free(timed("twins whose made-up names are taken", &g, 0));
 	grow_fini(&g);

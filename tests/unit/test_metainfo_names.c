@@ -100,8 +100,9 @@ static void names_are_safe_and_stay_as_they_are_where_they_can(void **state)
 		{ LIT("N"), LIT("a\0.exe"), "N/a_.exe *" },
 		{ LIT("a\0b"), LIT("\0"), "a_b/_ *" },
 		/* B12: bytes are bytes on disk */
-		{ LIT("N"), LIT("\xff\xfe\n\xe2\x80\xae"
-				"gpj.exe"),
+		{ LIT("N"),
+		  LIT("\xff\xfe\n\xe2\x80\xae"
+		      "gpj.exe"),
 		  "N/\xff\xfe\nN/\xe2\x80\xae"
 		  "gpj.exe" },
 		/* twins, and a file that is a folder; who comes first keeps the name */
@@ -113,8 +114,9 @@ static void names_are_safe_and_stay_as_they_are_where_they_can(void **state)
 		{ LIT("N"), LIT("..\n__\na/b\na_b"), "N/__~0 *\nN/__\nN/a_b~2 *\nN/a_b" },
 		{ LIT("N"), LIT("a\na\na~1\na~1~1"), "N/a\nN/a~1~2 *\nN/a~1\nN/a~1~1" },
 		{ LIT("N"), LIT("x\n..|x\n__|x"), "N/x\nN/__~d1/x *\nN/__/x" },
-		{ LIT("N"), LIT("x.tar.gz\nx.tar.gz\n.rc\n.rc\nx.\nx.\nlong.extension_of_many_letters\n"
-				"long.extension_of_many_letters"),
+		{ LIT("N"),
+		  LIT("x.tar.gz\nx.tar.gz\n.rc\n.rc\nx.\nx.\nlong.extension_of_many_letters\n"
+		      "long.extension_of_many_letters"),
 		  "N/x.tar.gz\nN/x.tar~1.gz *\nN/.rc\nN/.rc~3 *\nN/x.\nN/x.~5 *\nN/long.extension_of_many_letters\n"
 		  "N/long.extension_of_many_letters~7 *" },
 	};
@@ -161,7 +163,8 @@ static void v2_names_are_made_safe_too(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct grow g = { 0 };
 		struct shoal_metainfo *mi;
-		grow_print(&g, "d4:infod9:file treed%se12:meta versioni2e4:name1:N12:piece lengthi16384eee", cases[i].tree);
+		grow_print(&g, "d4:infod9:file treed%se12:meta versioni2e4:name1:N12:piece lengthi16384eee",
+			   cases[i].tree);
 		assert_int_equal(parse_text(&mi, g.at, g.len, NULL), 0);
 		char *got = paths_of(mi);
 		assert_string_equal(got, cases[i].want);
@@ -238,8 +241,9 @@ static void depth_and_length_of_paths_are_bounded(void **state)
 		assert_int_equal(mi != NULL, depth <= SHOAL_PATH_DEPTH_MAX);
 		if (mi != NULL) {
 			char path[SHOAL_PATH_BYTES_MAX + 1];
-			assert_int_equal(shoal_metainfo_path(mi, 0, (struct shoal_space){ (uint8_t *)path, sizeof path }),
-					 2 + 2 * depth + 1);
+			assert_int_equal(
+				shoal_metainfo_path(mi, 0, (struct shoal_space){ (uint8_t *)path, sizeof path }),
+				2 + 2 * depth + 1);
 		}
 		shoal_metainfo_free(mi);
 		mi = NULL;
@@ -266,7 +270,8 @@ static void depth_and_length_of_paths_are_bounded(void **state)
 		assert_int_equal(mi != NULL, len <= SHOAL_PATH_BYTES_MAX);
 		if (mi != NULL) {
 			char path[SHOAL_PATH_BYTES_MAX + 1];
-			assert_int_equal(shoal_metainfo_path(mi, 0, (struct shoal_space){ (uint8_t *)path, sizeof path }), len);
+			assert_int_equal(
+				shoal_metainfo_path(mi, 0, (struct shoal_space){ (uint8_t *)path, sizeof path }), len);
 		}
 		shoal_metainfo_free(mi);
 		grow_fini(&g);
@@ -296,7 +301,8 @@ static void random_names_come_out_unique_and_safe(void **state)
 				grow_print(&g, "%s", parts ? "|" : "");
 			}
 		}
-		struct shoal_metainfo *mi = torrent_of(LIT("N"), g.at, g.len), *twin = torrent_of(LIT("N"), g.at, g.len);
+		struct shoal_metainfo *mi = torrent_of(LIT("N"), g.at, g.len),
+				      *twin = torrent_of(LIT("N"), g.at, g.len);
 		assert_non_null(mi);
 		char *one = paths_of(mi), *two = paths_of(twin);
 		assert_string_equal(one, two); /* the same again */
@@ -305,7 +311,8 @@ static void random_names_come_out_unique_and_safe(void **state)
 		for (uint32_t i = 0; i < n; i++) {
 			path[i] = malloc(SHOAL_PATH_BYTES_MAX + 1);
 			assert_non_null(path[i]);
-			int len = shoal_metainfo_path(mi, i, (struct shoal_space){ (uint8_t *)path[i], SHOAL_PATH_BYTES_MAX + 1 });
+			int len = shoal_metainfo_path(
+				mi, i, (struct shoal_space){ (uint8_t *)path[i], SHOAL_PATH_BYTES_MAX + 1 });
 			assert_int_equal(len, strlen(path[i]));
 			assert_memory_equal(path[i], "N/", 2);
 			for (char *part = path[i], *next; part != NULL; part = next) {

@@ -24,25 +24,37 @@ static void foreign_names_are_safe_to_print(void **state)
 	} cases[] = {
 		{ "plain name.txt", "plain name.txt" },
 		{ "\xc3\xa4\xe2\x82\xac\xf0\x9f\x90\x9f", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x90\x9f" },
-		{ "a\x1b]0;owned\x07" "b", "a\\x1b]0;owned\\x07b" },
+		{ "a\x1b]0;owned\x07"
+		  "b",
+		  "a\\x1b]0;owned\\x07b" },
 		{ "line\r\nbreak\t", "line\\x0d\\x0abreak\\x09" },
 		{ "\x7f", "\\x7f" },
-		{ "\xc2\x9b" "31m", "\\xc2\\x9b31m" },		 /* C1: CSI */
-		{ "\xe2\x80\xae" "gpj.exe", "\\xe2\\x80\\xaegpj.exe" }, /* right-to-left override */
+		{ "\xc2\x9b"
+		  "31m",
+		  "\\xc2\\x9b31m" }, /* C1: CSI */
+		{ "\xe2\x80\xae"
+		  "gpj.exe",
+		  "\\xe2\\x80\\xaegpj.exe" }, /* right-to-left override */
 		{ "\xe2\x81\xa6x\xe2\x81\xa9", "\\xe2\\x81\\xa6x\\xe2\\x81\\xa9" },
 		{ "\xe2\x80\x8b", "\\xe2\\x80\\x8b" }, /* zero width */
-		{ "\xef\xbb\xbf" "a", "\\xef\\xbb\\xbf" "a" },
+		{ "\xef\xbb\xbf"
+		  "a",
+		  "\\xef\\xbb\\xbf"
+		  "a" },
 		{ "\xf3\xa0\x81\x81", "\\xf3\\xa0\\x81\\x81" }, /* tag */
-		{ "a\\x1b", "a\\\\x1b" },			 /* so that no text looks like an escape of another */
+		{ "a\\x1b", "a\\\\x1b" },			/* so that no text looks like an escape of another */
 		{ "\xff\xfe", "\\xff\\xfe" },
-		{ "\xc0\xaf", "\\xc0\\xaf" },		       /* overlong '/' */
+		{ "\xc0\xaf", "\\xc0\\xaf" }, /* overlong '/' */
 		{ "\xe0\x80\xaf", "\\xe0\\x80\\xaf" },
 		{ "\xf0\x80\x80\xaf", "\\xf0\\x80\\x80\\xaf" },
-		{ "\xed\xa0\x80", "\\xed\\xa0\\x80" },	       /* surrogate */
+		{ "\xed\xa0\x80", "\\xed\\xa0\\x80" },		/* surrogate */
 		{ "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" }, /* past U+10FFFF */
 		{ "\xf8\x88\x80\x80\x80", "\\xf8\\x88\\x80\\x80\\x80" },
-		{ "\xe2\x82", "\\xe2\\x82" },		       /* cut short */
-		{ "\xe2\x82" "a", "\\xe2\\x82" "a" },
+		{ "\xe2\x82", "\\xe2\\x82" }, /* cut short */
+		{ "\xe2\x82"
+		  "a",
+		  "\\xe2\\x82"
+		  "a" },
 		{ "\x80", "\\x80" },
 		{ "\xef\xbf\xbf", "\\xef\\xbf\\xbf" },
 		{ "", "" },
@@ -54,14 +66,16 @@ static void foreign_names_are_safe_to_print(void **state)
 		assert_int_equal(len, strlen(cases[i].want));
 	}
 	char out[32];
-	assert_int_equal(shoal_text_escape(shoal_bytes("a\0b", 3), (struct shoal_space){ (uint8_t *)out, sizeof out }), 6);
+	assert_int_equal(shoal_text_escape(shoal_bytes("a\0b", 3), (struct shoal_space){ (uint8_t *)out, sizeof out }),
+			 6);
 	assert_string_equal(out, "a\\x00b");
 }
 
 static void what_does_not_fit_ends_in_dots(void **state)
 {
 	(void)state;
-	struct shoal_bytes in = SHOAL_LIT("ab\xe2\x82\xac\x01" "cd");
+	struct shoal_bytes in = SHOAL_LIT("ab\xe2\x82\xac\x01"
+					  "cd");
 	static const char whole[] = "ab\xe2\x82\xac\\x01cd";
 	for (size_t room = 0; room <= sizeof whole; room++) {
 		uint8_t *out = malloc(room + 1);
@@ -78,7 +92,8 @@ static void what_does_not_fit_ends_in_dots(void **state)
 				assert_string_equal(out + len - 3, "...");
 			size_t kept = room >= 4 ? len - 3 : len;
 			assert_memory_equal(out, whole, kept);
-			assert_true(kept != 3 && kept != 4 && (kept < 6 || kept > 8)); /* no half character, no half escape */
+			assert_true(kept != 3 && kept != 4 &&
+				    (kept < 6 || kept > 8)); /* no half character, no half escape */
 		}
 		free(out);
 	}
@@ -93,7 +108,8 @@ static void random_bytes_come_out_printable(void **state)
 		uint8_t in[24], out[80];
 		uint32_t len = shoal_rng_below(&rng, sizeof in + 1);
 		for (uint32_t i = 0; i < len; i++)
-			in[i] = (uint8_t)(shoal_rng_below(&rng, 2) ? 0x80 + shoal_rng_below(&rng, 128) : shoal_rng_next(&rng));
+			in[i] = (uint8_t)(shoal_rng_below(&rng, 2) ? 0x80 + shoal_rng_below(&rng, 128)
+								   : shoal_rng_next(&rng));
 		size_t room = 1 + shoal_rng_below(&rng, sizeof out);
 		shoal_text_escape(shoal_bytes(in, len), (struct shoal_space){ out, room });
 		struct shoal_bytes rest = str((char *)out);
@@ -123,9 +139,10 @@ static void percent_codes_go_both_ways(void **state)
 	static const struct {
 		const char *in, *plain, *plus;
 	} cases[] = {
-		{ "a%20b", "a b", "a b" }, { "a+b", "a+b", "a b" }, { "%", "%", "%" },	   { "%a", "%a", "%a" },
-		{ "%%", "%%", "%%" },	   { "%%41", "%A", "%A" },  { "%4", "%4", "%4" },  { "%zz", "%zz", "%zz" },
-		{ "%2B", "+", "+" },	   { "%fF", "\xff", "\xff" }, { "%25%32%30", "%20", "%20" }, { "", "", "" },
+		{ "a%20b", "a b", "a b" }, { "a+b", "a+b", "a b" },	  { "%", "%", "%" },
+		{ "%a", "%a", "%a" },	   { "%%", "%%", "%%" },	  { "%%41", "%A", "%A" },
+		{ "%4", "%4", "%4" },	   { "%zz", "%zz", "%zz" },	  { "%2B", "+", "+" },
+		{ "%fF", "\xff", "\xff" }, { "%25%32%30", "%20", "%20" }, { "", "", "" },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		for (int plus = 0; plus < 2; plus++) {
@@ -140,7 +157,8 @@ static void percent_codes_go_both_ways(void **state)
 	for (unsigned c = 0; c < 256; c++) {
 		uint8_t byte = (uint8_t)c, back;
 		ptrdiff_t len = shoal_percent_encode(shoal_bytes(&byte, 1), "", to);
-		assert_int_equal(shoal_percent_decode(shoal_bytes(out, (size_t)len), true, (struct shoal_space){ &back, 1 }), 1);
+		assert_int_equal(
+			shoal_percent_decode(shoal_bytes(out, (size_t)len), true, (struct shoal_space){ &back, 1 }), 1);
 		assert_int_equal(back, byte);
 	}
 }
@@ -154,7 +172,9 @@ static void hex_is_strict(void **state)
 	assert_int_equal(shoal_hex_decode(SHOAL_LIT("aBf0"), to), 0);
 	shoal_hex_encode(shoal_bytes(raw, 2), text);
 	assert_string_equal(text, "abf0");
-	static const char *const bad[] = { "", "a", "abf", "abf00", "abg0", "ab 0", "0xab", "abf0f0", "-1ab", "abf\xc3" };
+	static const char *const bad[] = {
+		"", "a", "abf", "abf00", "abg0", "ab 0", "0xab", "abf0f0", "-1ab", "abf\xc3"
+	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_int_equal(shoal_hex_decode(str(bad[i]), to), SHOAL_ERR_MALFORMED);
 	assert_int_equal(shoal_hex_decode(shoal_bytes(NULL, 0), (struct shoal_space){ raw, 0 }), 0);
@@ -164,8 +184,13 @@ static void base32_follows_rfc_4648(void **state)
 {
 	(void)state;
 	static const char *const vectors[][2] = {
-		{ "", "" },	    { "f", "MY" },	   { "fo", "MZXQ" },	     { "foo", "MZXW6" },
-		{ "foob", "MZXW6YQ" }, { "fooba", "MZXW6YTB" }, { "foobar", "MZXW6YTBOI" },
+		{ "", "" },
+		{ "f", "MY" },
+		{ "fo", "MZXQ" },
+		{ "foo", "MZXW6" },
+		{ "foob", "MZXW6YQ" },
+		{ "fooba", "MZXW6YTB" },
+		{ "foobar", "MZXW6YTBOI" },
 	};
 	for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
 		char text[16];
@@ -175,11 +200,13 @@ static void base32_follows_rfc_4648(void **state)
 		assert_string_equal(text, vectors[i][1]);
 		assert_int_equal(shoal_base32_decode(str(text), (struct shoal_space){ raw, n }), 0);
 		assert_memory_equal(raw, vectors[i][0], n);
-		assert_int_equal(shoal_base32_decode(str(text), (struct shoal_space){ raw, n + 1 }), SHOAL_ERR_MALFORMED);
+		assert_int_equal(shoal_base32_decode(str(text), (struct shoal_space){ raw, n + 1 }),
+				 SHOAL_ERR_MALFORMED);
 	}
 	uint8_t raw[8];
 	assert_int_equal(shoal_base32_decode(SHOAL_LIT("mzxw6ytb"), (struct shoal_space){ raw, 5 }), 0);
-	static const char *const bad[] = { "MZXW6YT", "MZXW6YT1", "MZXW6YT8", "MZXW6YT0", "MZXW6YT=", "MZXW6YT ", "MZXW6YTBA" };
+	static const char *const bad[] = { "MZXW6YT",  "MZXW6YT1", "MZXW6YT8", "MZXW6YT0",
+					   "MZXW6YT=", "MZXW6YT ", "MZXW6YTBA" };
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_int_equal(shoal_base32_decode(str(bad[i]), (struct shoal_space){ raw, 5 }), SHOAL_ERR_MALFORMED);
 	assert_int_equal(shoal_base32_decode(SHOAL_LIT("MZ"), (struct shoal_space){ raw, 1 }), SHOAL_ERR_MALFORMED);
@@ -188,9 +215,12 @@ static void base32_follows_rfc_4648(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(foreign_names_are_safe_to_print), cmocka_unit_test(what_does_not_fit_ends_in_dots),
-		cmocka_unit_test(random_bytes_come_out_printable), cmocka_unit_test(percent_codes_go_both_ways),
-		cmocka_unit_test(hex_is_strict),		   cmocka_unit_test(base32_follows_rfc_4648),
+		cmocka_unit_test(foreign_names_are_safe_to_print),
+		cmocka_unit_test(what_does_not_fit_ends_in_dots),
+		cmocka_unit_test(random_bytes_come_out_printable),
+		cmocka_unit_test(percent_codes_go_both_ways),
+		cmocka_unit_test(hex_is_strict),
+		cmocka_unit_test(base32_follows_rfc_4648),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

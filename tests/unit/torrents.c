@@ -43,8 +43,9 @@ char *describe(const struct shoal_metainfo *mi)
 {
 	struct grow g = { 0 };
 	char path[SHOAL_PATH_BYTES_MAX + 1];
-	grow_print(&g, "%s%s%s%u*%u %llu of %llu |", shoal_metainfo_v1(mi) ? "v1 " : "", shoal_metainfo_v2(mi) ? "v2 " : "",
-		   shoal_metainfo_single(mi) ? "single " : "", shoal_metainfo_piece_size(mi), shoal_metainfo_piece_count(mi),
+	grow_print(&g, "%s%s%s%u*%u %llu of %llu |", shoal_metainfo_v1(mi) ? "v1 " : "",
+		   shoal_metainfo_v2(mi) ? "v2 " : "", shoal_metainfo_single(mi) ? "single " : "",
+		   shoal_metainfo_piece_size(mi), shoal_metainfo_piece_count(mi),
 		   (unsigned long long)shoal_metainfo_size(mi), (unsigned long long)shoal_metainfo_stream_size(mi));
 	for (uint32_t i = 0; i < shoal_metainfo_file_count(mi); i++) {
 		unsigned flags = shoal_metainfo_file_flags(mi, i);
@@ -59,7 +60,7 @@ char *describe(const struct shoal_metainfo *mi)
 			grow_put(&g, "+", 1);
 		for (unsigned bit = 0; bit < 5; bit++)
 			if (flags >> bit & 1)
-				grow_put(&g, "pehlr" + bit, 1);
+				grow_put(&g, &"pehlr"[bit], 1);
 		if (shoal_metainfo_file_root(mi, i))
 			grow_put(&g, "R", 1);
 	}
