@@ -207,7 +207,7 @@ static int choose(struct maker *k)
 						       : (enum shoal_format)k->o->format;
 	k->a.format = k->m->format;
 	if (why && !k->tool->quiet)
-		fprintf(stderr, "shoal %s: v2, not hybrid: %s\n", k->tool->command, why);
+		fprintf(stderr, "shoal %s: %s\n", k->tool->command, why);
 	uint64_t pieces = k->a.format == SHOAL_FORMAT_V1 ? sums.pieces_v1 : sums.pieces;
 	if (pieces > SHOAL_PIECES_MAX)
 		return shoal_say_fail(
