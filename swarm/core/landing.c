@@ -151,6 +151,8 @@ void shoal_landing_close(struct shoal_landing *l, struct shoal_open *open)
 {
 	if (open->state == SHOAL_OPEN_READY)
 		l->ready--;
+	if (open->state != SHOAL_OPEN_FETCHING)
+		l->full_bytes -= open->bytes;
 	table_drop(l, open->piece);
 	*(open->prev != NULL ? &open->prev->next : &l->head) = open->next;
 	*(open->next != NULL ? &open->next->prev : &l->tail) = open->prev;
@@ -169,6 +171,8 @@ int shoal_landing_again(struct shoal_landing *l, struct shoal_open *open, shoal_
 	open->promised = promise;
 	if (open->state == SHOAL_OPEN_READY)
 		l->ready--;
+	if (open->state != SHOAL_OPEN_FETCHING)
+		l->full_bytes -= open->bytes;
 	open->state = SHOAL_OPEN_FETCHING;
 	open->unasked = open->blocks;
 	open->here = open->handed = open->from = 0;
@@ -251,6 +255,7 @@ bool shoal_open_landed(struct shoal_landing *l, struct shoal_open *open, uint32_
 		open->state = SHOAL_OPEN_READY;
 		open->ready = now;
 		l->ready++;
+		l->full_bytes += open->bytes;
 	}
 	return true;
 }

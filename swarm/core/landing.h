@@ -18,6 +18,9 @@
 #include "swarm/core/disk.h"
 
 #define SHOAL_LANDING_WINDOW 64u
+/* Whole pieces that wait for the disk, bytes: past this no new piece is opened. More would only make the memory that
+ * is used over and over colder. */
+#define SHOAL_LANDING_BACKLOG (32u << 20)
 #define SHOAL_LANDING_RUN 16u /* blocks written at a time when a piece does not stay whole */
 
 enum shoal_open_state {
@@ -58,6 +61,7 @@ struct shoal_landing {
 	uint32_t table_size;
 	uint32_t count;
 	uint32_t ready;
+	uint64_t full_bytes; /* of pieces that are all here and not yet off our hands */
 };
 
 int shoal_landing_init(struct shoal_landing *l, struct shoal_slots *slots, struct shoal_budget *budget);

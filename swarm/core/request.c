@@ -146,6 +146,8 @@ static struct shoal_open *open_new(struct shoal_peer *p, shoal_us now)
 {
 	struct shoal_swarm *s = p->swarm;
 	struct shoal_open *open;
+	if (s->landing.full_bytes > SHOAL_LANDING_BACKLOG)
+		return NULL; /* the disk is behind: its turn */
 	uint32_t piece = shoal_picker_pick(s->picker, &p->have,
 					   s->flags & SHOAL_ADD_SEQUENTIAL ? SHOAL_PICK_IN_ORDER : SHOAL_PICK_RAREST);
 	if (piece == SHOAL_PIECE_NONE)
