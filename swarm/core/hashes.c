@@ -87,7 +87,8 @@ static void ask_layer(struct shoal_swarm *s, struct shoal_layer_want *want, shoa
 	msg.range.base = piece_base(s);
 	msg.range.index = want->next;
 	msg.range.length = want->width < LAYER_CHUNK ? want->width : LAYER_CHUNK;
-	msg.range.proof = shoal_merkle_height(want->width);
+	/* Proof layers count from base + 1; those within the range itself are left out of the answer. */
+	msg.range.proof = want->width > msg.range.length ? shoal_merkle_height(want->width) - 1 : 0;
 	want->asked_of = p->serial;
 	want->asked_at = now;
 	p->hash_asked++;
@@ -209,7 +210,7 @@ static uint32_t piece_of_leaves(const struct shoal_swarm *s, const struct shoal_
 	uint32_t first, skew;
 	uint32_t per_piece = shoal_metainfo_piece_size(s->mi) / SHOAL_BLOCK;
 	uint32_t file = file_of_root(s, r->root);
-	if (file == UINT32_MAX || r->length == 0 || r->length > per_piece || r->index % r->length != 0)
+	if (file == UINT32_MAX || r->length < 2 || (r->length & (r->length - 1)) || r->length > per_piece || r->index % r->length != 0)
 		return SHOAL_PIECE_NONE;
 	uint32_t pieces = shoal_claim_pieces(s->mi, file, &first, &skew);
 	return r->index / per_piece < pieces ? first + r->index / per_piece : SHOAL_PIECE_NONE;
@@ -292,7 +293,8 @@ static bool serve_layer(struct shoal_swarm *s, struct shoal_peer *p, const struc
 	for (uint32_t i = 0; i < r->length; i++)
 		memcpy(out[i], r->index + i < known ? layer.at + (size_t)(r->index + i) * 32 : pad, 32);
 	const shoal_hash32 *have = (const void *)layer.at;
-	int uncles = shoal_merkle_uncles(have, known, width, r->base, r->index, r->length, r->proof, out + r->length, 64);
+	int uncles = r->length >= 2 ? shoal_merkle_uncles(have, known, width, r->base, r->index, r->length, r->proof, out + r->length, 64)
+				     : SHOAL_ERR_RANGE;
 	if (uncles >= 0)
 		say_range(p, SHOAL_WIRE_HASHES, r, shoal_bytes(out, ((size_t)r->length + (size_t)uncles) * 32), now);
 	free(out);
@@ -344,14 +346,20 @@ void shoal_swarm_leaves_ready(struct shoal_swarm *s, struct shoal_check *check, 
 		memcpy(out[i], check->hash.leaf[index + i], 32);
 	/* Uncles within the piece first, then those of the piece among the others of its file. */
 	const shoal_hash32 *leaf = (const shoal_hash32 *)check->hash.leaf;
-	int uncles = shoal_merkle_uncles(leaf, known, width, 0, index, r->length, r->proof, out + r->length, 32);
+	int uncles = r->length < width ? shoal_merkle_uncles(leaf, known, width, 0, index, r->length, r->proof, out + r->length, 32) : 0;
 	uint32_t inner = shoal_merkle_height(width);
 	struct shoal_bytes layer = shoal_metainfo_layer(s->mi, file_of_root(s, r->root));
-	if (uncles >= 0 && r->proof > inner && layer.len > 0) {
+	if (uncles >= 0 && inner > 0 && r->proof > inner - 1 && layer.len > 0) {
 		uint32_t pieces = (uint32_t)(layer.len / 32);
-		int more = shoal_merkle_uncles((const void *)layer.at, pieces, shoal_merkle_width(pieces),
-					       piece_base(s), r->index / per_piece, 1, r->proof - inner,
-					       out + r->length + uncles, 32);
+		uint32_t piece = r->index / per_piece;
+		uint32_t beside = piece ^ 1;
+		if (beside < pieces)
+			memcpy(out[r->length + (uint32_t)uncles], layer.at + (size_t)beside * 32, 32);
+		else
+			shoal_merkle_pad(piece_base(s), out[r->length + (uint32_t)uncles]);
+		uncles++;
+		int more = shoal_merkle_uncles((const void *)layer.at, pieces, shoal_merkle_width(pieces), piece_base(s),
+					       piece & ~UINT32_C(1), 2, r->proof - inner, out + r->length + uncles, 32);
 		uncles = more < 0 ? more : uncles + more;
 	}
 	if (uncles < 0)
