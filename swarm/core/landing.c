@@ -92,28 +92,45 @@ static void table_drop(struct shoal_landing *l, uint32_t piece)
 	l->of_piece[i] = NULL;
 }
 
+/*
+ * How many blocks of a piece may be under way: all of them, and the piece stays whole, while eight such fit what
+ * memory is left, or when it is no longer than the window; else a window. 0: not now.
+ */
+static uint32_t window_for(const struct shoal_landing *l, uint32_t blocks)
+{
+	size_t spare = shoal_slots_spare(l->slots);
+	if (blocks <= spare / 8)
+		return blocks;
+	spare = spare > SHOAL_LANDING_LEFT ? spare - SHOAL_LANDING_LEFT : 0;
+	if (blocks <= SHOAL_LANDING_WINDOW && blocks <= spare)
+		return blocks;
+	uint32_t wanted = blocks < SHOAL_LANDING_WINDOW ? blocks : SHOAL_LANDING_WINDOW;
+	if (wanted <= spare)
+		return wanted;
+	/* With nothing under way there is nothing to wait for: less will have to do. */
+	return l->count == 0 && spare >= SHOAL_LANDING_WINDOW_MIN ? (uint32_t)spare : 0;
+}
+
 int shoal_landing_open(struct shoal_landing *l, uint32_t piece, uint32_t bytes, bool v2_leaves, struct shoal_open **out,
 		       shoal_us now)
 {
 	uint32_t blocks = (bytes + SHOAL_BLOCK - 1) / SHOAL_BLOCK;
-	/* A piece may stay whole while eight such fit what memory is left (or two, when it is not much longer than the
-	 * window anyway). */
-	size_t spare = shoal_slots_spare(l->slots);
-	bool whole = blocks <= SHOAL_LANDING_WINDOW || blocks <= spare / 8;
-	uint32_t promise = whole ? blocks : SHOAL_LANDING_WINDOW;
+	uint32_t window = window_for(l, blocks);
 	size_t size = sizeof(struct shoal_open) + (size_t)blocks * (sizeof(struct shoal_slot *) + 4 + 1 + (v2_leaves ? 32 : 0));
 
+	if (window == 0)
+		return SHOAL_ERR_BUSY;
 	if (l->count * 2 >= l->table_size && table_grow(l) < 0)
 		return SHOAL_ERR_NOMEM;
 	if (!shoal_budget_take(l->budget, size))
 		return SHOAL_ERR_BUSY;
-	if (shoal_slots_reserve(l->slots, promise) < 0) {
+	if (shoal_slots_reserve(l->slots, window) < 0) {
 		shoal_budget_give(l->budget, size);
 		return SHOAL_ERR_BUSY;
 	}
 	struct shoal_open *open = calloc(1, size);
 	if (open == NULL) {
-		shoal_slots_unreserve(l->slots, promise);
+		shoal_slots_unreserve(l->slots, window);
 		shoal_budget_give(l->budget, size);
 		return SHOAL_ERR_NOMEM;
 	}
@@ -130,9 +147,10 @@ int shoal_landing_open(struct shoal_landing *l, uint32_t piece, uint32_t bytes, 
 	open->piece = piece;
 	open->bytes = bytes;
 	open->blocks = blocks;
-	open->whole = whole;
+	open->whole = window == blocks;
+	open->window = window;
 	open->unasked = blocks;
-	open->promised = promise;
+	open->promised = window;
 	open->charged = size;
 	open->opened = now;
 	open->prev = l->tail;
@@ -165,10 +183,9 @@ int shoal_landing_again(struct shoal_landing *l, struct shoal_open *open, shoal_
 	slots_back(l, open);
 	shoal_slots_unreserve(l->slots, open->promised);
 	open->promised = open->lent = 0;
-	uint32_t promise = open->whole ? open->blocks : SHOAL_LANDING_WINDOW;
-	if (shoal_slots_reserve(l->slots, promise) < 0)
+	if (shoal_slots_reserve(l->slots, open->window) < 0)
 		return SHOAL_ERR_BUSY;
-	open->promised = promise;
+	open->promised = open->window;
 	if (open->state == SHOAL_OPEN_READY)
 		l->ready--;
 	if (open->state != SHOAL_OPEN_FETCHING)
@@ -186,9 +203,9 @@ int shoal_landing_again(struct shoal_landing *l, struct shoal_open *open, shoal_
 /* Blocks past this one must wait until the front has moved. */
 static uint32_t window_end(const struct shoal_open *open)
 {
-	if (open->whole || open->blocks - open->handed < SHOAL_LANDING_WINDOW)
+	if (open->blocks - open->handed < open->window)
 		return open->blocks;
-	return open->handed + SHOAL_LANDING_WINDOW;
+	return open->handed + open->window;
 }
 
 uint32_t shoal_open_unasked(struct shoal_open *open)
@@ -217,6 +234,18 @@ struct shoal_slot *shoal_open_slot(struct shoal_landing *l, struct shoal_open *o
 	return shoal_slot_get(l->slots);
 }
 
+/* Blocks within the window that have not landed: no more promises than these are of use. */
+static uint32_t to_come(const struct shoal_open *open)
+{
+	uint32_t end = window_end(open);
+	uint32_t n = 0;
+	if (open->whole)
+		return open->blocks - open->here;
+	for (uint32_t i = open->handed; i < end; i++)
+		n += open->asked[i] != SHOAL_BLOCK_LANDED;
+	return n;
+}
+
 /* A slot that held nothing of use becomes a promise to the piece again, while the piece can need it. */
 static void slot_to_promise(struct shoal_landing *l, struct shoal_open *open, struct shoal_slot *slot)
 {
@@ -224,8 +253,7 @@ static void slot_to_promise(struct shoal_landing *l, struct shoal_open *open, st
 		return;
 	shoal_slot_unref(l->slots, slot);
 	open->lent--;
-	uint32_t in_window = window_end(open) - open->handed;
-	if (open->promised < in_window && shoal_slots_reserve(l->slots, 1) == 0)
+	if (open->promised + open->lent < to_come(open) && shoal_slots_reserve(l->slots, 1) == 0)
 		open->promised++;
 }
 
@@ -270,9 +298,11 @@ int shoal_open_run(struct shoal_open *open)
 			return 0;
 		end = open->blocks;
 	} else {
-		while (end < open->blocks && end - open->handed < SHOAL_LANDING_WINDOW && open->slot[end] != NULL)
+		/* Half the window at most, so that the other half can come in while the disk writes. */
+		uint32_t run = open->window / 2 < SHOAL_LANDING_RUN ? open->window / 2 : SHOAL_LANDING_RUN;
+		while (end < open->blocks && end - open->handed < open->window && open->slot[end] != NULL)
 			end++;
-		if (end - open->handed < SHOAL_LANDING_RUN && end != open->blocks)
+		if (end - open->handed < run && end != open->blocks)
 			return 0;
 	}
 	uint32_t begin = open->handed * SHOAL_BLOCK;
@@ -304,14 +334,7 @@ void shoal_open_run_done(struct shoal_landing *l, struct shoal_open *open)
 		}
 	}
 	open->handed = end;
-	if (!open->whole) { /* the window has moved: promises for the blocks it now holds */
-		uint32_t want = window_end(open) - open->handed;
-		uint32_t held = open->promised + open->lent;
-		for (uint32_t i = open->handed; i < window_end(open); i++)
-			held += open->slot[i] != NULL;
-		while (held < want && shoal_slots_reserve(l->slots, 1) == 0) {
-			open->promised++;
-			held++;
-		}
-	}
+	/* The window has moved: promises for the blocks it now holds, from the slots just given back. */
+	while (!open->whole && open->promised + open->lent < to_come(open) && shoal_slots_reserve(l->slots, 1) == 0)
+		open->promised++;
 }

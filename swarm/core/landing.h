@@ -4,7 +4,10 @@
  * Opening a piece reserves the slots its blocks will land in: no slot, no
  * request. A piece that fits the memory is kept whole, hashed, and only
  * then written; a larger one is written in runs from its front, through a
- * window of SHOAL_LANDING_WINDOW slots, and its verdict comes at the end.
+ * window of slots (SHOAL_LANDING_WINDOW, fewer when there is less), and its
+ * verdict comes at the end. Some slots are always left to others: a swarm
+ * whose memory is full of pieces under way could serve nobody, and two such
+ * would wait for each other for ever.
  *
  * Knows no peers (only their serials), no wire and no disk; the swarm moves
  * finished runs to the disk. A slot belongs to whoever was asked for the
@@ -18,6 +21,8 @@
 #include "swarm/core/disk.h"
 
 #define SHOAL_LANDING_WINDOW 64u
+#define SHOAL_LANDING_WINDOW_MIN 4u /* below it a piece waits for memory */
+#define SHOAL_LANDING_LEFT 16u	    /* slots left for serving */
 /* Whole pieces that wait for the disk, bytes: past this no new piece is opened. More would only make the memory that
  * is used over and over colder. */
 #define SHOAL_LANDING_BACKLOG (32u << 20)
@@ -34,6 +39,7 @@ struct shoal_open {
 	enum shoal_open_state state;
 	uint32_t piece, bytes, blocks;
 	bool whole;		/* stays in memory until the verdict */
+	uint32_t window;	/* if not: blocks, from the front, that may be under way */
 	uint32_t unasked;	/* blocks nobody was asked for */
 	uint32_t here;		/* blocks that have landed */
 	uint32_t handed;	/* blocks, from the front, that the disk has had */

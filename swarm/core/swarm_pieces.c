@@ -248,6 +248,17 @@ static void credit(struct shoal_swarm *s, const struct shoal_open *open)
 	}
 }
 
+/* Nobody is asked for any block of it any more: before its blocks' accounts are wiped. */
+static void unask_piece(struct shoal_swarm *s, const struct shoal_open *open, shoal_us now)
+{
+	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {
+		next = p->in_swarm;
+		for (uint32_t b = 0; b < open->blocks && !p->closing; b++)
+			if (open->asked[b] != 0 && open->asked[b] != SHOAL_BLOCK_LANDED)
+				shoal_peer_unask(p, open->piece, b, true, now);
+	}
+}
+
 /* ---- jobs done ------------------------------------------------------------------------------ */
 
 void shoal_swarm_write_done(struct shoal_swarm *s, struct shoal_open *open, shoal_us now)
@@ -257,6 +268,7 @@ void shoal_swarm_write_done(struct shoal_swarm *s, struct shoal_open *open, shoa
 		char text[160];
 		snprintf(text, sizeof text, "cannot write piece %u: %s", open->piece, shoal_err_name(open->job.err));
 		if (!open->whole || open->job.err == SHOAL_ERR_HASH) {
+			unask_piece(s, open, now);
 			if (shoal_landing_again(&s->landing, open, now) < 0) {
 				uint32_t piece = open->piece;
 				shoal_landing_close(&s->landing, open);
