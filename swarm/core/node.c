@@ -6,6 +6,7 @@
 #include "swarm/core/node_room.h"
 
 #define REAP_BATCH 64
+#define SLOTS_LOOK SHOAL_MS(10)
 
 int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, shoal_us now)
 {
@@ -260,28 +261,25 @@ static void serve_peers(struct shoal_node *n, shoal_us now)
 	}
 }
 
-/* A rate limit holds bytes back: when the next block may go. */
-static shoal_us limit_ready(struct shoal_node *n, shoal_us now)
+/* A rate limit, or want of memory, holds bytes back: when the next block may go. */
+static shoal_us held_until(struct shoal_node *n, shoal_us now)
 {
 	shoal_us at = SHOAL_NEVER;
-	bool held = false;
 	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next) {
-		if (!s->rate_held)
+		if (!s->rate_held && !s->slots_held)
 			continue;
-		held = true;
-		s->rate_held = false;
-		s->dirty_fill = true;
+		if (s->rate_held && n->up.rate != 0)
+			at = shoal_min_u64(at, shoal_limiter_ready(&n->up, SHOAL_BLOCK, now));
+		if (s->rate_held && n->down.rate != 0)
+			at = shoal_min_u64(at, shoal_limiter_ready(&n->down, SHOAL_BLOCK, now));
+		if (s->slots_held) /* nobody tells when one comes free */
+			at = shoal_min_u64(at, now + SLOTS_LOOK);
+		s->dirty_fill |= s->rate_held;
+		s->rate_held = s->slots_held = false;
 		for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm)
 			p->out_dirty |= p->wanted_count > 0;
 	}
-	if (held) {
-		if (n->up.rate != 0)
-			at = shoal_min_u64(at, shoal_limiter_ready(&n->up, SHOAL_BLOCK, now));
-		if (n->down.rate != 0)
-			at = shoal_min_u64(at, shoal_limiter_ready(&n->down, SHOAL_BLOCK, now));
-		at = shoal_max_u64(at, now + SHOAL_MS(1));
-	}
-	return at;
+	return at == SHOAL_NEVER ? at : shoal_max_u64(at, now + SHOAL_MS(1));
 }
 
 void shoal_node_tick(struct shoal_node *n, shoal_us now)
@@ -295,7 +293,7 @@ void shoal_node_tick(struct shoal_node *n, shoal_us now)
 		tick_unknown(n, now);
 	}
 	serve_peers(n, now);
-	at = limit_ready(n, now);
+	at = held_until(n, now);
 	for (struct shoal_swarm **where = &n->swarms; *where != NULL;) {
 		struct shoal_swarm *s = *where;
 		if (s->removing && shoal_swarm_stopped(s) && s->peers == NULL) {

@@ -166,7 +166,8 @@ struct shoal_swarm {
 	bool rechoke;
 	bool dirty_fill;   /* blocks came free: every peer may have something to ask */
 	bool pieces_dirty; /* blocks landed: runs may be ready for the disk */
-	bool rate_held;	   /* the download limit held a request back */
+	bool rate_held;	   /* a limit held a request or a block back */
+	bool slots_held;   /* no slot was free for a block somebody waits for */
 	shoal_us retry_at;
 	enum shoal_swarm_state paused_from;
 	unsigned storage_faults;

@@ -229,8 +229,14 @@ static int start_read(struct shoal_peer *p, shoal_us now)
 	while (at < SHOAL_PEER_READS && p->read[at] != NULL)
 		at++;
 	uint32_t count = neighbours(p);
-	if (at == SHOAL_PEER_READS || shoal_slots_reserve(n->slots, count) < 0)
+	if (at == SHOAL_PEER_READS)
 		return 0;
+	while (count > 0 && shoal_slots_reserve(n->slots, count) < 0)
+		count /= 2; /* what memory there is */
+	if (count == 0) {
+		p->swarm->slots_held = true;
+		return 0;
+	}
 	struct shoal_read *read = calloc(1, sizeof *read);
 	if (read == NULL) {
 		shoal_slots_unreserve(n->slots, count);
