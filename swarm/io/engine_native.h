@@ -3,6 +3,11 @@
  *
  * Composition alone: a node (swarm/core) gets a loop, TCP, disk threads, a
  * store and a slow thread for names. Nothing here decides anything.
+ *
+ * open() blocks SIGPIPE in the calling thread, which is the engine's from
+ * then on; close(), in the same thread, gives the mask back. Descriptors are
+ * bounded by RLIMIT_NOFILE: files take at most half of them, so a program
+ * that wants thousands of peers raises the soft limit before it opens one.
  */
 #ifndef SHOAL_ENGINE_NATIVE_H
 #define SHOAL_ENGINE_NATIVE_H
