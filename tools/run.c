@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define STOP_US SHOAL_MS(1800) /* to finish writes and record, once told to stop; then we leave as we are */
+#define SAME_US SHOAL_MS(250)  /* timeout(1), for one, signals us and then our group: that is one signal, not two */
 #define ASK_US SHOAL_MS(300)   /* the summary's questions may take this long */
 #define WAIT_MS_MAX 1000
 #define PEERS_MAX 65536u /* in a summary */
@@ -20,12 +21,24 @@
 /* What a signal handler may touch. */
 static volatile sig_atomic_t signals;
 static struct shoal_engine *volatile signalled;
+static volatile shoal_us signalled_at;
+
+static shoal_us now_us(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (shoal_us)ts.tv_sec * 1000000 + (shoal_us)ts.tv_nsec / 1000;
+}
 
 static void on_signal(int signal)
 {
+	shoal_us now = now_us();
 	(void)signal;
-	if (++signals > 1)
+	if (signals == 0)
+		signalled_at = now;
+	else if (now - signalled_at >= SAME_US)
 		_exit(SHOAL_EXIT_INTERRUPTED);
+	signals = 1;
 	if (signalled)
 		signalled->ops->wake(signalled);
 }
@@ -40,13 +53,6 @@ static void catch_signals(void)
 	act.sa_handler =
 		SIG_IGN; /* a peer, or the reader of our output, that goes away is an error to see, not to die of */
 	sigaction(SIGPIPE, &act, NULL);
-}
-
-static shoal_us now_us(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (shoal_us)ts.tv_sec * 1000000 + (shoal_us)ts.tv_nsec / 1000;
 }
 
 char *shoal_run_absolute(const char *path)

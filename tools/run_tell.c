@@ -131,7 +131,7 @@ void shoal_run_tell_checked(struct shoal_run *r, struct shoal_run_torrent *t, co
 		shoal_say_event_end(r->tool);
 		return;
 	}
-	if (!r->seeding && ev->done)
+	if (!r->seeding && ev->done && ev->done < ev->total)
 		shoal_say(r->tool, "%s: %s of %s is here already", t->name, shoal_human_size(ev->done, done),
 			  shoal_human_size(ev->total, total));
 }
@@ -151,8 +151,12 @@ void shoal_run_tell_complete(struct shoal_run *r, struct shoal_run_torrent *t, c
 		return;
 	}
 	uint64_t fetched = t->size > t->had ? t->size - t->had : 0;
-	shoal_say(r->tool, "%s: complete, %s fetched in %s (%s)", t->name, shoal_human_size(fetched, size),
-		  shoal_human_span(us, took), shoal_human_rate((uint64_t)((double)fetched * 1e6 / (double)us), rate));
+	if (fetched == 0)
+		shoal_say(r->tool, "%s: complete, all of it was here already", t->name);
+	else
+		shoal_say(r->tool, "%s: complete, %s fetched in %s (%s)", t->name, shoal_human_size(fetched, size),
+			  shoal_human_span(us, took),
+			  shoal_human_rate((uint64_t)((double)fetched * 1e6 / (double)us), rate));
 }
 
 /* Seconds until it is done at this pace; UINT64_MAX: who knows. */
@@ -163,13 +167,24 @@ static uint64_t eta_of(const struct shoal_stats *s)
 	return s->down_rate ? (s->size - s->verified) / s->down_rate : UINT64_MAX;
 }
 
+/* In whole seconds: it is a guess. */
+static const char *eta_text(uint64_t eta, char out[SHOAL_HUMAN_MAX])
+{
+	if (eta == UINT64_MAX)
+		return "?";
+	if (eta >= 60)
+		return shoal_human_span(SHOAL_S(eta < UINT32_MAX ? eta : UINT32_MAX), out);
+	snprintf(out, SHOAL_HUMAN_MAX, "%" PRIu64 " s", eta);
+	return out;
+}
+
+/* Fields keep their width, so that the line does not dance. */
 static void row_text(const struct shoal_run *r, const struct shoal_run_torrent *t, char *out, size_t size)
 {
 	const struct shoal_stats *s = &t->stats;
 	char down[SHOAL_HUMAN_MAX], up[SHOAL_HUMAN_MAX], left[SHOAL_HUMAN_MAX], sent[SHOAL_HUMAN_MAX],
 		peers[SHOAL_HUMAN_MAX * 2];
 	unsigned permille = shoal_human_permille(s->verified, s->size);
-	uint64_t eta = eta_of(s);
 	shoal_human_count(s->peers, "peer", "peers", peers);
 	shoal_human_rate(s->up_rate, up);
 	if (s->paused)
@@ -179,13 +194,10 @@ static void row_text(const struct shoal_run *r, const struct shoal_run_torrent *
 	else if (!s->metadata && !t->size)
 		snprintf(out, size, "waiting for metadata  %s", peers);
 	else if (r->seeding || t->complete)
-		snprintf(out, size, "seeding  up %s  %s sent  %s", up, shoal_human_size(s->uploaded, sent), peers);
+		snprintf(out, size, "seeding  up %9s  %8s sent  %s", up, shoal_human_size(s->uploaded, sent), peers);
 	else
-		snprintf(out, size, "%3u.%u %%  down %s  up %s  %s  %s left", permille / 10, permille % 10,
-			 shoal_human_rate(s->down_rate, down), up, peers,
-			 eta == UINT64_MAX
-				 ? "?"
-				 : shoal_human_span(eta > UINT32_MAX ? SHOAL_S(UINT32_MAX) : SHOAL_S(eta), left));
+		snprintf(out, size, "%3u.%u %%  down %9s  up %9s  %s  %5s left", permille / 10, permille % 10,
+			 shoal_human_rate(s->down_rate, down), up, peers, eta_text(eta_of(s), left));
 }
 
 void shoal_run_tell_stats(struct shoal_run *r, struct shoal_run_torrent *t, shoal_us tell_at)

@@ -1,4 +1,4 @@
-/* swarm/io/hasher.c - pieces in lanes, four to a thread, through buffers that stay in L2. */
+/* swarm/io/hasher.c - pieces in lanes, many to a thread, through buffers that stay in L2. */
 #include "swarm/io/hasher.h"
 
 #include "proto/base/bytes.h"
@@ -14,11 +14,13 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define CHUNK (64u * 1024) /* bytes of a lane's buffer: four leaves; four lanes are 256 KiB of L2 */
+/* Pieces side by side in a thread: a full row for the widest kernel. Together their buffers are 512 KiB of L2. */
+#define LANES 16u
+#define CHUNK (32u * 1024) /* bytes of a lane's buffer: whole leaves */
 #define CHUNK_LEAVES (CHUNK / SHOAL_BLOCK)
 #define THREADS_MAX 256
-#define DOORS 8		 /* open files a thread keeps: two a lane */
-#define AHEAD (1u << 20) /* bytes asked of the disk at once when a read would wait */
+#define DOORS (2 * LANES) /* open files a thread keeps */
+#define AHEAD (1u << 20)  /* bytes asked of the disk at once when a read would wait */
 #define PIECE_MAX (1u << 30)
 
 /* A file that is open, or that would not open; closing is put off, for the next piece is often in it too. */
@@ -48,7 +50,7 @@ struct lane {
 
 struct worker {
 	struct shoal_hasher *h;
-	struct lane lane[SHOAL_LANES];
+	struct lane lane[LANES];
 	struct door door[DOORS];
 	uint64_t turn;
 	uint8_t *room; /* the lanes' buffers */
@@ -115,7 +117,7 @@ static struct door *door_of(struct worker *w, uint32_t file)
 }
 
 /*
- * One read. Four pieces read in turns look random to the kernel's read-ahead, so where
+ * One read. Pieces read in turns look random to the kernel's read-ahead, so where
  * the bytes are not in memory yet we ask for a good stretch of the piece ourselves.
  */
 static ssize_t read_some(const struct shoal_os_ops *os, struct door *d, uint8_t *to, size_t n, uint64_t at,
@@ -219,8 +221,8 @@ static void lane_fill(struct worker *w, struct lane *l)
 /* The leaves of all lanes' buffers: whole ones side by side, each lane's short last one by itself. */
 static void hash_leaves(struct lane *lane, size_t n)
 {
-	const uint8_t *at[SHOAL_LANES * CHUNK_LEAVES];
-	shoal_hash32 out[SHOAL_LANES * CHUNK_LEAVES];
+	const uint8_t *at[LANES * CHUNK_LEAVES];
+	shoal_hash32 out[LANES * CHUNK_LEAVES];
 	size_t count = 0;
 	for (struct lane *l = lane; l < lane + n; l++) {
 		for (uint32_t i = 0; l->err == 0 && i < l->real / SHOAL_BLOCK; i++)
@@ -246,8 +248,8 @@ static void hash_leaves(struct lane *lane, size_t n)
 static void hash_streams(struct lane *lane, size_t n)
 {
 	for (uint32_t from = 0;;) {
-		struct shoal_sha1 *ctx[SHOAL_LANES];
-		const uint8_t *at[SHOAL_LANES];
+		struct shoal_sha1 *ctx[LANES];
+		const uint8_t *at[LANES];
 		size_t busy = 0;
 		uint32_t step = UINT32_MAX;
 		for (struct lane *l = lane; l < lane + n; l++) {
@@ -300,7 +302,7 @@ static uint32_t take(struct shoal_hasher *h, uint32_t *first)
 		uint32_t left = h->pieces - from, share = left / h->threads + (left % h->threads != 0);
 		if (left == 0 || atomic_load_explicit(&h->stop, memory_order_relaxed))
 			return 0;
-		n = share < SHOAL_LANES ? share : SHOAL_LANES;
+		n = share < LANES ? share : LANES;
 	} while (!atomic_compare_exchange_weak(&h->next, &from, from + n));
 	*first = from;
 	return n;
@@ -334,13 +336,13 @@ static int worker_init(struct worker *w, struct shoal_hasher *h)
 	size_t leaves = h->plan.v2 ? h->plan.piece_size / SHOAL_BLOCK : 0;
 	size_t each = CHUNK + leaves * sizeof(shoal_hash32);
 	*w = (struct worker){ .h = h };
-	if (posix_memalign((void **)&w->room, 4096, SHOAL_LANES * each) != 0) {
+	if (posix_memalign((void **)&w->room, 4096, LANES * each) != 0) {
 		w->room = NULL;
 		return SHOAL_ERR_NOMEM;
 	}
-	for (size_t i = 0; i < SHOAL_LANES; i++) {
+	for (size_t i = 0; i < LANES; i++) {
 		w->lane[i].buf = w->room + i * CHUNK;
-		w->lane[i].leaf = (shoal_hash32 *)(w->room + SHOAL_LANES * CHUNK) + i * leaves;
+		w->lane[i].leaf = (shoal_hash32 *)(w->room + LANES * CHUNK) + i * leaves;
 	}
 	return 0;
 }

@@ -3,7 +3,7 @@
  *
  * For `create` and `verify`. A plan says where files lie in the torrent's
  * stream of bytes; what lies between them is padding: zeros to SHA-1, nothing to
- * v2. Each thread takes up to four pieces at a time and reads them side by side
+ * v2. Each thread takes several pieces at a time and reads them side by side
  * into buffers that stay in its L2 cache, where SHA-1, the v2 leaves, or both
  * in one pass take them in lanes.
  *

@@ -126,6 +126,7 @@ static int fake_poll(struct shoal_engine *e, struct shoal_event *ev, int wait_ms
 	fake.next++;
 	if (l->signal) {
 		raise(l->signal);
+		raise(l->signal); /* as timeout(1) does: still one signal */
 		return 0;
 	}
 	ev->kind = l->kind;
