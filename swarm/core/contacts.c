@@ -37,7 +37,7 @@ struct shoal_contact *shoal_swarm_contact(struct shoal_swarm *s, const struct sh
 	return c;
 }
 
-void shoal_contact_gone(struct shoal_contact *c, int why, shoal_us now)
+void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why, shoal_us now)
 {
 	const uint32_t *wait = c->trusted ? wait_trusted_s : wait_s;
 	uint32_t last = sizeof wait_s / sizeof *wait_s - 1;
@@ -54,6 +54,7 @@ void shoal_contact_gone(struct shoal_contact *c, int why, shoal_us now)
 	c->tries++;
 	c->peer = NULL;
 	c->dial = 0;
+	s->dial_at = shoal_min_u64(s->dial_at, c->next_try);
 }
 
 static bool worth_dialling(const struct shoal_swarm *s, const struct shoal_contact *c)
@@ -86,7 +87,7 @@ void shoal_swarm_dial(struct shoal_swarm *s, shoal_us now)
 		if (rc < 0) {
 			n->dials--;
 			c->dial = 0;
-			shoal_contact_gone(c, rc, now);
+			shoal_contact_gone(s, c, rc, now);
 			next = shoal_min_u64(next, c->next_try);
 		}
 	}

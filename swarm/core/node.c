@@ -180,7 +180,7 @@ void shoal_node_dialed(struct shoal_node *n, uint64_t cookie, struct shoal_trans
 				continue;
 			c->dial = 0;
 			if (t == NULL) {
-				shoal_contact_gone(c, err, now);
+				shoal_contact_gone(s, c, err, now);
 				s->dial_now = true;
 				return;
 			}
@@ -188,7 +188,7 @@ void shoal_node_dialed(struct shoal_node *n, uint64_t cookie, struct shoal_trans
 				break; /* it came to us meanwhile */
 			struct shoal_peer *p = shoal_peer_new(n, t, &c->addr, s, c, now);
 			if (p == NULL)
-				shoal_contact_gone(c, SHOAL_ERR_NOMEM, now);
+				shoal_contact_gone(s, c, SHOAL_ERR_NOMEM, now);
 			else
 				shoal_peer_flush(p, now);
 			return;

@@ -101,7 +101,7 @@ void shoal_peer_close(struct shoal_peer *p, int why, shoal_us now)
 	}
 	shoal_peer_uploads_end(p);
 	if (p->contact != NULL) {
-		shoal_contact_gone(p->contact, p->closing, now);
+		shoal_contact_gone(p->swarm, p->contact, p->closing, now);
 		p->contact = NULL;
 	}
 	p->t->node_peer = NULL;

@@ -219,7 +219,8 @@ void shoal_swarm_metadata_tick(struct shoal_swarm *s, shoal_us now);
 /* contacts.c */
 struct shoal_contact *shoal_swarm_contact(struct shoal_swarm *s, const struct shoal_addr *addr, bool trusted, shoal_us now);
 void shoal_swarm_dial(struct shoal_swarm *s, shoal_us now);
-void shoal_contact_gone(struct shoal_contact *c, int why, shoal_us now);
+/* Its connection ended, or could not be made: when it is dialled again. */
+void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why, shoal_us now);
 
 /* claims: swarm_claims.c */
 int shoal_swarm_claims_load(struct shoal_swarm *s, uint32_t file, const struct shoal_seen *seen);
