@@ -89,7 +89,12 @@ static ptrdiff_t conn_send(struct shoal_transport *t, const struct shoal_bytes v
 			more = true;
 			break;
 		}
-		iov[count++] = (struct iovec){ (void *)(uintptr_t)v[i].at, v[i].len };
+		/* struct iovec has no const; sendmsg(2) only reads. */
+		union {
+			const uint8_t *from;
+			void *base;
+		} at = { .from = v[i].at };
+		iov[count++] = (struct iovec){ at.base, v[i].len };
 	}
 	if (count == 0)
 		return 0;
@@ -185,14 +190,14 @@ static void set_stream(const struct shoal_tcp *tcp, int fd)
 static void dial_unlink(struct conn *c)
 {
 	struct shoal_tcp *tcp = c->tcp;
-	if (c->prev != NULL)
-		c->prev->next = c->next;
-	else
+	if (c == tcp->dial_first)
 		tcp->dial_first = c->next;
-	if (c->next != NULL)
-		c->next->prev = c->prev;
 	else
+		c->prev->next = c->next;
+	if (c == tcp->dial_last)
 		tcp->dial_last = c->prev;
+	else
+		c->next->prev = c->prev;
 	c->prev = c->next = NULL;
 }
 
