@@ -187,9 +187,8 @@ static void set_stream(const struct shoal_tcp *tcp, int fd)
 
 /* ---- dials ------------------------------------------------------------------------- */
 
-static void dial_unlink(struct conn *c)
+static void dial_unlink(struct shoal_tcp *tcp, struct conn *c)
 {
-	struct shoal_tcp *tcp = c->tcp;
 	if (c == tcp->dial_first)
 		tcp->dial_first = c->next;
 	else
@@ -214,11 +213,10 @@ static int dial_err(int os)
 	}
 }
 
-static void dial_over(struct conn *c, int err)
+static void dial_over(struct shoal_tcp *tcp, struct conn *c, int err)
 {
-	struct shoal_tcp *tcp = c->tcp;
 	uint64_t cookie = c->cookie;
-	dial_unlink(c);
+	dial_unlink(tcp, c);
 	if (err < 0) {
 		conn_free(c);
 		tcp->user.dialed(tcp->user.to, cookie, NULL, err);
@@ -239,7 +237,7 @@ static void dial_ready(void *to, unsigned what)
 	/* Until the user says otherwise nothing is waited for. */
 	if (os == 0 && shoal_watch_set(&c->watch, 0) < 0)
 		os = ENOMEM;
-	dial_over(c, os == 0 ? 0 : dial_err(os));
+	dial_over(c->tcp, c, os == 0 ? 0 : dial_err(os));
 }
 
 /* The one specific address all listeners of a family share; NULL when there is none, several, or a wildcard. */
@@ -444,7 +442,7 @@ void shoal_tcp_free(struct shoal_tcp *tcp)
 	}
 	while (tcp->dial_first != NULL) {
 		struct conn *c = tcp->dial_first;
-		dial_unlink(c);
+		dial_unlink(tcp, c);
 		conn_free(c);
 	}
 	assert(tcp->open == 0);
@@ -460,7 +458,7 @@ shoal_us shoal_tcp_deadline(const struct shoal_tcp *tcp)
 void shoal_tcp_tick(struct shoal_tcp *tcp, shoal_us now)
 {
 	while (tcp->dial_first != NULL && tcp->dial_first->until <= now)
-		dial_over(tcp->dial_first, SHOAL_ERR_TIMEOUT);
+		dial_over(tcp, tcp->dial_first, SHOAL_ERR_TIMEOUT);
 	if (tcp->paused_until != 0 && tcp->paused_until <= now) {
 		tcp->paused_until = 0;
 		listeners_set(tcp, SHOAL_LOOP_READ);
