@@ -118,6 +118,7 @@ int shoal_landing_open(struct shoal_landing *l, uint32_t piece, uint32_t bytes, 
 	uint32_t window = window_for(l, blocks);
 	size_t size = sizeof(struct shoal_open) + (size_t)blocks * (sizeof(struct shoal_slot *) + 4 + 1 + (v2_leaves ? 32 : 0));
 
+	l->busy = window == 0;
 	if (window == 0)
 		return SHOAL_ERR_BUSY;
 	if (l->count * 2 >= l->table_size && table_grow(l) < 0)
@@ -194,6 +195,7 @@ int shoal_landing_again(struct shoal_landing *l, struct shoal_open *open, shoal_
 	open->unasked = open->blocks;
 	open->here = open->handed = open->from = 0;
 	open->owner = 0;
+	assert(open->weak == 0);
 	open->opened = now;
 	memset(open->asked, 0, open->blocks);
 	memset(open->source, 0, open->blocks * sizeof *open->source);
@@ -257,13 +259,32 @@ static void slot_to_promise(struct shoal_landing *l, struct shoal_open *open, st
 		open->promised++;
 }
 
-void shoal_open_unask(struct shoal_landing *l, struct shoal_open *open, uint32_t block, struct shoal_slot *slot)
+void shoal_open_ask_weak(struct shoal_open *open)
 {
-	if (open->asked[block] != SHOAL_BLOCK_LANDED && open->asked[block] > 0 && --open->asked[block] == 0) {
-		open->unasked++;
-		if (block < open->from)
-			open->from = block;
-	}
+	open->weak++;
+}
+
+static void unasked_again(struct shoal_open *open, uint32_t block)
+{
+	if (open->asked[block] == SHOAL_BLOCK_LANDED || --open->asked[block] > 0)
+		return;
+	open->unasked++;
+	if (block < open->from)
+		open->from = block;
+}
+
+void shoal_open_weaken(struct shoal_open *open, uint32_t block)
+{
+	unasked_again(open, block);
+	open->weak++;
+}
+
+void shoal_open_unask(struct shoal_landing *l, struct shoal_open *open, uint32_t block, bool weak, struct shoal_slot *slot)
+{
+	if (weak)
+		open->weak--;
+	else
+		unasked_again(open, block);
 	slot_to_promise(l, open, slot);
 }
 

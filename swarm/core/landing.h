@@ -46,6 +46,7 @@ struct shoal_open {
 	uint32_t from;		/* no unasked block lies before this one */
 	uint32_t promised;	/* slots reserved and not yet got */
 	uint32_t lent;		/* slots got for blocks that have not landed */
+	uint32_t weak;		/* asks that do not count in `asked` */
 	uint32_t owner;		/* the peer that fetches it alone, 0 nobody */
 	uint32_t attempts;	/* times it failed its hash in this session */
 	shoal_us opened, ready;
@@ -67,6 +68,7 @@ struct shoal_landing {
 	uint32_t table_size;
 	uint32_t count;
 	uint32_t ready;
+	bool busy;	/* no piece could be opened for want of memory, the last time one was tried */
 	uint64_t full_bytes; /* of pieces that are all here and not yet off our hands */
 };
 
@@ -90,8 +92,12 @@ static inline uint32_t shoal_open_block_len(const struct shoal_open *open, uint3
 uint32_t shoal_open_unasked(struct shoal_open *open);
 /* Marks it asked once more. Only the first asker may use the piece's promise (got with shoal_open_slot). */
 void shoal_open_ask(struct shoal_open *open, uint32_t block);
+/* The same of one who stalls: the block stays unasked for all others. */
+void shoal_open_ask_weak(struct shoal_open *open);
+/* An asker stalls: from now on it is a weak one. */
+void shoal_open_weaken(struct shoal_open *open, uint32_t block);
 /* One asker less; `slot` (may be NULL) is what it had been given for it: back to a promise when nobody else asks. */
-void shoal_open_unask(struct shoal_landing *l, struct shoal_open *open, uint32_t block, struct shoal_slot *slot);
+void shoal_open_unask(struct shoal_landing *l, struct shoal_open *open, uint32_t block, bool weak, struct shoal_slot *slot);
 /* A slot for a block about to land. NULL only when the promise is used and no spare memory is there (a duplicate). */
 struct shoal_slot *shoal_open_slot(struct shoal_landing *l, struct shoal_open *open);
 /* The block has landed in `slot` (ours from now on). false: it was here already, and the slot goes back to the caller. */

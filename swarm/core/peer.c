@@ -525,7 +525,7 @@ static void on_choke(struct shoal_peer *p, bool choked, shoal_us now)
 	p->choking_us = choked;
 	if (choked && !p->fast) /* a fast peer rejects what it will not send (BEP 6) */
 		shoal_peer_unask_all(p, now);
-	p->snubbed = false;
+	shoal_peer_recovered(p);
 	p->in_dirty = true;
 }
 

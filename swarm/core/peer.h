@@ -40,6 +40,7 @@ struct shoal_ask {
 	uint32_t piece, block;
 	shoal_us at;
 	struct shoal_slot *slot; /* where it will land, once that had to be known */
+	bool weak; /* of one that stalls: others are asked for the block as if nobody were */
 };
 /* A block asked of us. */
 struct shoal_wanted {
@@ -166,6 +167,8 @@ void shoal_peer_forecast(struct shoal_peer *p);
 uint8_t *shoal_peer_place(struct shoal_peer *p, uint32_t piece, uint32_t begin, uint32_t len);
 void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, shoal_us now);
 void shoal_peer_asks_overdue(struct shoal_peer *p, shoal_us now);
+/* It stalls no longer. */
+void shoal_peer_recovered(struct shoal_peer *p);
 
 /* upload.c: serving */
 void shoal_peer_wants(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now);

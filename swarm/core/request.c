@@ -62,7 +62,7 @@ static void ask_return(struct shoal_peer *p, const struct shoal_ask *ask)
 	assert(open != NULL); /* a piece closes only when nobody is asked for any of it */
 	if (ask->slot != NULL)
 		shoal_pw_unland(p->pw, ask->slot->at);
-	shoal_open_unask(&p->swarm->landing, open, ask->block, ask->slot);
+	shoal_open_unask(&p->swarm->landing, open, ask->block, ask->weak, ask->slot);
 	if (open->owner == p->serial)
 		open->owner = 0;
 }
@@ -146,6 +146,7 @@ static struct shoal_open *open_new(struct shoal_peer *p, shoal_us now)
 {
 	struct shoal_swarm *s = p->swarm;
 	struct shoal_open *open;
+	s->landing.busy = false;
 	if (s->landing.full_bytes > SHOAL_LANDING_BACKLOG)
 		return NULL; /* the disk is behind: its turn */
 	uint32_t piece = shoal_picker_pick(s->picker, &p->have,
@@ -183,7 +184,8 @@ static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uin
 {
 	struct shoal_swarm *s = p->swarm;
 	shoal_us patience = 2 * p->flow.delay_mean + SHOAL_MS(50);
-	if (shoal_picker_untouched(s->picker) > 0 || p->ask_count >= DUPLICATE_BLOCKS)
+	/* Or no other piece can be begun: a window may stand behind the one block that does not come. */
+	if ((shoal_picker_untouched(s->picker) > 0 && !s->landing.busy) || p->ask_count >= DUPLICATE_BLOCKS)
 		return false;
 	for (struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm) {
 		if (q == p)
@@ -207,9 +209,12 @@ static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uin
 static bool ask_block(struct shoal_peer *p, struct shoal_open *open, uint32_t block, shoal_us now)
 {
 	uint32_t len = shoal_open_block_len(open, block);
-	if (!ask_push(p, (struct shoal_ask){ .piece = open->piece, .block = block, .at = now }))
+	if (!ask_push(p, (struct shoal_ask){ .piece = open->piece, .block = block, .at = now, .weak = p->snubbed }))
 		return false;
-	shoal_open_ask(open, block);
+	if (p->snubbed)
+		shoal_open_ask_weak(open);
+	else
+		shoal_open_ask(open, block);
 	shoal_limiter_took(&p->node->down, len);
 	struct shoal_wire_msg msg = { .id = SHOAL_WIRE_REQUEST, .index = open->piece, .begin = block * SHOAL_BLOCK, .len = len };
 	shoal_peer_say(p, &msg, now);
@@ -303,9 +308,11 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 		return ask_return(p, &ask);
 	}
 	shoal_flow_block(&p->flow, ev->len, ask.at, now);
-	p->snubbed = false;
+	shoal_peer_recovered(p);
 	struct shoal_open *open = shoal_landing_find(&s->landing, ask.piece);
-	bool shared = open->asked[block] > 1;
+	if (ask.weak)
+		open->weak--;
+	bool shared = open->asked[block] > !ask.weak || open->weak > 0;
 	shoal_open_landed(&s->landing, open, block, ask.slot, p->serial, now);
 	if (shared) {
 		for (struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm)
@@ -315,6 +322,20 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 	s->pieces_dirty = true;
 }
 
+void shoal_peer_recovered(struct shoal_peer *p)
+{
+	p->snubbed = false;
+	for (uint32_t i = 0; i < p->ask_count; i++) {
+		struct shoal_ask *a = ask_at(p, i);
+		struct shoal_open *open = a->weak ? shoal_landing_find(&p->swarm->landing, a->piece) : NULL;
+		if (open == NULL)
+			continue;
+		a->weak = false;
+		open->weak--;
+		shoal_open_ask(open, a->block);
+	}
+}
+
 void shoal_peer_asks_overdue(struct shoal_peer *p, shoal_us now)
 {
 	if (p->ask_count == 0)
@@ -322,7 +343,8 @@ void shoal_peer_asks_overdue(struct shoal_peer *p, shoal_us now)
 	shoal_us since = shoal_max_u64(ask_at(p, 0)->at, p->flow.last_block);
 	if (since + shoal_flow_patience(&p->flow) > now)
 		return;
-	/* It stalls. What it owes us is free for others; it keeps one block, to show that it has come back. */
+	/* It stalls. What it owes us is free for others; it keeps one block, to show that it has come back, which others
+	 * are asked for all the same: several that stall may not hold up the end of a piece. */
 	p->snubbed = true;
 	while (p->ask_count > 1 && !p->closing) {
 		struct shoal_ask last = *ask_at(p, --p->ask_count);
@@ -330,6 +352,14 @@ void shoal_peer_asks_overdue(struct shoal_peer *p, shoal_us now)
 		uint32_t len = shoal_open_block_len(open, last.block);
 		ask_return(p, &last);
 		say_cancel(p, &last, len, now);
+	}
+	struct shoal_ask *kept = p->ask_count > 0 ? ask_at(p, 0) : NULL;
+	if (kept != NULL && !kept->weak) {
+		struct shoal_open *open = shoal_landing_find(&p->swarm->landing, kept->piece);
+		kept->weak = true;
+		shoal_open_weaken(open, kept->block);
+		if (open->owner == p->serial)
+			open->owner = 0;
 	}
 	p->swarm->dirty_fill = true;
 }

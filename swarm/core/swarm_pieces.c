@@ -254,7 +254,7 @@ static void unask_piece(struct shoal_swarm *s, const struct shoal_open *open, sh
 	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {
 		next = p->in_swarm;
 		for (uint32_t b = 0; b < open->blocks && !p->closing; b++)
-			if (open->asked[b] != 0 && open->asked[b] != SHOAL_BLOCK_LANDED)
+			if (open->asked[b] != SHOAL_BLOCK_LANDED)
 				shoal_peer_unask(p, open->piece, b, true, now);
 	}
 }
