@@ -78,6 +78,8 @@ void scene_tell(struct sim *sim)
 			print_error("node %u: %s %s\n", i, n->node == NULL ? "down" : "not added", n->text);
 			continue;
 		}
+		if (n->complete)
+			continue;
 		sim_node_ask_stats(n);
 		print_error("node %u: %u/%u pieces, %llu verified, down %llu up %llu wasted %llu, %u peers (%u seeds)%s%s%s%s %s\n",
 			    i, n->stats.pieces_done, n->stats.pieces, (unsigned long long)n->stats.verified,

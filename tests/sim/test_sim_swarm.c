@@ -30,10 +30,234 @@ static void two_nodes_copy(void **state)
 	}
 }
 
+/* One seed, 63 others that know of a few of each other: all complete, and the seed is not the only one who gave. */
+static void sixty_four(enum shoal_format format, uint64_t seed)
+{
+	struct sim_content c;
+	scene_content(&c, format, 64 * KIB, 2 * MIB, seed);
+	struct sim *sim = sim_new(&(struct sim_options){ .seed = seed, .content = &c, .cut_ppm = 20000 });
+	scene_seed(sim, (struct sim_node_options){ .up = 4 * MIB, .down = 4 * MIB });
+	scene_leeches(sim, (struct sim_node_options){ .up = 2 * MIB, .down = 8 * MIB, .delay = SHOAL_MS(10) }, 63, 16, 3);
+	scene_start_all(sim);
+	scene_complete(sim, SHOAL_S(180));
+	struct sim_node *first = sim_node(sim, 0);
+	sim_node_ask_stats(first);
+	uint64_t size = shoal_metainfo_size(c.mi);
+	print_message("%s: %.1f s, the seed gave %.1f copies of 63\n", scene_format_name(format),
+		      (double)(sim_now(sim) - SIM_START) / 1e6, (double)first->stats.uploaded / (double)size);
+	assert_true(first->stats.uploaded < 32 * size);
+	sim_free(sim);
+	sim_content_fini(&c);
+}
+
+static void sixty_four_nodes_v1(void **state)
+{
+	(void)state;
+	sixty_four(SHOAL_FORMAT_V1, 64);
+}
+static void sixty_four_nodes_v2(void **state)
+{
+	(void)state;
+	sixty_four(SHOAL_FORMAT_V2, 65);
+}
+static void sixty_four_nodes_hybrid(void **state)
+{
+	(void)state;
+	sixty_four(SHOAL_FORMAT_HYBRID, 66);
+}
+
+/* ---- how it begins, and in what order ------------------------------------------------------ */
+
+/* Leeches with the link alone: metadata over the wire, and for v2 the layers by hash messages. */
+static void magnets_bring_their_metadata(void **state)
+{
+	(void)state;
+	for (size_t f = 0; f < FORMATS; f++) {
+		struct sim_content c;
+		scene_content(&c, formats[f], 32 * KIB, 3 * MIB, 10 + f);
+		struct sim *sim = sim_new(&(struct sim_options){ .seed = 3 + f, .content = &c, .cut_ppm = 50000 });
+		scene_seed(sim, (struct sim_node_options){ .up = 8 * MIB });
+		scene_leeches(sim, (struct sim_node_options){ .up = 8 * MIB, .magnet = true }, 7, 3, 1);
+		scene_start_all(sim);
+		print_message("%s\n", scene_format_name(formats[f]));
+		scene_complete(sim, SHOAL_S(60));
+		for (unsigned i = 1; i < sim_nodes(sim); i++)
+			assert_int_equal(sim_node(sim, i)->metadata, 1);
+		sim_free(sim);
+		sim_content_fini(&c);
+	}
+}
+
+struct order {
+	uint32_t last;
+	unsigned pieces, backward;
+};
+static void note_order(void *to, struct sim_node *n, const struct shoal_event *ev)
+{
+	struct order *o = to;
+	if (n->index != 1 || ev->kind != SHOAL_EV_PIECE)
+		return;
+	/* Two reads are under way at the seed, and end in any order: a step or two back is as good as in order. */
+	o->backward += ev->index + 4 < o->last;
+	o->last = o->last > ev->index ? o->last : ev->index;
+	o->pieces++;
+}
+
+static void sequential_comes_in_order(void **state)
+{
+	struct sim_content c;
+	struct order in_order = { 0 };
+	struct order rarest = { 0 };
+	(void)state;
+	scene_content(&c, SHOAL_FORMAT_V1, 64 * KIB, 4 * MIB, 20);
+	for (int k = 0; k < 2; k++) {
+		struct sim *sim = sim_new(&(struct sim_options){ .seed = 20, .content = &c, .on_event = note_order,
+								 .to = k ? &in_order : &rarest });
+		scene_seed(sim, (struct sim_node_options){ .up = 2 * MIB });
+		scene_leeches(sim, (struct sim_node_options){ .flags = k ? SHOAL_ADD_SEQUENTIAL : 0u }, 1, 1, 0);
+		scene_start_all(sim);
+		scene_complete(sim, SHOAL_S(60));
+		sim_free(sim);
+	}
+	print_message("steps back: %u of %u in order, %u of %u rarest first\n", in_order.backward, in_order.pieces,
+		      rarest.backward, rarest.pieces);
+	assert_true(rarest.backward > rarest.pieces / 4);
+	assert_int_equal(in_order.backward, 0);
+	sim_content_fini(&c);
+}
+
+/* ---- memory and rates ----------------------------------------------------------------------- */
+
+struct tight {
+	enum shoal_format format;
+	uint32_t piece_size;
+	uint64_t size;
+	size_t memory;
+};
+
+static void little_memory_is_enough(void **state)
+{
+	(void)state;
+	static const struct tight cases[] = {
+		{ SHOAL_FORMAT_V1, MIB, 6 * MIB, 2 * MIB },
+		{ SHOAL_FORMAT_V2, MIB, 6 * MIB, 2 * MIB },
+		{ SHOAL_FORMAT_HYBRID, MIB, 6 * MIB, 2 * MIB },
+		{ SHOAL_FORMAT_V1, 4 * MIB, 12 * MIB, 512 * KIB },
+		{ SHOAL_FORMAT_V2, 4 * MIB, 12 * MIB, 512 * KIB },
+		{ SHOAL_FORMAT_V1, 4 * MIB, 12 * MIB, 3 * MIB },
+		{ SHOAL_FORMAT_HYBRID, 2 * MIB, 8 * MIB, MIB },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct tight *t = &cases[i];
+		struct sim_content c;
+		scene_content(&c, t->format, t->piece_size, t->size, 30 + i);
+		struct sim *sim = sim_new(&(struct sim_options){ .seed = 30 + i, .content = &c, .cut_ppm = 20000 });
+		scene_seed(sim, (struct sim_node_options){ .up = 16 * MIB, .memory = t->memory });
+		scene_leeches(sim, (struct sim_node_options){ .up = 16 * MIB, .memory = t->memory }, 5, 2, 2);
+		scene_start_all(sim);
+		print_message("%s, pieces of %u KiB, %zu KiB\n", scene_format_name(t->format), t->piece_size / KIB,
+			      t->memory / KIB);
+		scene_complete(sim, SHOAL_S(240));
+		sim_free(sim);
+		sim_content_fini(&c);
+	}
+}
+
+static void limits_are_kept(void **state)
+{
+	struct sim_content c;
+	(void)state;
+	scene_content(&c, SHOAL_FORMAT_V1, 64 * KIB, 2 * MIB, 40);
+	for (int k = 0; k < 2; k++) { /* the seed's up, the leech's down */
+		struct sim *sim = sim_new(&(struct sim_options){ .seed = 40, .content = &c });
+		scene_seed(sim, (struct sim_node_options){ .limit_up = k ? 0 : 256 * KIB });
+		scene_leeches(sim, (struct sim_node_options){ .limit_down = k ? 256 * KIB : 0 }, 1, 1, 0);
+		scene_start_all(sim);
+		scene_complete(sim, SHOAL_S(60));
+		double s = (double)(sim_now(sim) - SIM_START) / 1e6;
+		double fair = (double)shoal_metainfo_size(c.mi) / (256 * KIB);
+		print_message("limited %s: %.2f s, %.2f s by the limit\n", k ? "down" : "up", s, fair);
+		assert_true(s > 0.85 * fair && s < 1.25 * fair + 1);
+		sim_free(sim);
+	}
+	sim_content_fini(&c);
+}
+
+/* ---- peers that go, stall or are slow --------------------------------------------------------- */
+
+static bool some_pieces(struct sim *sim, void *arg)
+{
+	const struct sim_node *n = arg;
+	(void)sim;
+	return n->witness.promised.ones >= 5;
+}
+
+/* The only peer goes and comes back: it is dialled again. */
+static void a_peer_that_comes_back_is_found(void **state)
+{
+	struct sim_content c;
+	(void)state;
+	scene_content(&c, SHOAL_FORMAT_V1, 64 * KIB, 4 * MIB, 50);
+	struct sim *sim = sim_new(&(struct sim_options){ .seed = 50, .content = &c });
+	struct sim_node *seed = scene_seed(sim, (struct sim_node_options){ .up = MIB });
+	scene_leeches(sim, (struct sim_node_options){ .up = MIB }, 1, 1, 0);
+	struct sim_node *leech = sim_node(sim, 1);
+	scene_start_all(sim);
+	for (int i = 0; i < 3; i++) {
+		assert_true(sim_run(sim, some_pieces, leech, SHOAL_S(20)));
+		sim_node_crash(seed, SIM_CRASH_KILL);
+		sim_run_for(sim, SHOAL_S(3 + 10 * (unsigned)i));
+		sim_node_start(seed);
+		sim_run_for(sim, SHOAL_MS(300));
+	}
+	scene_complete(sim, SHOAL_S(60));
+	sim_free(sim);
+	sim_content_fini(&c);
+}
+
+/* Peers that answer nothing, or hardly anything, hold up nobody for long. */
+static void slow_and_stalling_peers_hold_up_nobody(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 60; seed < 63; seed++) {
+		struct sim_content c;
+		scene_content(&c, seed == 60 ? SHOAL_FORMAT_V2 : SHOAL_FORMAT_V1, seed == 62 ? MIB : 64 * KIB, 4 * MIB, seed);
+		struct sim *sim = sim_new(&(struct sim_options){ .seed = seed, .content = &c, .cut_ppm = 20000 });
+		scene_seed(sim, (struct sim_node_options){ .up = 4 * MIB });
+		struct sim_node *sloth = scene_seed(sim, (struct sim_node_options){ .up = 4 * KIB });
+		struct sim_node *dead = scene_seed(sim, (struct sim_node_options){ .up = 4 * MIB });
+		struct sim_node *cut = scene_seed(sim, (struct sim_node_options){ .up = 4 * MIB });
+		size_t memory = seed == 62 ? 3 * MIB : 0;
+		scene_leeches(sim, (struct sim_node_options){ .up = 4 * MIB, .memory = memory }, 6, 3, 1);
+		for (unsigned i = 4; i < sim_nodes(sim); i++) {
+			sim_node_meet(sim_node(sim, i), sloth);
+			sim_node_meet(sim_node(sim, i), dead);
+			sim_node_meet(sim_node(sim, i), cut);
+		}
+		scene_start_all(sim);
+		sim_run_for(sim, SHOAL_MS(400)); /* all are connected, and asked for much */
+		sim_disk_hold(dead->disk, true);
+		cut->line.cut = true;
+		scene_complete(sim, SHOAL_S(60));
+		print_message("%.1f s\n", (double)(sim_now(sim) - SIM_START) / 1e6);
+		sim_free(sim);
+		sim_content_fini(&c);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(magnets_bring_their_metadata),
+		cmocka_unit_test(sequential_comes_in_order),
+		cmocka_unit_test(little_memory_is_enough),
+		cmocka_unit_test(limits_are_kept),
+		cmocka_unit_test(a_peer_that_comes_back_is_found),
+		cmocka_unit_test(slow_and_stalling_peers_hold_up_nobody),
 		cmocka_unit_test(two_nodes_copy),
+		cmocka_unit_test(sixty_four_nodes_v1),
+		cmocka_unit_test(sixty_four_nodes_v2),
+		cmocka_unit_test(sixty_four_nodes_hybrid),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

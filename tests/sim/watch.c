@@ -28,13 +28,26 @@ void sim_witness_init(struct sim_witness *w, const struct sim_content *content, 
 		      bool honest)
 {
 	*w = (struct sim_witness){ .content = content, .disk = disk, .folder = folder, .honest = honest };
-	if (shoal_bits_init(&w->promised, shoal_metainfo_piece_count(content->mi)) < 0)
+	uint32_t pieces = shoal_metainfo_piece_count(content->mi);
+	if (shoal_bits_init(&w->promised, pieces) < 0 || shoal_bits_init(&w->owed, pieces) < 0)
 		abort();
 }
 
 void sim_witness_fini(struct sim_witness *w)
 {
 	shoal_bits_fini(&w->promised);
+	shoal_bits_fini(&w->owed);
+}
+
+void sim_witness_reborn(struct sim_witness *w)
+{
+	shoal_bits_copy(&w->owed, &w->promised);
+}
+
+void sim_witness_forgive(struct sim_witness *w, uint32_t piece)
+{
+	shoal_bits_clear(&w->promised, piece);
+	shoal_bits_clear(&w->owed, piece);
 }
 
 struct sim_watch *sim_watch_new(void)
@@ -109,13 +122,14 @@ static void on_message(struct sim_watch *watch, struct sim_witness *w, const str
 		return sends(watch, w, msg);
 	case SHOAL_WIRE_REQUEST:
 		w->requests++;
-		if (shoal_bits_get(&w->promised, msg->index))
+		/* (One queued on a slow connection may go out after the piece came from elsewhere.) */
+		if (shoal_bits_get(&watch->announced, msg->index) || shoal_bits_get(&w->owed, msg->index))
 			breach(w, "asked for piece %u, which it had announced itself", msg->index);
 		return;
 	case SHOAL_WIRE_EXTENDED:
 		if (msg->ext == EXT_DONTHAVE && msg->body.len == 4) {
 			shoal_bits_clear(&watch->announced, shoal_get_u32(msg->body.at));
-			shoal_bits_clear(&w->promised, shoal_get_u32(msg->body.at));
+			sim_witness_forgive(w, shoal_get_u32(msg->body.at));
 			w->took_back++;
 		}
 		return;

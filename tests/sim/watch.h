@@ -5,7 +5,7 @@
  * engine's. Of an honest node:
  *   - a piece is announced (HAVE, BITFIELD, HAVE_ALL) only when its bytes are right and would survive a power cut;
  *   - a block is sent only of a piece announced on this connection, and its bytes are the content's;
- *   - a piece once announced is never asked for again, not even by the same node after a crash.
+ *   - a piece announced on this connection, or in an earlier life of the node, is never asked for.
  */
 #ifndef SIM_WATCH_H
 #define SIM_WATCH_H
@@ -21,6 +21,7 @@ struct sim_witness {
 	const char *folder;
 	bool honest;
 	struct shoal_bits promised; /* announced to anybody, and not taken back */
+	struct shoal_bits owed;	    /* of those, what was announced before it last started */
 	uint64_t blocks;	    /* sent */
 	uint64_t requests;
 	uint64_t took_back; /* DONTHAVEs */
@@ -30,6 +31,10 @@ struct sim_witness {
 void sim_witness_init(struct sim_witness *w, const struct sim_content *content, struct sim_disk *disk, const char *folder,
 		      bool honest);
 void sim_witness_fini(struct sim_witness *w);
+/* The node starts again. */
+void sim_witness_reborn(struct sim_witness *w);
+/* The piece's bytes were destroyed by others: it may be fetched again. */
+void sim_witness_forgive(struct sim_witness *w, uint32_t piece);
 
 /* One direction of one connection. */
 struct sim_watch;

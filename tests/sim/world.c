@@ -359,6 +359,7 @@ void sim_node_start(struct sim_node *n)
 	const struct sim_content *c = sim->o.content;
 	assert(n->node == NULL);
 	n->life++;
+	sim_witness_reborn(&n->witness);
 	n->line.dead = false;
 	n->torrent = 0;
 	n->added = n->checked = n->complete = n->stopped = n->failed = false;
