@@ -63,6 +63,15 @@ static void want_end(struct shoal_swarm *s, struct shoal_layer_want *want)
 	*want = (struct shoal_layer_want){ 0 };
 }
 
+void shoal_swarm_layers_end(struct shoal_swarm *s)
+{
+	for (uint32_t i = 0; s->layers_wanted != NULL && i < SHOAL_SWARM_HASH_REQUESTS; i++)
+		if (s->layers_wanted[i].hash != NULL)
+			want_end(s, &s->layers_wanted[i]);
+	free(s->layers_wanted);
+	s->layers_wanted = NULL;
+}
+
 static struct shoal_peer *somebody(const struct shoal_swarm *s, uint32_t piece, uint32_t not_this)
 {
 	struct shoal_peer *found = NULL;

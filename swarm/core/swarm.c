@@ -67,7 +67,7 @@ void shoal_swarm_free(struct shoal_swarm *s)
 		s->node->disk.ops->close(s->node->disk.d, s->storage);
 	shoal_budget_give(s->node->budget, s->charged + s->mi_charged);
 	shoal_metainfo_free(s->mi);
-	free(s->layers_wanted);
+	shoal_swarm_layers_end(s);
 	free(s->file);
 	free(s->scan_seen);
 	free(s->barrier_file);

@@ -257,6 +257,7 @@ void shoal_swarm_hash_request(struct shoal_swarm *s, struct shoal_peer *p, const
 void shoal_swarm_hashes(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now);
 void shoal_swarm_hash_rejected(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_hash_range *range, shoal_us now);
 void shoal_swarm_layers_begin(struct shoal_swarm *s);
+void shoal_swarm_layers_end(struct shoal_swarm *s);
 void shoal_swarm_layers_tick(struct shoal_swarm *s, shoal_us now);
 void shoal_swarm_leaves_wanted(struct shoal_swarm *s, uint32_t piece, shoal_us now);
 void shoal_swarm_leaves_ready(struct shoal_swarm *s, struct shoal_check *check, shoal_us now);

@@ -563,9 +563,14 @@ void sim_free(struct sim *sim)
 {
 	if (sim == NULL)
 		return;
+	bool was_wrong = sim->wrong[0] != 0;
 	for (unsigned i = 0; i < sim->nodes; i++)
 		if (sim->node[i]->node != NULL)
 			sim_node_crash(sim->node[i], SIM_CRASH_KILL);
+	if (!was_wrong && sim->wrong[0] != 0) { /* found too late for the test to ask */
+		fprintf(stderr, "%s\n", sim->wrong);
+		abort();
+	}
 	while (sim->dials != NULL) {
 		if (sim->dials->end != NULL)
 			sim->dials->end->ops->close(sim->dials->end);
