@@ -56,6 +56,7 @@ struct shoal_open {
 	struct shoal_piece_hash hash;
 	struct shoal_disk_job job;
 	bool job_out;
+	bool suspect; /* a sync failed after bytes of it were written: hash it from the medium before it counts */
 	size_t charged;
 };
 #define SHOAL_BLOCK_LANDED 0xff

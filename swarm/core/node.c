@@ -249,8 +249,48 @@ static bool all_stopped(const struct shoal_node *n)
 	return shoal_node_idle(n);
 }
 
+/* Moves the first peer to the end, so that a limit which runs dry half-way starts with another next time. */
+static void rotate_peers(struct shoal_node *n)
+{
+	struct shoal_peer *first = n->peers;
+	if (first == NULL || first->next == NULL)
+		return;
+	n->peers = first->next;
+	n->peers->prev = NULL;
+	first->prev = n->peers_last;
+	first->next = NULL;
+	n->peers_last->next = first;
+	n->peers_last = first;
+}
+
+/* An upload limit is dealt out a block at a time, round and round, so that everyone served gets the same. */
+static void serve_in_turns(struct shoal_node *n, shoal_us now)
+{
+	bool any = true;
+	while (any && shoal_limiter_allows(&n->up, SHOAL_BLOCK, now) > 0) {
+		any = false;
+		for (uint32_t i = n->peer_count; i > 0; i--) {
+			struct shoal_peer *p = n->peers;
+			if (shoal_limiter_allows(&n->up, SHOAL_BLOCK, now) == 0)
+				break;
+			rotate_peers(n);
+			if (p->closing || p->wanted_count == 0 || shoal_pw_queued(p->pw) >= SHOAL_PEER_OUT_LOW ||
+			    shoal_peer_serve(p, 1, now) == 0)
+				continue;
+			any = p->out_dirty = true;
+		}
+	}
+	for (struct shoal_peer *p = n->peers; p != NULL; p = p->next)
+		if (!p->closing && p->wanted_count > 0 && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_LOW)
+			p->swarm->rate_held = true;
+}
+
 static void serve_peers(struct shoal_node *n, shoal_us now)
 {
+	if (n->up.rate != 0)
+		serve_in_turns(n, now);
+	if (n->down.rate != 0)
+		rotate_peers(n);
 	for (struct shoal_peer *p = n->peers; p != NULL; p = p->next) {
 		if (p->closing)
 			continue;

@@ -678,8 +678,9 @@ void shoal_peer_flush(struct shoal_peer *p, shoal_us now)
 	bool blocked = false;
 	p->out_dirty = false;
 	while (!p->closing && !blocked) {
-		if (p->wanted_count > 0 && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_LOW)
-			shoal_peer_serve(p, now);
+		/* Under a limit the node deals blocks out in turns; without one each takes what it can send. */
+		if (p->wanted_count > 0 && p->node->up.rate == 0 && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_LOW)
+			shoal_peer_serve(p, UINT32_MAX, now);
 		size_t n = shoal_pw_output(p->pw, part, PARTS);
 		if (n == 0)
 			break;

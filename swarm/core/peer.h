@@ -173,7 +173,8 @@ void shoal_peer_recovered(struct shoal_peer *p);
 /* upload.c: serving */
 void shoal_peer_wants(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now);
 void shoal_peer_cancels(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now);
-void shoal_peer_serve(struct shoal_peer *p, shoal_us now);
+/* Queues up to `blocks` of what it asked for, while it has room for them and the limit allows; how many it was. */
+uint32_t shoal_peer_serve(struct shoal_peer *p, uint32_t blocks, shoal_us now);
 void shoal_peer_choke(struct shoal_peer *p, bool choke, shoal_us now);
 void shoal_peer_read_done(struct shoal_read *read, shoal_us now);
 void shoal_peer_uploads_end(struct shoal_peer *p);

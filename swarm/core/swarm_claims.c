@@ -202,15 +202,28 @@ int shoal_swarm_baseline(struct shoal_swarm *s, shoal_us now)
 
 /* ---- barriers -------------------------------------------------------------------------------- */
 
-static void barrier_failed(struct shoal_swarm *s, int err, const char *what, shoal_us now)
+/* These may be on the disk or not, and only the disk knows: to be hashed again, past the cache. */
+static void doubt(struct shoal_swarm *s, const struct shoal_bits *pieces, shoal_us now)
 {
-	/* What this barrier covered may be on the disk or not, and only the disk knows: hash it again, past the cache. */
-	for (uint32_t p = shoal_bits_next(&s->covered, 0); p < s->covered.count; p = shoal_bits_next(&s->covered, p + 1)) {
+	for (uint32_t p = shoal_bits_next(pieces, 0); p < pieces->count; p = shoal_bits_next(pieces, p + 1)) {
 		shoal_swarm_unverified(s, p, now);
 		shoal_picker_open(s->picker, p); /* not to be fetched before it has been looked at */
 		shoal_bits_set(&s->to_check, p);
 	}
+}
+
+static void barrier_failed(struct shoal_swarm *s, int err, const char *what, shoal_us now)
+{
+	doubt(s, &s->covered, now);
 	shoal_bits_wipe(&s->covered);
+	if (s->barrier != SHOAL_BARRIER_COMMIT) {
+		/* A sync fails for all that had been written when it ran, and says so once. That is more than the barrier
+		 * covered: pieces verified since it began, and those whose writes are under way. */
+		doubt(s, &s->fresh, now);
+		s->fresh_bytes = 0;
+		for (struct shoal_open *o = s->landing.head; o != NULL; o = o->next)
+			o->suspect |= o->job_out || o->handed > 0;
+	}
 	s->check_flags = SHOAL_DISK_DROP;
 	s->barrier = SHOAL_BARRIER_IDLE;
 	for (uint32_t i = 0; i < s->barrier_files; i++)

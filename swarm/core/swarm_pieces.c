@@ -304,8 +304,14 @@ void shoal_swarm_write_done(struct shoal_swarm *s, struct shoal_open *open, shoa
 	if (!open->hash.good)
 		return piece_failed(s, open, now);
 	uint32_t piece = open->piece;
+	bool suspect = open->suspect;
 	credit(s, open);
 	shoal_landing_close(&s->landing, open);
+	if (suspect) { /* right when it was written; whether it still is, the medium says */
+		shoal_bits_set(&s->to_check, piece);
+		s->dirty_fill = true;
+		return;
+	}
 	shoal_swarm_verified(s, piece, now);
 	if (!s->first_piece_said) {
 		s->first_piece_said = true;

@@ -156,7 +156,7 @@ void shoal_peer_uploads_end(struct shoal_peer *p)
 }
 
 static bool give(struct shoal_peer *p, const struct shoal_wanted *w, const struct shoal_pw_give *how,
-		 struct shoal_sending made, shoal_us now)
+		 struct shoal_sending made)
 {
 	struct shoal_sending *out = malloc(sizeof *out);
 	struct shoal_pw_give block = *how;
@@ -172,13 +172,11 @@ static bool give(struct shoal_peer *p, const struct shoal_wanted *w, const struc
 		free(out);
 		return false;
 	}
-	shoal_limiter_took(&p->node->up, w->len);
-	(void)now;
 	return true;
 }
 
 /* Straight from the file: 1 given, 0 it must be read, < 0 the piece is not what it was. */
-static int give_span(struct shoal_peer *p, const struct shoal_wanted *w, shoal_us now)
+static int give_span(struct shoal_peer *p, const struct shoal_wanted *w)
 {
 	const struct shoal_disk *disk = &p->node->disk;
 	struct shoal_disk_span span;
@@ -188,10 +186,11 @@ static int give_span(struct shoal_peer *p, const struct shoal_wanted *w, shoal_u
 	if (rc <= 0)
 		return rc;
 	struct shoal_pw_give how = { .file = span.file, .offset = span.offset };
-	if (!give(p, w, &how, (struct shoal_sending){ .file = span.file }, now)) {
+	if (!give(p, w, &how, (struct shoal_sending){ .file = span.file })) {
 		disk->ops->unspan(disk->d, span.file);
 		return 0;
 	}
+	shoal_limiter_took(&p->node->up, w->len);
 	return 1;
 }
 
@@ -221,8 +220,8 @@ static void read_free(struct shoal_node *n, struct shoal_read *read)
 	free(read);
 }
 
-/* 1 a read is under way for the first requests (and they are taken), 0 not now. */
-static int start_read(struct shoal_peer *p, shoal_us now)
+/* A read for the first requests, `most` of them at most: how many it took, 0 not now. */
+static uint32_t start_read(struct shoal_peer *p, uint32_t most, shoal_us now)
 {
 	struct shoal_node *n = p->node;
 	unsigned at = 0;
@@ -231,6 +230,8 @@ static int start_read(struct shoal_peer *p, shoal_us now)
 	uint32_t count = neighbours(p);
 	if (at == SHOAL_PEER_READS)
 		return 0;
+	if (count > most)
+		count = most;
 	while (count > 0 && shoal_slots_reserve(n->slots, count) < 0)
 		count /= 2; /* what memory there is */
 	if (count == 0) {
@@ -268,9 +269,10 @@ static int start_read(struct shoal_peer *p, shoal_us now)
 		return 0;
 	}
 	p->read[at] = read;
+	shoal_limiter_took(&n->up, (uint64_t)count * read->want[0].len);
 	if (len == 0)
 		shoal_peer_read_done(read, now);
-	return 1;
+	return count;
 }
 
 void shoal_peer_read_done(struct shoal_read *read, shoal_us now)
@@ -292,7 +294,7 @@ void shoal_peer_read_done(struct shoal_read *read, shoal_us now)
 		memset(slot->at + real, 0, w->len - real);
 		struct shoal_pw_give how = { .at = slot->at };
 		if (read->job.err < 0 || p->choked ||
-		    !give(p, w, &how, (struct shoal_sending){ .slot = slot, .file = UINT32_MAX }, now))
+		    !give(p, w, &how, (struct shoal_sending){ .slot = slot, .file = UINT32_MAX }))
 			reject(p, w, now);
 		else
 			read->slots[i] = NULL; /* with the wire now */
@@ -306,13 +308,15 @@ void shoal_peer_read_done(struct shoal_read *read, shoal_us now)
 	read_free(p->node, read);
 }
 
-void shoal_peer_serve(struct shoal_peer *p, shoal_us now)
+uint32_t shoal_peer_serve(struct shoal_peer *p, uint32_t blocks, shoal_us now)
 {
-	while (p->wanted_count > 0 && !p->choked && !p->closing && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_HIGH) {
+	uint32_t served = 0;
+	while (served < blocks && p->wanted_count > 0 && !p->choked && !p->closing &&
+	       shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_HIGH) {
 		struct shoal_wanted w = *wanted_at(p, 0);
 		if (shoal_limiter_allows(&p->node->up, w.len, now) == 0) {
 			p->swarm->rate_held = true;
-			return;
+			break;
 		}
 		if (!shoal_bits_get(&p->swarm->claimed, w.piece)) { /* withdrawn since it was asked for */
 			wanted_drop(p, 0);
@@ -320,13 +324,18 @@ void shoal_peer_serve(struct shoal_peer *p, shoal_us now)
 			continue;
 		}
 		bool padded = w.begin + w.len > shoal_metainfo_piece_bytes(p->swarm->mi, w.piece);
-		int rc = padded ? 0 : give_span(p, &w, now);
+		int rc = padded ? 0 : give_span(p, &w);
 		if (rc > 0) {
 			wanted_drop(p, 0);
+			served++;
 		} else if (rc < 0) {
 			shoal_swarm_withdraw(p->swarm, w.piece, now);
-		} else if (start_read(p, now) == 0) {
-			return;
+		} else {
+			uint32_t n = start_read(p, blocks - served, now);
+			if (n == 0)
+				break;
+			served += n;
 		}
 	}
+	return served;
 }

@@ -89,8 +89,9 @@ class Libtorrent:
         self.seen = []
 
     def add(self, torrent, folder, peers=()):
-        params = lt.parse_magnet_uri(torrent) if isinstance(torrent, str) else lt.add_torrent_params()
-        if not isinstance(torrent, str):
+        magnet = torrent.startswith("magnet:")
+        params = lt.parse_magnet_uri(torrent) if magnet else lt.add_torrent_params()
+        if not magnet:
             params.ti = lt.torrent_info(torrent)
         params.save_path = folder
         params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)

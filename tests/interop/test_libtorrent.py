@@ -54,7 +54,7 @@ class Case:
     def by_libtorrent(self, form, private):
         fs = lt.file_storage()
         lt.add_files(fs, self.content)
-        flags = {"v1": lt.create_torrent_flags_t.v1_only, "v2": lt.create_torrent_flags_t.v2_only, "hybrid": 0}[form]
+        flags = {"v1": lt.create_torrent.v1_only, "v2": lt.create_torrent.v2_only, "hybrid": 0}[form]
         t = lt.create_torrent(fs, 64 * KI, int(flags))
         t.set_priv(private)
         lt.set_piece_hashes(t, self.source)
