@@ -105,9 +105,10 @@ bool shoal_claim_trusted(const struct shoal_claim *claim, const struct shoal_see
 {
 	if (seen->state != SHOAL_SEEN_PART && seen->state != SHOAL_SEEN_WHOLE)
 		return false;
-	if (claim->flags & SHOAL_CLAIM_OPEN) /* we were writing it: what the last sync covered is as it was */
-		return claim->stamp.dev == seen->stamp.dev && claim->stamp.ino == seen->stamp.ino &&
-		       seen->stamp.size >= claim->stamp.size;
+	/* We were writing it: what the last sync covered is as it was. Its size was looked at after that sync, with
+	 * later writes in it, and may be less after a power cut; pieces past the end are not believed anyway. */
+	if (claim->flags & SHOAL_CLAIM_OPEN)
+		return claim->stamp.dev == seen->stamp.dev && claim->stamp.ino == seen->stamp.ino;
 	return shoal_stamp_same(&claim->stamp, &seen->stamp);
 }
 
