@@ -18,6 +18,7 @@ struct storage {
 	char *folder;
 	struct sim_file **file; /* NULL for pads and symlinks */
 	struct shoal_stamp *stamp;
+	bool *wrote; /* since it was opened */
 	bool read_only;
 };
 struct flight {
@@ -44,6 +45,8 @@ struct sim_disk {
 	uint64_t room;
 	uint32_t poison;
 	bool dead, held, skip_sync;
+	void (*watch)(void *to, const struct shoal_disk_job *job);
+	void *watch_to;
 };
 
 static void *must(void *at)
@@ -229,6 +232,7 @@ static int put(struct sim_disk *d, struct storage *st, struct shoal_disk_job *jo
 		return growth > 0 ? SHOAL_ERR_NO_SPACE : 0;
 	for (uint32_t at = job->begin; next_part(st->mi, job->piece, &at, job->begin + len, &part);) {
 		st->stamp[part.file] = (struct shoal_stamp){ 0 }; /* it is not what it was */
+		st->wrote[part.file] = true;
 		for (uint32_t done = 0; done < part.len;) {
 			uint32_t in = part.at - job->begin + done;
 			uint32_t n = SHOAL_BLOCK - in % SHOAL_BLOCK;
@@ -254,6 +258,16 @@ static int do_write(struct sim_disk *d, struct storage *st, struct shoal_disk_jo
 	if ((job->flags & SHOAL_DISK_IF_GOOD) && !job->hash->good)
 		return 0;
 	return put(d, st, job, blocks);
+}
+
+static void sync_begin(struct storage *st, const struct shoal_disk_job *job)
+{
+	for (uint32_t f = 0; f < shoal_metainfo_file_count(st->mi); f++)
+		if (st->file[f] != NULL && st->wrote[f])
+			sim_file_sync_begin(st->file[f]);
+	for (uint32_t i = 0; i < job->count; i++)
+		if (st->file[job->list[i]] != NULL)
+			sim_file_sync_begin(st->file[job->list[i]]);
 }
 
 static int do_sync(struct sim_disk *d, struct storage *st, struct shoal_disk_job *job, bool good)
@@ -343,6 +357,8 @@ static void on_end(struct sim_alarm *alarm)
 	}
 	flight->job->os = 0;
 	flight->job->err = perform(d, flight->job);
+	if (d->watch != NULL)
+		d->watch(d->watch_to, flight->job);
 	give_back(d, flight);
 }
 
@@ -373,10 +389,8 @@ static int disk_submit(void *to_d, struct shoal_disk_job *job)
 		give_back(d, flight);
 		return 0;
 	}
-	struct storage *st = storage_of(d, job);
-	for (uint32_t f = 0; job->op == SHOAL_DISK_SYNC && !d->skip_sync && f < shoal_metainfo_file_count(st->mi); f++)
-		if (st->file[f] != NULL)
-			sim_file_sync_begin(st->file[f]);
+	if (job->op == SHOAL_DISK_SYNC && !d->skip_sync)
+		sync_begin(storage_of(d, job), job);
 	sim_alarm_set(d->o.clock, &flight->end, flight->at);
 	return 0;
 }
@@ -405,6 +419,7 @@ static int disk_open(void *to_d, const struct shoal_metainfo *mi, const char *fo
 		*st = (struct storage){ .mi = mi, .folder = must(strdup(folder)), .read_only = read_only };
 		st->file = must(calloc(files + 1u, sizeof(struct sim_file *)));
 		st->stamp = must(calloc(files + 1u, sizeof *st->stamp));
+		st->wrote = must(calloc(files + 1u, sizeof *st->wrote));
 		for (uint32_t f = 0; f < files; f++)
 			st->file[f] = stored(mi, f) ? file_of(d, folder, mi, f) : NULL;
 		*storage = i;
@@ -423,6 +438,7 @@ static void disk_close(void *to_d, uint32_t storage)
 	free(st->folder);
 	free(st->file);
 	free(st->stamp);
+	free(st->wrote);
 	*st = (struct storage){ 0 };
 }
 
@@ -521,6 +537,12 @@ void sim_disk_revive(struct sim_disk *d)
 	assert(d->dead && d->flights == NULL && d->done == NULL);
 	d->dead = false;
 	d->busy_until = 0;
+}
+
+void sim_disk_watch(struct sim_disk *d, void (*job)(void *to, const struct shoal_disk_job *job), void *to)
+{
+	d->watch = job;
+	d->watch_to = to;
 }
 
 /* ---- faults ----------------------------------------------------------------------------------------- */

@@ -2,8 +2,9 @@
  * tests/sim/disk.h - disk.h in memory, under virtual time: real bytes, real hashes, faults by wish.
  *
  * Outlives the node that uses it. A job takes effect when it ends; a SYNC
- * covers what had been written when it was submitted. See medium.h for what
- * a crash leaves.
+ * covers what had been written when it was submitted: to files this process
+ * wrote to, and to those in its list (a process that was killed may have left
+ * pages that nobody has synced). See medium.h for what a crash leaves.
  */
 #ifndef SIM_DISK_H
 #define SIM_DISK_H
@@ -38,6 +39,9 @@ void sim_disk_fill_piece(struct sim_disk *d, const char *folder, const struct sh
  * all that is submitted before revive(). */
 void sim_disk_crash(struct sim_disk *d, enum sim_crash kind);
 void sim_disk_revive(struct sim_disk *d);
+
+/* Calls job() with every job that has ended, before it goes back. */
+void sim_disk_watch(struct sim_disk *d, void (*job)(void *to, const struct shoal_disk_job *job), void *to);
 
 /* ---- faults ---- */
 /* After `skip` more good ones, the next `count` jobs of that kind fail with `err`. */
