@@ -5,7 +5,7 @@
  * on a core fill that wait, as far as the core's unit has room (much on some
  * cores, a few per cent on others: tools/bench/bench_digest tells). So the
  * unit here is not a message but a *lane*: advance() moves n running digests
- * forward by the same number of bytes. The kernel (SHA-NI, AVX2, or OpenSSL)
+ * forward by the same number of bytes. The kernel (AVX-512, SHA-NI, AVX2, or OpenSSL)
  * is chosen once by what the processor has; all give the same bytes. A
  * context is plain memory: copy it, lend it to a thread.
  */
@@ -48,7 +48,7 @@ void shoal_sha256_many(const uint8_t *const at[], size_t n, size_t len, uint8_t 
 /* out[i] = SHA-256(in[2i] || in[2i+1]) for i < n: one step up a merkle tree. `out` may be `in`. */
 void shoal_sha256_pairs(const uint8_t (*in)[32], size_t n, uint8_t (*out)[32]);
 
-/* The kernel in use: "sha-ni", "avx2" or "openssl". */
+/* The kernel in use: "avx512", "sha-ni", "avx2" or "openssl". */
 const char *shoal_digest_kernel(void);
 /* Forces a kernel by name, for tests and benchmarks of each; NULL: the best. Not thread-safe:
  * call it before any digest runs. SHOAL_ERR_UNSUPPORTED where the processor lacks it. */

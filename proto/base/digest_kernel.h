@@ -10,7 +10,7 @@
 #include <shoal/types.h>
 
 #define SHOAL_DIGEST_BLOCK 64	  /* bytes SHA-1 and SHA-256 take at a time */
-#define SHOAL_DIGEST_LANES_MAX 8 /* the widest kernel's */
+#define SHOAL_DIGEST_LANES_MAX 16 /* the widest kernel's */
 
 /* Moves h[i] over `blocks` blocks from at[i], any alignment, for i < n; 1 <= n <= lanes. */
 typedef void shoal_digest_run(uint32_t *const h[], const uint8_t *const at[], size_t n, size_t blocks);
@@ -26,6 +26,7 @@ struct shoal_digest_kernel {
 #if defined(__x86_64__)
 extern const struct shoal_digest_kernel shoal_digest_shani;
 extern const struct shoal_digest_kernel shoal_digest_avx2;
+extern const struct shoal_digest_kernel shoal_digest_avx512;
 #endif
 extern const struct shoal_digest_kernel shoal_digest_openssl;
 

@@ -20,7 +20,7 @@ enum {
 	STEP = 16 * 1024,  /* bytes a lane moves by in one call */
 	BUFFERS = 64,	   /* 1 MiB in all: warm, in L2, as it is just after a read */
 	RUNS = 5,
-	LANES_SEEN = 8,
+	LANES_SEEN = 16,
 	MIB_DEFAULT = 128,
 	MIB_MAX = 65536,
 };
@@ -159,7 +159,7 @@ static void measure(struct bench *b, const struct entry *e)
 
 int main(int argc, char **argv)
 {
-	static const char *const kernels[] = { "sha-ni", "avx2", "openssl" };
+	static const char *const kernels[] = { "avx512", "sha-ni", "avx2", "openssl" };
 	char *end = NULL;
 	unsigned long mib = argc > 1 ? strtoul(argv[1], &end, 10) : MIB_DEFAULT;
 	struct bench b = { .steps = (size_t)mib * (1024 * 1024 / STEP) };
