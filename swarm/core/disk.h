@@ -19,7 +19,8 @@ enum shoal_disk_op {
 	SHOAL_DISK_WRITE,  /* hashes a run of a piece, and writes it (see flags) */
 	SHOAL_DISK_READ,   /* fills slots with [begin, begin+len) of a piece */
 	SHOAL_DISK_CHECK,  /* reads a whole piece and hashes it; no slots */
-	SHOAL_DISK_SYNC,   /* makes all that was written to the storage durable, names included; fills seen[] for files in list[] */
+	SHOAL_DISK_SYNC,   /* makes durable all that was written to the storage, names included, and all that files in list[] hold; fills
+			    * seen[] for those */
 	SHOAL_DISK_FINISH, /* files in list[] are whole: gives them their final names, durably; fills seen[] */
 };
 
