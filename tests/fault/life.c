@@ -1,0 +1,640 @@
+/* life.c - see life.h. */
+#include "tests/fault/life.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "proto/base/bytes.h"
+#include "swarm/core/claims.h"
+#include "swarm/core/node.h"
+#include "swarm/io/disk_threads.h"
+#include "swarm/io/files.h"
+#include "swarm/io/store_sqlite.h"
+#include "tests/fault/model_room.h"
+#include "tests/fault/source.h"
+
+#define STEP_MAX SHOAL_MS(12)
+#define QUIET_STEPS 4000 /* without a piece or a check that moves: stuck */
+#define WAIT_MS 5000	 /* for a worker */
+#define JOBS_MAX 4096
+
+struct life {
+	struct model *m;
+	const struct life_torrent *t;
+	const struct shoal_metainfo *mi;
+	struct life_options o;
+	struct shoal_rng rng;
+	shoal_us now;
+
+	struct shoal_budget budget;
+	struct shoal_slots *slots;
+	struct shoal_disk_threads *dt;
+	struct shoal_disk disk; /* the real one */
+	struct shoal_store_sqlite *sqlite;
+	struct shoal_store store;
+	struct shoal_node *node;
+	struct source source;
+	bool connected;
+	uint32_t torrent;
+
+	/* workers 0: jobs wait here and go one at a time */
+	struct shoal_disk_job *queue[JOBS_MAX], *back[JOBS_MAX];
+	unsigned queued, backs;
+
+	/* what was said, and when: places in the disk's log */
+	size_t *said, *unsaid; /* by piece; SIZE_MAX: not */
+	size_t complete_at;
+	bool *had;  /* pieces told before this life began: not to be asked for */
+	bool ended, checked, complete, stopped;
+	uint32_t claimed;
+	unsigned faults, quiet, pauses;
+	char words[320];
+};
+
+/* ---- torrents ---------------------------------------------------------------------------- */
+
+void life_torrent_make(struct life_torrent *t, uint64_t seed, bool many)
+{
+	static const enum shoal_format formats[] = { SHOAL_FORMAT_V1, SHOAL_FORMAT_V2, SHOAL_FORMAT_HYBRID };
+	struct shoal_rng rng = shoal_rng_split(seed, 31);
+	struct sim_file_spec file[40];
+	char path[40][16];
+	size_t count = many ? 20 + shoal_rng_below(&rng, 12) : 1 + shoal_rng_below(&rng, 7);
+	for (size_t i = 0; i < count; i++) {
+		bool deep = shoal_rng_below(&rng, 3) == 0;
+		snprintf(path[i], sizeof path[i], deep ? "%02zu/in/x" : "%02zu", i);
+		uint32_t most = many ? 40000 : 400000;
+		file[i] = (struct sim_file_spec){ path[i], shoal_rng_below(&rng, 8) ? 1 + shoal_rng_below(&rng, most) : shoal_rng_below(&rng, 3) };
+	}
+	file[0].size += 20000;
+	struct sim_content_spec spec = { .seed = seed * 2 + 1, .format = formats[shoal_rng_below(&rng, 3)],
+					 .piece_size = 16384u << shoal_rng_below(&rng, many ? 2 : 3), .file = file,
+					 .file_count = count, .single = count == 1 && shoal_rng_below(&rng, 2) };
+	sim_content_init(&t->content, &spec);
+	const struct shoal_metainfo *mi = t->content.mi;
+	t->stream = model_must(calloc(shoal_metainfo_stream_size(mi) + 1, 1));
+	for (uint32_t f = 0; f < shoal_metainfo_file_count(mi); f++) {
+		uint64_t at = shoal_metainfo_file_offset(mi, f);
+		if (!(shoal_metainfo_file_flags(mi, f) & SHOAL_FILE_PAD))
+			sim_content_bytes(spec.seed, at, t->stream + at, shoal_metainfo_file_size(mi, f));
+	}
+}
+
+void life_torrent_free(struct life_torrent *t)
+{
+	sim_content_fini(&t->content);
+	free(t->stream);
+}
+
+const char *life_fault_name(unsigned fault)
+{
+	static const char *const name[] = { "false claim", "claim lost", "data lost", "node lied", "fetched again",
+					    "not whole under its name", "named too early", "database", "stuck" };
+	for (unsigned i = 0; i < sizeof name / sizeof *name; i++)
+		if (fault >> i & 1)
+			return name[i];
+	return "-";
+}
+
+/* ---- told ---------------------------------------------------------------------------------- */
+
+struct life_told life_told_new(const struct life_torrent *t)
+{
+	return (struct life_told){ .piece = model_must(calloc(shoal_metainfo_piece_count(t->content.mi), 1)) };
+}
+
+void life_told_free(struct life_told *told)
+{
+	free(told->piece);
+	told->piece = NULL;
+}
+
+void life_told_at(const struct life *l, size_t at, struct life_told *told)
+{
+	for (uint32_t p = 0; p < shoal_metainfo_piece_count(l->mi); p++)
+		told->piece[p] = l->said[p] <= at && l->unsaid[p] > at;
+	told->complete = l->complete_at <= at;
+}
+
+/* ---- looking at the disk ------------------------------------------------------------------- */
+
+static bool real_file(const struct shoal_metainfo *mi, uint32_t f)
+{
+	return !(shoal_metainfo_file_flags(mi, f) & (SHOAL_FILE_PAD | SHOAL_FILE_SYMLINK));
+}
+
+static void path_of(const struct shoal_metainfo *mi, uint32_t f, char *out)
+{
+	char path[SHOAL_PATH_BYTES_MAX + 1];
+	int n = shoal_metainfo_path(mi, f, (struct shoal_space){ (uint8_t *)path, sizeof path });
+	if (n < 0)
+		abort();
+	sprintf(out, "%s/%s", MODEL_SAVE, path);
+}
+
+/* Whether the bytes [from, from+len) of a file are right, under the name that `state` says it has. */
+static bool bytes_right(struct model *m, const struct life_torrent *t, uint32_t f, enum shoal_seen_state state, uint64_t from,
+			uint64_t len)
+{
+	const struct shoal_metainfo *mi = t->content.mi;
+	char path[SHOAL_PATH_BYTES_MAX + 64];
+	struct model_look look;
+	path_of(mi, f, path);
+	if (state == SHOAL_SEEN_PART)
+		strcat(path, ".part");
+	if (len == 0)
+		return true;
+	return (state == SHOAL_SEEN_PART || state == SHOAL_SEEN_WHOLE) && model_look(m, path, &look) && look.size >= from + len &&
+	       memcmp(look.at + from, t->stream + shoal_metainfo_file_offset(mi, f) + from, len) == 0;
+}
+
+static bool piece_right(struct model *m, const struct life_torrent *t, uint32_t piece, const struct shoal_seen *seen)
+{
+	const struct shoal_metainfo *mi = t->content.mi;
+	uint64_t from = (uint64_t)piece * shoal_metainfo_piece_size(mi), end = from + shoal_metainfo_piece_bytes(mi, piece);
+	uint32_t first, last;
+	shoal_metainfo_piece_files(mi, piece, &first, &last);
+	for (uint32_t f = first; f <= last; f++) {
+		uint64_t start = shoal_metainfo_file_offset(mi, f), stop = start + shoal_metainfo_file_size(mi, f);
+		uint64_t a = from > start ? from : start, b = end < stop ? end : stop;
+		if (real_file(mi, f) && a < b && !bytes_right(m, t, f, (enum shoal_seen_state)seen[f].state, a - start, b - a))
+			return false;
+	}
+	return true;
+}
+
+unsigned life_whole(struct model *m, const struct life_torrent *t)
+{
+	const struct shoal_metainfo *mi = t->content.mi;
+	for (uint32_t f = 0; f < shoal_metainfo_file_count(mi); f++) {
+		char path[SHOAL_PATH_BYTES_MAX + 64];
+		struct model_look look;
+		path_of(mi, f, path);
+		if (real_file(mi, f) && (!model_look(m, path, &look) || look.size != shoal_metainfo_file_size(mi, f) ||
+					 !bytes_right(m, t, f, SHOAL_SEEN_WHOLE, 0, look.size)))
+			return LIFE_NAME;
+	}
+	return 0;
+}
+
+/* ---- what the records say -------------------------------------------------------------------- */
+
+struct reading {
+	const struct shoal_seen *seen;
+	uint32_t first, from, count;
+	uint8_t *named, *believed; /* by piece: how many of its files' records name it; are to be believed */
+	const struct shoal_metainfo *mi;
+	uint32_t skew;
+};
+
+static void on_record(void *to, struct shoal_bytes value)
+{
+	struct reading *r = to;
+	struct shoal_claim c;
+	if (shoal_claim_decode(value, &c) < 0 || c.piece_size != shoal_metainfo_piece_size(r->mi) || c.skew != r->skew ||
+	    c.first != r->from || c.count != r->count)
+		return;
+	bool trusted = shoal_claim_trusted(&c, r->seen);
+	for (uint32_t i = 0; i < c.count; i++) {
+		bool set = (c.flags & SHOAL_CLAIM_ALL) || (c.bitmap.at[i / 8] >> i % 8 & 1);
+		r->named[r->first + r->from + i] += set;
+		r->believed[r->first + r->from + i] += set && trusted;
+	}
+}
+
+/* Reads every record as the engine would, and holds it against the disk and against what was told. */
+static unsigned check_records(struct life *l, const struct shoal_seen *seen, const struct life_told *told, uint64_t *rehashed)
+{
+	uint32_t pieces = shoal_metainfo_piece_count(l->mi), files = shoal_metainfo_file_count(l->mi);
+	uint8_t *named = model_must(calloc(pieces, 1)), *believed = model_must(calloc(pieces, 1));
+	uint8_t *holders = model_must(calloc(pieces, 1));
+	unsigned faults = 0;
+	for (uint32_t f = 0; f < files; f++) {
+		struct reading r = { .seen = &seen[f], .named = named, .believed = believed, .mi = l->mi };
+		uint32_t n = shoal_claim_pieces(l->mi, f, &r.first, &r.skew);
+		uint8_t key[SHOAL_CLAIM_KEY_LEN];
+		for (uint32_t i = 0; i < n; i++)
+			holders[r.first + i]++;
+		if (n == 0)
+			continue;
+		if (n > SHOAL_CLAIM_CHUNK)
+			abort(); /* torrents here are small */
+		r.count = n;
+		shoal_claim_key(l->mi, f, shoal_bytes(MODEL_SAVE, strlen(MODEL_SAVE)), 0, key);
+		if (l->store.ops->get(l->store.s, SHOAL_STORE_FILE, shoal_bytes(key, sizeof key), on_record, &r) < 0)
+			faults |= LIFE_STORE;
+	}
+	for (uint32_t p = 0; p < pieces; p++) {
+		bool is_believed = believed[p] == holders[p], is_named = named[p] == holders[p];
+		bool right = piece_right(l->m, l->t, p, seen);
+		if (is_believed && !right)
+			faults |= LIFE_FALSE;
+		if (is_believed)
+			l->said[p] = 0;
+		if (told != NULL && told->piece[p] && !is_named)
+			faults |= LIFE_UNSAID;
+		if (told != NULL && told->piece[p] && !right)
+			faults |= LIFE_LOST;
+		if (told != NULL && told->piece[p] && is_named && !is_believed)
+			(*rehashed)++;
+	}
+	for (uint32_t f = 0; f < files; f++)
+		if (real_file(l->mi, f) && seen[f].state == SHOAL_SEEN_WHOLE &&
+		    (seen[f].stamp.size != shoal_metainfo_file_size(l->mi, f) ||
+		     !bytes_right(l->m, l->t, f, SHOAL_SEEN_WHOLE, 0, seen[f].stamp.size)))
+			faults |= LIFE_EARLY;
+	free(named);
+	free(believed);
+	free(holders);
+	return faults;
+}
+
+static unsigned check_disk(struct life *l, const struct life_told *told, uint64_t *rehashed)
+{
+	uint32_t files = shoal_metainfo_file_count(l->mi), storage;
+	struct shoal_seen *seen = model_must(calloc(files, sizeof *seen));
+	struct shoal_files_fault fault;
+	struct shoal_files *own;
+	if (shoal_files_new(&own, model_os(), 0) < 0 || shoal_files_open(own, l->mi, MODEL_SAVE, true, &storage) < 0 ||
+	    shoal_files_scan(own, storage, 0, files, seen, &fault) < 0)
+		abort();
+	shoal_files_free(own);
+	unsigned faults = check_records(l, seen, told, rehashed);
+	if (told != NULL && told->complete)
+		faults |= life_whole(l->m, l->t);
+	free(seen);
+	return faults;
+}
+
+/* ---- the world, and the disk that is given jobs one at a time ------------------------------------ */
+
+static void w_secret(void *w, struct shoal_space out)
+{
+	struct life *l = w;
+	for (size_t i = 0; i < out.len; i++)
+		out.at[i] = (uint8_t)shoal_rng_next(&l->rng);
+}
+static int w_dial(void *w, const struct shoal_addr *to, uint64_t cookie)
+{
+	(void)w, (void)to, (void)cookie;
+	return SHOAL_ERR_NET;
+}
+static void w_wake(void *w, shoal_us at)
+{
+	(void)w, (void)at; /* it is called often enough */
+}
+static int64_t w_unix(void *w)
+{
+	(void)w;
+	return 1700000000;
+}
+static const struct shoal_world_ops world_ops = { w_secret, w_dial, w_wake, w_unix };
+
+static int q_open(void *d, const struct shoal_metainfo *mi, const char *folder, bool read_only, uint32_t *storage)
+{
+	struct life *l = d;
+	return l->disk.ops->open(l->disk.d, mi, folder, read_only, storage);
+}
+static void q_close(void *d, uint32_t storage)
+{
+	struct life *l = d;
+	l->disk.ops->close(l->disk.d, storage);
+}
+static int q_submit(void *d, struct shoal_disk_job *job)
+{
+	struct life *l = d;
+	if (l->queued + l->backs == JOBS_MAX)
+		return SHOAL_ERR_BUSY;
+	job->err = 0;
+	l->queue[l->queued++] = job;
+	return 0;
+}
+static size_t q_reap(void *d, struct shoal_disk_job *out[], size_t max)
+{
+	struct life *l = d;
+	size_t n = l->backs < max ? l->backs : max;
+	memcpy(out, l->back, n * sizeof *out);
+	l->backs -= (unsigned)n;
+	memmove(l->back, l->back + n, l->backs * sizeof *l->back);
+	return n;
+}
+static int q_span(void *d, uint32_t storage, uint32_t piece, uint32_t begin, uint32_t len, struct shoal_disk_span *span)
+{
+	struct life *l = d;
+	return l->disk.ops->span(l->disk.d, storage, piece, begin, len, span);
+}
+static void q_unspan(void *d, uint32_t file)
+{
+	struct life *l = d;
+	l->disk.ops->unspan(l->disk.d, file);
+}
+static void q_stamp(void *d, uint32_t storage, uint32_t file, const struct shoal_stamp *stamp)
+{
+	struct life *l = d;
+	l->disk.ops->stamp(l->disk.d, storage, file, stamp);
+}
+static uint64_t q_room(void *d, uint32_t storage)
+{
+	struct life *l = d;
+	return l->disk.ops->room(l->disk.d, storage);
+}
+static const struct shoal_disk_ops queue_ops = { q_open, q_close, q_submit, q_reap, q_span, q_unspan, q_stamp, q_room };
+
+static bool of_piece(const struct shoal_disk_job *job)
+{
+	return job->op == SHOAL_DISK_WRITE || job->op == SHOAL_DISK_READ || job->op == SHOAL_DISK_CHECK;
+}
+
+/* One of the waiting jobs, but never one that overtakes another of its piece. */
+static struct shoal_disk_job *queue_pick(struct life *l)
+{
+	unsigned at = shoal_rng_below(&l->rng, l->queued);
+	for (unsigned i = 0; i < at; i++)
+		if (of_piece(l->queue[i]) && of_piece(l->queue[at]) && l->queue[i]->piece == l->queue[at]->piece)
+			at = i;
+	struct shoal_disk_job *job = l->queue[at];
+	memmove(l->queue + at, l->queue + at + 1, (--l->queued - at) * sizeof *l->queue);
+	return job;
+}
+
+static bool wait_for(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	return poll(&p, 1, WAIT_MS) == 1;
+}
+
+static void queue_run(struct life *l, bool all)
+{
+	while (l->queued > 0 && (all || shoal_rng_below(&l->rng, 8))) {
+		struct shoal_disk_job *job = queue_pick(l), *done;
+		if (l->disk.ops->submit(l->disk.d, job) < 0)
+			abort();
+		while (l->disk.ops->reap(l->disk.d, &done, 1) == 0)
+			if (!wait_for(shoal_disk_threads_fd(l->dt)))
+				abort();
+		l->back[l->backs++] = done;
+	}
+}
+
+/* ---- living ------------------------------------------------------------------------------------- */
+
+static void say(struct life *l, const char *what, struct shoal_bytes text)
+{
+	snprintf(l->words, sizeof l->words, "%s: %.*s", what, (int)(text.len < 200 ? text.len : 200),
+		 text.len ? (const char *)text.at : "");
+}
+
+static void note_pieces(struct life *l, struct shoal_bytes bits, size_t at)
+{
+	l->claimed = 0;
+	for (uint32_t p = 0; p < shoal_metainfo_piece_count(l->mi) && bits.len > p / 8; p++) {
+		bool set = bits.at[p / 8] >> (7 - p % 8) & 1;
+		l->claimed += set;
+		if (set && l->said[p] != SIZE_MAX && l->unsaid[p] != SIZE_MAX) /* withdrawn, and here again */
+			l->said[p] = l->unsaid[p] = SIZE_MAX;
+		if (set && l->said[p] == SIZE_MAX)
+			l->said[p] = at;
+		if (!set && l->said[p] != SIZE_MAX && l->unsaid[p] == SIZE_MAX && l->checked)
+			l->unsaid[p] = at;
+	}
+}
+
+static void hear(struct life *l)
+{
+	struct shoal_event ev;
+	struct shoal_op ask = { .kind = SHOAL_OP_PIECES, .torrent = l->torrent };
+	size_t at = model_log_length(l->m);
+	bool asked = false;
+	for (;;) {
+		if (shoal_node_poll(l->node, &ev) == 0) {
+			if (asked || l->torrent == 0 || !l->checked) /* before, every piece may be one */
+				return;
+			asked = true;
+			if (shoal_node_do(l->node, &ask, l->now) < 0)
+				return;
+			continue;
+		}
+		switch (ev.kind) {
+		case SHOAL_EV_ADDED:
+			l->torrent = ev.torrent;
+			if (ev.err < 0) {
+				say(l, "not added", ev.text);
+				l->ended = true;
+			}
+			break;
+		case SHOAL_EV_CHECKED: l->checked = true; break;
+		case SHOAL_EV_PIECE:
+			if (l->said[ev.index] == SIZE_MAX)
+				l->said[ev.index] = at;
+			break;
+		case SHOAL_EV_PIECES: note_pieces(l, ev.data, at); break;
+		case SHOAL_EV_COMPLETE:
+			l->complete = true;
+			if (l->complete_at == SIZE_MAX)
+				l->complete_at = at;
+			break;
+		case SHOAL_EV_PAUSED:
+			say(l, "paused", ev.text);
+			l->pauses++;
+			break;
+		case SHOAL_EV_WARNING: say(l, "warning", ev.text); break;
+		case SHOAL_EV_ERROR:
+			say(l, "error", ev.text);
+			l->ended = true;
+			break;
+		case SHOAL_EV_STOPPED: l->stopped = true; break;
+		default: break;
+		}
+	}
+}
+
+static void traffic(struct life *l)
+{
+	if (!l->checked || l->ended || l->stopped)
+		return;
+	if (!l->source.open) {
+		struct shoal_addr from = { .ip = { 127, 0, 0, 1 }, .port = 7, .is_v4 = 1 };
+		shoal_node_accept(l->node, source_connect(&l->source), &from, l->now);
+	}
+	if (l->source.open && !source_turn(&l->source, shoal_rng_below(&l->rng, l->o.blocks + 1)))
+		return;
+	if (l->source.open && source_waiting(&l->source) > 0)
+		shoal_node_ready(l->node, &l->source.transport, SHOAL_WANT_READ, l->now);
+	if (l->source.open && (l->source.wants & SHOAL_WANT_WRITE))
+		shoal_node_ready(l->node, &l->source.transport, SHOAL_WANT_WRITE, l->now);
+}
+
+/* Lets workers and the store get on, all the way when the order is ours to decide. */
+static void work_on(struct life *l, bool all)
+{
+	struct pollfd p[2] = { { .fd = shoal_disk_threads_fd(l->dt), .events = POLLIN },
+			       { .fd = shoal_store_sqlite_fd(l->sqlite), .events = POLLIN } };
+	if (l->o.workers > 0) {
+		if (!shoal_node_idle(l->node))
+			poll(p, 2, all ? WAIT_MS : (int)shoal_rng_below(&l->rng, 2));
+		shoal_node_reap(l->node, l->now);
+		return;
+	}
+	queue_run(l, all);
+	shoal_node_reap(l->node, l->now);
+	while (l->queued == 0 && l->backs == 0 && !shoal_node_idle(l->node)) { /* a commit alone is under way */
+		if (!wait_for(p[1].fd))
+			abort();
+		shoal_node_reap(l->node, l->now);
+	}
+}
+
+bool life_step(struct life *l)
+{
+	uint32_t before = l->claimed;
+	l->now += 1 + shoal_rng_below(&l->rng, l->pauses > 0 ? SHOAL_MS(300) : STEP_MAX);
+	traffic(l);
+	shoal_node_tick(l->node, l->now);
+	work_on(l, false);
+	shoal_node_tick(l->node, l->now);
+	hear(l);
+	for (uint32_t p = 0; p < shoal_metainfo_piece_count(l->mi); p++)
+		if (l->had[p] && l->source.asked[p] > 0 && l->unsaid[p] == SIZE_MAX)
+			l->faults |= LIFE_AGAIN;
+	l->quiet = before == l->claimed ? l->quiet + 1 : 0;
+	if (l->ended || (l->quiet > QUIET_STEPS && !l->complete)) {
+		l->faults |= LIFE_STUCK;
+		l->ended = true;
+	}
+	return !l->ended;
+}
+
+bool life_complete(const struct life *l)
+{
+	return l->complete;
+}
+uint32_t life_claimed(const struct life *l)
+{
+	return l->claimed;
+}
+unsigned life_faults(const struct life *l)
+{
+	return l->faults;
+}
+const char *life_words(const struct life *l)
+{
+	return l->words;
+}
+unsigned life_pauses(const struct life *l)
+{
+	return l->pauses;
+}
+
+/* ---- birth and death ------------------------------------------------------------------------------ */
+
+static bool node_make(struct life *l)
+{
+	struct shoal_disk queue = { &queue_ops, l };
+	struct shoal_node_options o = { .world = { &world_ops, l }, .disk = l->o.workers ? l->disk : queue, .store = l->store,
+					.budget = &l->budget, .slots = l->slots, .rng = shoal_rng_split(l->o.seed, 5) };
+	struct shoal_op add = { .kind = SHOAL_OP_ADD, .data = { l->t->content.torrent, l->t->content.torrent_len },
+				.folder = shoal_bytes(MODEL_SAVE, strlen(MODEL_SAVE)) };
+	return shoal_node_new(&l->node, &o, l->now) == 0 && shoal_node_do(l->node, &add, l->now) == 0;
+}
+
+struct life *life_begin(struct model *m, const struct life_torrent *t, const struct life_options *options,
+			const struct life_told *told, unsigned *faults, uint64_t *rehashed)
+{
+	struct life *l = model_must(calloc(1, sizeof *l));
+	uint32_t pieces = shoal_metainfo_piece_count(t->content.mi);
+	struct shoal_store_options so = { .os = model_os(), .state = MODEL_STATE, .vfs = MODEL_VFS };
+	char what[160] = "";
+	l->m = m;
+	l->t = t;
+	l->mi = t->content.mi;
+	l->o = *options;
+	l->rng = shoal_rng_split(options->seed, 3);
+	l->now = SHOAL_S(100);
+	l->budget.limit = options->memory;
+	l->said = model_must(malloc(pieces * sizeof *l->said));
+	l->unsaid = model_must(malloc(pieces * sizeof *l->unsaid));
+	l->had = model_must(calloc(pieces, 1));
+	memset(l->said, 0xff, pieces * sizeof *l->said);
+	memset(l->unsaid, 0xff, pieces * sizeof *l->unsaid);
+	l->complete_at = SIZE_MAX;
+	source_init(&l->source, l->mi, t->stream, shoal_rng_split(options->seed, 4), options->bad);
+	*faults = 0;
+	model_use(m);
+	if (shoal_slots_new(&l->slots, &l->budget) < 0 ||
+	    shoal_disk_threads_new(&l->dt, model_os(), options->workers ? options->workers : 1) < 0)
+		abort();
+	l->disk = shoal_disk_threads_disk(l->dt);
+	int rc = shoal_store_sqlite_open(&l->sqlite, &so, what);
+	bool promised = false;
+	for (uint32_t p = 0; told != NULL && p < pieces; p++)
+		promised |= told->piece[p];
+	if (rc < 0 || (what[0] && promised)) { /* a store in which nothing was promised yet may have been lost */
+		snprintf(l->words, sizeof l->words, "store: %s (%s)", what, shoal_err_name(rc));
+		*faults |= LIFE_STORE;
+	}
+	if (rc < 0) {
+		life_end(l, false);
+		return NULL;
+	}
+	l->store = shoal_store_sqlite_store(l->sqlite);
+	*faults |= check_disk(l, told, rehashed);
+	if (!node_make(l))
+		abort();
+	while (!l->checked && life_step(l))
+		;
+	hear(l);
+	struct life_told now = life_told_new(t);
+	life_told_at(l, SIZE_MAX - 1, &now);
+	uint32_t files = shoal_metainfo_file_count(l->mi);
+	struct shoal_seen *seen = model_must(calloc(files, sizeof *seen));
+	for (uint32_t f = 0; f < files; f++) { /* whichever name is there; the final one if both are */
+		char path[SHOAL_PATH_BYTES_MAX + 64];
+		struct model_look look;
+		path_of(l->mi, f, path);
+		seen[f].state = model_look(m, path, &look) && look.size == shoal_metainfo_file_size(l->mi, f) ? SHOAL_SEEN_WHOLE
+													      : SHOAL_SEEN_PART;
+	}
+	for (uint32_t p = 0; p < pieces; p++) {
+		if (now.piece[p] && !piece_right(m, t, p, seen))
+			*faults |= LIFE_LIED;
+		if (told != NULL && told->piece[p] && !now.piece[p])
+			*faults |= LIFE_LOST;
+		l->had[p] = now.piece[p];
+	}
+	free(seen);
+	life_told_free(&now);
+	*faults |= l->faults;
+	return l;
+}
+
+unsigned life_end(struct life *l, bool clean)
+{
+	if (l == NULL)
+		return 0;
+	if (l->node != NULL && clean && !l->ended) {
+		struct shoal_op stop = { .kind = SHOAL_OP_STOP };
+		(void)!shoal_node_do(l->node, &stop, l->now);
+		for (int i = 0; i < 2000 && !l->stopped; i++) {
+			l->now += SHOAL_MS(1);
+			shoal_node_tick(l->node, l->now);
+			work_on(l, true);
+			hear(l);
+		}
+		if (!l->stopped)
+			l->faults |= LIFE_STUCK;
+	}
+	for (int i = 0; l->node != NULL && !shoal_node_idle(l->node) && i < 100000; i++)
+		work_on(l, true);
+	shoal_node_free(l->node);
+	shoal_disk_threads_free(l->dt);
+	shoal_store_sqlite_close(l->sqlite);
+	shoal_slots_free(l->slots);
+	source_fini(&l->source);
+	free(l->said);
+	free(l->unsaid);
+	free(l->had);
+	unsigned faults = l->faults;
+	free(l);
+	return faults;
+}
