@@ -67,7 +67,8 @@ SHOAL_MUST int shoal_files_drop(struct shoal_files *files, uint32_t storage, uin
 SHOAL_MUST int shoal_files_scan(struct shoal_files *files, uint32_t storage, uint32_t first, uint32_t count,
 				struct shoal_seen *seen, struct shoal_files_fault *fault);
 /*
- * Makes durable all that write() did before, names included. A failure is
+ * Makes durable all that write() did before, names included, and whatever else the files
+ * in list[] hold: bytes that were found in them count like bytes of ours. A failure is
  * told once and its descriptor never synced again: whatever was written
  * since the last good sync must be taken as lost. GONE: a file in list[] that we wrote
  * was moved away or replaced. seen[] is filled in any case.

@@ -145,7 +145,7 @@ static struct entry *entry_make_room(struct shoal_files *files, int close_fd[SHO
 
 /* ---- dirt ---------------------------------------------------------------------------- */
 
-static void dirty_add(struct shoal_files *files, struct entry *e, int close_fd[SHOAL_FILES_DIRTY_MAX])
+void shoal_files_dirty(struct shoal_files *files, struct entry *e, int close_fd[SHOAL_FILES_DIRTY_MAX])
 {
 	struct storage *st = e->storage;
 	if (e->in_dirty || st->sync_all)
@@ -157,6 +157,15 @@ static void dirty_add(struct shoal_files *files, struct entry *e, int close_fd[S
 	shoal_files_pin(files, e);
 	e->in_dirty = true;
 	st->dirty[st->dirty_count++] = e;
+}
+
+void shoal_files_dirty_all(struct shoal_files *files, struct storage *st)
+{
+	int close_fd[SHOAL_FILES_DIRTY_MAX];
+	pthread_mutex_lock(&files->lock);
+	sync_all(files, st, close_fd);
+	pthread_mutex_unlock(&files->lock);
+	close_all(files, close_fd, SHOAL_FILES_DIRTY_MAX);
 }
 
 void shoal_files_dir_mark(struct shoal_files *files, struct storage *st, const char *dir, size_t len)
@@ -423,7 +432,7 @@ void shoal_files_release(struct shoal_files *files, struct entry *e, int mode, b
 		e->writers--;
 		e->storage->flag[e->file] |= FLAG_WROTE;
 		if (wrote)
-			dirty_add(files, e, spare);
+			shoal_files_dirty(files, e, spare);
 	}
 	spare[SHOAL_FILES_DIRTY_MAX] = shoal_files_unpin(files, e);
 	pthread_mutex_unlock(&files->lock);

@@ -18,6 +18,7 @@ enum place { /* where a file lies; the low bits of storage->flag[] */
 	     PLACE_WHOLE = 3,
 	     PLACE_MASK = 3,
 	     FLAG_WROTE = 4, /* we wrote since its stamp was last taken: no stamp holds */
+	     FLAG_SYNCED = 8, /* what others did to it, or we in an earlier life, a sync of ours has covered */
 };
 
 struct entry;
@@ -121,6 +122,9 @@ struct entry *shoal_files_find(struct shoal_files *files, const struct storage *
 void shoal_files_pin(struct shoal_files *files, struct entry *e);
 SHOAL_MUST int shoal_files_unpin(struct shoal_files *files, struct entry *e);
 SHOAL_MUST int shoal_files_stale(struct shoal_files *files, struct entry *e);
+/* The next sync covers `e`, too, with the lock held; all of the storage, which takes the lock. */
+void shoal_files_dirty(struct shoal_files *files, struct entry *e, int close_fd[SHOAL_FILES_DIRTY_MAX]);
+void shoal_files_dirty_all(struct shoal_files *files, struct storage *st);
 /* `dir` got a new entry. Takes the lock. */
 void shoal_files_dir_mark(struct shoal_files *files, struct storage *st, const char *dir, size_t len);
 /* The same as shoal_beneath_make() tells it. */

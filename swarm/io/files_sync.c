@@ -138,7 +138,7 @@ int shoal_files_scan(struct shoal_files *files, uint32_t storage, uint32_t first
 		struct entry *e = shoal_files_find(files, st, file);
 		if (e && (e->inode != inode || seen[i].state == SHOAL_SEEN_NONE))
 			close_fd = shoal_files_stale(files, e);
-		st->flag[file] = (uint8_t)((st->flag[file] & ~PLACE_MASK) | place_of(&seen[i]));
+		st->flag[file] = (uint8_t)((st->flag[file] & ~(PLACE_MASK | FLAG_SYNCED)) | place_of(&seen[i]));
 		if (st->inode)
 			st->inode[file] = 0; /* whoever looks knows that it may be another file */
 		pthread_mutex_unlock(&files->lock);
@@ -298,6 +298,70 @@ static int sync_locked(struct shoal_files *files, struct storage *st, struct sho
 	return rc;
 }
 
+/* ---- what was written by other hands ------------------------------------------------------- */
+
+static bool stranger(const struct storage *st, uint32_t file)
+{
+	return !(st->flag[file] & FLAG_SYNCED) && on_disk(st, file) && shoal_metainfo_file_size(st->mi, file) > 0;
+}
+
+/*
+ * Files may hold bytes that no write() of ours brought: found there and hashed, left by a process that was
+ * killed, or right in spite of a sync that failed. They may be in the page cache alone, and a claim stands for
+ * them as well: until a sync has covered them, names included, they count as written.
+ */
+static int strangers_mark(struct walk *w, const uint32_t *list, uint32_t count, struct shoal_files_fault *fault)
+{
+	struct shoal_files *files = w->files;
+	struct storage *st = w->st;
+	uint32_t strangers = 0;
+	pthread_mutex_lock(&files->lock);
+	for (uint32_t i = 0; i < count; i++)
+		strangers += stranger(st, list[i]);
+	pthread_mutex_unlock(&files->lock);
+	if (strangers > SHOAL_FILES_DIRTY_MAX) {
+		shoal_files_dirty_all(files, st);
+		return 0;
+	}
+	for (uint32_t i = 0; i < count && strangers > 0; i++) {
+		int close_fd[SHOAL_FILES_DIRTY_MAX + 1];
+		struct entry *e;
+		pthread_mutex_lock(&files->lock);
+		bool here = stranger(st, list[i]);
+		pthread_mutex_unlock(&files->lock);
+		if (!here)
+			continue;
+		int rc = shoal_files_acquire(files, st, list[i], FD_READ, &e, fault);
+		if (rc == SHOAL_ERR_GONE || rc == SHOAL_ERR_DENIED)
+			continue; /* nobody can claim what cannot be read */
+		if (rc < 0)
+			return rc;
+		for (size_t k = 0; k <= SHOAL_FILES_DIRTY_MAX; k++)
+			close_fd[k] = -1;
+		pthread_mutex_lock(&files->lock);
+		shoal_files_dirty(files, e, close_fd);
+		close_fd[SHOAL_FILES_DIRTY_MAX] = shoal_files_unpin(files, e);
+		pthread_mutex_unlock(&files->lock);
+		for (size_t k = 0; k <= SHOAL_FILES_DIRTY_MAX; k++)
+			if (close_fd[k] >= 0)
+				files->os->close(close_fd[k]);
+		if (walk_paths(w, list[i]) == 0)
+			shoal_files_dir_mark(files, st, w->path, shoal_beneath_dir_len(w->path));
+	}
+	return 0;
+}
+
+/* After a sync: `list` was covered, or, when it failed, nothing is sure of any file. */
+static void strangers_known(struct shoal_files *files, struct storage *st, const uint32_t *list, uint32_t count, bool good)
+{
+	pthread_mutex_lock(&files->lock);
+	for (uint32_t i = 0; good && i < count; i++)
+		st->flag[list[i]] |= FLAG_SYNCED;
+	for (uint32_t f = 0; !good && f < shoal_metainfo_file_count(st->mi); f++)
+		st->flag[f] &= (uint8_t)~FLAG_SYNCED;
+	pthread_mutex_unlock(&files->lock);
+}
+
 static bool list_good(const struct storage *st, const uint32_t *list, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
@@ -316,12 +380,15 @@ int shoal_files_sync(struct shoal_files *files, uint32_t storage, const uint32_t
 	struct walk w;
 	walk_init(&w, files, st);
 	pthread_mutex_lock(&st->sync_lock);
-	int rc = sync_locked(files, st, fault);
+	int rc = strangers_mark(&w, list, count, fault);
+	if (rc == 0)
+		rc = sync_locked(files, st, fault);
 	if (st->owed_err < 0) {
 		rc = st->owed_err;
 		*fault = st->owed;
 		st->owed_err = 0;
 	}
+	strangers_known(files, st, list, count, rc == 0);
 	struct shoal_files_fault ignored;
 	if (shoal_files_folder(files, st, false, &w.beneath, &ignored) < 0)
 		w.beneath.root = -1;
