@@ -236,6 +236,8 @@ int shoal_swarm_baseline(struct shoal_swarm *s, shoal_us now);
 void shoal_swarm_pieces_tick(struct shoal_swarm *s, shoal_us now);
 void shoal_swarm_write_done(struct shoal_swarm *s, struct shoal_open *open, shoal_us now);
 void shoal_swarm_verified(struct shoal_swarm *s, uint32_t piece, shoal_us now);
+/* Something is missing that was not. */
+void shoal_swarm_needs_more(struct shoal_swarm *s, shoal_us now);
 void shoal_swarm_unverified(struct shoal_swarm *s, uint32_t piece, shoal_us now);
 /* A piece we claimed turned out not to be there: never served again until it is. */
 void shoal_swarm_withdraw(struct shoal_swarm *s, uint32_t piece, shoal_us now);

@@ -363,6 +363,7 @@ static void announce(struct shoal_swarm *s, uint32_t piece, shoal_us now)
 
 static void barrier_done(struct shoal_swarm *s, shoal_us now)
 {
+	bool missing = false;
 	s->barrier = SHOAL_BARRIER_IDLE;
 	s->barrier_took = now - s->barrier_at;
 	for (uint32_t p = shoal_bits_next(&s->covered, 0); p < s->covered.count; p = shoal_bits_next(&s->covered, p + 1)) {
@@ -374,10 +375,14 @@ static void barrier_done(struct shoal_swarm *s, shoal_us now)
 	shoal_bits_wipe(&s->covered);
 	for (uint32_t p = shoal_bits_next(&s->withdrawing, 0); p < s->withdrawing.count;
 	     p = shoal_bits_next(&s->withdrawing, p + 1)) {
-		if (shoal_bits_clear(&s->withdrawn, p))
-			shoal_swarm_unverified(s, p, now); /* may be fetched again now */
+		if (!shoal_bits_clear(&s->withdrawn, p))
+			continue;
+		shoal_picker_undone(s->picker, p); /* may be fetched again now */
+		missing = true;
 	}
 	shoal_bits_wipe(&s->withdrawing);
+	if (missing)
+		shoal_swarm_needs_more(s, now);
 }
 
 void shoal_swarm_committed(struct shoal_swarm *s, int err, shoal_us now)

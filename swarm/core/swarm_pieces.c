@@ -78,20 +78,29 @@ void shoal_swarm_unverified(struct shoal_swarm *s, uint32_t piece, shoal_us now)
 	s->complete_said = false;
 }
 
+/* Pieces are to be fetched that were not before: peers that had nothing for us may have now, and so may those who left. */
+void shoal_swarm_needs_more(struct shoal_swarm *s, shoal_us now)
+{
+	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {
+		next = p->in_swarm;
+		shoal_peer_interest(p, now);
+	}
+	s->dial_now = s->dirty_fill = true;
+}
+
 void shoal_swarm_withdraw(struct shoal_swarm *s, uint32_t piece, shoal_us now)
 {
 	char text[96];
 	if (!shoal_bits_clear(&s->claimed, piece))
 		return;
 	s->claimed_bytes -= shoal_metainfo_piece_bytes(s->mi, piece);
+	s->verified_bytes -= shoal_metainfo_piece_bytes(s->mi, piece);
+	s->complete_said = false;
 	snprintf(text, sizeof text, "piece %u is no longer what was verified on disk; it is not served any more", piece);
 	shoal_swarm_warn(s, text, now);
 	/* The record goes first; only when it is durable may the bytes be fetched again and overwritten. */
 	shoal_bits_set(&s->withdrawn, piece);
-	uint32_t first, last;
-	shoal_metainfo_piece_files(s->mi, piece, &first, &last);
-	for (uint32_t f = first; f <= last; f++)
-		shoal_swarm_file_dirty(s, f);
+	each_file(s, piece, 1); /* and so its files are recorded as open: they are about to be written to */
 	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) {
 		uint8_t body[4];
 		shoal_put_u32(body, piece);
@@ -418,6 +427,11 @@ void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, sh
 			shoal_swarm_verified(s, check->piece, now);
 		else if (!good && shoal_bits_get(&s->claimed, check->piece)) /* a check of what we had claimed */
 			shoal_swarm_withdraw(s, check->piece, now);
+		else if (!good && !shoal_picker_is_done(s->picker, check->piece) &&
+			 shoal_landing_find(&s->landing, check->piece) == NULL) {
+			shoal_picker_close(s->picker, check->piece); /* it was kept from being fetched until we had looked */
+			shoal_swarm_needs_more(s, now);
+		}
 		else if (!good && check->why == SHOAL_CHECK_RESYNC && !shoal_picker_is_done(s->picker, check->piece)) {
 			shoal_picker_close(s->picker, check->piece); /* it was kept from being fetched until now */
 			s->dirty_fill = true;
