@@ -80,7 +80,8 @@ static void announces(struct sim_watch *watch, struct sim_witness *w, uint32_t p
 		return breach(w, "announced piece %u of %u", piece, w->promised.count);
 	shoal_bits_set(&watch->announced, piece);
 	if (w->honest && !sim_disk_piece_right(w->disk, w->folder, w->content->mi, piece, true))
-		breach(w, "announced piece %u, which would not survive a power cut", piece);
+		breach(w, "announced piece %u, which would not survive a power cut%s", piece,
+		       sim_disk_piece_right(w->disk, w->folder, w->content->mi, piece, false) ? "" : " and is not even there");
 	shoal_bits_set(&w->promised, piece);
 }
 
