@@ -8,6 +8,7 @@
 #define DUPLICATES_MAX 2	  /* end game: askers of one block */
 #define DUPLICATE_BLOCKS 64	  /* end game: blocks one peer may have asked that others were asked for too */
 #define SLOW_PIECE SHOAL_S(5)	  /* an owner that needs longer for the rest of its piece gets help */
+#define SLOW_ALONE SHOAL_S(30)	  /* the same for a piece that failed before */
 
 /* ---- the ring of asks ---------------------------------------------------------------- */
 
@@ -122,14 +123,20 @@ static bool may_join(const struct shoal_peer *p, const struct shoal_open *open, 
 {
 	if (open->state != SHOAL_OPEN_FETCHING || open->unasked == 0 || !shoal_bits_get(&p->have, open->piece))
 		return false;
-	if (open->owner == 0 || open->owner == p->serial || any_owner)
+	if (open->owner == 0 || open->owner == p->serial)
+		return true;
+	/* One of the peers that filled this piece lied, and BEP 3 cannot say which. Until one of them is cleared, each
+	 * fills it alone, so that the next bad one has a name. */
+	bool alone = open->attempts > 0;
+	if (any_owner && !alone)
 		return true;
 	for (struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm) {
 		if (q->serial != open->owner)
 			continue;
 		uint64_t rate = shoal_rate_now(&q->flow.down, now);
-		return q->choking_us || q->snubbed || rate == 0 ||
-		       (uint64_t)open->unasked * SHOAL_BLOCK * 1000000 / rate > SLOW_PIECE;
+		if (q->choking_us || q->snubbed || rate == 0)
+			return q->choking_us || q->snubbed || !alone;
+		return (uint64_t)open->unasked * SHOAL_BLOCK * 1000000 / rate > (alone ? SLOW_ALONE : SLOW_PIECE);
 	}
 	return true; /* its owner has left */
 }
@@ -176,6 +183,8 @@ static struct shoal_open *next_open(struct shoal_peer *p, shoal_us now)
 		open = join_open(p, true, now);
 	if (open != NULL)
 		p->piece = open->piece;
+	if (open != NULL && open->attempts > 0 && open->owner == 0)
+		open->owner = p->serial;
 	return open;
 }
 
@@ -196,6 +205,8 @@ static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uin
 			if (a->at + patience > now || !shoal_bits_get(&p->have, a->piece))
 				continue;
 			open = shoal_landing_find(&s->landing, a->piece);
+			if (open->attempts > 0 && !q->snubbed && !q->choking_us)
+				continue; /* it is being filled by one alone, to see whether that one lies */
 			if (open->asked[a->block] >= DUPLICATES_MAX || ask_find(p, a->piece, a->block) != UINT32_MAX)
 				continue;
 			*piece = open;
