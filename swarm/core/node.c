@@ -355,7 +355,10 @@ void shoal_node_tick(struct shoal_node *n, shoal_us now)
 	}
 	if (n->peers != NULL)
 		at = shoal_min_u64(at, n->tick_at + SHOAL_S(1));
-	if (at != n->wake_at) {
+	/* What is due already was tried just now and could not be (a disk at its bound): not at once again. And a call
+	 * that has come is used up. */
+	at = shoal_max_u64(at, now + SHOAL_MS(1));
+	if (at != n->wake_at || n->wake_at <= now) {
 		n->wake_at = at;
 		n->world.ops->wake_at(n->world.w, at);
 	}

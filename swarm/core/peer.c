@@ -533,7 +533,8 @@ static int on_reject(struct shoal_peer *p, const struct shoal_wire_msg *msg, sho
 {
 	if (p->swarm->mi == NULL || msg->begin % SHOAL_BLOCK != 0)
 		return 0;
-	shoal_peer_unask(p, msg->index, msg->begin / SHOAL_BLOCK, false, now);
+	if (shoal_peer_unask(p, msg->index, msg->begin / SHOAL_BLOCK, false, now))
+		p->swarm->dirty_fill = true; /* others may have it */
 	return 0;
 }
 

@@ -71,6 +71,8 @@ static void ask_return(struct shoal_peer *p, const struct shoal_ask *ask)
 void shoal_peer_unask_all(struct shoal_peer *p, shoal_us now)
 {
 	(void)now;
+	if (p->ask_count > 0) /* others may be asked for them */
+		p->swarm->dirty_fill = true;
 	while (p->ask_count > 0) {
 		struct shoal_ask ask = *ask_at(p, --p->ask_count);
 		ask_return(p, &ask);

@@ -448,6 +448,9 @@ static void recheck_ended(struct shoal_swarm *s, shoal_us now)
 static void peers_tick(struct shoal_swarm *s, shoal_us now)
 {
 	s->tick_at = now;
+	/* A peer with nothing to do is called up by nothing: blocks may have become old enough to be asked of it too. */
+	if (s->picker != NULL && shoal_picker_left(s->picker) > 0)
+		s->dirty_fill = true;
 	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {
 		next = p->in_swarm;
 		shoal_peer_tick(p, now);
@@ -500,15 +503,18 @@ shoal_us shoal_swarm_deadline(const struct shoal_swarm *s)
 	if (s->state == SHOAL_SWARM_ENDED)
 		return SHOAL_NEVER;
 	shoal_us at = s->peer_count > 0 ? s->tick_at + SHOAL_S(1) : SHOAL_NEVER;
-	at = shoal_min_u64(at, s->dial_at);
+	if (!s->stopping && (s->state == SHOAL_SWARM_METADATA || shoal_swarm_running(s)))
+		at = s->dial_now ? 0 : shoal_min_u64(at, s->dial_at);
 	if (s->state == SHOAL_SWARM_PAUSED)
-		return shoal_min_u64(at, s->retry_at);
+		return s->stopping ? at : shoal_min_u64(at, s->retry_at);
 	if (s->state == SHOAL_SWARM_RUN) {
 		at = shoal_min_u64(at, shoal_swarm_barrier_due(s));
 		if (s->peer_count > 0)
 			at = shoal_min_u64(at, s->choke_at + (s->rechoke ? SHOAL_MS(100) : SHOAL_CHOKER_ROUND));
 		if (s->lane_wait != 0)
 			at = shoal_min_u64(at, s->lane_wait);
+		if (s->dirty_fill) /* since its peers were last looked at */
+			at = 0;
 	} else if (s->state == SHOAL_SWARM_CHECK) {
 		at = shoal_min_u64(at, shoal_swarm_barrier_due(s));
 	}

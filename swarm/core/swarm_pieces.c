@@ -230,12 +230,16 @@ static void piece_failed(struct shoal_swarm *s, struct shoal_open *open, shoal_u
 int shoal_swarm_blame_from_disk(struct shoal_swarm *s, const struct shoal_open *open)
 {
 	struct shoal_check *check;
-	int rc = shoal_swarm_check_piece(s, open->piece, SHOAL_CHECK_BLAME, SHOAL_DISK_LEAVES, &check);
-	if (rc < 0)
+	uint32_t *source = malloc(open->blocks * sizeof *source);
+	int rc = SHOAL_ERR_NOMEM;
+	if (source != NULL)
+		rc = shoal_swarm_check_piece(s, open->piece, SHOAL_CHECK_BLAME, SHOAL_DISK_LEAVES, &check);
+	if (rc < 0) {
+		free(source);
 		return rc;
-	check->source = malloc(open->blocks * sizeof *check->source);
-	if (check->source != NULL)
-		memcpy(check->source, open->source, open->blocks * sizeof *check->source);
+	}
+	memcpy(source, open->source, open->blocks * sizeof *source);
+	check->source = source;
 	return 0;
 }
 
@@ -454,7 +458,7 @@ void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, sh
 			if (shoal_blame_failed(&s->blame, check->piece, (const uint8_t(*)[32])check->hash.leaf,
 					       check->source, blocks) < 0)
 				s->blame_lost++;
-		} else {
+		} else if (check->hash.good) { /* what the disk gives back is what was verified: the truth */
 			settle(s, check->piece, (const uint8_t(*)[32])check->hash.leaf, blocks, "it differs from the good one", now);
 		}
 		break;
