@@ -8,10 +8,10 @@
 #include <stdatomic.h>
 
 #define BLOCK SHOAL_DIGEST_BLOCK
-#define LANES_MAX SHOAL_DIGEST_LANES_MAX
+#define LANES_MAX SHOAL_LANES_MAX
 
 static const uint32_t sha1_start[5] = { 0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0 };
-static const uint32_t sha256_start[8] = {
+const uint32_t shoal_sha256_start[8] = {
 	0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
 };
 
@@ -25,12 +25,23 @@ const uint32_t shoal_sha256_k[64] __attribute__((aligned(64))) = {
 	0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
 	0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
+const uint32_t shoal_sha256_pad64[64] __attribute__((aligned(64))) = {
+	0xc28a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+	0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf374,
+	0x649b69c1, 0xf0fe4786, 0x0fe1edc6, 0x240cf254, 0x4fe9346f, 0x6cc984be, 0x61b9411e, 0x16f988fa,
+	0xf2c65152, 0xa88e5a6d, 0xb019fc65, 0xb9d99ec7, 0x9a1231c3, 0xe70eeaa0, 0xfdb1232b, 0xc7353eb0,
+	0x3069bad5, 0xcb976d5f, 0x5a0f118f, 0xdc1eeefd, 0x0a35b689, 0xde0b7a04, 0x58f4ca9d, 0xe15d5b16,
+	0x007f3e86, 0x37088980, 0xa507ea32, 0x6fab9537, 0x17406110, 0x0d8cd6f1, 0xcdaa3b6d, 0xc0bbbe37,
+	0x83613bda, 0xdb48a363, 0x0b02e931, 0x6fd15ca7, 0x521afaca, 0x31338431, 0x6ed41a95, 0x6d437890,
+	0xc39c91f2, 0x9eccabbd, 0xb5c9a0e6, 0x532fb63c, 0xd2c741c6, 0x07237ea3, 0xa4954b68, 0x4c191d76,
+};
 
 /* Best first. */
 static const struct shoal_digest_kernel *const kernels[] = {
 #if defined(__x86_64__)
 	&shoal_digest_avx512,
 	&shoal_digest_shani,
+	&shoal_digest_avx512_bare,
 	&shoal_digest_avx2,
 #endif
 	&shoal_digest_openssl,
@@ -66,6 +77,11 @@ static const struct shoal_digest_kernel *kernel(void)
 const char *shoal_digest_kernel(void)
 {
 	return kernel()->name;
+}
+
+size_t shoal_digest_lanes(void)
+{
+	return kernel()->lanes;
 }
 
 /* How many of `left` > 0 lanes go next. One lane alone is slow, so the last two turns share evenly:
@@ -212,7 +228,7 @@ void shoal_sha1(struct shoal_bytes in, uint8_t out[20])
 
 void shoal_sha256_init(struct shoal_sha256 *ctx)
 {
-	memcpy(ctx->h, sha256_start, sizeof ctx->h);
+	memcpy(ctx->h, shoal_sha256_start, sizeof ctx->h);
 	ctx->tail_len = 0;
 	ctx->len = 0;
 }
@@ -249,7 +265,7 @@ static void sha256_turn(shoal_digest_run *run, const uint8_t *const at[], size_t
 	const uint8_t *end_at[LANES_MAX] = { NULL };
 	size_t blocks = 0;
 	for (size_t i = 0; i < n; i++) {
-		memcpy(state[i], sha256_start, sizeof state[i]);
+		memcpy(state[i], shoal_sha256_start, sizeof state[i]);
 		h[i] = state[i];
 		end_at[i] = end[i];
 		blocks = pad(end[i], len % BLOCK ? at[i] + len / BLOCK * BLOCK : NULL, len);
@@ -282,10 +298,7 @@ void shoal_sha256_pairs(const uint8_t (*in)[32], size_t n, uint8_t (*out)[32])
 {
 	const struct shoal_digest_kernel *k = kernel();
 	for (size_t turn; n; in += 2 * turn, out += turn, n -= turn) {
-		const uint8_t *at[LANES_MAX];
 		turn = turn_of(n, k);
-		for (size_t i = 0; i < turn; i++)
-			at[i] = in[2 * i];
-		sha256_turn(k->sha256, at, turn, 64, out);
+		k->sha256_pairs(in, turn, out);
 	}
 }

@@ -1,13 +1,13 @@
 /*
  * proto/base/digest.h - SHA-1 and SHA-256, several streams side by side.
  *
- * One SHA-NI stream waits on its own latency; independent ones interleaved
- * on a core fill that wait, as far as the core's unit has room (much on some
- * cores, a few per cent on others: tools/bench/bench_digest tells). So the
- * unit here is not a message but a *lane*: advance() moves n running digests
- * forward by the same number of bytes. The kernel (AVX-512, SHA-NI, AVX2, or OpenSSL)
- * is chosen once by what the processor has; all give the same bytes. A
- * context is plain memory: copy it, lend it to a thread.
+ * One stream waits on its own latency. Independent ones fill that wait, side
+ * by side in one instruction stream or in the lanes of wide registers; how
+ * much it gives, tools/bench/bench_digest tells. So the unit here is not a
+ * message but a *lane*: advance() moves n running digests forward by the same
+ * number of bytes. The kernel (AVX-512, SHA-NI, AVX2, or OpenSSL) is chosen
+ * once by what the processor has; all give the same bytes. A context is plain
+ * memory: copy it, lend it to a thread.
  */
 #ifndef SHOAL_DIGEST_H
 #define SHOAL_DIGEST_H
@@ -27,7 +27,11 @@ struct shoal_sha256 {
 	uint8_t tail[64];
 };
 
-/* How many lanes fill a core; more in one call are taken in turns. */
+/* The most lanes that any kernel takes at a time; more in one call are taken in turns. */
+#define SHOAL_LANES_MAX 16
+/* How many fill a core with the kernel in use: 16 (AVX-512), 8 (AVX2), 4 (SHA-NI) or 1 (OpenSSL). */
+size_t shoal_digest_lanes(void);
+/* What is worth waiting for on any machine. */
 #define SHOAL_LANES 4
 
 void shoal_sha1_init(struct shoal_sha1 *ctx);
@@ -48,7 +52,7 @@ void shoal_sha256_many(const uint8_t *const at[], size_t n, size_t len, uint8_t 
 /* out[i] = SHA-256(in[2i] || in[2i+1]) for i < n: one step up a merkle tree. `out` may be `in`. */
 void shoal_sha256_pairs(const uint8_t (*in)[32], size_t n, uint8_t (*out)[32]);
 
-/* The kernel in use: "avx512", "sha-ni", "avx2" or "openssl". */
+/* The kernel in use: "avx512" (with SHA-NI for few lanes), "sha-ni", "avx512-bare" (without), "avx2" or "openssl". */
 const char *shoal_digest_kernel(void);
 /* Forces a kernel by name, for tests and benchmarks of each; NULL: the best. Not thread-safe:
  * call it before any digest runs. SHOAL_ERR_UNSUPPORTED where the processor lacks it. */

@@ -40,4 +40,16 @@ static void sha256_run(uint32_t *const h[], const uint8_t *const at[], size_t n,
 	}
 }
 
-const struct shoal_digest_kernel shoal_digest_openssl = { "openssl", 1, false, always, sha1_run, sha256_run };
+static void sha256_pairs(const uint8_t (*in)[32], size_t n, uint8_t (*out)[32])
+{
+	for (size_t i = 0; i < n; i++) {
+		SHA256_CTX ctx;
+		SHA256_Init(&ctx);
+		SHA256_Update(&ctx, in[2 * i], 64);
+		SHA256_Final(out[i], &ctx);
+	}
+}
+
+const struct shoal_digest_kernel shoal_digest_openssl = {
+	"openssl", 1, false, always, sha1_run, sha256_run, sha256_pairs,
+};

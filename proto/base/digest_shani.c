@@ -6,6 +6,7 @@
  * before the next group: the lanes fill each other's waiting. Sixteen
  * registers do not hold four lanes; what spills comes back from L1 unseen.
  */
+#include "proto/base/bytes.h"
 #include "proto/base/digest_kernel.h"
 
 #if defined(__x86_64__)
@@ -194,7 +195,17 @@ INLINE void sha256_four(struct lane256 *l, int g)
 		m[(g + 3) & 3] = _mm_sha256msg1_epu32(m[(g + 3) & 3], m[g & 3]);
 }
 
-INLINE void sha256_lanes(uint32_t *const h[], const uint8_t *const at[], size_t blocks, const size_t lanes)
+/* The same with k + w ready. */
+INLINE void sha256_four_pad64(struct lane256 *l, int g)
+{
+	__m128i kw = load(shoal_sha256_pad64 + 4 * g);
+	l->cdgh = _mm_sha256rnds2_epu32(l->cdgh, l->abef, kw);
+	l->abef = _mm_sha256rnds2_epu32(l->abef, l->cdgh, _mm_shuffle_epi32(kw, 0x0e));
+}
+
+/* `pad64`: and then by the block that ends a message of 64 bytes. */
+INLINE void sha256_lanes(uint32_t *const h[], const uint8_t *const at[], size_t blocks, const size_t lanes,
+			 const bool pad64)
 {
 	struct lane256 l0 = { 0 }, l1 = l0, l2 = l0, l3 = l0;
 	sha256_begin(&l0, h, at, 0);
@@ -224,6 +235,12 @@ INLINE void sha256_lanes(uint32_t *const h[], const uint8_t *const at[], size_t 
 		EACH(sha256_four, 15);
 		EACH(sha256_block_end, SHOAL_DIGEST_BLOCK);
 	}
+	if (pad64) {
+		EACH(sha256_block_begin, 0);
+		for (int g = 0; g < 16; g++)
+			EACH(sha256_four_pad64, g);
+		EACH(sha256_block_end, 0);
+	}
 	sha256_end(&l0, h, 0);
 	if (lanes > 1)
 		sha256_end(&l1, h, 1);
@@ -246,13 +263,35 @@ SHANI static void sha1_run(uint32_t *const h[], const uint8_t *const at[], size_
 SHANI static void sha256_run(uint32_t *const h[], const uint8_t *const at[], size_t n, size_t blocks)
 {
 	switch (n) {
-	case 1: sha256_lanes(h, at, blocks, 1); break;
-	case 2: sha256_lanes(h, at, blocks, 2); break;
-	case 3: sha256_lanes(h, at, blocks, 3); break;
-	case 4: sha256_lanes(h, at, blocks, 4); break;
+	case 1: sha256_lanes(h, at, blocks, 1, false); break;
+	case 2: sha256_lanes(h, at, blocks, 2, false); break;
+	case 3: sha256_lanes(h, at, blocks, 3, false); break;
+	case 4: sha256_lanes(h, at, blocks, 4, false); break;
 	}
 }
 
-const struct shoal_digest_kernel shoal_digest_shani = { "sha-ni", 4, false, shani_present, sha1_run, sha256_run };
+SHANI static void sha256_pairs(const uint8_t (*in)[32], size_t n, uint8_t (*out)[32])
+{
+	uint32_t state[4][8], *h[4];
+	const uint8_t *at[4];
+	for (size_t i = 0; i < n; i++) {
+		memcpy(state[i], shoal_sha256_start, sizeof state[i]);
+		h[i] = state[i];
+		at[i] = in[2 * i];
+	}
+	switch (n) {
+	case 1: sha256_lanes(h, at, 1, 1, true); break;
+	case 2: sha256_lanes(h, at, 1, 2, true); break;
+	case 3: sha256_lanes(h, at, 1, 3, true); break;
+	case 4: sha256_lanes(h, at, 1, 4, true); break;
+	}
+	for (size_t i = 0; i < n; i++)
+		for (size_t word = 0; word < 8; word++)
+			shoal_put_u32(out[i] + 4 * word, state[i][word]);
+}
+
+const struct shoal_digest_kernel shoal_digest_shani = {
+	"sha-ni", 4, false, shani_present, sha1_run, sha256_run, sha256_pairs,
+};
 
 #endif

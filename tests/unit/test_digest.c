@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-enum { LANES = 17, ROOM = 40000 }; /* lanes: one more than any kernel has */
+enum { LANES = 35, ROOM = 40000 }; /* lanes: more than two turns of the widest kernel */
 
-static const char *const kernels[] = { "avx512", "sha-ni", "avx2", "openssl" };
+static const char *const kernels[] = { "avx512", "sha-ni", "avx512-bare", "avx2", "openssl" };
 
 /* Runs `test` with each kernel this processor has; the last is there always. */
 static void with_each_kernel(void (*test)(void))
@@ -194,20 +194,20 @@ static void lanes_and_offsets(void)
 			lanes_and_offsets_once(&rng, n, round % 2);
 }
 
-/* Eight lanes with tails 0, 9, 18 ... fed every length to 200: heads and whole blocks differ by lane. */
+/* A turn and one more of lanes with tails 0, 9, 18 ... fed every length to 200: heads and whole blocks differ. */
 static void staggered_tails(void)
 {
 	uint8_t *at = noise(400, 11), got[32], want[32];
 	for (size_t len = 0; len <= 200; len++) {
-		struct shoal_sha256 ctx[8], *to[8];
-		const uint8_t *next[8];
-		for (size_t i = 0; i < 8; i++) {
+		struct shoal_sha256 ctx[17], *to[17];
+		const uint8_t *next[17];
+		for (size_t i = 0; i < 17; i++) {
 			shoal_sha256_init(to[i] = &ctx[i]);
 			shoal_sha256_advance(&to[i], (const uint8_t *const[]){ at }, 1, 9 * i);
 			next[i] = at + 9 * i;
 		}
-		shoal_sha256_advance(to, next, 8, len);
-		for (size_t i = 0; i < 8; i++) {
+		shoal_sha256_advance(to, next, 17, len);
+		for (size_t i = 0; i < 17; i++) {
 			shoal_sha256_final(to[i], got);
 			evp(EVP_sha256(), at, 9 * i + len, want);
 			assert_memory_equal(got, want, 32);
@@ -291,6 +291,16 @@ static void a_copy_is_its_own(void)
 	free(other);
 }
 
+/* How many lanes there are to fill is the kernel's own number, and no array of a caller's is too short. */
+static void lanes_are_the_kernels(void)
+{
+	static const size_t want[] = { 16, 4, 16, 8, 1 };
+	for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
+		if (strcmp(kernels[i], shoal_digest_kernel()) == 0)
+			assert_int_equal(shoal_digest_lanes(), want[i]);
+	assert_in_range(shoal_digest_lanes(), 1, SHOAL_LANES_MAX);
+}
+
 #define EACH_KERNEL(name)                          \
 	static void test_##name(void **state)      \
 	{                                          \
@@ -306,6 +316,7 @@ EACH_KERNEL(nothing_is_fine)
 EACH_KERNEL(many_is_each)
 EACH_KERNEL(pairs_apart_and_in_place)
 EACH_KERNEL(a_copy_is_its_own)
+EACH_KERNEL(lanes_are_the_kernels)
 
 static void an_unknown_kernel_is_refused(void **state)
 {
@@ -329,6 +340,7 @@ int main(void)
 		cmocka_unit_test(test_many_is_each),
 		cmocka_unit_test(test_pairs_apart_and_in_place),
 		cmocka_unit_test(test_a_copy_is_its_own),
+		cmocka_unit_test(test_lanes_are_the_kernels),
 		cmocka_unit_test(an_unknown_kernel_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

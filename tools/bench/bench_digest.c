@@ -151,7 +151,7 @@ static void measure(struct bench *b, const struct entry *e)
 	qsort(ours, RUNS, sizeof *ours, order);
 	qsort(theirs, RUNS, sizeof *theirs, order);
 	bytes = (double)(b->calls * e->lanes) * STEP;
-	printf("%-8s %-14s %2u  %7.0f MB/s   EVP %7.0f MB/s   x %.2f\n", e->kernel, e->what, e->lanes,
+	printf("%-11s %-14s %2u  %7.0f MB/s   EVP %7.0f MB/s   x %.2f\n", e->kernel, e->what, e->lanes,
 	       bytes / ours[RUNS / 2] * 1e-6, (double)b->steps * STEP / theirs[RUNS / 2] * 1e-6,
 	       bytes / ours[RUNS / 2] / ((double)b->steps * STEP / theirs[RUNS / 2]));
 	fflush(stdout);
@@ -159,7 +159,7 @@ static void measure(struct bench *b, const struct entry *e)
 
 int main(int argc, char **argv)
 {
-	static const char *const kernels[] = { "avx512", "sha-ni", "avx2", "openssl" };
+	static const char *const kernels[] = { "avx512", "sha-ni", "avx512-bare", "avx2", "openssl" };
 	char *end = NULL;
 	unsigned long mib = argc > 1 ? strtoul(argv[1], &end, 10) : MIB_DEFAULT;
 	struct bench b = { .steps = (size_t)mib * (1024 * 1024 / STEP) };
@@ -185,7 +185,7 @@ int main(int argc, char **argv)
 			measure(&b, &(struct entry){ "sha1", kernels[k], sha1, evp_sha1, lanes });
 			measure(&b, &(struct entry){ "sha256", kernels[k], sha256, evp_sha256, lanes });
 		}
-		measure(&b, &(struct entry){ "sha256 leaves", kernels[k], leaves, evp_sha256, SHOAL_LANES });
+		measure(&b, &(struct entry){ "sha256 leaves", kernels[k], leaves, evp_sha256, LANES_SEEN });
 		measure(&b, &(struct entry){ "sha256 pairs", kernels[k], pairs, evp_sha256, 1 });
 	}
 	rc = 0;
