@@ -55,7 +55,9 @@ static bool servable(const struct shoal_peer *p, const struct shoal_wanted *w)
 	const struct shoal_swarm *s = p->swarm;
 	if (!shoal_bits_get(&s->claimed, w->piece) || w->len == 0 || w->len > SHOAL_BLOCK)
 		return false;
-	uint32_t bytes = shoal_metainfo_piece_bytes(s->mi, w->piece) + shoal_metainfo_piece_pad(s->mi, w->piece);
+	/* libtorrent asks for whole blocks at the end of a v2 file, too. */
+	uint32_t bytes = s->has_v2 ? shoal_metainfo_piece_size(s->mi)
+				   : shoal_metainfo_piece_bytes(s->mi, w->piece) + shoal_metainfo_piece_pad(s->mi, w->piece);
 	return w->begin <= bytes && w->len <= bytes - w->begin;
 }
 

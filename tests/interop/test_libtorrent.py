@@ -100,16 +100,22 @@ def shoal_to_lt(case):
 
 
 def half(case, folder, odd):
-    """A copy of which every other 64 KiB is zeros: even ones, or odd ones."""
+    """A copy of which every other piece is zeros: even ones, or odd ones."""
     shutil.copytree(case.source, folder)
-    for where, _, files in os.walk(folder):
-        for name in files:
-            path = os.path.join(where, name)
-            data = bytearray(open(path, "rb").read())
-            for at in range(0, len(data), 64 * KI):
-                if (at // (64 * KI)) % 2 == odd:
-                    data[at:at + 64 * KI] = bytes(len(data[at:at + 64 * KI]))
-            open(path, "wb").write(data)
+    files = lt.torrent_info(case.torrent).files()
+    for i in range(files.num_files()):
+        path = os.path.join(folder, files.file_path(i))
+        if not os.path.exists(path):
+            continue  # a pad
+        data = bytearray(open(path, "rb").read())
+        at, offset = 0, files.file_offset(i)
+        while at < len(data):
+            piece = (offset + at) // (64 * KI)
+            end = min(len(data), (piece + 1) * 64 * KI - offset)
+            if piece % 2 == odd:
+                data[at:end] = bytes(end - at)
+            at = end
+        open(path, "wb").write(data)
 
 
 def half_and_half(case):
