@@ -1,0 +1,119 @@
+"""test_bench.py - the users' benchmark still works: a tiny run of everything, and its verdicts on made-up figures."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+BENCH = os.path.join(HERE, "..", "..", "tools", "bench")
+SHOAL = os.environ.get("SHOAL", "shoal")
+sys.path.insert(0, BENCH)
+import bars  # noqa: E402
+import content  # noqa: E402
+from torrents import bdecode, v1_of, v2_of  # noqa: E402
+
+
+def records(**figures):
+    return [{"foreign": 0.0, "disturbed": False, "verified": True, **figures}] * 3
+
+
+class Verdicts(unittest.TestCase):
+    SEEN = dict(bars.LIMITS)
+
+    def rows(self, seen=None, **groups):
+        groups = {"pairs": {}, "creates": {}, "verifies": {}, "lanes": None, "latency": {}, **groups}
+        return {r["what"]: r for r in bars.table(seen or self.SEEN, (2048, 4096), **groups)}
+
+    def pair(self, ours, other, seen=None):
+        pairs = {"shoal>shoal v1": records(mib_s=ours, cpu_gib=1.0, rss=100.0),
+                 "libtorrent>libtorrent v1": records(mib_s=other, cpu_gib=2.4, rss=2000.0)}
+        return self.rows(seen, pairs=pairs)
+
+    def test_a_bar_is_met_or_missed(self):
+        self.assertEqual(self.pair(1440, 800)["1 -> 1 v1, tmpfs"]["verdict"], "met")
+        self.assertEqual(self.pair(1439, 800)["1 -> 1 v1, tmpfs"]["verdict"], "MISSED")
+        self.assertEqual(self.pair(1440, 800)["1 -> 1 v1, CPU of both sides"]["verdict"], "met")
+        self.assertEqual(self.pair(1440, 800)["RSS by default (128M + 32 MiB)"]["verdict"], "met")
+
+    def test_a_lame_anchor_makes_it_void(self):
+        self.assertEqual(self.pair(1440, 690)["1 -> 1 v1, tmpfs"]["verdict"], "void")
+        slow = {k: v / 2 for k, v in bars.LIMITS.items()}
+        self.assertEqual(self.pair(1440, 690, slow)["1 -> 1 v1, tmpfs"]["verdict"], "met")
+        self.assertAlmostEqual(bars.expected("pair v1", bars.LIMITS, 2048), 2048 / 2.62)
+        self.assertAlmostEqual(bars.expected("pair v1", slow, 2048), 1024 / 2.62)
+
+    def test_what_was_not_measured_is_not_met(self):
+        rows = self.rows()
+        self.assertEqual({r["verdict"] for r in rows.values()}, {"skipped"})
+        rows = self.rows(verifies={"shoal v1": records(mib_s=9e9), "libtorrent v1": [{"failed": "it fell over"}]})
+        self.assertEqual(rows["verify v1"]["verdict"], "failed")
+        self.assertIn("it fell over", bars.text_of(list(rows.values())))
+
+    def test_a_verify_is_held_against_the_best_other(self):
+        rows = self.rows(verifies={"shoal v1": records(mib_s=4200.0), "libtorrent v1": records(mib_s=1300.0)})
+        self.assertEqual(rows["verify v1"]["verdict"], "MISSED")  # 3.2 times libtorrent, but not 3 times the best
+        self.assertEqual(rows["verify v1"]["other"], bars.BEST_VERIFY)
+
+
+class Content(unittest.TestCase):
+    def test_torrents_are_as_another_hasher_has_them(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for size in (1, 16384, 65536, 65537, 3 * 65536, 333333):
+                p = content.Payload(folder, f"p{size}", size, 65536)
+                with open(p.path, "rb") as f:
+                    raw = f.read()
+                root, layer = v2_of(raw, 65536)
+                with open(p.torrent("hybrid"), "rb") as f:
+                    made = bdecode(f.read())
+                info = made[b"info"]
+                self.assertEqual(info[b"pieces"], v1_of(raw, 65536))
+                self.assertEqual(info[b"file tree"][p.name.encode()][b""], {b"length": size, b"pieces root": root})
+                self.assertEqual(made[b"piece layers"], {root: b"".join(layer)} if layer else {})
+
+    def test_a_copy_is_judged_by_every_byte(self):
+        with tempfile.TemporaryDirectory() as folder:
+            p = content.Payload(os.path.join(folder, "a"), "p", 100000, 65536)
+            with open(p.path, "rb") as f:
+                raw = bytearray(f.read())
+            self.assertFalse(p.is_copied_to(folder))
+            for good in (True, False):
+                raw[-1] ^= 0 if good else 1
+                with open(os.path.join(folder, "p"), "wb") as f:
+                    f.write(raw)
+                self.assertEqual(p.is_copied_to(folder), good)
+
+
+class Tiny(unittest.TestCase):
+    def test_all_of_it_on_one_megabyte(self):
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(
+                [os.path.join(BENCH, "compare"), "all", "--shoal", SHOAL, "--size", "1M", "--hash-size", "1M", "--piece", "64K",
+                 "--reps", "1", "--tries", "1", "--patience", "0", "--warm", "0", "--limit", "20", "--scratch", folder,
+                 "--disk", folder, "--digest-bench", "", "--json"], capture_output=True, timeout=100, check=False)
+            if done.returncode == 77:
+                print(done.stderr.decode())
+                sys.exit(77)
+            self.assertEqual(done.returncode, 0, done.stderr.decode()[-3000:])
+            self.assertEqual(os.listdir(folder), [], "something was left behind")
+        run = json.loads(done.stdout)
+        verdicts = {r["what"]: r["verdict"] for r in run["table"]}
+        self.assertNotIn("failed", verdicts.values(), run["table"])
+        for name in ("shoal>shoal v1", "shoal>shoal v2", "shoal>shoal v1 16M", "shoal>shoal v1 disk"):
+            (record,) = run["cases"]["pair"][name]
+            self.assertTrue(record["verified"])
+            self.assertGreater(record["mib_s"], 0)
+            self.assertGreater(record["cpu_gib"], 0)
+        if "libtorrent" not in run["absent"]:
+            for name in ("libtorrent>libtorrent v1", "shoal>libtorrent v1", "libtorrent>shoal v2"):
+                self.assertTrue(run["cases"]["pair"][name][0]["verified"])
+            self.assertNotIn("skipped", [v for k, v in verdicts.items() if k.startswith(("1 -> 1", "verify"))])
+        for key, value in run["cases"]["limits"]["machine"][0].items():
+            if key != "foreign":
+                self.assertGreater(value, 0, key)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

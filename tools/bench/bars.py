@@ -1,0 +1,166 @@
+"""tools/bench/bars.py - the bars: what has to be how much better than what, and whether it was.
+
+Pure: records in, rows and text out.
+"""
+from harness import spread
+
+# The machine the bars were set on, and the other engines there: 2 cores, one SHA-NI stream each. MiB/s and seconds.
+LIMITS = {"sha1": 2091.0, "sha256": 1988.0, "memcpy": 21387.0, "tmpfs_write": 2586.0, "tcp": 10565.0}
+ANCHORS = {"pair v1": 2048 / 2.62, "pair v2": 2048 / 2.66, "create v1": 3.20 * 1024, "verify v1": 1.34 * 1024,
+           "verify v2": 1.27 * 1024}
+BEST_VERIFY = 1.50 * 1024  # of any other engine there (not libtorrent), SHA-1
+# What a byte of an anchor's figure is spent on: shares of hashing, writing and sending.
+SPENT = {"pair": (0.45, 0.40, 0.15), "create": (1, 0, 0), "verify": (1, 0, 0)}
+STARTING = {"pair": 0.06, "create": 0.0, "verify": 0.03}  # seconds of an anchor's figure that do not grow with the data
+MEASURED_WITH = {"pair": 2048, "create": 4096, "verify": 4096}  # MiB
+ANCHOR_MIN = 0.90  # an anchor that does worse than this share of its scaled figure makes its row void
+
+
+def expected(anchor, seen, size):
+    """An anchor's MiB/s, scaled to what this machine can do today and to so many MiB; None: a limit is not known."""
+    kind, form = anchor.split()
+    names = ("sha1" if form == "v1" else "sha256", "tmpfs_write", "tcp")
+    if not size or any(not seen.get(n) for n in names):
+        return None
+    slower = sum(share * LIMITS[n] / seen[n] for share, n in zip(SPENT[kind], names))
+    flowing = (MEASURED_WITH[kind] / ANCHORS[anchor] - STARTING[kind]) * size / MEASURED_WITH[kind]
+    return size / ((STARTING[kind] + flowing) * slower)
+
+
+def median(records, key):
+    s = spread([r.get(key) for r in records if "failed" not in r])
+    return s["median"] if s else None
+
+
+def row(what, ours, other, unit, bar, holds, *records, anchor=None, seen=None, size=0):
+    """One line of the table. holds(ours, other) says whether the bar is met."""
+    used = [r for group in records for r in group]
+    why = next((r["failed"] for r in used if "failed" in r), None)
+    out = {"what": what, "ours": ours, "other": other, "unit": unit, "bar": bar, "n": min(map(len, records), default=0),
+           "others_percent": max((r.get("foreign", 0.0) for r in used), default=0.0),
+           "disturbed": sum(bool(r.get("disturbed")) for r in used), "runs": len(used)}
+    if why:
+        out.update(verdict="failed", why=why)
+    elif ours is None or other is None:
+        out.update(verdict="skipped", why="not measured")
+    else:
+        out["ratio"] = ours / other if other else None
+        out["verdict"] = "met" if holds(ours, other) else "MISSED"
+        if anchor:
+            name, rate = anchor
+            want = expected(name, seen, size)
+            if want:
+                out["anchor"] = {"name": name, "measured": rate, "expected": want}
+                if rate < ANCHOR_MIN * want:
+                    out["verdict"] = "void"
+                    out["why"] = f"the anchor did {rate:.0f} MiB/s where {want:.0f} were to be expected"
+    return out
+
+
+def at_least(factor):
+    return lambda ours, other: ours >= factor * other
+
+
+def at_most(factor):
+    return lambda ours, other: ours <= factor * other
+
+
+def table(seen, sizes, pairs, creates, verifies, lanes, latency):
+    """All rows. Groups map a case's name to its records; a case that was not taken gives a skipped row.
+
+    seen: the machine's limits; sizes: MiB of a transfer, and of what was hashed.
+    """
+    rows = []
+    moved, hashed = sizes
+
+    def compare(what, group, ours, other, key, unit, bar, holds, anchor=None, best=None):
+        """A row of two cases. best: what stands for the other's figure when it is more."""
+        a, b = group.get(ours, []), group.get(other, [])
+        rate = median(b, "mib_s")
+        more = {}
+        if anchor and rate:
+            more = {"anchor": (anchor, rate), "seen": seen, "size": moved if anchor.startswith("pair") else hashed}
+        figure = max(median(b, key), best or 0) if rate else median(b, key)
+        rows.append(row(what, median(a, key), figure, unit, bar, holds, a, b, **more))
+
+    def hold(what, group, ours, key, unit, most):
+        """A row of one case against a fixed figure."""
+        records = group.get(ours, [])
+        rows.append(row(what, median(records, key), most, unit, f"<= {most:g} {unit}", at_most(1.0), records))
+
+    for form in ("v1", "v2"):
+        ours, other, anchor = f"shoal>shoal {form}", f"libtorrent>libtorrent {form}", f"pair {form}"
+        compare(f"1 -> 1 {form}, tmpfs", pairs, ours, other, "mib_s", "MiB/s", ">= 1.8 x libtorrent", at_least(1.8),
+                anchor)
+        compare(f"1 -> 1 {form}, CPU of both sides", pairs, ours, other, "cpu_gib", "CPU-s/GiB", "<= 0.5 x libtorrent",
+                at_most(0.5), anchor)
+    for form in ("v1", "v2"):
+        compare(f"1 -> 1 {form}, disk, until durable", pairs, f"shoal>shoal {form} disk",
+                f"libtorrent>libtorrent {form} disk", "seconds", "s", "<= libtorrent + sync", at_most(1.0))
+    for form in ("v1", "v2"):
+        for pair in ("shoal>libtorrent", "libtorrent>shoal"):
+            compare(f"{pair.replace('>', ' -> ')} {form}", pairs, f"{pair} {form}", f"libtorrent>libtorrent {form}",
+                    "mib_s", "MiB/s", ">= libtorrent with itself", at_least(1.0))
+    hold("RSS by default (128M + 32 MiB)", pairs, "shoal>shoal v1", "rss", "MiB", 160.0)
+    hold("RSS with --memory 16M", pairs, "shoal>shoal v1 16M", "rss", "MiB", 40.0)
+    compare("1 -> 1 v1 with --memory 16M", pairs, "shoal>shoal v1 16M", "libtorrent>libtorrent v1", "mib_s", "MiB/s",
+            ">= libtorrent", at_least(1.0))
+    for form, factor in (("v1", 1.7), ("hybrid", 0.85)):
+        compare(f"create {form}, 2 threads", creates, f"shoal {form}", "mktorrent v1", "mib_s", "MiB/s",
+                f">= {factor} x mktorrent's v1", at_least(factor), "create v1")
+    best = BEST_VERIFY * seen["sha1"] / LIMITS["sha1"] if seen.get("sha1") else None  # it need not be installed here
+    compare("verify v1", verifies, "shoal v1", "libtorrent v1", "mib_s", "MiB/s", ">= 3 x the best other",
+            at_least(3.0), "verify v1", best)
+    compare("verify v2", verifies, "shoal v2", "libtorrent v2", "mib_s", "MiB/s", ">= 2.8 x libtorrent's v2",
+            at_least(2.8), "verify v2")
+    for digest, factor in (("sha1", 2.5), ("sha256", 1.8)):
+        one = (lanes or {}).get(digest, {})
+        rows.append(row(f"{digest} lanes, one core", one.get("best"), one.get("openssl"), "MB/s",
+                        f">= {factor} x one stream", at_least(factor)))
+    for kind in ("torrent", "magnet"):
+        for key, what, most in (("first_ms", "first piece", 30.0), ("done_ms", "1 MiB done", 50.0)):
+            hold(f"launch -> {what}, {kind}", latency, f"shoal {kind}", key, "ms", most)
+            rows[-1]["libtorrent"] = median(latency.get(f"libtorrent {kind}", []), key)
+    return rows
+
+
+def text_of(rows):
+    def figure(value):
+        return "-" if value is None else f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+    lines = [("what", "shoal", "other", "unit", "ratio", "bar", "verdict", "n", "others")]
+    for r in rows:
+        lines.append((r["what"], figure(r["ours"]), figure(r.get("libtorrent", r["other"])), r["unit"],
+                      f"{r['ratio']:.2f}" if r.get("ratio") and "libtorrent" not in r else "", r["bar"], r["verdict"],
+                      str(r["n"] or ""), f"{r['others_percent']:.0f} %" if r["runs"] else ""))
+    wide = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    to_left = (0, 3, 5, 6)
+    out = []
+    for line in lines:
+        cells = (c.ljust(w) if i in to_left else c.rjust(w) for i, (c, w) in enumerate(zip(line, wide)))
+        out.append("  ".join(cells).rstrip())
+    out.insert(1, "-" * max(map(len, out)))
+    out += [f"{r['what']}: {r['why']}" for r in rows if r.get("why") and r["why"] != "not measured"]
+    return "\n".join(out)
+
+
+def cases_text(groups):
+    """Every case's figures: median (least..most)."""
+    keys = [("seconds", "s", "%.3f"), ("mib_s", "MiB/s", "%.0f"), ("seed_cpu_gib", "seed CPU-s/GiB", "%.2f"),
+            ("leech_cpu_gib", "leech CPU-s/GiB", "%.2f"), ("cpu_gib", "CPU-s/GiB", "%.2f"),
+            ("first_ms", "first ms", "%.1f"), ("done_ms", "done ms", "%.1f"), ("seed_rss", "seed RSS", "%.0f"),
+            ("leech_rss", "leech RSS", "%.0f"),
+            ("foreign", "others %", "%.0f")]
+    out = []
+    for group, cases in groups.items():
+        for name, records in cases.items():
+            good = [r for r in records if "failed" not in r]
+            cells = []
+            for key, label, form in keys:
+                s = spread([r.get(key) for r in good])
+                if s:
+                    wide = f" ({form % s['min']}..{form % s['max']})" if s["n"] > 1 else ""
+                    cells.append(f"{label} {form % s['median']}{wide}")
+            cells += ["FAILED: " + r["failed"] for r in records if "failed" in r]
+            out.append(f"{group} {name}, n {len(good)}: " + "; ".join(cells))
+    return "\n".join(out)

@@ -1,0 +1,86 @@
+"""tools/bench/engines.py - how each engine is asked for the same thing. Both speak JSON lines, so one Node fits all."""
+import os
+import shutil
+import sys
+
+from harness import Failed, Node, run_timed
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+# Debian's module belongs to Debian's interpreter, whichever one runs us.
+PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
+TCP_ALONE = ["--no-dht", "--no-lsd", "--no-pex", "--no-trackers", "--no-portmap", "--no-utp", "--encryption", "off"]
+
+
+class Shoal:
+    name = "shoal"
+
+    def __init__(self, program):
+        self.program = os.path.abspath(program)
+
+    def available(self):
+        if os.access(self.program, os.X_OK):
+            return None
+        return f"no program {self.program}: build it, or name it by --shoal"
+
+    def _node(self, what, listen, state, memory, args):
+        argv = [self.program, *args, "--listen", listen, "--state", os.path.join(state, "state"), "--json", *TCP_ALONE]
+        if memory:
+            argv += ["--memory", memory]
+        return Node(self.name, argv, state)
+
+    def seed(self, torrent, folder, listen, state, memory=None):
+        return self._node("seed", listen, state, memory, ["seed", torrent, "-d", folder])
+
+    def get(self, item, folder, listen, peer, state, memory=None, stay=True):
+        """stay: goes on after `complete`; else ends when all of it is durable."""
+        return self._node("get", listen, state, memory,
+                          ["get", item, "-o", folder, "--peer", peer] + (["--seed"] if stay else []))
+
+    ends_durable = True
+
+    def create(self, path, out, form, piece, threads):
+        return run_timed([self.program, "create", path, "-o", out, "--force", "--quiet", "--format", form,
+                          "--piece-size", str(piece), "--threads", str(threads)])
+
+    def verify(self, torrent, folder, threads):
+        return run_timed([self.program, "verify", torrent, "-d", folder, "--quiet", "--threads", str(threads)])
+
+
+class Libtorrent:
+    name = "libtorrent"
+    ends_durable = False  # it says when its data was handed to the system, not when it is safe
+
+    def __init__(self, tracker):
+        self.tracker = tracker  # a function: peer -> URL
+
+    def available(self):
+        try:
+            run_timed([PYTHON, "-c", "import libtorrent"], 20)
+        except (Failed, OSError):
+            return f"no libtorrent module for {PYTHON} (python3-libtorrent)"
+        return None
+
+    @staticmethod
+    def _node(args, state):
+        return Node("libtorrent", [PYTHON, "-B", os.path.join(HERE, "libtorrent_node.py"), *args], state, gated=True)
+
+    def seed(self, torrent, folder, listen, state, memory=None, settings=()):
+        return self._node(["seed", torrent, folder, listen, *settings], state)
+
+    def get(self, item, folder, listen, peer, state, memory=None, stay=True):
+        return self._node(["get", item, folder, listen, peer, self.tracker(peer)], state)
+
+
+class Mktorrent:
+    name = "mktorrent"
+
+    @staticmethod
+    def available():
+        return None if shutil.which("mktorrent") else "no mktorrent installed"
+
+    @staticmethod
+    def create(path, out, form, piece, threads):
+        if os.path.exists(out):
+            os.unlink(out)
+        return run_timed(["mktorrent", "-a", "http://127.0.0.1:1/", "-l", str(piece.bit_length() - 1),
+                          "-t", str(threads), "-o", out, path])
