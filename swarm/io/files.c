@@ -280,6 +280,15 @@ static int folder_make(const struct shoal_os_ops *os, const char *folder)
 	return 0;
 }
 
+int shoal_files_way_sync(struct shoal_files *files, const struct storage *st)
+{
+	for (size_t end = 1; st->folder[end - 1] != '\0'; end++)
+		if ((st->folder[end] == '/' || st->folder[end] == '\0') && st->folder[end - 1] != '/' &&
+		    parent_sync(files->os, st->folder, end) < 0)
+			return -1;
+	return 0;
+}
+
 int shoal_files_folder(struct shoal_files *files, struct storage *st, bool make, struct shoal_beneath *beneath,
 		       struct shoal_files_fault *fault)
 {

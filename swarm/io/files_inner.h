@@ -51,6 +51,7 @@ struct storage {
 
 	/* A sync is one at a time: a second one must not say "nothing to do" while the first may yet fail. */
 	pthread_mutex_t sync_lock;
+	bool way_synced; /* so are the names of the folders that lead to the root */
 	struct shoal_files_fault owed; /* a failure inside finish() that the next sync() must tell too */
 	int owed_err;
 };
@@ -146,6 +147,8 @@ struct segment shoal_files_segment(const struct shoal_metainfo *mi, uint64_t pos
 /* The folder, for opening beneath; made, with what lacks above it, when `make`. */
 SHOAL_MUST int shoal_files_folder(struct shoal_files *files, struct storage *st, bool make,
 				  struct shoal_beneath *beneath, struct shoal_files_fault *fault);
+/* The entries of the folder, and of all above it, made durable. -1 and errno. */
+int shoal_files_way_sync(struct shoal_files *files, const struct storage *st);
 /* Fills *fault and gives the error for it. */
 int shoal_files_fail(struct shoal_files_fault *fault, int os, uint32_t file);
 

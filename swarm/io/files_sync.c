@@ -319,11 +319,10 @@ static int strangers_mark(struct walk *w, const uint32_t *list, uint32_t count, 
 	for (uint32_t i = 0; i < count; i++)
 		strangers += stranger(st, list[i]);
 	pthread_mutex_unlock(&files->lock);
-	if (strangers > SHOAL_FILES_DIRTY_MAX) {
+	bool many = strangers > SHOAL_FILES_DIRTY_MAX;
+	if (many)
 		shoal_files_dirty_all(files, st);
-		return 0;
-	}
-	for (uint32_t i = 0; i < count && strangers > 0; i++) {
+	for (uint32_t i = 0; i < count && strangers > 0 && !many; i++) {
 		int close_fd[SHOAL_FILES_DIRTY_MAX + 1];
 		struct entry *e;
 		pthread_mutex_lock(&files->lock);
@@ -345,8 +344,19 @@ static int strangers_mark(struct walk *w, const uint32_t *list, uint32_t count, 
 		for (size_t k = 0; k <= SHOAL_FILES_DIRTY_MAX; k++)
 			if (close_fd[k] >= 0)
 				files->os->close(close_fd[k]);
-		if (walk_paths(w, list[i]) == 0)
-			shoal_files_dir_mark(files, st, w->path, shoal_beneath_dir_len(w->path));
+		if (walk_paths(w, list[i]) < 0)
+			continue;
+		for (size_t len = shoal_beneath_dir_len(w->path);; len = shoal_beneath_dir_len(w->path)) {
+			shoal_files_dir_mark(files, st, w->path, len); /* who made the file may have made its folders */
+			if (len == 0)
+				break;
+			w->path[len] = '\0';
+		}
+	}
+	if (strangers > 0 && !st->way_synced) { /* and the folder they all lie in */
+		if (shoal_files_way_sync(files, st) < 0)
+			return shoal_files_fail(fault, errno, SHOAL_FILES_NO_FILE);
+		st->way_synced = true;
 	}
 	return 0;
 }

@@ -39,6 +39,7 @@ struct shoal_store_sqlite {
 	sqlite3 *writer;
 	sqlite3_stmt *put, *drop;
 	bool unsynced; /* it may have been made a moment ago, and never synced */
+	bool shaken;   /* a write failed: what the log holds may not be on the medium, and never will be by a sync */
 	bool written;
 	pthread_t thread;
 

@@ -295,10 +295,23 @@ static int birth_sync(struct shoal_store_sqlite *s)
 	return rc;
 }
 
+/* A failed sync is told once, and the next one is good without the bytes. So all that the log holds is written again,
+ * into the database, and a new log begun, before anything more is promised. */
+static int mend(struct shoal_store_sqlite *s)
+{
+	int rc = shoal_store_err(sqlite3_wal_checkpoint_v2(s->writer, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL));
+	if (rc == 0)
+		s->shaken = false;
+	return rc;
+}
+
 /* All the batches in one transaction: each is durable whole, or none is. */
 static int batches_write(struct shoal_store_sqlite *s, const struct batch *first)
 {
-	int rc = s->unsynced ? birth_sync(s) : 0;
+	int rc = s->shaken ? mend(s) : 0;
+	s->shaken = true; /* until this has gone well */
+	if (rc == 0 && s->unsynced)
+		rc = birth_sync(s);
 	if (rc == 0)
 		rc = shoal_store_err(sqlite3_exec(s->writer, "BEGIN IMMEDIATE", NULL, NULL, NULL));
 	if (rc < 0)
@@ -312,6 +325,7 @@ static int batches_write(struct shoal_store_sqlite *s, const struct batch *first
 		rc = shoal_store_err(sqlite3_exec(s->writer, "COMMIT", NULL, NULL, NULL));
 	if (rc < 0)
 		sqlite3_exec(s->writer, "ROLLBACK", NULL, NULL, NULL);
+	s->shaken = rc < 0;
 	return rc;
 }
 
