@@ -32,10 +32,10 @@ static void found(struct chain *c, unsigned faults, const char *where, size_t at
 }
 
 /* A place to cut: anywhere, or near the end of a sync, where what it promised is fresh. */
-static size_t place(struct chain *c, size_t length)
+static size_t place(struct chain *c, size_t from, size_t to)
 {
-	size_t at = shoal_rng_below(&c->rng, (uint32_t)length + 1);
-	return shoal_rng_below(&c->rng, 4) ? at : length - shoal_rng_below(&c->rng, (uint32_t)(length < 12 ? length : 12) + 1);
+	uint32_t span = (uint32_t)(to - from), late = span < 12 ? span : 12;
+	return shoal_rng_below(&c->rng, 4) ? from + shoal_rng_below(&c->rng, span + 1) : to - shoal_rng_below(&c->rng, late + 1);
 }
 
 static void chain_begin(struct chain *c, const struct chain_options *o, struct chain_sums *sums)
@@ -85,7 +85,7 @@ static struct note *notes_new(struct chain *c, const struct life *l, size_t leng
 	if (notes == NULL)
 		abort();
 	for (uint32_t k = 0; k < c->o->states; k++) {
-		notes[k].at = k == 0 ? length : place(c, length);
+		notes[k].at = k == 0 ? length : place(c, life_born(l), length);
 		notes[k].told = life_told_new(&c->torrent);
 		life_told_at(l, notes[k].at, &notes[k].told);
 	}
@@ -97,13 +97,16 @@ static struct life *crash(struct chain *c, struct model *m, const struct note *n
 {
 	unsigned faults;
 	uint64_t rehashed = 0;
-	*cut = model_crash(m, note->at, c->o->lost, c->life.seed++);
+	c->life.killed = shoal_rng_below(&c->rng, 4) == 0;
+	c->life.seed++;
+	*cut = c->life.killed ? model_kill(m, note->at) : model_crash(m, note->at, c->o->lost, c->life.seed);
 	struct life *l = life_begin(*cut, &c->torrent, &c->life, &note->told, &faults, &rehashed);
+	c->sums->kills += c->life.killed;
 	c->sums->states++;
 	c->sums->rehashed += rehashed;
 	for (uint32_t p = 0; p < shoal_metainfo_piece_count(c->torrent.content.mi); p++)
 		c->sums->claims += note->told.piece[p];
-	found(c, faults, "after the cut", note->at, l ? life_words(l) : "the store does not open");
+	found(c, faults, c->life.killed ? "after the kill" : "after the cut", note->at, l ? life_words(l) : "the store does not open");
 	if (faults != 0 && getenv("SHOAL_TORN_PRINT") != NULL)
 		model_print(m, 0, note->at);
 	if (faults == 0 && go_on)
@@ -126,8 +129,7 @@ static struct life *end(struct chain *c, struct life *l, struct model **m, bool 
 	if (complete)
 		found(c, faults |= life_whole(*m, &c->torrent), "told to be complete", length, "");
 	if (clean) /* what it did on its way out must lose nothing either */
-		notes[0].at = model_log_length(*m) - shoal_rng_below(&c->rng, 8);
-	notes[0].at = notes[0].at < length ? length : notes[0].at;
+		notes[0].at = length + shoal_rng_below(&c->rng, (uint32_t)(model_log_length(*m) - length) + 1);
 	c->sums->ops += model_log_length(*m);
 	c->sums->completed += complete;
 	model_barriers(*m, model_log_length(*m), c->sums->barrier);

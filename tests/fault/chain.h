@@ -7,7 +7,7 @@
 #include "tests/fault/life.h"
 
 struct chain_sums {
-	uint64_t states, lives, chains, completed, ops;
+	uint64_t states, kills, lives, chains, completed, ops;
 	uint64_t faulty;	/* states with a fault */
 	unsigned faults;	/* of all of them */
 	uint64_t by[9];		/* by fault: states */

@@ -1,6 +1,7 @@
 /* life.c - see life.h. */
 #include "tests/fault/life.h"
 
+#include <assert.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +33,10 @@ struct life {
 	struct shoal_disk_threads *dt;
 	struct shoal_disk disk; /* the real one */
 	struct shoal_store_sqlite *sqlite;
-	struct shoal_store store;
+	struct shoal_store store; /* the real one */
+	unsigned commits;	  /* under way */
+	struct shoal_store_done done[SHOAL_STORE_COMMITS_MAX];
+	unsigned dones;
 	struct shoal_node *node;
 	struct source source;
 	bool connected;
@@ -44,7 +48,7 @@ struct life {
 
 	/* what was said, and when: places in the disk's log */
 	size_t *said, *unsaid; /* by piece; SIZE_MAX: not */
-	size_t complete_at;
+	size_t complete_at, born;
 	bool *had;  /* pieces told before this life began: not to be asked for */
 	bool ended, checked, complete, stopped;
 	uint32_t claimed;
@@ -101,19 +105,24 @@ const char *life_fault_name(unsigned fault)
 
 struct life_told life_told_new(const struct life_torrent *t)
 {
-	return (struct life_told){ .piece = model_must(calloc(shoal_metainfo_piece_count(t->content.mi), 1)) };
+	uint32_t pieces = shoal_metainfo_piece_count(t->content.mi);
+	return (struct life_told){ model_must(calloc(pieces, 1)), model_must(calloc(pieces, 1)), false };
 }
 
 void life_told_free(struct life_told *told)
 {
 	free(told->piece);
-	told->piece = NULL;
+	free(told->record);
+	*told = (struct life_told){ 0 };
 }
 
 void life_told_at(const struct life *l, size_t at, struct life_told *told)
 {
-	for (uint32_t p = 0; p < shoal_metainfo_piece_count(l->mi); p++)
+	assert(at >= l->born);
+	for (uint32_t p = 0; p < shoal_metainfo_piece_count(l->mi); p++) {
 		told->piece[p] = l->said[p] <= at && l->unsaid[p] > at;
+		told->record[p] = told->piece[p] && !(l->o.killed && l->said[p] == l->born);
+	}
 	told->complete = l->complete_at <= at;
 }
 
@@ -231,12 +240,12 @@ static unsigned check_records(struct life *l, const struct shoal_seen *seen, con
 		if (is_believed && !right)
 			faults |= LIFE_FALSE;
 		if (is_believed)
-			l->said[p] = 0;
-		if (told != NULL && told->piece[p] && !is_named)
+			l->said[p] = l->born;
+		if (told != NULL && told->record[p] && !is_named)
 			faults |= LIFE_UNSAID;
 		if (told != NULL && told->piece[p] && !right)
 			faults |= LIFE_LOST;
-		if (told != NULL && told->piece[p] && is_named && !is_believed)
+		if (told != NULL && told->piece[p] && !is_believed)
 			(*rehashed)++;
 	}
 	for (uint32_t f = 0; f < files; f++)
@@ -340,6 +349,46 @@ static uint64_t q_room(void *d, uint32_t storage)
 	return l->disk.ops->room(l->disk.d, storage);
 }
 static const struct shoal_disk_ops queue_ops = { q_open, q_close, q_submit, q_reap, q_span, q_unspan, q_stamp, q_room };
+
+/* The store in front of the real one: commits are waited for, and told when the dice say so. */
+static int c_get(void *s, unsigned kind, struct shoal_bytes key, void (*row)(void *, struct shoal_bytes), void *to)
+{
+	struct life *l = s;
+	return l->store.ops->get(l->store.s, kind, key, row, to);
+}
+static int c_scan(void *s, unsigned kind, struct shoal_bytes prefix, int (*row)(void *, struct shoal_bytes, struct shoal_bytes),
+		  void *to)
+{
+	struct life *l = s;
+	return l->store.ops->scan(l->store.s, kind, prefix, row, to);
+}
+static int c_put(void *s, unsigned kind, struct shoal_bytes key, struct shoal_bytes value)
+{
+	struct life *l = s;
+	return l->store.ops->put(l->store.s, kind, key, value);
+}
+static int c_drop(void *s, unsigned kind, struct shoal_bytes key)
+{
+	struct life *l = s;
+	return l->store.ops->drop(l->store.s, kind, key);
+}
+static int c_commit(void *s, uint64_t cookie)
+{
+	struct life *l = s;
+	int rc = l->store.ops->commit(l->store.s, cookie);
+	l->commits += rc == 0;
+	return rc;
+}
+static size_t c_reap(void *s, struct shoal_store_done out[], size_t max)
+{
+	struct life *l = s;
+	size_t n = l->dones < max ? l->dones : max;
+	memcpy(out, l->done, n * sizeof *out);
+	l->dones -= (unsigned)n;
+	memmove(l->done, l->done + n, l->dones * sizeof *l->done);
+	return n;
+}
+static const struct shoal_store_ops commit_ops = { c_get, c_scan, c_put, c_drop, c_commit, c_reap };
 
 static bool of_piece(const struct shoal_disk_job *job)
 {
@@ -477,12 +526,15 @@ static void work_on(struct life *l, bool all)
 		return;
 	}
 	queue_run(l, all);
-	shoal_node_reap(l->node, l->now);
-	while (l->queued == 0 && l->backs == 0 && !shoal_node_idle(l->node)) { /* a commit alone is under way */
-		if (!wait_for(p[1].fd))
+	while (l->commits > 0) {
+		size_t n = l->store.ops->reap(l->store.s, l->done + l->dones, SHOAL_STORE_COMMITS_MAX - l->dones);
+		if (n == 0 && !wait_for(p[1].fd))
 			abort();
-		shoal_node_reap(l->node, l->now);
+		l->commits -= (unsigned)n;
+		l->dones += (unsigned)n;
 	}
+	if (all || shoal_rng_below(&l->rng, 3))
+		shoal_node_reap(l->node, l->now);
 }
 
 bool life_step(struct life *l)
@@ -509,6 +561,10 @@ bool life_complete(const struct life *l)
 {
 	return l->complete;
 }
+size_t life_born(const struct life *l)
+{
+	return l->born;
+}
 uint32_t life_claimed(const struct life *l)
 {
 	return l->claimed;
@@ -531,7 +587,9 @@ unsigned life_pauses(const struct life *l)
 static bool node_make(struct life *l)
 {
 	struct shoal_disk queue = { &queue_ops, l };
-	struct shoal_node_options o = { .world = { &world_ops, l }, .disk = l->o.workers ? l->disk : queue, .store = l->store,
+	struct shoal_store commits = { &commit_ops, l };
+	struct shoal_node_options o = { .world = { &world_ops, l }, .disk = l->o.workers ? l->disk : queue,
+					.store = l->o.workers ? l->store : commits,
 					.budget = &l->budget, .slots = l->slots, .rng = shoal_rng_split(l->o.seed, 5) };
 	struct shoal_op add = { .kind = SHOAL_OP_ADD, .data = { l->t->content.torrent, l->t->content.torrent_len },
 				.folder = shoal_bytes(MODEL_SAVE, strlen(MODEL_SAVE)) };
@@ -561,6 +619,7 @@ struct life *life_begin(struct model *m, const struct life_torrent *t, const str
 	source_init(&l->source, l->mi, t->stream, shoal_rng_split(options->seed, 4), options->bad);
 	*faults = 0;
 	model_use(m);
+	l->born = model_log_length(m);
 	if (shoal_slots_new(&l->slots, &l->budget) < 0 ||
 	    shoal_disk_threads_new(&l->dt, model_os(), options->workers ? options->workers : 1) < 0)
 		abort();

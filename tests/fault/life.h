@@ -25,6 +25,7 @@ struct life_options {
 	size_t memory;
 	uint32_t blocks;   /* at most so many come in a step */
 	uint32_t bad;	   /* of 1000 blocks come false */
+	bool killed;	   /* the life before was killed; what it committed last may be in the cache alone */
 };
 struct life;
 struct life_told;
@@ -46,6 +47,7 @@ const char *life_fault_name(unsigned fault); /* of the lowest bit */
 /* What the world had been told when the power went: by piece, and of the whole. */
 struct life_told {
 	bool *piece;
+	bool *record; /* and by a commit of that life: its record must be there */
 	bool complete;
 };
 struct life_told life_told_new(const struct life_torrent *t);
@@ -61,6 +63,8 @@ struct life *life_begin(struct model *m, const struct life_torrent *t, const str
 /* Some milliseconds pass. false: it has ended (error). */
 bool life_step(struct life *l);
 bool life_complete(const struct life *l);
+/* Where the disk's log stood when it began. */
+size_t life_born(const struct life *l);
 /* Pieces claimed now. */
 uint32_t life_claimed(const struct life *l);
 /* Faults seen while it lived (AGAIN, STUCK); 0 is good. */

@@ -144,7 +144,7 @@ void model_use(struct model *m)
 static struct model_op *log_add(struct model *m, struct model_op op)
 {
 	if (m->ops == m->op_room) {
-		m->op_room = m->op_room ? 2 * m->op_room : 256;
+		m->op_room = 2 * m->op_room + 256;
 		m->op = model_must(realloc(m->op, m->op_room * sizeof *m->op));
 	}
 	op.time_ns = m->time_ns += 1000;

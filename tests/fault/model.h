@@ -57,6 +57,8 @@ size_t model_log_length(struct model *m);
 /* What is left when the power goes after the first `at` of them. `lost`: bits of enum model_barrier whose syncs did
  * nothing. The same arguments give the same disk. */
 struct model *model_crash(struct model *m, size_t at, unsigned lost, uint64_t seed);
+/* What is left when the process is killed then: all that it did, and its log, so that the power may go later. */
+struct model *model_kill(struct model *m, size_t at);
 /* How often each barrier stood in the log's first `at` entries. */
 void model_barriers(struct model *m, size_t at, uint64_t count[MODEL_BARRIERS]);
 /* The log's entries from `from` on, to stderr, for whoever looks for a reason. */

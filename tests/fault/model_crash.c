@@ -124,14 +124,25 @@ static void apply_name(struct model_inode *inode, const struct model_op *op)
 	}
 }
 
+static struct cut cut_of(struct shoal_rng *rng, size_t at)
+{
+	static const uint32_t odds[] = { 0, 16, 64, 128, 192, 240, 256, 256 };
+	return (struct cut){ .rng = rng, .keep = odds[shoal_rng_below(rng, 8)], .keep_name = odds[shoal_rng_below(rng, 8)],
+			     .in_order = shoal_rng_below(rng, 2), .names = shoal_rng_below(rng, (uint32_t)at + 1),
+			     .sector = shoal_rng_below(rng, 2) ? 512 : 4096, .garbage = shoal_rng_below(rng, 4) == 0 };
+}
+
 void model_replay(const struct model *m, struct model_inode **out, uint32_t *n, size_t at, unsigned lost,
 		  struct shoal_rng *rng)
 {
-	static const uint32_t odds[] = { 0, 16, 64, 128, 192, 240, 256, 256 };
-	struct cut c = { .rng = rng, .keep = odds[shoal_rng_below(rng, 8)], .keep_name = odds[shoal_rng_below(rng, 8)],
-			 .in_order = shoal_rng_below(rng, 2), .names = shoal_rng_below(rng, (uint32_t)at + 1),
-			 .sector = shoal_rng_below(rng, 2) ? 512 : 4096, .garbage = shoal_rng_below(rng, 4) == 0 };
-	uint8_t *kept = kept_ops(m, at, lost);
+	struct cut c = { .in_order = true, .names = at };
+	uint8_t *kept;
+	if (rng != NULL) {
+		c = cut_of(rng, at);
+		kept = kept_ops(m, at, lost);
+	} else {
+		kept = memset(model_must(malloc(at + 1)), KEPT_ALL, at + 1);
+	}
 	struct model_inode *inode = model_must(calloc(m->inodes, sizeof *inode));
 	struct model_inode *base = model_copy(m->base, m->bases);
 	size_t *gone = model_must(calloc(m->inodes, sizeof *gone)); /* where a failed sync took the inode's past away */
@@ -166,20 +177,46 @@ void model_replay(const struct model *m, struct model_inode **out, uint32_t *n, 
 	*n = m->inodes;
 }
 
-struct model *model_crash(struct model *m, size_t at, unsigned lost, uint64_t seed)
+static struct model *left(const struct model *m, size_t at, unsigned lost, struct shoal_rng *rng)
 {
 	struct model *out = model_must(calloc(1, sizeof *out));
-	struct shoal_rng rng = shoal_rng_split(seed, 1);
 	pthread_mutex_init(&out->lock, NULL);
 	out->room = UINT64_MAX;
 	out->fail_barrier = MODEL_NONE;
-	pthread_mutex_lock(&m->lock);
 	out->time_ns = m->time_ns + 1000000000;
-	model_replay(m, &out->inode, &out->inodes, at, lost, &rng);
-	pthread_mutex_unlock(&m->lock);
+	model_replay(m, &out->inode, &out->inodes, at, lost, rng);
 	out->inode_room = out->inodes;
+	return out;
+}
+
+struct model *model_crash(struct model *m, size_t at, unsigned lost, uint64_t seed)
+{
+	struct shoal_rng rng = shoal_rng_split(seed, 1);
+	pthread_mutex_lock(&m->lock);
+	struct model *out = left(m, at, lost, &rng);
+	pthread_mutex_unlock(&m->lock);
 	out->bases = out->inodes;
 	out->base = model_copy(out->inode, out->inodes);
+	return out;
+}
+
+struct model *model_kill(struct model *m, size_t at)
+{
+	pthread_mutex_lock(&m->lock);
+	struct model *out = left(m, at, 0, NULL);
+	out->bases = m->bases;
+	out->base = model_copy(m->base, m->bases);
+	out->ops = out->op_room = at;
+	out->op = model_must(calloc(at + 1, sizeof *out->op));
+	for (size_t i = 0; i < at; i++) {
+		struct model_op *op = &out->op[i];
+		*op = m->op[i];
+		op->name = op->name ? model_must(strdup(op->name)) : NULL;
+		op->to = op->to ? model_must(strdup(op->to)) : NULL;
+		if (op->at != NULL)
+			op->at = memcpy(model_must(malloc(op->len + 1)), op->at, op->len);
+	}
+	pthread_mutex_unlock(&m->lock);
 	return out;
 }
 

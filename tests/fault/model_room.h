@@ -101,7 +101,7 @@ void model_name_drop(struct model_inode *folder, const char *name);
 void model_grow(struct model_inode *file, uint64_t size);
 /* The barrier that keeps `op` from being lost when `sync` covers it; MODEL_NONE when `sync` is not about it. */
 enum model_barrier model_kept_by(const struct model *m, const struct model_op *op, const struct model_op *sync);
-/* The disk after the first `at` entries and a cut; into out[] of `n` fresh copies of the base. */
+/* The disk after the first `at` entries and a cut: `n` fresh inodes. `rng` NULL: no cut, all of them stand. */
 void model_replay(const struct model *m, struct model_inode **out, uint32_t *n, size_t at, unsigned lost,
 		  struct shoal_rng *rng);
 
