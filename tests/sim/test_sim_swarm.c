@@ -245,6 +245,97 @@ static void slow_and_stalling_peers_hold_up_nobody(void **state)
 	}
 }
 
+/* The last blocks lie with a slow peer, or with one that leaves: the fast one is not idle beside it. */
+static void the_end_is_not_waited_for(void **state)
+{
+	struct sim_content c;
+	(void)state;
+	scene_content(&c, SHOAL_FORMAT_HYBRID, 64 * KIB, 4 * MIB, 64);
+	for (int leaves = 0; leaves < 2; leaves++) {
+		for (uint64_t seed = 64; seed < 72; seed++) {
+			struct sim *sim = sim_new(&(struct sim_options){ .seed = seed, .content = &c });
+			scene_seed(sim, (struct sim_node_options){ .up = 4 * MIB });
+			struct sim_node *slow = scene_seed(sim, (struct sim_node_options){ .up = 96 * KIB });
+			scene_leeches(sim, (struct sim_node_options){ .up = MIB }, 1, 1, 0);
+			scene_start_all(sim);
+			sim_run_for(sim, SHOAL_MS(900) + SHOAL_MS(20) * (seed - 64));
+			sim_node_meet(sim_node(sim, 2), slow);
+			if (leaves) {
+				sim_run_for(sim, SHOAL_MS(300));
+				sim_node_crash(slow, SIM_CRASH_KILL);
+			}
+			scene_complete(sim, SHOAL_S(30));
+			double s = (double)(sim_now(sim) - SIM_START) / 1e6;
+			assert_true(s < 3); /* 1.2 s for all of it at the fast one's rate */
+			sim_free(sim);
+		}
+	}
+	sim_content_fini(&c);
+}
+
+/* ---- liars -------------------------------------------------------------------------------------- */
+
+static bool has_banned(const struct sim_node *n, unsigned other)
+{
+	for (unsigned i = 0; i < n->bans && i < sizeof n->banned / sizeof *n->banned; i++)
+		if (n->banned[i] == other)
+			return true;
+	return false;
+}
+
+/* Two that turn bits in what they send, among honest ones: they are named, nobody else is, and all complete. */
+static void polluters_are_named_and_nobody_else(void **state)
+{
+	static const struct {
+		enum shoal_format format;
+		uint32_t piece_size;
+		size_t memory;
+		uint32_t ppm;
+	} cases[] = {
+		{ SHOAL_FORMAT_V1, 256 * KIB, 0, 300000 },
+		{ SHOAL_FORMAT_V2, 256 * KIB, 0, 300000 },
+		{ SHOAL_FORMAT_HYBRID, 256 * KIB, 0, 100000 },
+		{ SHOAL_FORMAT_V1, 256 * KIB, 0, 20000 },
+		{ SHOAL_FORMAT_V1, 2 * MIB, MIB, 50000 }, /* streamed: blame from the disk */
+		{ SHOAL_FORMAT_V2, 2 * MIB, MIB, 50000 },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct sim_content c;
+		scene_content(&c, cases[i].format, cases[i].piece_size, 8 * MIB, 70 + i);
+		struct sim *sim = sim_new(&(struct sim_options){ .seed = 70 + i, .content = &c, .cut_ppm = 20000 });
+		scene_seed(sim, (struct sim_node_options){ .up = 2 * MIB });
+		for (int k = 0; k < 2; k++) {
+			struct sim_node *liar = scene_seed(sim, (struct sim_node_options){ .up = 2 * MIB, .liar = true });
+			sim_disk_poison(liar->disk, cases[i].ppm);
+		}
+		scene_leeches(sim, (struct sim_node_options){ .up = 2 * MIB, .memory = cases[i].memory }, 6, 2, 2);
+		for (unsigned k = 3; k < sim_nodes(sim); k++) {
+			sim_node_meet(sim_node(sim, k), sim_node(sim, 1));
+			sim_node_meet(sim_node(sim, k), sim_node(sim, 2));
+		}
+		scene_start_all(sim);
+		scene_complete(sim, SHOAL_S(120));
+		unsigned failures = 0;
+		unsigned bans = 0;
+		unsigned met = 0;
+		for (unsigned k = 3; k < sim_nodes(sim); k++) {
+			const struct sim_node *n = sim_node(sim, k);
+			failures += n->hash_failures;
+			bans += n->bans;
+			met += n->hash_failures > 0;
+			if (n->hash_failures > 0 && !has_banned(n, 1) && !has_banned(n, 2))
+				fail_msg("node %u met bad pieces and blames nobody", k);
+		}
+		print_message("%s, %u KiB, %u ppm: %u bad pieces, %u of 6 leeches met them, %u bans, %.1f s\n",
+			      scene_format_name(cases[i].format), cases[i].piece_size / KIB, cases[i].ppm, failures, met,
+			      bans, (double)(sim_now(sim) - SIM_START) / 1e6);
+		assert_true(bans > 0);
+		sim_free(sim);
+		sim_content_fini(&c);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +345,8 @@ int main(void)
 		cmocka_unit_test(limits_are_kept),
 		cmocka_unit_test(a_peer_that_comes_back_is_found),
 		cmocka_unit_test(slow_and_stalling_peers_hold_up_nobody),
+		cmocka_unit_test(the_end_is_not_waited_for),
+		cmocka_unit_test(polluters_are_named_and_nobody_else),
 		cmocka_unit_test(two_nodes_copy),
 		cmocka_unit_test(sixty_four_nodes_v1),
 		cmocka_unit_test(sixty_four_nodes_v2),
