@@ -1,0 +1,130 @@
+/* test_metadata.c - assemblies by size: liars about the size, refusals, wrong hashes, and nothing held for a mere claim. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "proto/base/bytes.h"
+#include "proto/extension.h"
+#include "proto/metainfo.h"
+#include "swarm/core/metadata.h"
+
+static struct shoal_budget budget;
+static uint8_t block[SHOAL_METADATA_BLOCK];
+
+static struct shoal_metadata fresh(size_t limit)
+{
+	struct shoal_metadata m;
+	budget = (struct shoal_budget){ .limit = limit };
+	shoal_metadata_init(&m, &budget);
+	return m;
+}
+
+static struct shoal_bytes filled(uint8_t with, size_t len)
+{
+	memset(block, with, sizeof block);
+	return shoal_bytes(block, len);
+}
+
+static void blocks_come_in_any_order_from_anyone(void **state)
+{
+	(void)state;
+	struct shoal_metadata m = fresh(1 << 20);
+	uint64_t size = 2 * SHOAL_METADATA_BLOCK + 5;
+	assert_int_equal(shoal_metadata_want(&m, size, 1, 10), 0);
+	assert_int_equal(shoal_metadata_want(&m, size, 2, 10), 1);
+	assert_int_equal(shoal_metadata_want(&m, size, 3, 10), 2);
+	assert_int_equal(shoal_metadata_want(&m, size, 3, 10), UINT32_MAX); /* all asked */
+	assert_int_equal(shoal_metadata_block(&m, size, 2, filled('c', 5), 3), 0);
+	assert_int_equal(shoal_metadata_block(&m, size, 0, filled('a', SHOAL_METADATA_BLOCK), 1), 0);
+	shoal_metadata_refused(&m, size, 1);
+	assert_int_equal(shoal_metadata_want(&m, size, 1, 11), 1);
+	assert_int_equal(shoal_metadata_block(&m, size, 1, filled('b', SHOAL_METADATA_BLOCK), 1), 1);
+	uint8_t *whole = shoal_metadata_whole(&m, size);
+	assert_non_null(whole);
+	assert_int_equal(whole[0], 'a');
+	assert_int_equal(whole[SHOAL_METADATA_BLOCK], 'b');
+	assert_int_equal(whole[size - 1], 'c');
+	free(whole);
+	assert_int_equal(budget.used, 0);
+	shoal_metadata_fini(&m);
+}
+
+static void a_block_unanswered_is_asked_elsewhere(void **state)
+{
+	(void)state;
+	struct shoal_metadata m = fresh(1 << 20);
+	assert_int_equal(shoal_metadata_want(&m, 100, 1, 1), 0);
+	assert_int_equal(shoal_metadata_want(&m, 100, 2, SHOAL_METADATA_ASK_TIME), UINT32_MAX);
+	assert_int_equal(shoal_metadata_want(&m, 100, 2, SHOAL_METADATA_ASK_TIME + 1), 0);
+	shoal_metadata_fini(&m);
+}
+
+static void what_does_not_fit_is_refused(void **state)
+{
+	(void)state;
+	struct shoal_metadata m = fresh(SHOAL_METADATA_BLOCK);
+	static const uint64_t sizes[] = { 0, SHOAL_METAINFO_BYTES_MAX + UINT64_C(1), UINT64_MAX };
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(shoal_metadata_want(&m, sizes[i], 1, 1), UINT32_MAX);
+	uint64_t size = 2 * SHOAL_METADATA_BLOCK;
+	assert_int_equal(shoal_metadata_block(&m, size, 0, filled(0, 10), 1), SHOAL_ERR_MALFORMED); /* no such assembly */
+	assert_int_equal(shoal_metadata_want(&m, size, 1, 1), 0);
+	assert_int_equal(budget.used, 0); /* asking costs nothing that grows */
+	assert_int_equal(shoal_metadata_block(&m, size, 0, filled(0, 10), 1), SHOAL_ERR_MALFORMED);	/* short */
+	assert_int_equal(shoal_metadata_block(&m, size, 1, filled(0, SHOAL_METADATA_BLOCK), 1), SHOAL_ERR_MALFORMED); /* not asked */
+	assert_int_equal(shoal_metadata_block(&m, size, 2, filled(0, SHOAL_METADATA_BLOCK), 1), SHOAL_ERR_MALFORMED);
+	assert_int_equal(shoal_metadata_block(&m, size, 0, filled(0, SHOAL_METADATA_BLOCK), 1), 0);
+	assert_int_equal(shoal_metadata_want(&m, size, 1, 1), 1);
+	assert_int_equal(shoal_metadata_block(&m, size, 1, filled(0, SHOAL_METADATA_BLOCK), 1), SHOAL_ERR_NOMEM);
+	assert_null(shoal_metadata_whole(&m, size));
+	shoal_metadata_fini(&m);
+	assert_int_equal(budget.used, 0);
+}
+
+static void liars_about_the_size_stand_beside_the_honest(void **state)
+{
+	(void)state;
+	struct shoal_metadata m = fresh(1 << 20);
+	for (uint32_t peer = 1; peer < SHOAL_METADATA_SIZES; peer++)
+		assert_int_equal(shoal_metadata_want(&m, 1000 + peer, peer, 1), 0);
+	assert_int_equal(shoal_metadata_want(&m, 500, 9, 1), 0); /* the honest one still has a place */
+	assert_int_equal(shoal_metadata_want(&m, 501, 10, 1), UINT32_MAX);
+	assert_int_equal(shoal_metadata_block(&m, 500, 0, filled(1, 500), 9), 1);
+	shoal_metadata_fini(&m);
+}
+
+static void after_a_wrong_hash_one_peer_alone_answers(void **state)
+{
+	(void)state;
+	struct shoal_metadata m = fresh(1 << 20);
+	uint64_t size = 2 * SHOAL_METADATA_BLOCK;
+	uint32_t source[4];
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(shoal_metadata_want(&m, size, i + 1, 1), i);
+		assert_int_equal(shoal_metadata_block(&m, size, i, filled(0, SHOAL_METADATA_BLOCK), i + 1), i == 1);
+	}
+	assert_int_equal(shoal_metadata_wrong(&m, size, source, 4), 2); /* two senders: neither is guilty yet */
+	assert_int_equal(budget.used, 0);
+	assert_int_equal(shoal_metadata_want(&m, size, 5, 2), 0);
+	assert_int_equal(shoal_metadata_want(&m, size, 6, 2), UINT32_MAX); /* from one alone */
+	assert_int_equal(shoal_metadata_want(&m, size, 5, 2), 1);
+	for (uint32_t i = 0; i < 2; i++)
+		assert_int_equal(shoal_metadata_block(&m, size, i, filled(0, SHOAL_METADATA_BLOCK), 5), i == 1);
+	assert_int_equal(shoal_metadata_wrong(&m, size, source, 4), 1);
+	assert_int_equal(source[0], 5);
+	shoal_metadata_fini(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(blocks_come_in_any_order_from_anyone),
+		cmocka_unit_test(a_block_unanswered_is_asked_elsewhere),
+		cmocka_unit_test(what_does_not_fit_is_refused),
+		cmocka_unit_test(liars_about_the_size_stand_beside_the_honest),
+		cmocka_unit_test(after_a_wrong_hash_one_peer_alone_answers),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
