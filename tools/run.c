@@ -241,6 +241,10 @@ static void on_event(struct shoal_run *r, const struct shoal_event *ev, bool *st
 		learn(t, ev);
 		shoal_run_tell_metadata(r, t, ev);
 		break;
+	case SHOAL_EV_CHECK:
+		t->checked = ev->done;
+		t->check_total = ev->total;
+		break;
 	case SHOAL_EV_CHECKED: on_checked(r, t, ev); break;
 	case SHOAL_EV_COMPLETE:
 		t->stats = ev->stats;
@@ -405,6 +409,8 @@ int shoal_run(struct shoal_run *r)
 	if (code)
 		return code;
 	signalled = r->engine;
+	if (geteuid() == 0 && !r->tool->quiet)
+		shoal_say_log(r->tool, SHOAL_LOG_WARN, "running as root, which nothing here needs");
 	shoal_progress_init(&r->progress, r->tool);
 	r->progress.last = r->told = r->began;
 	for (size_t i = 0; i < r->count; i++)

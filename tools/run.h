@@ -25,8 +25,9 @@ struct shoal_run_torrent {
 	char name[SHOAL_SAY_TEXT_MAX]; /* safe to show */
 	char *magnet;
 	bool added, started, complete, over, seen_peer, stats_asked, stats_known;
-	uint64_t size, had;	/* bytes; what was there when it began */
-	uint64_t peers_waiting; /* a PEERS question is open */
+	uint64_t checked, check_total; /* bytes, while a check runs */
+	uint64_t size, had;	       /* bytes; what was there when it began */
+	uint64_t peers_waiting;	       /* a PEERS question is open */
 	struct shoal_stats stats;
 	struct shoal_run_peer *peer; /* for the summary */
 	size_t peer_count, peer_room;

@@ -190,7 +190,8 @@ static void row_text(const struct shoal_run *r, const struct shoal_run_torrent *
 	if (s->paused)
 		snprintf(out, size, "paused  %s", peers);
 	else if (s->checking)
-		snprintf(out, size, "checking");
+		snprintf(out, size, "checking %3u %%",
+			 t->check_total ? shoal_human_permille(t->checked, t->check_total) / 10 : 0);
 	else if (!s->metadata && !t->size)
 		snprintf(out, size, "waiting for metadata  %s", peers);
 	else if (r->seeding || t->complete)
