@@ -45,9 +45,9 @@ static void desc_random(struct desc *d, struct shoal_rng *rng, enum shoal_format
 	for (uint32_t i = 0, want = 1 + shoal_rng_below(rng, FILES_MAX); i < want; i++) {
 		int len = 0;
 		for (uint32_t depth = shoal_rng_below(rng, 3); depth > 0; depth--)
-			len += sprintf(d->path[i] + len, "d%c%u/", "-./0"[shoal_rng_below(rng, 2)],
+			len += snprintf(d->path[i] + len, sizeof d->path[i] - (size_t)len, "d%c%u/", "-./0"[shoal_rng_below(rng, 2)],
 				       shoal_rng_below(rng, 3));
-		sprintf(d->path[i] + len, "%c%u%s", "f-!~"[shoal_rng_below(rng, 4)], shoal_rng_below(rng, 30),
+		snprintf(d->path[i] + len, sizeof d->path[i] - (size_t)len, "%c%u%s", "f-!~"[shoal_rng_below(rng, 4)], shoal_rng_below(rng, 30),
 			shoal_rng_below(rng, 2) ? ".x" : "");
 		d->file[n++] = (struct shoal_author_file){ .path = shoal_bytes(d->path[i], strlen(d->path[i])) };
 	}
@@ -326,7 +326,7 @@ static void many_files_are_written_in_linear_time(void **state)
 	uint8_t(*root)[32] = calloc(count, sizeof *root);
 	assert_true(file && path && root);
 	for (size_t i = 0; i < count; i++) {
-		int n = sprintf(path[i], "%08zx/%08zx", i / 1000, i);
+		int n = snprintf(path[i], sizeof path[i], "%08zx/%08zx", i / 1000, i);
 		shoal_put_u32(root[i], (uint32_t)i + 1);
 		file[i] = (struct shoal_author_file){ .path = shoal_bytes(path[i], (size_t)n),
 						      .length = 1000,

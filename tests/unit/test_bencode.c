@@ -337,9 +337,9 @@ static void a_large_unsorted_dictionary_is_linear(void **state)
 		size_t len = 0;
 		text[len++] = 'd';
 		for (int i = KEYS; i > 0; i--)
-			len += (size_t)sprintf(text + len, "8:%08xi1e", (unsigned)i);
+			len += (size_t)snprintf(text + len, 16, "8:%08xi1e", (unsigned)i);
 		if (twin)
-			len += (size_t)sprintf(text + len, "8:%08xi1e", 77u);
+			len += (size_t)snprintf(text + len, 16, "8:%08xi1e", 77u);
 		text[len++] = 'e';
 		clock_t from = clock();
 		assert_int_equal(shoal_ben_check(shoal_bytes(text, len), 32, (struct shoal_bytes){ 0 }, NULL),

@@ -261,6 +261,23 @@ static void every_kind_is_written_and_found_right(void **state)
 	}
 }
 
+static void every_kernel_will_do(void **state)
+{
+	(void)state;
+	static const char *const kernels[] = { "openssl", "avx2", "sha-ni", "avx512" };
+	for (size_t i = 0; i < COUNT(kernels); i++) {
+		char n[300];
+		if (shoal_digest_use(kernels[i]) < 0)
+			continue;
+		write_all_check_all(&kinds[0], 1, 64);
+		snprintf(n, sizeof n, "%s/n", folder);
+		own_folder_end(n);
+		write_all_check_all(&kinds[5], 2, 1);
+		own_folder_end(n);
+	}
+	assert_int_equal(shoal_digest_use(NULL), 0);
+}
+
 static void torn_transfers_change_nothing(void **state)
 {
 	(void)state;
@@ -635,6 +652,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(every_kind_is_written_and_found_right, setup, teardown),
+		cmocka_unit_test_setup_teardown(every_kernel_will_do, setup, teardown),
 		cmocka_unit_test_setup_teardown(torn_transfers_change_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_flipped_bit_is_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(if_good_writes_nothing_wrong, setup, teardown),
