@@ -165,7 +165,7 @@ static int say_pieces(struct shoal_swarm *s, const struct shoal_op *op, shoal_us
 	if (bits != NULL && copies != NULL) {
 		struct shoal_event ev = { .kind = SHOAL_EV_PIECES, .ticket = op->ticket, .copies = copies, .copies_count = pieces };
 		ev.data = shoal_bytes(bits, ((size_t)pieces + 7) / 8);
-		if (pieces > 0)
+		if (shoal_swarm_running(s) && pieces > 0)
 			shoal_bits_store(&s->claimed, (struct shoal_space){ bits, ((size_t)pieces + 7) / 8 });
 		for (uint32_t i = 0; i < pieces; i++)
 			copies[i] = shoal_picker_copies(s->picker, i);
@@ -268,7 +268,7 @@ void shoal_node_data_done(struct shoal_node *n, struct shoal_disk_job *job, shoa
 static int read_range(struct shoal_node *n, struct shoal_swarm *s, const struct shoal_op *op, shoal_us now)
 {
 	uint64_t end;
-	if (s->mi == NULL || s->state == SHOAL_SWARM_ENDED || op->length == 0 || op->length > DATA_MAX ||
+	if (s->mi == NULL || !shoal_swarm_running(s) || op->length == 0 || op->length > DATA_MAX ||
 	    !shoal_add_u64(op->offset, op->length, &end) || end > shoal_metainfo_stream_size(s->mi))
 		return SHOAL_ERR_RANGE;
 	struct shoal_data_read *d = calloc(1, sizeof *d);

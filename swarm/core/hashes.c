@@ -319,7 +319,7 @@ void shoal_swarm_hash_request(struct shoal_swarm *s, struct shoal_peer *p, const
 		if (!served && r->base == 0) {
 			uint32_t piece = piece_of_leaves(s, r);
 			struct shoal_check *check;
-			if (piece != SHOAL_PIECE_NONE && shoal_bits_get(&s->claimed, piece) &&
+			if (piece != SHOAL_PIECE_NONE && shoal_swarm_running(s) && shoal_bits_get(&s->claimed, piece) &&
 			    shoal_swarm_check_piece(s, piece, SHOAL_CHECK_LEAVES, SHOAL_DISK_LEAVES, &check) == 0) {
 				check->peer_serial = p->serial;
 				check->range = *r;

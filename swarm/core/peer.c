@@ -192,7 +192,8 @@ void shoal_peer_say_ext_handshake(struct shoal_peer *p, shoal_us now)
 static void say_have(struct shoal_peer *p, shoal_us now)
 {
 	struct shoal_swarm *s = p->swarm;
-	bool none = s->claimed.ones == 0;
+	/* Until the scan has ended `claimed` is what it could still come to, not what is so; run() tells the rest. */
+	bool none = !shoal_swarm_running(s) || s->claimed.ones == 0;
 	if (s->mi == NULL || none) {
 		if (p->fast)
 			shoal_peer_say_id(p, SHOAL_WIRE_HAVE_NONE, now);
@@ -533,8 +534,11 @@ static int on_reject(struct shoal_peer *p, const struct shoal_wire_msg *msg, sho
 {
 	if (p->swarm->mi == NULL || msg->begin % SHOAL_BLOCK != 0)
 		return 0;
-	if (shoal_peer_unask(p, msg->index, msg->begin / SHOAL_BLOCK, false, now))
-		p->swarm->dirty_fill = true; /* others may have it */
+	if (!shoal_peer_unask(p, msg->index, msg->begin / SHOAL_BLOCK, false, now))
+		return 0; /* the answer to a cancel */
+	p->swarm->dirty_fill = true; /* others may have it */
+	if (!p->choking_us) /* asked again at once, it would say the same again, for ever */
+		p->ask_after = now + SHOAL_S(1);
 	return 0;
 }
 

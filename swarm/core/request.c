@@ -239,7 +239,7 @@ void shoal_peer_fill(struct shoal_peer *p, shoal_us now)
 	struct shoal_swarm *s = p->swarm;
 	p->in_dirty = false;
 	if (p->closing || s == NULL || s->state != SHOAL_SWARM_RUN || s->stopping || s->read_only || p->choking_us ||
-	    !p->counted || !p->interesting)
+	    !p->counted || !p->interesting || p->ask_after > now)
 		return;
 	uint32_t depth = p->snubbed ? 1 : shoal_flow_depth(&p->flow, p->reqq, now);
 	if (p->ask_count > 0 && p->ask_count > depth - depth / 4)

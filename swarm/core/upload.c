@@ -288,6 +288,7 @@ void shoal_peer_read_done(struct shoal_read *read, shoal_us now)
 		if (p->read[i] == read)
 			p->read[i] = NULL;
 	uint32_t have = read->job.len;
+	bool good = read->job.err == 0 && shoal_bits_get(&read->swarm->claimed, read->want[0].piece); /* not withdrawn since */
 	for (uint32_t i = 0; i < read->count; i++) {
 		const struct shoal_wanted *w = &read->want[i];
 		struct shoal_slot *slot = read->slots[i];
@@ -295,7 +296,7 @@ void shoal_peer_read_done(struct shoal_read *read, shoal_us now)
 		have -= real;
 		memset(slot->at + real, 0, w->len - real);
 		struct shoal_pw_give how = { .at = slot->at };
-		if (read->job.err < 0 || p->choked ||
+		if (!good || p->choked ||
 		    !give(p, w, &how, (struct shoal_sending){ .slot = slot, .file = UINT32_MAX }))
 			reject(p, w, now);
 		else
@@ -303,7 +304,7 @@ void shoal_peer_read_done(struct shoal_read *read, shoal_us now)
 		if (p->closing)
 			break;
 	}
-	if (read->job.err == SHOAL_ERR_GONE || read->job.err == SHOAL_ERR_IO)
+	if (read->job.err < 0) /* whatever it is, it would be so for the next who asks */
 		shoal_swarm_withdraw(read->swarm, read->job.piece, now);
 	if (!p->closing)
 		p->out_dirty = true;
