@@ -25,8 +25,8 @@ bool shoal_disk_hash_sound(const struct shoal_piece_hash *hash, bool leaves)
 /* One step of those lanes that have a whole block at `i`; a short one goes alone, so that the others stay in step. */
 static void sha1_block(struct shoal_disk_lane *const lane[], size_t n, uint32_t i)
 {
-	struct shoal_sha1 *ctx[SHOAL_LANES];
-	const uint8_t *at[SHOAL_LANES];
+	struct shoal_sha1 *ctx[SHOAL_LANES_MAX];
+	const uint8_t *at[SHOAL_LANES_MAX];
 	size_t whole = 0;
 	for (size_t l = 0; l < n; l++) {
 		if (!lane[l]->hash->has_v1 || i >= lane[l]->count)
@@ -42,17 +42,41 @@ static void sha1_block(struct shoal_disk_lane *const lane[], size_t n, uint32_t 
 		shoal_sha1_advance(ctx, at, whole, SHOAL_BLOCK);
 }
 
-static void sha256_leaves(const struct shoal_disk_lane *lane)
+/* Whole blocks of all lanes that want leaves, gathered so that few lanes fill a wide kernel too. */
+struct leaves {
+	const uint8_t *at[SHOAL_LANES_MAX];
+	uint8_t *to[SHOAL_LANES_MAX];
+	size_t n;
+};
+
+static void leaves_flush(struct leaves *g)
 {
-	uint32_t whole = lane->last_len == SHOAL_BLOCK ? lane->count : lane->count - 1;
-	if (whole)
-		shoal_sha256_many(lane->at, whole, SHOAL_BLOCK, lane->hash->leaf + lane->block);
-	if (whole < lane->count)
-		shoal_sha256_many(lane->at + whole, 1, lane->last_len, lane->hash->leaf + lane->block + whole);
+	uint8_t out[SHOAL_LANES_MAX][32];
+	if (g->n)
+		shoal_sha256_many(g->at, g->n, SHOAL_BLOCK, out);
+	for (size_t i = 0; i < g->n; i++)
+		memcpy(g->to[i], out[i], sizeof out[i]);
+	g->n = 0;
+}
+
+static void sha256_leaves(struct leaves *g, const struct shoal_disk_lane *lane)
+{
+	for (uint32_t i = 0; i < lane->count; i++) {
+		uint8_t(*leaf)[32] = lane->hash->leaf + lane->block + i;
+		if (i + 1 == lane->count && lane->last_len < SHOAL_BLOCK) {
+			shoal_sha256_many(&lane->at[i], 1, lane->last_len, leaf);
+			continue;
+		}
+		g->at[g->n] = lane->at[i];
+		g->to[g->n++] = *leaf;
+		if (g->n == SHOAL_LANES_MAX)
+			leaves_flush(g);
+	}
 }
 
 void shoal_disk_hash_stage(struct shoal_disk_lane *const lane[], size_t n)
 {
+	struct leaves g = { .n = 0 };
 	uint32_t most = 0;
 	for (size_t l = 0; l < n; l++)
 		if (lane[l]->count > most)
@@ -61,16 +85,17 @@ void shoal_disk_hash_stage(struct shoal_disk_lane *const lane[], size_t n)
 		sha1_block(lane, n, i);
 	for (size_t l = 0; l < n; l++)
 		if (lane[l]->count && (lane[l]->hash->has_v2 || lane[l]->leaves))
-			sha256_leaves(lane[l]);
+			sha256_leaves(&g, lane[l]);
+	leaves_flush(&g);
 }
 
 /* The zeros that SHA-1 covers after a piece of a hybrid: for small files they are most of the work, so in lanes too. */
 static void sha1_pads(struct shoal_disk_lane *const lane[], size_t n)
 {
 	static const uint8_t zeros[SHOAL_BLOCK];
-	struct shoal_sha1 *ctx[SHOAL_LANES];
-	const uint8_t *at[SHOAL_LANES];
-	uint32_t left[SHOAL_LANES];
+	struct shoal_sha1 *ctx[SHOAL_LANES_MAX];
+	const uint8_t *at[SHOAL_LANES_MAX];
+	uint32_t left[SHOAL_LANES_MAX];
 	for (size_t l = 0; l < n; l++)
 		left[l] = lane[l]->hash->has_v1 ? lane[l]->hash->pad : 0;
 	for (size_t running = 1; running;) {

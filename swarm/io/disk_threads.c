@@ -11,7 +11,8 @@
 #include "swarm/io/disk_hash.h"
 #include "swarm/io/files.h"
 
-#define GROUP_MAX 8    /* jobs a worker takes at once: READs; of WRITE and CHECK, SHOAL_LANES */
+#define READS_MAX 8 /* READs a worker takes at once; of WRITE and CHECK, up to SHOAL_LANES_MAX */
+#define GROUP_MAX SHOAL_LANES_MAX
 #define LOOK_AHEAD 32  /* waiting jobs looked at for company */
 #define WRITE_SLOTS 64 /* in one write: 1 MiB */
 
@@ -22,7 +23,7 @@ struct worker {
 	struct shoal_disk_job *job[GROUP_MAX];
 	unsigned count;
 	/* Its own. */
-	uint8_t *buffer;	/* CHECK: SHOAL_DISK_STAGE blocks a lane; made when first needed */
+	uint8_t *buffer;	/* CHECK: SHOAL_DISK_STAGE blocks; made when first needed */
 	uint8_t (*scratch)[32]; /* SHOAL_DISK_LEAVES_MAX */
 };
 
@@ -31,6 +32,7 @@ struct shoal_disk_threads {
 	struct shoal_files *files;
 	int fd;
 	unsigned workers;
+	unsigned lanes; /* WRITE and CHECK a worker takes at once */
 
 	pthread_mutex_t lock;
 	pthread_cond_t todo;
@@ -101,7 +103,7 @@ static unsigned take(struct shoal_disk_threads *dt, struct worker *w)
 	struct shoal_disk_job *first = w->job[0] = unlink_job(dt, link);
 	w->count = 1;
 	bool lanes = wants_lane(first);
-	unsigned most = lanes ? SHOAL_LANES : first->op == SHOAL_DISK_READ ? GROUP_MAX : 1;
+	unsigned most = lanes ? dt->lanes : first->op == SHOAL_DISK_READ ? READS_MAX : 1;
 	while (w->count < most && *link && passes < LOOK_AHEAD) {
 		struct shoal_disk_job *job = *link;
 		bool fits = lanes ? wants_lane(job) && !in_work(dt, job) : job->op == SHOAL_DISK_READ;
@@ -215,7 +217,7 @@ static int worker_room(struct worker *w, bool buffer)
 	if (w->scratch == NULL)
 		w->scratch = malloc(SHOAL_DISK_LEAVES_MAX * sizeof *w->scratch);
 	if (buffer && w->buffer == NULL)
-		w->buffer = malloc((size_t)SHOAL_LANES * SHOAL_DISK_STAGE * SHOAL_BLOCK);
+		w->buffer = malloc((size_t)SHOAL_DISK_STAGE * SHOAL_BLOCK);
 	return w->scratch == NULL || (buffer && w->buffer == NULL) ? SHOAL_ERR_NOMEM : 0;
 }
 
@@ -225,11 +227,11 @@ static uint32_t span_of(const struct shoal_disk_job *job)
 }
 
 /* Puts the next stage of a job into its lane; a CHECK reads it first. */
-static void stage_fill(struct worker *w, struct shoal_disk_job *job, unsigned number, struct shoal_disk_lane *lane,
-		       uint32_t done)
+static void stage_fill(struct worker *w, struct shoal_disk_job *job, unsigned number, uint32_t blocks,
+		       struct shoal_disk_lane *lane, uint32_t done)
 {
 	struct shoal_disk_threads *dt = w->dt;
-	uint32_t left = span_of(job) - done, len = SHOAL_DISK_STAGE * SHOAL_BLOCK;
+	uint32_t left = span_of(job) - done, len = blocks * SHOAL_BLOCK;
 	if (len > left)
 		len = left;
 	lane->block = (job->begin + done) / SHOAL_BLOCK;
@@ -241,7 +243,7 @@ static void stage_fill(struct worker *w, struct shoal_disk_job *job, unsigned nu
 		return;
 	}
 	struct shoal_files_fault fault;
-	uint8_t *at = w->buffer + (size_t)number * SHOAL_DISK_STAGE * SHOAL_BLOCK;
+	uint8_t *at = w->buffer + (size_t)number * blocks * SHOAL_BLOCK;
 	struct iovec v = { at, len };
 	answer(job, shoal_files_read(dt->files, job->storage, job->piece, done, &v, 1, len, 0, &fault), &fault);
 	for (uint32_t i = 0; i < lane->count; i++)
@@ -273,11 +275,12 @@ static bool begin_hashed(struct worker *w, struct shoal_disk_job *job)
 /* WRITE and CHECK: stage by stage, all lanes hashed, then those that are to be written written while they are warm. */
 static void do_hashed(struct worker *w, struct shoal_disk_job *const job[], unsigned n)
 {
-	struct shoal_disk_lane lane[SHOAL_LANES], *run[SHOAL_LANES] = { NULL };
-	uint32_t done[SHOAL_LANES] = { 0 };
-	bool alive[SHOAL_LANES];
+	struct shoal_disk_lane lane[SHOAL_LANES_MAX], *run[SHOAL_LANES_MAX] = { NULL };
+	uint32_t done[SHOAL_LANES_MAX] = { 0 };
+	bool alive[SHOAL_LANES_MAX];
+	uint32_t blocks = shoal_disk_stage(n);
 	unsigned running = 0;
-	assert(n <= SHOAL_LANES);
+	assert(n <= SHOAL_LANES_MAX);
 	for (unsigned i = 0; i < n; i++) {
 		alive[i] = begin_hashed(w, job[i]);
 		lane[i] = (struct shoal_disk_lane){ .hash = job[i]->hash, .leaves = job[i]->flags & SHOAL_DISK_LEAVES };
@@ -289,7 +292,7 @@ static void do_hashed(struct worker *w, struct shoal_disk_job *const job[], unsi
 			lane[i].count = 0;
 			if (!alive[i] || done[i] == span_of(job[i]))
 				continue;
-			stage_fill(w, job[i], i, &lane[i], done[i]);
+			stage_fill(w, job[i], i, blocks, &lane[i], done[i]);
 			if (lane[i].count)
 				run[lanes++] = &lane[i];
 		}
@@ -506,7 +509,7 @@ unsigned shoal_disk_threads_workers(const struct shoal_disk_threads *dt)
 
 size_t shoal_disk_threads_bytes(struct shoal_disk_threads *dt)
 {
-	size_t each = SHOAL_DISK_LEAVES_MAX * 32 + (size_t)SHOAL_LANES * SHOAL_DISK_STAGE * SHOAL_BLOCK;
+	size_t each = SHOAL_DISK_LEAVES_MAX * 32 + (size_t)SHOAL_DISK_STAGE * SHOAL_BLOCK;
 	return sizeof *dt + dt->workers * each + shoal_files_bytes(dt->files);
 }
 
@@ -521,10 +524,12 @@ static unsigned cores(void)
 int shoal_disk_threads_new(struct shoal_disk_threads **out, const struct shoal_os_ops *os, unsigned workers)
 {
 	int rc = SHOAL_ERR_NOMEM;
+	size_t lanes = shoal_digest_lanes();
 	struct shoal_disk_threads *dt = calloc(1, sizeof *dt);
 	if (dt == NULL)
 		return rc;
 	dt->os = os;
+	dt->lanes = (unsigned)(lanes > SHOAL_LANES ? lanes : SHOAL_LANES);
 	dt->wait_end = &dt->wait_first;
 	dt->done_end = &dt->done_first;
 	pthread_mutex_init(&dt->lock, NULL);

@@ -4,7 +4,8 @@
  * Everything here is called from the loop's thread. Jobs go to workers,
  * which hash while the bytes are warm and move them; jobs of one piece are
  * done one after the other in the order submitted, others side by side, and
- * up to four pieces that need SHA-1 go through one worker as lanes. The
+ * 4 to 16 pieces that need SHA-1 (as the processor has it) go through one
+ * worker as lanes: submit as many as are ready. The
  * descriptor of shoal_disk_threads_fd() is readable while reap() has
  * something to give.
  *

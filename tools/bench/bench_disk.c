@@ -20,7 +20,7 @@
 
 #define PIECE (1u << 20)
 #define BLOCKS (PIECE / SHOAL_BLOCK)
-#define OPEN_MAX 16
+#define OPEN_MAX 32
 
 struct text {
 	char *at;
@@ -162,7 +162,8 @@ static int round_of(enum what what, const char *folder, uint32_t pieces, unsigne
 		printf("%-7s %-6s %7u %5u %5u  %6.2f GB/s  %6.3f CPU-s/GiB\n", check ? "check" : "write", names[what],
 		       workers, open, run, gib * 1.073741824 / s, cpu / gib);
 	fflush(stdout);
-	disk.ops->close(disk.d, storage);
+	if (rc >= 0) /* else jobs may be under way: free() ends them */
+		disk.ops->close(disk.d, storage);
 out:
 	shoal_disk_threads_free(dt);
 	shoal_metainfo_free(mi);
@@ -175,7 +176,7 @@ int main(int argc, char **argv)
 	const char *base = argc > 1 ? argv[1] : "/dev/shm";
 	uint32_t pieces = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 1024;
 	uint32_t run = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : BLOCKS;
-	static const unsigned open[] = { 1, 4, 8 };
+	static const unsigned open[] = { 1, 4, 16 };
 	if (pieces == 0 || run == 0 || run > BLOCKS || BLOCKS % run) {
 		fprintf(stderr, "usage: bench_disk [FOLDER] [MIB] [RUN: 1 to 64, a power of two]\n");
 		return 2;
@@ -205,7 +206,8 @@ int main(int argc, char **argv)
 				char path[4200];
 				rc = round_of((enum what)what, folder, pieces, workers, open[o], run, false, piece);
 				if (rc >= 0 && open[o] == 4)
-					rc = round_of((enum what)what, folder, pieces, workers, 8, run, true, piece);
+					rc = round_of((enum what)what, folder, pieces, workers, OPEN_MAX, run, true,
+						      piece);
 				snprintf(path, sizeof path, "%s/bench.part", folder);
 				unlink(path);
 				rmdir(folder);
