@@ -248,6 +248,7 @@ static void scan_next(struct shoal_swarm *s, shoal_us now)
 static void scan_ended(struct shoal_swarm *s, shoal_us now)
 {
 	uint32_t files = shoal_metainfo_file_count(s->mi);
+	bool unfinished = false;
 	for (uint32_t p = 0; p < s->claimed.count; p++) {
 		if (shoal_bits_get(&s->claimed, p)) {
 			shoal_bits_clear(&s->to_check, p);
@@ -279,7 +280,12 @@ static void scan_ended(struct shoal_swarm *s, shoal_us now)
 		}
 		if (file->too_long)
 			s->long_files++;
+		unfinished = unfinished || file->left > 0 || file->record_open;
 	}
+	/* Empty files have no records. Those that an unfinished life before this one has made may not be durable. */
+	for (uint32_t f = 0; f < files && !s->read_only && (unfinished || s->size == 0); f++)
+		if (s->file[f].whole && s->file[f].seen == SHOAL_SEEN_WHOLE && shoal_metainfo_file_size(s->mi, f) == 0)
+			shoal_swarm_file_dirty(s, f);
 	free(s->scan_seen);
 	s->scan_seen = NULL;
 	s->state = SHOAL_SWARM_BASELINE;

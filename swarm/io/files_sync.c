@@ -302,7 +302,9 @@ static int sync_locked(struct shoal_files *files, struct storage *st, struct sho
 
 static bool stranger(const struct storage *st, uint32_t file)
 {
-	return !(st->flag[file] & FLAG_SYNCED) && on_disk(st, file) && shoal_metainfo_file_size(st->mi, file) > 0;
+	/* An empty one has but its name, once it is there. */
+	bool any = shoal_metainfo_file_size(st->mi, file) > 0 || (st->flag[file] & PLACE_MASK) == PLACE_WHOLE;
+	return any && !(st->flag[file] & FLAG_SYNCED) && on_disk(st, file);
 }
 
 /*
@@ -330,20 +332,22 @@ static int strangers_mark(struct walk *w, const uint32_t *list, uint32_t count, 
 		pthread_mutex_unlock(&files->lock);
 		if (!here)
 			continue;
-		int rc = shoal_files_acquire(files, st, list[i], FD_READ, &e, fault);
-		if (rc == SHOAL_ERR_GONE || rc == SHOAL_ERR_DENIED)
-			continue; /* nobody can claim what cannot be read */
-		if (rc < 0)
-			return rc;
-		for (size_t k = 0; k <= SHOAL_FILES_DIRTY_MAX; k++)
-			close_fd[k] = -1;
-		pthread_mutex_lock(&files->lock);
-		shoal_files_dirty(files, e, close_fd);
-		close_fd[SHOAL_FILES_DIRTY_MAX] = shoal_files_unpin(files, e);
-		pthread_mutex_unlock(&files->lock);
-		for (size_t k = 0; k <= SHOAL_FILES_DIRTY_MAX; k++)
-			if (close_fd[k] >= 0)
-				files->os->close(close_fd[k]);
+		if (shoal_metainfo_file_size(st->mi, list[i]) > 0) {
+			int rc = shoal_files_acquire(files, st, list[i], FD_READ, &e, fault);
+			if (rc == SHOAL_ERR_GONE || rc == SHOAL_ERR_DENIED)
+				continue; /* nobody can claim what cannot be read */
+			if (rc < 0)
+				return rc;
+			for (size_t k = 0; k <= SHOAL_FILES_DIRTY_MAX; k++)
+				close_fd[k] = -1;
+			pthread_mutex_lock(&files->lock);
+			shoal_files_dirty(files, e, close_fd);
+			close_fd[SHOAL_FILES_DIRTY_MAX] = shoal_files_unpin(files, e);
+			pthread_mutex_unlock(&files->lock);
+			for (size_t k = 0; k <= SHOAL_FILES_DIRTY_MAX; k++)
+				if (close_fd[k] >= 0)
+					files->os->close(close_fd[k]);
+		}
 		if (walk_paths(w, list[i]) < 0)
 			continue;
 		for (size_t len = shoal_beneath_dir_len(w->path);; len = shoal_beneath_dir_len(w->path)) {
