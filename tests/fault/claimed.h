@@ -1,0 +1,25 @@
+/*
+ * tests/fault/claimed.h - what a state database claims of a torrent in a folder, read as the engine would read it at its start.
+ *
+ * The records' own reader (swarm/core/claims.c) and the real store; nothing is hashed here, and what a claim
+ * is worth is for the caller to see.
+ */
+#ifndef FAULT_CLAIMED_H
+#define FAULT_CLAIMED_H
+
+#include "proto/base/bits.h"
+#include "proto/metainfo.h"
+#include "swarm/core/disk.h"
+
+struct claimed {
+	struct shoal_bits piece; /* every file that holds a part of it is believed to have it */
+	uint64_t bytes;		 /* of those pieces */
+	struct shoal_seen *seen; /* by file */
+	uint32_t named;		 /* pieces that records name, believed or not */
+};
+/* 0, or < 0 with a sentence in what[]. `folder` is the name records are kept under: an absolute path, no links in it. */
+SHOAL_MUST int claimed_read(struct claimed *out, const struct shoal_metainfo *mi, const char *folder, const char *state,
+			    char what[160]);
+void claimed_fini(struct claimed *c);
+
+#endif
