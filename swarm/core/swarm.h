@@ -79,6 +79,7 @@ struct shoal_check {
 	struct shoal_piece_hash hash;
 	uint32_t piece;
 	enum shoal_check_why { SHOAL_CHECK_SCAN, SHOAL_CHECK_RESYNC, SHOAL_CHECK_LEAVES, SHOAL_CHECK_BLAME } why;
+	uint32_t sync_failures; /* of the swarm, when it was submitted */
 	uint32_t *source; /* BLAME of a piece that failed: who sent each block */
 	/* LEAVES: who asked */
 	uint32_t peer_serial;
@@ -127,6 +128,7 @@ struct shoal_swarm {
 	uint32_t long_files;
 	struct shoal_bits to_check;
 	unsigned check_flags; /* SHOAL_DISK_DROP after a failed sync */
+	uint32_t sync_failures; /* in this life */
 	int check_error;
 	uint32_t check_error_file;
 	int storage_os;

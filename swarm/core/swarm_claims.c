@@ -221,6 +221,7 @@ static void barrier_failed(struct shoal_swarm *s, int err, const char *what, sho
 		 * covered: pieces verified since it began, and those whose writes are under way. */
 		doubt(s, &s->fresh, now);
 		s->fresh_bytes = 0;
+		s->sync_failures++;
 		for (struct shoal_open *o = s->landing.head; o != NULL; o = o->next)
 			o->suspect |= o->job_out || o->handed > 0;
 	}

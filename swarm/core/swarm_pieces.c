@@ -395,6 +395,7 @@ int shoal_swarm_check_piece(struct shoal_swarm *s, uint32_t piece, enum shoal_ch
 	check->swarm = s;
 	check->piece = piece;
 	check->why = why;
+	check->sync_failures = s->sync_failures;
 	check->hash.leaf = leaves ? (uint8_t(*)[32])(void *)(check + 1) : NULL;
 	int rc = shoal_swarm_piece_expect(s, piece, &check->hash);
 	check->job = (struct shoal_disk_job){ .op = SHOAL_DISK_CHECK, .flags = flags, .storage = s->storage, .piece = piece,
@@ -427,6 +428,10 @@ void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, sh
 	case SHOAL_CHECK_RESYNC:
 		s->checks_out--;
 		s->check_done += check->hash.bytes;
+		if (good && check->sync_failures != s->sync_failures && !(check->job.flags & SHOAL_DISK_DROP)) {
+			shoal_bits_set(&s->to_check, check->piece); /* it was read from a cache that has lied since */
+			break;
+		}
 		if (good && !shoal_picker_is_done(s->picker, check->piece))
 			shoal_swarm_verified(s, check->piece, now);
 		else if (!good && shoal_bits_get(&s->claimed, check->piece)) /* a check of what we had claimed */
@@ -435,10 +440,6 @@ void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, sh
 			 shoal_landing_find(&s->landing, check->piece) == NULL) {
 			shoal_picker_close(s->picker, check->piece); /* it was kept from being fetched until we had looked */
 			shoal_swarm_needs_more(s, now);
-		}
-		else if (!good && check->why == SHOAL_CHECK_RESYNC && !shoal_picker_is_done(s->picker, check->piece)) {
-			shoal_picker_close(s->picker, check->piece); /* it was kept from being fetched until now */
-			s->dirty_fill = true;
 		}
 		if (check->job.err == SHOAL_ERR_IO || check->job.err == SHOAL_ERR_DENIED) {
 			s->storage_os = check->job.os;
@@ -467,6 +468,22 @@ void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, sh
 	free(check);
 }
 
+/*
+ * Unfinished by a process that is gone, and not claimed: had its sync failed, the page cache would still hold what never
+ * reached the medium, and call it clean. So it is read from there.
+ */
+static bool left_behind(const struct shoal_swarm *s, uint32_t piece)
+{
+	uint32_t first, last;
+	if (s->checked_said || s->read_only)
+		return false;
+	shoal_metainfo_piece_files(s->mi, piece, &first, &last);
+	for (uint32_t f = first; f <= last; f++)
+		if (s->file[f].seen == SHOAL_SEEN_PART || s->file[f].record_open)
+			return true;
+	return false;
+}
+
 /* Keeps the disk busy with the pieces that exist and are not claimed. */
 void shoal_swarm_check_tick(struct shoal_swarm *s, shoal_us now)
 {
@@ -477,7 +494,8 @@ void shoal_swarm_check_tick(struct shoal_swarm *s, shoal_us now)
 		if (s->check_at == s->to_check.count)
 			s->check_at = shoal_bits_next(&s->to_check, 0);
 		enum shoal_check_why why = shoal_swarm_running(s) ? SHOAL_CHECK_RESYNC : SHOAL_CHECK_SCAN;
-		if (shoal_swarm_check_piece(s, s->check_at, why, s->check_flags, &check) < 0)
+		unsigned flags = s->check_flags | (left_behind(s, s->check_at) ? SHOAL_DISK_DROP : 0u);
+		if (shoal_swarm_check_piece(s, s->check_at, why, flags, &check) < 0)
 			return;
 		shoal_bits_clear(&s->to_check, s->check_at);
 	}
