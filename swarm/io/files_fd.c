@@ -237,6 +237,7 @@ struct found {
 	int fd;
 	struct stat st;
 	enum place place;
+	bool made; /* by us, now: nobody else has written to it */
 };
 
 void shoal_files_dir_told(void *to, const char *dir, size_t len)
@@ -259,6 +260,7 @@ static int file_create(struct shoal_files *files, struct storage *st, const stru
 		f->fd = shoal_beneath_file(b, part, flags, 0666, &f->st);
 	}
 	if (f->fd >= 0) {
+		f->made = true;
 		shoal_files_dir_mark(files, st, part, shoal_beneath_dir_len(part));
 		return 0;
 	}
@@ -405,7 +407,7 @@ int shoal_files_acquire(struct shoal_files *files, struct storage *st, uint32_t 
 			*bucket = e;
 			lru_add(files, e);
 			files->open_count++;
-			st->flag[file] = (uint8_t)((st->flag[file] & ~PLACE_MASK) | f.place);
+			st->flag[file] = (uint8_t)((st->flag[file] & ~PLACE_MASK) | f.place | (f.made ? FLAG_SYNCED : 0));
 		}
 	}
 	if (mode == FD_WRITE && (rc = writer_begin(st, e, fault)) < 0) {

@@ -321,7 +321,7 @@ static int strangers_mark(struct walk *w, const uint32_t *list, uint32_t count, 
 	for (uint32_t i = 0; i < count; i++)
 		strangers += stranger(st, list[i]);
 	pthread_mutex_unlock(&files->lock);
-	bool many = strangers > SHOAL_FILES_DIRTY_MAX;
+	bool many = strangers > SHOAL_FILES_DIRTY_MAX, found = many;
 	if (many)
 		shoal_files_dirty_all(files, st);
 	for (uint32_t i = 0; i < count && strangers > 0 && !many; i++) {
@@ -348,6 +348,7 @@ static int strangers_mark(struct walk *w, const uint32_t *list, uint32_t count, 
 				if (close_fd[k] >= 0)
 					files->os->close(close_fd[k]);
 		}
+		found = true;
 		if (walk_paths(w, list[i]) < 0)
 			continue;
 		for (size_t len = shoal_beneath_dir_len(w->path);; len = shoal_beneath_dir_len(w->path)) {
@@ -357,7 +358,7 @@ static int strangers_mark(struct walk *w, const uint32_t *list, uint32_t count, 
 			w->path[len] = '\0';
 		}
 	}
-	if (strangers > 0 && !st->way_synced) { /* and the folder they all lie in */
+	if (found && !st->way_synced) { /* and the folder they all lie in */
 		if (shoal_files_way_sync(files, st) < 0)
 			return shoal_files_fail(fault, errno, SHOAL_FILES_NO_FILE);
 		st->way_synced = true;
