@@ -14,10 +14,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* Pieces side by side in a thread: a full row for the widest kernel. Together their buffers are 512 KiB of L2. */
-#define LANES 16u
-#define CHUNK (32u * 1024) /* bytes of a lane's buffer: whole leaves */
-#define CHUNK_LEAVES (CHUNK / SHOAL_BLOCK)
+#define LANES ((uint32_t)SHOAL_LANES_MAX) /* pieces side by side in a thread */
+#define ROOM_LEAVES (2 * LANES)		  /* their buffers together: 512 KiB, which stay in L2 */
 #define THREADS_MAX 256
 #define DOORS (2 * LANES) /* open files a thread keeps */
 #define AHEAD (1u << 20)  /* bytes asked of the disk at once when a read would wait */
@@ -53,7 +51,8 @@ struct worker {
 	struct lane lane[LANES];
 	struct door door[DOORS];
 	uint64_t turn;
-	uint8_t *room; /* the lanes' buffers */
+	uint8_t *room;	/* the lanes' buffers; fewer lanes have more each, so that one piece's leaves fill a row too */
+	uint32_t chunk; /* bytes of each: whole leaves */
 };
 
 struct shoal_hasher {
@@ -193,7 +192,7 @@ static void lane_begin(struct shoal_hasher *h, struct lane *l, uint32_t piece)
 static void lane_fill(struct worker *w, struct lane *l)
 {
 	const struct shoal_hasher_plan *plan = &w->h->plan;
-	uint32_t want = l->left < CHUNK ? l->left : CHUNK;
+	uint32_t want = l->left < w->chunk ? l->left : w->chunk;
 	l->have = l->real = 0;
 	if (l->err)
 		return;
@@ -221,8 +220,8 @@ static void lane_fill(struct worker *w, struct lane *l)
 /* The leaves of all lanes' buffers: whole ones side by side, each lane's short last one by itself. */
 static void hash_leaves(struct lane *lane, size_t n)
 {
-	const uint8_t *at[LANES * CHUNK_LEAVES];
-	shoal_hash32 out[LANES * CHUNK_LEAVES];
+	const uint8_t *at[ROOM_LEAVES];
+	shoal_hash32 out[ROOM_LEAVES];
 	size_t count = 0;
 	for (struct lane *l = lane; l < lane + n; l++) {
 		for (uint32_t i = 0; l->err == 0 && i < l->real / SHOAL_BLOCK; i++)
@@ -311,8 +310,11 @@ static uint32_t take(struct shoal_hasher *h, uint32_t *first)
 static void run(struct worker *w, uint32_t first, uint32_t n)
 {
 	const struct shoal_hasher_plan *plan = &w->h->plan;
-	for (uint32_t i = 0; i < n; i++)
+	w->chunk = ROOM_LEAVES / n * SHOAL_BLOCK;
+	for (uint32_t i = 0; i < n; i++) {
+		w->lane[i].buf = w->room + (size_t)i * w->chunk;
 		lane_begin(w->h, &w->lane[i], first + i);
+	}
 	for (bool busy = true; busy;) {
 		uint64_t real = 0;
 		busy = false;
@@ -334,16 +336,14 @@ static void run(struct worker *w, uint32_t first, uint32_t n)
 static int worker_init(struct worker *w, struct shoal_hasher *h)
 {
 	size_t leaves = h->plan.v2 ? h->plan.piece_size / SHOAL_BLOCK : 0;
-	size_t each = CHUNK + leaves * sizeof(shoal_hash32);
+	size_t room = (size_t)ROOM_LEAVES * SHOAL_BLOCK;
 	*w = (struct worker){ .h = h };
-	if (posix_memalign((void **)&w->room, 4096, LANES * each) != 0) {
+	if (posix_memalign((void **)&w->room, 4096, room + LANES * leaves * sizeof(shoal_hash32)) != 0) {
 		w->room = NULL;
 		return SHOAL_ERR_NOMEM;
 	}
-	for (size_t i = 0; i < LANES; i++) {
-		w->lane[i].buf = w->room + i * CHUNK;
-		w->lane[i].leaf = (shoal_hash32 *)(w->room + LANES * CHUNK) + i * leaves;
-	}
+	for (size_t i = 0; i < LANES; i++)
+		w->lane[i].leaf = (shoal_hash32 *)(w->room + room) + i * leaves;
 	return 0;
 }
 
