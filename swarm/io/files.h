@@ -82,7 +82,8 @@ SHOAL_MUST int shoal_files_sync(struct shoal_files *files, uint32_t storage, con
 SHOAL_MUST int shoal_files_finish(struct shoal_files *files, uint32_t storage, const uint32_t *list, uint32_t count,
 				  struct shoal_seen *seen, struct shoal_files_fault *fault);
 
-/* As in shoal_disk_ops. A write of ours makes a file's stamp unknown until it is set again. */
+/* As in shoal_disk_ops. A write of ours makes a file's stamp unknown until it is set again. Stamps are to be set
+ * in the order they were seen in: one taken before a sync and set after it would be taken for news. */
 int shoal_files_span(struct shoal_files *files, uint32_t storage, uint32_t piece, uint32_t begin, uint32_t len,
 		     struct shoal_disk_span *span);
 void shoal_files_unspan(struct shoal_files *files, uint32_t handle);

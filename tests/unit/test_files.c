@@ -10,6 +10,8 @@
 #include "tests/unit/own_torrent.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -526,7 +528,7 @@ static void spans_ask_the_system_seldom(void **state)
 static void many_files_share_few_descriptors(void **state)
 {
 	(void)state;
-	static char name[48][16];
+	static char name[48][32];
 	struct own_file many[48];
 	for (int i = 0; i < 48; i++) {
 		snprintf(name[i], sizeof name[i], "%02d/f", i);
@@ -621,6 +623,85 @@ static void a_failed_sync_is_told_once_and_its_descriptor_goes(void **state)
 		own_faults_only(NULL);
 		shoal_files_free(files);
 	}
+	assert_int_equal(own_faults_open(), 0);
+	own_torrent_free(&t);
+}
+
+/* Writers and readers of more files than there are descriptors, syncs among them, spans from the loop's side. */
+struct storm {
+	struct shoal_files *files;
+	const struct own_torrent *t;
+	uint32_t storage, number;
+	atomic_uint *failures;
+	pthread_mutex_t *barrier; /* a sync and the stamps it gave: one at a time, as a swarm does it */
+};
+enum { STORM_THREADS = 4, STORM_ROUNDS = 6 };
+
+static void *storm_work(void *arg)
+{
+	struct storm *w = arg;
+	struct shoal_files_fault fault;
+	struct shoal_seen seen[4];
+	for (int round = 0; round < STORM_ROUNDS; round++) {
+		/* Each piece has one thread that writes it; neighbours share files. */
+		for (uint32_t p = w->number; p < w->t->pieces; p += STORM_THREADS)
+			if (write_piece(w->files, w->storage, w->t, p, &fault) < 0)
+				atomic_fetch_add(w->failures, 1);
+		uint32_t list[4] = { w->number, w->number + 4, w->number + 8, 0 };
+		pthread_mutex_lock(w->barrier);
+		if (shoal_files_sync(w->files, w->storage, list, 4, seen, &fault) < 0)
+			atomic_fetch_add(w->failures, 1);
+		for (int i = 0; i < 4; i++)
+			shoal_files_stamp(w->files, w->storage, list[i], &seen[i].stamp);
+		pthread_mutex_unlock(w->barrier);
+		for (uint32_t p = w->number; p < w->t->pieces; p += STORM_THREADS)
+			if (read_piece(w->files, w->storage, w->t, p, SHOAL_FILES_STAMPED, &fault) < 0)
+				atomic_fetch_add(w->failures, 1);
+	}
+	return NULL;
+}
+
+static void a_storm_of_threads(void **state)
+{
+	(void)state;
+	static char name[48][32];
+	struct own_file many[48];
+	struct storm w[STORM_THREADS];
+	pthread_t thread[STORM_THREADS];
+	atomic_uint failures = 0;
+	pthread_mutex_t barrier = PTHREAD_MUTEX_INITIALIZER;
+	struct shoal_files *files;
+	struct own_torrent t;
+	struct shoal_disk_span span;
+	uint32_t storage, spans = 0;
+	for (int i = 0; i < 48; i++) {
+		snprintf(name[i], sizeof name[i], "%d/%02d", i / 12, i);
+		many[i] = (struct own_file){ name[i], 20000, false };
+	}
+	own_torrent_make(&t, OWN_V1, 16 * KIB, "n", many, 48, false);
+	assert_int_equal(shoal_files_new(&files, &own_faults, 32), 0);
+	assert_int_equal(shoal_files_open(files, t.mi, folder, false, &storage), 0);
+	for (uint32_t i = 0; i < STORM_THREADS; i++) {
+		w[i] = (struct storm){ files, &t, storage, i, &failures, &barrier };
+		assert_int_equal(pthread_create(&thread[i], NULL, storm_work, &w[i]), 0);
+	}
+	for (uint32_t i = 0; i < 20000; i++) {
+		int rc = shoal_files_span(files, storage, i % t.pieces, 0, 1000, &span);
+		if (rc > 0) {
+			assert_true(shoal_files_fd(files, span.file) >= 0);
+			shoal_files_unspan(files, span.file);
+			spans++;
+		}
+	}
+	for (int i = 0; i < STORM_THREADS; i++)
+		pthread_join(thread[i], NULL);
+	print_message("%u spans, %u failures\n", spans, atomic_load(&failures));
+	/* Our own writes are never taken for somebody else's. */
+	assert_int_equal(failures, 0);
+	assert_true(shoal_files_open_count(files) <= 32);
+	shoal_files_close(files, storage);
+	assert_int_equal(shoal_files_open_count(files), 0);
+	shoal_files_free(files);
 	assert_int_equal(own_faults_open(), 0);
 	own_torrent_free(&t);
 }
@@ -741,6 +822,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(many_files_share_few_descriptors, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_sync_covers_what_was_written_and_no_more, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_failed_sync_is_told_once_and_its_descriptor_goes, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_storm_of_threads, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_call_may_fail, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
