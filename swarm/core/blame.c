@@ -39,6 +39,22 @@ int shoal_blame_failed(struct shoal_blame *b, uint32_t piece, const uint8_t (*di
 	return 0;
 }
 
+uint32_t shoal_blame_contradicted(const struct shoal_blame *b, uint32_t piece, const uint8_t (*digest)[32],
+				  const uint32_t *source, uint32_t n,
+				  void (*guilty)(void *to, uint32_t source, uint32_t block), void *to)
+{
+	uint32_t found = 0;
+	for (const struct shoal_blame_piece *p = b->head; p != NULL; p = p->next) {
+		for (uint32_t i = 0; p->piece == piece && i < p->blocks && i < n; i++) {
+			if (p->source[i] == source[i] && memcmp(p->digest[i], digest[i], sizeof digest[i]) != 0) {
+				guilty(to, source[i], i);
+				found++;
+			}
+		}
+	}
+	return found;
+}
+
 bool shoal_blame_has(const struct shoal_blame *b, uint32_t piece)
 {
 	for (const struct shoal_blame_piece *p = b->head; p != NULL; p = p->next)

@@ -3,8 +3,9 @@
  *
  * BEP 3 says only that a piece is bad. So the digest and the sender of each
  * of its blocks are kept; once the piece has come good, a sender whose
- * block differs from the good one lied, and nobody else did. In v2 the true
- * leaf hashes can be asked for, and the verdict is immediate. Pure memory.
+ * block differs from the good one lied, and nobody else did. So did one who
+ * sent two different blocks for the same place. In v2 the true leaf hashes
+ * can be asked for, and the verdict is immediate. Pure memory.
  */
 #ifndef SHOAL_BLAME_H
 #define SHOAL_BLAME_H
@@ -23,6 +24,10 @@ struct shoal_blame {
  * and senders. NOMEM, TOO_LONG: forgotten (a later failure tries again). */
 SHOAL_MUST int shoal_blame_failed(struct shoal_blame *b, uint32_t piece, const uint8_t (*digest)[32],
 				  const uint32_t *source, uint32_t n);
+/* Calls guilty() for each sender whose block here is not the one it sent in an attempt that is remembered. */
+uint32_t shoal_blame_contradicted(const struct shoal_blame *b, uint32_t piece, const uint8_t (*digest)[32],
+				  const uint32_t *source, uint32_t n,
+				  void (*guilty)(void *to, uint32_t source, uint32_t block), void *to);
 bool shoal_blame_has(const struct shoal_blame *b, uint32_t piece);
 /* The true digests are known: calls guilty() once for each block that was bad, and forgets the piece. Returns how many. */
 uint32_t shoal_blame_settle(struct shoal_blame *b, uint32_t piece, const uint8_t (*truth)[32], uint32_t n,

@@ -115,6 +115,7 @@ struct shoal_peer {
 	/* down */
 	struct shoal_ask *ask; /* a ring */
 	uint32_t ask_head, ask_count, ask_room;
+	uint32_t doubt; /* pieces that failed with blocks of several peers, of which it was one, and nobody is named yet */
 	shoal_us ask_after; /* it rejected a request while it served us: not before this */
 	uint32_t piece; /* the one it is fetching, SHOAL_PIECE_NONE */
 	struct shoal_flow flow;

@@ -121,9 +121,22 @@ void shoal_peer_interest(struct shoal_peer *p, shoal_us now)
 
 /* ---- which block next -------------------------------------------------------------------- */
 
+/* A piece that has failed is for those least suspected of it, as long as they may come to serve us. */
+static bool trusted_with(const struct shoal_peer *p, const struct shoal_open *open, shoal_us now)
+{
+	if (p->doubt == 0 || open->attempts == 0 || open->opened + SLOW_ALONE <= now)
+		return true;
+	for (const struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm)
+		if (q->doubt < p->doubt && !q->snubbed && shoal_bits_get(&q->have, open->piece))
+			return false;
+	return true;
+}
+
 static bool may_join(const struct shoal_peer *p, const struct shoal_open *open, bool any_owner, shoal_us now)
 {
 	if (open->state != SHOAL_OPEN_FETCHING || open->unasked == 0 || !shoal_bits_get(&p->have, open->piece))
+		return false;
+	if (!trusted_with(p, open, now))
 		return false;
 	if (open->owner == 0 || open->owner == p->serial)
 		return true;
@@ -207,7 +220,7 @@ static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uin
 			if (a->at + patience > now || !shoal_bits_get(&p->have, a->piece))
 				continue;
 			open = shoal_landing_find(&s->landing, a->piece);
-			if (open->attempts > 0 && !q->snubbed && !q->choking_us)
+			if (open->attempts > 0 && ((!q->snubbed && !q->choking_us) || !trusted_with(p, open, now)))
 				continue; /* it is being filled by one alone, to see whether that one lies */
 			if (open->asked[a->block] >= DUPLICATES_MAX || ask_find(p, a->piece, a->block) != UINT32_MAX)
 				continue;

@@ -364,7 +364,6 @@ static void announce(struct shoal_swarm *s, uint32_t piece, shoal_us now)
 
 static void barrier_done(struct shoal_swarm *s, shoal_us now)
 {
-	bool missing = false;
 	s->barrier = SHOAL_BARRIER_IDLE;
 	s->barrier_took = now - s->barrier_at;
 	for (uint32_t p = shoal_bits_next(&s->covered, 0); p < s->covered.count; p = shoal_bits_next(&s->covered, p + 1)) {
@@ -378,12 +377,13 @@ static void barrier_done(struct shoal_swarm *s, shoal_us now)
 	     p = shoal_bits_next(&s->withdrawing, p + 1)) {
 		if (!shoal_bits_clear(&s->withdrawn, p))
 			continue;
-		shoal_picker_undone(s->picker, p); /* may be fetched again now */
-		missing = true;
+		/* It may be fetched again now. But a read that failed once may not fail twice, and nobody else may have it:
+		 * look first. */
+		shoal_picker_undone(s->picker, p);
+		shoal_picker_open(s->picker, p);
+		shoal_bits_set(&s->to_check, p);
 	}
 	shoal_bits_wipe(&s->withdrawing);
-	if (missing)
-		shoal_swarm_needs_more(s, now);
 }
 
 void shoal_swarm_committed(struct shoal_swarm *s, int err, shoal_us now)

@@ -156,7 +156,31 @@ static void guilty(void *to, uint32_t source, uint32_t block)
 static void settle(struct shoal_swarm *s, uint32_t piece, const uint8_t (*truth)[32], uint32_t n, const char *how, shoal_us now)
 {
 	struct guilt g = { s, piece, now, how };
-	shoal_blame_settle(&s->blame, piece, truth, n, guilty, &g);
+	if (shoal_blame_settle(&s->blame, piece, truth, n, guilty, &g) == 0)
+		return;
+	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) /* those who lied are gone */
+		p->doubt = 0;
+}
+
+/* A failed attempt of which the blocks' digests are known: who contradicts himself is named, the rest is remembered. */
+static void failed_with(struct shoal_swarm *s, uint32_t piece, const uint8_t (*digest)[32], const uint32_t *source, uint32_t n,
+			shoal_us now)
+{
+	struct guilt g = { s, piece, now, "it had sent another before" };
+	shoal_blame_contradicted(&s->blame, piece, digest, source, n, guilty, &g);
+	if (shoal_blame_failed(&s->blame, piece, digest, source, n) < 0)
+		s->blame_lost++;
+}
+
+/* Each who had a part in it is a suspect, until somebody is named. */
+static void suspect_sources(struct shoal_swarm *s, const struct shoal_open *open)
+{
+	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) {
+		uint32_t i = 0;
+		while (i < open->blocks && open->source[i] != p->serial)
+			i++;
+		p->doubt += i < open->blocks;
+	}
 }
 
 /* The digest of each block that is still in memory: SHA-256, so that in v2 it is the leaf. */
@@ -179,14 +203,13 @@ static bool sole_source(const struct shoal_open *open)
 	return true;
 }
 
-static void remember_failure(struct shoal_swarm *s, struct shoal_open *open)
+static void remember_failure(struct shoal_swarm *s, struct shoal_open *open, shoal_us now)
 {
 	uint8_t(*digest)[32] = malloc((size_t)open->blocks * 32);
 	if (digest == NULL)
 		return;
-	if (digests_of(open, digest) &&
-	    shoal_blame_failed(&s->blame, open->piece, digest, open->source, open->blocks) < 0)
-		s->blame_lost++;
+	if (digests_of(open, digest))
+		failed_with(s, open->piece, (const uint8_t(*)[32])digest, open->source, open->blocks, now);
 	free(digest);
 }
 
@@ -208,8 +231,9 @@ static void piece_failed(struct shoal_swarm *s, struct shoal_open *open, shoal_u
 		}
 		shoal_swarm_ban(s, source, piece, text, now);
 	} else {
+		suspect_sources(s, open);
 		if (open->whole)
-			remember_failure(s, open);
+			remember_failure(s, open, now);
 		else if (s->state == SHOAL_SWARM_RUN) /* its blocks are on disk alone: digest them there */
 			(void)shoal_swarm_blame_from_disk(s, open);
 		open->attempts++;
@@ -456,9 +480,7 @@ void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, sh
 		if (check->job.err < 0)
 			break;
 		if (check->source != NULL) {
-			if (shoal_blame_failed(&s->blame, check->piece, (const uint8_t(*)[32])check->hash.leaf,
-					       check->source, blocks) < 0)
-				s->blame_lost++;
+			failed_with(s, check->piece, (const uint8_t(*)[32])check->hash.leaf, check->source, blocks, now);
 		} else if (check->hash.good) { /* what the disk gives back is what was verified: the truth */
 			settle(s, check->piece, (const uint8_t(*)[32])check->hash.leaf, blocks, "it differs from the good one", now);
 		}
