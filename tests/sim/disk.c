@@ -228,8 +228,8 @@ static int put(struct sim_disk *d, struct storage *st, struct shoal_disk_job *jo
 	uint64_t growth = 0;
 	for (uint32_t at = job->begin; next_part(st->mi, job->piece, &at, job->begin + len, &part);)
 		growth += sim_file_growth(st->file[part.file], part.offset, part.len);
-	if (d->medium.used > d->room || growth > d->room - d->medium.used)
-		return growth > 0 ? SHOAL_ERR_NO_SPACE : 0;
+	if (growth > 0 && (d->medium.used > d->room || growth > d->room - d->medium.used))
+		return SHOAL_ERR_NO_SPACE;
 	for (uint32_t at = job->begin; next_part(st->mi, job->piece, &at, job->begin + len, &part);) {
 		st->stamp[part.file] = (struct shoal_stamp){ 0 }; /* it is not what it was */
 		st->wrote[part.file] = true;

@@ -17,7 +17,7 @@
 #include "tests/sim/scene.h"
 
 #define FAULTS_FOR SHOAL_S(20)
-#define CALM_BY SHOAL_S(400)
+#define CALM_BY SHOAL_S(1500) /* a seed may be limited to 50 KiB a second */
 
 /* One in `n`. */
 static bool one_in(struct shoal_rng *dice, uint32_t n)
@@ -31,11 +31,27 @@ static uint64_t between(struct shoal_rng *dice, uint32_t from, uint32_t to)
 }
 
 struct world {
+	bool tell;
 	struct sim_content c;
 	struct sim *sim;
 	struct shoal_rng *dice;
 	unsigned crashes, disk_faults, cuts, stops;
 };
+
+static double seconds(const struct sim *sim)
+{
+	return (double)(sim_now(sim) - SIM_START) / 1e6;
+}
+
+static void tell_event(void *to, struct sim_node *n, const struct shoal_event *ev)
+{
+	const struct world *w = to;
+	if (w->tell && ev->kind != SHOAL_EV_PIECE && ev->kind != SHOAL_EV_PEER_JOINED && ev->kind != SHOAL_EV_PEER_LEFT &&
+	    ev->kind != SHOAL_EV_STATS)
+		print_message("%10.6f node %u: event %d, piece %u, %llu bytes, %s %.*s\n", seconds(n->sim), n->index,
+			      (int)ev->kind, ev->index, (unsigned long long)ev->done, ev->err ? shoal_err_name(ev->err) : "",
+			      (int)ev->text.len, ev->text.len ? (const char *)ev->text.at : "");
+}
 
 static struct sim_node_options draw_node(struct world *w)
 {
@@ -65,7 +81,7 @@ static void draw_world(struct world *w, uint64_t seed)
 	struct shoal_rng dice = shoal_rng_split(seed, 7);
 	scene_content(&w->c, shoal_rng_below(&dice, 3), piece_sizes[shoal_rng_below(&dice, 6)],
 		      between(&dice, 200, 3000) * KIB, seed);
-	w->sim = sim_new(&(struct sim_options){ .seed = seed, .content = &w->c,
+	w->sim = sim_new(&(struct sim_options){ .seed = seed, .content = &w->c, .on_event = tell_event, .to = w,
 						.cut_ppm = (uint32_t)between(&dice, 0, 300000),
 						.window = one_in(&dice, 3) ? 16 * KIB : 0,
 						.turn = between(&dice, 10, 2000) });
@@ -87,6 +103,7 @@ static void draw_world(struct world *w, uint64_t seed)
 			if (one_in(w->dice, 2)) /* part of it is there already */
 				sim_disk_fill_piece(n->disk, SIM_FOLDER, w->c.mi, p);
 		unsigned links = (unsigned)between(w->dice, 1, 3);
+		sim_node_meet(n, sim_node(w->sim, 0)); /* or liars may be all it knows */
 		sim_node_meet(n, sim_node(w->sim, i == 0 ? 0 : n->index - 1));
 		for (unsigned k = 0; k < links; k++) {
 			struct sim_node *other = sim_node(w->sim, shoal_rng_below(w->dice, n->index));
@@ -114,8 +131,11 @@ static void mishap(struct world *w)
 		sim_node_start(n);
 		return;
 	}
-	/* (Without a store nothing is remembered, and after a crash it may ask for what it had.) */
-	switch (shoal_rng_below(d, 8)) {
+	unsigned what = shoal_rng_below(d, 8);
+	static const char *const names[] = { "crash", "crash", "stop", "disk fault", "disk full", "commit fails", "cut", "disk stalls" };
+	if (w->tell)
+		print_message("%10.6f node %u: %s\n", seconds(w->sim), n->index, names[what]);
+	switch (what) {
 	case 0:
 	case 1:
 		w->crashes++;
@@ -187,7 +207,7 @@ static void tell_world(struct world *w)
 /* false: something is wrong, and has been told. */
 static bool survive(uint64_t seed, bool tell)
 {
-	struct world w = { 0 };
+	struct world w = { .tell = tell };
 	draw_world(&w, seed);
 	for (unsigned i = 0; i < sim_nodes(w.sim); i++)
 		sim_disk_watch(sim_node(w.sim, i)->disk, forgive_unread, sim_node(w.sim, i));
