@@ -257,20 +257,24 @@ static int folder_make(const struct shoal_os_ops *os, const char *folder)
 	char *path = strdup(folder);
 	if (path == NULL)
 		return -1;
-	size_t len = strlen(path);
+	size_t len = strlen(path), there = 0;
 	for (size_t end = 1; end <= len; end++) {
 		if (path[end] != '/' && path[end] != '\0')
 			continue;
 		char was = path[end];
 		path[end] = '\0';
 		if (os->mkdirat(AT_FDCWD, path, 0777) == 0) {
-			if (parent_sync(os, path, end) < 0) {
+			/* The last one that was there already may be as new, and its maker dead. */
+			if ((there && parent_sync(os, path, there) < 0) || parent_sync(os, path, end) < 0) {
 				why = errno;
 				free(path);
 				errno = why;
 				return -1;
 			}
-		} else if (errno != EEXIST) {
+			there = 0;
+		} else if (errno == EEXIST) {
+			there = end;
+		} else {
 			why = errno; /* perhaps no matter: the opening that follows decides */
 		}
 		path[end] = was;
@@ -282,11 +286,7 @@ static int folder_make(const struct shoal_os_ops *os, const char *folder)
 
 int shoal_files_way_sync(struct shoal_files *files, const struct storage *st)
 {
-	for (size_t end = 1; st->folder[end - 1] != '\0'; end++)
-		if ((st->folder[end] == '/' || st->folder[end] == '\0') && st->folder[end - 1] != '/' &&
-		    parent_sync(files->os, st->folder, end) < 0)
-			return -1;
-	return 0;
+	return parent_sync(files->os, st->folder, strlen(st->folder));
 }
 
 int shoal_files_folder(struct shoal_files *files, struct storage *st, bool make, struct shoal_beneath *beneath,
@@ -294,6 +294,7 @@ int shoal_files_folder(struct shoal_files *files, struct storage *st, bool make,
 {
 	const struct shoal_os_ops *os = files->os;
 	int rc = 0, flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+	bool made = false;
 	*beneath = (struct shoal_beneath){ .os = os, .by_hand = files->by_hand };
 	pthread_mutex_lock(&st->setup_lock);
 	pthread_mutex_lock(&files->lock);
@@ -307,6 +308,7 @@ int shoal_files_folder(struct shoal_files *files, struct storage *st, bool make,
 			root = os->openat(AT_FDCWD, st->folder, flags, 0);
 			if (root < 0 && errno == ENOENT)
 				errno = why;
+			made = true;
 		}
 		if (root < 0) {
 			rc = shoal_files_fail(fault, errno, SHOAL_FILES_NO_FILE);
@@ -317,6 +319,7 @@ int shoal_files_folder(struct shoal_files *files, struct storage *st, bool make,
 			pthread_mutex_lock(&files->lock);
 			st->root = root;
 			st->dev = stat.st_dev;
+			st->way_synced = made;
 			pthread_mutex_unlock(&files->lock);
 		}
 	}

@@ -145,7 +145,7 @@ static struct entry *entry_make_room(struct shoal_files *files, int close_fd[SHO
 
 /* ---- dirt ---------------------------------------------------------------------------- */
 
-void shoal_files_dirty(struct shoal_files *files, struct entry *e, int close_fd[SHOAL_FILES_DIRTY_MAX])
+static void dirty_add(struct shoal_files *files, struct entry *e, int close_fd[SHOAL_FILES_DIRTY_MAX])
 {
 	struct storage *st = e->storage;
 	if (e->in_dirty || st->sync_all)
@@ -194,9 +194,8 @@ void shoal_files_dir_mark(struct shoal_files *files, struct storage *st, const c
 
 /* ---- opening ---------------------------------------------------------------------------- */
 
-/* A file system mounted below the folder is not reached by the folder's syncfs. */
-static int volume_learn(struct shoal_files *files, struct storage *st, const struct shoal_beneath *b, dev_t dev,
-			const char *path)
+int shoal_files_volume_learn(struct shoal_files *files, struct storage *st, const struct shoal_beneath *b, dev_t dev,
+			     const char *path)
 {
 	bool known = false, full = false;
 	pthread_mutex_lock(&files->lock);
@@ -327,7 +326,7 @@ static int file_open(struct shoal_files *files, struct storage *st, uint32_t fil
 		file_create(files, st, &b, part, f);
 	if (f->fd < 0) /* ENOTDIR: a file lies where a folder has to be */
 		return shoal_files_fail(fault, mode == FD_WRITE && errno == ENOTDIR ? EEXIST : errno, file);
-	if (mode == FD_WRITE && volume_learn(files, st, &b, f->st.st_dev, path) < 0) {
+	if (mode == FD_WRITE && shoal_files_volume_learn(files, st, &b, f->st.st_dev, path) < 0) {
 		rc = shoal_files_fail(fault, errno, file);
 		files->os->close(f->fd);
 		return rc;
@@ -434,7 +433,7 @@ void shoal_files_release(struct shoal_files *files, struct entry *e, int mode, b
 		e->writers--;
 		e->storage->flag[e->file] |= FLAG_WROTE;
 		if (wrote)
-			shoal_files_dirty(files, e, spare);
+			dirty_add(files, e, spare);
 	}
 	spare[SHOAL_FILES_DIRTY_MAX] = shoal_files_unpin(files, e);
 	pthread_mutex_unlock(&files->lock);

@@ -51,7 +51,9 @@ struct storage {
 
 	/* A sync is one at a time: a second one must not say "nothing to do" while the first may yet fail. */
 	pthread_mutex_t sync_lock;
-	bool way_synced; /* so are the names of the folders that lead to the root */
+	/* Under files->lock as well. */
+	bool way_synced; /* the name of the folder itself has been */
+	bool found;	 /* its top folder was there before us, and no sync has covered it yet */
 	struct shoal_files_fault owed; /* a failure inside finish() that the next sync() must tell too */
 	int owed_err;
 };
@@ -123,9 +125,11 @@ struct entry *shoal_files_find(struct shoal_files *files, const struct storage *
 void shoal_files_pin(struct shoal_files *files, struct entry *e);
 SHOAL_MUST int shoal_files_unpin(struct shoal_files *files, struct entry *e);
 SHOAL_MUST int shoal_files_stale(struct shoal_files *files, struct entry *e);
-/* The next sync covers `e`, too, with the lock held; all of the storage, which takes the lock. */
-void shoal_files_dirty(struct shoal_files *files, struct entry *e, int close_fd[SHOAL_FILES_DIRTY_MAX]);
+/* The next sync covers all of the storage. Takes the lock. */
 void shoal_files_dirty_all(struct shoal_files *files, struct storage *st);
+/* A file system mounted below the folder is not reached by the folder's syncfs. -1 and errno. */
+SHOAL_MUST int shoal_files_volume_learn(struct shoal_files *files, struct storage *st, const struct shoal_beneath *b, dev_t dev,
+					const char *path);
 /* `dir` got a new entry. Takes the lock. */
 void shoal_files_dir_mark(struct shoal_files *files, struct storage *st, const char *dir, size_t len);
 /* The same as shoal_beneath_make() tells it. */
@@ -147,7 +151,7 @@ struct segment shoal_files_segment(const struct shoal_metainfo *mi, uint64_t pos
 /* The folder, for opening beneath; made, with what lacks above it, when `make`. */
 SHOAL_MUST int shoal_files_folder(struct shoal_files *files, struct storage *st, bool make,
 				  struct shoal_beneath *beneath, struct shoal_files_fault *fault);
-/* The entries of the folder, and of all above it, made durable. -1 and errno. */
+/* The folder's own name made durable. -1 and errno. */
 int shoal_files_way_sync(struct shoal_files *files, const struct storage *st);
 /* Fills *fault and gives the error for it. */
 int shoal_files_fail(struct shoal_files_fault *fault, int os, uint32_t file);

@@ -113,6 +113,17 @@ static uint8_t place_of(const struct shoal_seen *seen)
 	}
 }
 
+/* Whether the folder all files lie in is there already: somebody else, or we in an earlier life, made it. */
+static bool top_there(struct walk *w)
+{
+	struct stat st;
+	if (w->beneath.root < 0 || shoal_metainfo_single(w->st->mi) || shoal_metainfo_file_count(w->st->mi) == 0 ||
+	    walk_paths(w, 0) < 0)
+		return false;
+	w->path[strcspn(w->path, "/")] = '\0';
+	return look(w, w->path, &st) > 0;
+}
+
 int shoal_files_scan(struct shoal_files *files, uint32_t storage, uint32_t first, uint32_t count,
 		     struct shoal_seen *seen, struct shoal_files_fault *fault)
 {
@@ -129,10 +140,13 @@ int shoal_files_scan(struct shoal_files *files, uint32_t storage, uint32_t first
 	if (rc == SHOAL_ERR_GONE)
 		w.beneath.root = -1; /* no folder, no files */
 	*fault = (struct shoal_files_fault){ 0, SHOAL_FILES_NO_FILE };
+	bool found = first == 0 && top_there(&w);
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t file = first + i;
 		int close_fd = -1;
 		look_at(&w, file, PLACE_UNKNOWN, &seen[i]);
+		if (seen[i].stamp.ino && seen[i].stamp.dev != st->dev && !st->read_only)
+			(void)!shoal_files_volume_learn(files, st, &w.beneath, seen[i].stamp.dev, w.path);
 		uint64_t inode = shoal_files_inode_print(seen[i].stamp.dev, seen[i].stamp.ino);
 		pthread_mutex_lock(&files->lock);
 		struct entry *e = shoal_files_find(files, st, file);
@@ -144,6 +158,11 @@ int shoal_files_scan(struct shoal_files *files, uint32_t storage, uint32_t first
 		pthread_mutex_unlock(&files->lock);
 		if (close_fd >= 0)
 			files->os->close(close_fd);
+	}
+	if (found) {
+		pthread_mutex_lock(&files->lock);
+		st->found = true;
+		pthread_mutex_unlock(&files->lock);
 	}
 	walk_fini(&w);
 	return 0;
@@ -192,6 +211,7 @@ struct dirt {
 	char *dir[SHOAL_FILES_DIRTY_MAX];
 	uint32_t dir_count;
 	bool all;
+	bool way; /* to the folder */
 	uint32_t volume_count;
 };
 
@@ -203,11 +223,13 @@ static void dirt_take(struct shoal_files *files, struct storage *st, struct dirt
 	d->count = st->dirty_count;
 	d->dir_count = st->dir_count;
 	d->all = st->sync_all;
+	d->way = !st->way_synced;
 	d->volume_count = st->volume_count; /* they never go away, so their descriptors may be used unlocked */
 	for (uint32_t i = 0; i < d->count; i++)
 		d->entry[i]->in_dirty = false; /* its pin is ours now */
 	st->dirty_count = st->dir_count = 0;
 	st->sync_all = false;
+	st->way_synced = st->way_synced || d->all || d->count || d->dir_count;
 	pthread_mutex_unlock(&files->lock);
 }
 
@@ -290,6 +312,9 @@ static int sync_locked(struct shoal_files *files, struct storage *st, struct sho
 			if (fd[j] >= 0)
 				files->os->close(fd[j]);
 	}
+	/* The folder may have been made a moment ago, by somebody who did not live to sync its name. */
+	if (!d.all && d.way && shoal_files_way_sync(files, st) < 0)
+		note(&rc, fault, errno, SHOAL_FILES_NO_FILE);
 	for (uint32_t i = 0; i < d.dir_count; i++) {
 		if (!d.all && dir_sync(files, &beneath, d.dir[i]) < 0)
 			note(&rc, fault, errno, SHOAL_FILES_NO_FILE);
@@ -302,76 +327,34 @@ static int sync_locked(struct shoal_files *files, struct storage *st, struct sho
 
 static bool stranger(const struct storage *st, uint32_t file)
 {
-	/* An empty one has but its name, once it is there. */
-	bool any = shoal_metainfo_file_size(st->mi, file) > 0 || (st->flag[file] & PLACE_MASK) == PLACE_WHOLE;
-	return any && !(st->flag[file] & FLAG_SYNCED) && on_disk(st, file);
+	enum place place = st->flag[file] & PLACE_MASK;
+	return (place == PLACE_PART || place == PLACE_WHOLE) && !(st->flag[file] & FLAG_SYNCED);
 }
 
 /*
  * Files may hold bytes that no write() of ours brought: found there and hashed, left by a process that was
- * killed, or right in spite of a sync that failed. They may be in the page cache alone, and a claim stands for
- * them as well: until a sync has covered them, names included, they count as written.
+ * killed, or right in spite of a sync that failed. So may the folders above them hold new names. All that may be
+ * in the page cache alone, and a claim stands for it as well: once, a syncfs covers it.
  */
-static int strangers_mark(struct walk *w, const uint32_t *list, uint32_t count, struct shoal_files_fault *fault)
+static void strangers_mark(struct shoal_files *files, struct storage *st, const uint32_t *list, uint32_t count)
 {
-	struct shoal_files *files = w->files;
-	struct storage *st = w->st;
-	uint32_t strangers = 0;
 	pthread_mutex_lock(&files->lock);
-	for (uint32_t i = 0; i < count; i++)
-		strangers += stranger(st, list[i]);
+	bool any = st->found;
+	for (uint32_t i = 0; i < count && !any; i++)
+		any = stranger(st, list[i]);
 	pthread_mutex_unlock(&files->lock);
-	bool many = strangers > SHOAL_FILES_DIRTY_MAX, found = many;
-	if (many)
+	if (any)
 		shoal_files_dirty_all(files, st);
-	for (uint32_t i = 0; i < count && strangers > 0 && !many; i++) {
-		int close_fd[SHOAL_FILES_DIRTY_MAX + 1];
-		struct entry *e;
-		pthread_mutex_lock(&files->lock);
-		bool here = stranger(st, list[i]);
-		pthread_mutex_unlock(&files->lock);
-		if (!here)
-			continue;
-		if (shoal_metainfo_file_size(st->mi, list[i]) > 0) {
-			int rc = shoal_files_acquire(files, st, list[i], FD_READ, &e, fault);
-			if (rc == SHOAL_ERR_GONE || rc == SHOAL_ERR_DENIED)
-				continue; /* nobody can claim what cannot be read */
-			if (rc < 0)
-				return rc;
-			for (size_t k = 0; k <= SHOAL_FILES_DIRTY_MAX; k++)
-				close_fd[k] = -1;
-			pthread_mutex_lock(&files->lock);
-			shoal_files_dirty(files, e, close_fd);
-			close_fd[SHOAL_FILES_DIRTY_MAX] = shoal_files_unpin(files, e);
-			pthread_mutex_unlock(&files->lock);
-			for (size_t k = 0; k <= SHOAL_FILES_DIRTY_MAX; k++)
-				if (close_fd[k] >= 0)
-					files->os->close(close_fd[k]);
-		}
-		found = true;
-		if (walk_paths(w, list[i]) < 0)
-			continue;
-		for (size_t len = shoal_beneath_dir_len(w->path);; len = shoal_beneath_dir_len(w->path)) {
-			shoal_files_dir_mark(files, st, w->path, len); /* who made the file may have made its folders */
-			if (len == 0)
-				break;
-			w->path[len] = '\0';
-		}
-	}
-	if (found && !st->way_synced) { /* and the folder they all lie in */
-		if (shoal_files_way_sync(files, st) < 0)
-			return shoal_files_fail(fault, errno, SHOAL_FILES_NO_FILE);
-		st->way_synced = true;
-	}
-	return 0;
 }
 
 /* After a sync: `list` was covered, or, when it failed, nothing is sure of any file. */
 static void strangers_known(struct shoal_files *files, struct storage *st, const uint32_t *list, uint32_t count, bool good)
 {
 	pthread_mutex_lock(&files->lock);
+	st->found = st->found && !good;
 	for (uint32_t i = 0; good && i < count; i++)
 		st->flag[list[i]] |= FLAG_SYNCED;
+	st->way_synced = st->way_synced && good;
 	for (uint32_t f = 0; !good && f < shoal_metainfo_file_count(st->mi); f++)
 		st->flag[f] &= (uint8_t)~FLAG_SYNCED;
 	pthread_mutex_unlock(&files->lock);
@@ -395,9 +378,8 @@ int shoal_files_sync(struct shoal_files *files, uint32_t storage, const uint32_t
 	struct walk w;
 	walk_init(&w, files, st);
 	pthread_mutex_lock(&st->sync_lock);
-	int rc = strangers_mark(&w, list, count, fault);
-	if (rc == 0)
-		rc = sync_locked(files, st, fault);
+	strangers_mark(files, st, list, count);
+	int rc = sync_locked(files, st, fault);
 	if (st->owed_err < 0) {
 		rc = st->owed_err;
 		*fault = st->owed;
