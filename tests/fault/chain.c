@@ -96,17 +96,18 @@ static struct note *notes_new(struct chain *c, const struct life *l, size_t leng
 static struct life *crash(struct chain *c, struct model *m, const struct note *note, bool go_on, struct model **cut)
 {
 	unsigned faults;
+	char words[320] = "";
 	uint64_t rehashed = 0;
 	c->life.killed = shoal_rng_below(&c->rng, 4) == 0;
 	c->life.seed++;
 	*cut = c->life.killed ? model_kill(m, note->at) : model_crash(m, note->at, c->o->lost, c->life.seed);
-	struct life *l = life_begin(*cut, &c->torrent, &c->life, &note->told, &faults, &rehashed);
+	struct life *l = life_begin(*cut, &c->torrent, &c->life, &note->told, &faults, &rehashed, words);
 	c->sums->kills += c->life.killed;
 	c->sums->states++;
 	c->sums->rehashed += rehashed;
 	for (uint32_t p = 0; p < shoal_metainfo_piece_count(c->torrent.content.mi); p++)
 		c->sums->claims += note->told.piece[p];
-	found(c, faults, c->life.killed ? "after the kill" : "after the cut", note->at, l ? life_words(l) : "the store does not open");
+	found(c, faults, c->life.killed ? "after the kill" : "after the cut", note->at, words);
 	if (faults != 0 && getenv("SHOAL_TORN_PRINT") != NULL)
 		model_print(m, 0, note->at);
 	if (faults == 0 && go_on)
@@ -148,11 +149,13 @@ void chain_run(const struct chain_options *options, struct chain_sums *sums)
 {
 	struct chain c;
 	unsigned faults = 0;
+	char words[320] = "";
 	uint64_t rehashed = 0;
+	model_vfs_seed(options->seed);
 	chain_begin(&c, options, sums);
 	struct model *m = model_new();
-	struct life *l = life_begin(m, &c.torrent, &c.life, NULL, &faults, &rehashed);
-	found(&c, faults, "at birth", 0, l ? life_words(l) : "the store does not open");
+	struct life *l = life_begin(m, &c.torrent, &c.life, NULL, &faults, &rehashed, words);
+	found(&c, faults, "at birth", 0, words);
 	sums->chains++;
 	for (uint32_t n = 1; l != NULL && sums->faults == 0; n++) {
 		live(&c, l, m);

@@ -598,7 +598,7 @@ static bool node_make(struct life *l)
 }
 
 struct life *life_begin(struct model *m, const struct life_torrent *t, const struct life_options *options,
-			const struct life_told *told, unsigned *faults, uint64_t *rehashed)
+			const struct life_told *told, unsigned *faults, uint64_t *rehashed, char words[320])
 {
 	struct life *l = model_must(calloc(1, sizeof *l));
 	uint32_t pieces = shoal_metainfo_piece_count(t->content.mi);
@@ -633,6 +633,7 @@ struct life *life_begin(struct model *m, const struct life_torrent *t, const str
 		snprintf(l->words, sizeof l->words, "store: %s (%s)", what, shoal_err_name(rc));
 		*faults |= LIFE_STORE;
 	}
+	memcpy(words, l->words, sizeof l->words);
 	if (rc < 0) {
 		life_end(l, false);
 		return NULL;
@@ -665,6 +666,7 @@ struct life *life_begin(struct model *m, const struct life_torrent *t, const str
 	free(seen);
 	life_told_free(&now);
 	*faults |= l->faults;
+	memcpy(words, l->words, sizeof l->words);
 	return l;
 }
 

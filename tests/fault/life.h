@@ -57,9 +57,9 @@ void life_told_at(const struct life *l, size_t at, struct life_told *told);
 
 /* Begins a life on `m` (and model_use()s it), as far as the end of its check, and holds what is there against what was told.
  * `told` NULL: nothing was. Bits of enum life_fault in *faults; `rehashed`: pieces whose record no stamp could vouch for.
- * NULL when it could not even begin (LIFE_STORE, LIFE_STUCK). */
+ * NULL when the store does not open (LIFE_STORE); words[] says why. */
 struct life *life_begin(struct model *m, const struct life_torrent *t, const struct life_options *options,
-			const struct life_told *told, unsigned *faults, uint64_t *rehashed);
+			const struct life_told *told, unsigned *faults, uint64_t *rehashed, char words[320]);
 /* Some milliseconds pass. false: it has ended (error). */
 bool life_step(struct life *l);
 bool life_complete(const struct life *l);

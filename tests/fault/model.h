@@ -51,6 +51,7 @@ void model_use(struct model *m);
 const struct shoal_os_ops *model_os(void);
 #define MODEL_VFS "shoal-fault-model"
 void model_vfs_register(void);
+void model_vfs_seed(uint64_t seed); /* SQLite's own dice */
 
 /* How many changes and syncs there were. */
 size_t model_log_length(struct model *m);
