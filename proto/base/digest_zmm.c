@@ -11,7 +11,7 @@
 #define MAJORITY(x, y, z) TABLE(x, y, z, 0xe8)
 #define PARITY(x, y, z) TABLE(x, y, z, 0x96)
 
-#include "proto/base/digest_rows.h"
+#include "proto/base/digest_rows.inc"
 
 const struct shoal_digest_rows shoal_digest_zmm = { LANES, sha1_row, sha256_row, sha256_pairs_row };
 
