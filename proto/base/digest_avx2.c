@@ -14,7 +14,7 @@
 #define MAJORITY(x, y, z) (((x) & (y)) | ((z) & ((x) | (y))))
 #define PARITY(x, y, z) ((x) ^ (y) ^ (z))
 
-#include "proto/base/digest_rows.h"
+#include "proto/base/digest_rows.inc"
 
 /* From here up a row of eight beats libcrypto in turns, both without SHA-NI (measured). */
 #define LANES_WORTH 3
