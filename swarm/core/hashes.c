@@ -252,7 +252,11 @@ void shoal_swarm_hashes(struct shoal_swarm *s, struct shoal_peer *p, const struc
 		return shoal_peer_close(p, SHOAL_ERR_REFUSED, now); /* never asked for */
 	p->hash_asked--;
 	struct shoal_layer_want *want = msg->range.base != 0 || piece_base(s) == 0 ? want_for(s, &msg->range) : NULL;
-	int rc = want != NULL ? take_layer(s, want, msg, now) : take_leaves(s, msg, now);
+	int rc = 0; /* a layer that came from another meanwhile is no leaves */
+	if (want != NULL)
+		rc = take_layer(s, want, msg, now);
+	else if (msg->range.base == 0)
+		rc = take_leaves(s, msg, now);
 	if (rc == SHOAL_ERR_HASH && !p->closing) {
 		struct shoal_event ev = { .kind = SHOAL_EV_PEER_BANNED, .peer = p->serial, .addr = p->addr,
 					  .text = SHOAL_LIT("sent hashes that do not lead to the torrent's root") };
