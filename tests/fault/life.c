@@ -134,13 +134,14 @@ static bool real_file(const struct shoal_metainfo *mi, uint32_t f)
 	return !(shoal_metainfo_file_flags(mi, f) & (SHOAL_FILE_PAD | SHOAL_FILE_SYMLINK));
 }
 
-static void path_of(const struct shoal_metainfo *mi, uint32_t f, char *out)
+/* `out` has SHOAL_PATH_BYTES_MAX + 64 bytes. */
+static void path_of(const struct shoal_metainfo *mi, uint32_t f, const char *ending, char *out)
 {
 	char path[SHOAL_PATH_BYTES_MAX + 1];
 	int n = shoal_metainfo_path(mi, f, (struct shoal_space){ (uint8_t *)path, sizeof path });
 	if (n < 0)
 		abort();
-	sprintf(out, "%s/%s", MODEL_SAVE, path);
+	snprintf(out, SHOAL_PATH_BYTES_MAX + 64, "%s/%s%s", MODEL_SAVE, path, ending);
 }
 
 /* Whether the bytes [from, from+len) of a file are right, under the name that `state` says it has. */
@@ -150,9 +151,7 @@ static bool bytes_right(struct model *m, const struct life_torrent *t, uint32_t 
 	const struct shoal_metainfo *mi = t->content.mi;
 	char path[SHOAL_PATH_BYTES_MAX + 64];
 	struct model_look look;
-	path_of(mi, f, path);
-	if (state == SHOAL_SEEN_PART)
-		strcat(path, ".part");
+	path_of(mi, f, state == SHOAL_SEEN_PART ? ".part" : "", path);
 	if (len == 0)
 		return true;
 	return (state == SHOAL_SEEN_PART || state == SHOAL_SEEN_WHOLE) && model_look(m, path, &look) && look.size >= from + len &&
@@ -180,7 +179,7 @@ unsigned life_whole(struct model *m, const struct life_torrent *t)
 	for (uint32_t f = 0; f < shoal_metainfo_file_count(mi); f++) {
 		char path[SHOAL_PATH_BYTES_MAX + 64];
 		struct model_look look;
-		path_of(mi, f, path);
+		path_of(mi, f, "", path);
 		if (real_file(mi, f) && (!model_look(m, path, &look) || look.size != shoal_metainfo_file_size(mi, f) ||
 					 !bytes_right(m, t, f, SHOAL_SEEN_WHOLE, 0, look.size)))
 			return LIFE_NAME;
@@ -652,7 +651,7 @@ struct life *life_begin(struct model *m, const struct life_torrent *t, const str
 	for (uint32_t f = 0; f < files; f++) { /* whichever name is there; the final one if both are */
 		char path[SHOAL_PATH_BYTES_MAX + 64];
 		struct model_look look;
-		path_of(l->mi, f, path);
+		path_of(l->mi, f, "", path);
 		seen[f].state = model_look(m, path, &look) && look.size == shoal_metainfo_file_size(l->mi, f) ? SHOAL_SEEN_WHOLE
 													      : SHOAL_SEEN_PART;
 	}

@@ -68,7 +68,7 @@ static void put_piece(const struct shoal_metainfo *mi, const struct claimed *c, 
 		printf("%s[%u,", *any ? "," : "", piece);
 		put_text(path);
 		if (c->seen[f].state == SHOAL_SEEN_PART)
-			strcat(path, ".part");
+			memcpy(path + n, ".part", sizeof ".part");
 		putchar(',');
 		put_text(path);
 		printf(",%llu,%llu]", (unsigned long long)(a - start), (unsigned long long)(b - a));
