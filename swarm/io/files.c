@@ -247,7 +247,7 @@ static int parent_sync(const struct shoal_os_ops *os, const char *path, size_t l
 	int rc = os->fsync(fd), os_was = errno;
 	os->close(fd);
 	errno = os_was;
-	return rc;
+	return rc < 0 && os_was == EINVAL ? 0 : rc; /* a file system without fsync, read-only ones for the most part */
 }
 
 /* mkdir -p, each new entry durable. The folder is the user's own word, so links in it are followed. */

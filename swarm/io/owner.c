@@ -41,6 +41,39 @@ int shoal_owner_state(const struct shoal_os_ops *os, const char *state)
 	return rc;
 }
 
+static int folder_sync(const struct shoal_os_ops *os, const char *folder)
+{
+	int fd = os->openat(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return shoal_os_err(errno);
+	/* EINVAL: a file system without fsync, read-only ones for the most part. */
+	int rc = os->fsync(fd) < 0 && errno != EINVAL ? shoal_os_err(errno) : 0;
+	os->close(fd);
+	return rc;
+}
+
+int shoal_owner_state_sync(const struct shoal_os_ops *os, const char *state)
+{
+	char *path = strdup(state);
+	if (path == NULL)
+		return SHOAL_ERR_NOMEM;
+	int rc = folder_sync(os, path);
+	for (size_t len = strlen(path); len > 0 && rc == 0;) {
+		while (len > 0 && path[len - 1] == '/')
+			len--;
+		while (len > 0 && path[len - 1] != '/')
+			len--;
+		path[len] = '\0';
+		rc = folder_sync(os, len > 0 ? path : ".");
+		if (rc == SHOAL_ERR_DENIED) /* ours to pass through and not to read: not made by us either */
+			rc = 0;
+		if (len == 1)
+			break;
+	}
+	free(path);
+	return rc;
+}
+
 /* The folder's one name, whatever links and dots led to it; what does not exist yet is taken as written. */
 static char *real_path(const char *folder)
 {

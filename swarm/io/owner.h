@@ -30,5 +30,7 @@ void shoal_owner_drop(struct shoal_owner *owner);
 
 /* Makes STATE, and what lacks above it, with mode 0700; 0 when it is there. */
 SHOAL_MUST int shoal_owner_state(const struct shoal_os_ops *os, const char *state);
+/* Makes durable what STATE holds, by name, and its own name, and those of the folders above it. */
+SHOAL_MUST int shoal_owner_state_sync(const struct shoal_os_ops *os, const char *state);
 
 #endif

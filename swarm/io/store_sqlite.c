@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "proto/base/bytes.h"
 #include "proto/base/digest.h"
+#include "swarm/io/owner.h"
 
 /* SQLite finds torn pages seldom and flipped bits never, so each record says what it should be. */
 static int64_t sum_of(unsigned kind, struct shoal_bytes key, struct shoal_bytes value)
@@ -283,13 +284,8 @@ static int birth_sync(struct shoal_store_sqlite *s)
 	int rc = shoal_store_err(sqlite3_file_control(s->writer, "main", SQLITE_FCNTL_FILE_POINTER, &file));
 	if (rc == 0 && file && file->pMethods)
 		rc = shoal_store_err(file->pMethods->xSync(file, SQLITE_SYNC_FULL));
-	int dir = rc == 0 ? s->os->openat(AT_FDCWD, s->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) : -1;
-	if (rc == 0 && dir < 0)
-		return shoal_os_err(errno);
-	if (rc == 0 && s->os->fsync(dir) < 0)
-		rc = shoal_os_err(errno);
-	if (dir >= 0)
-		s->os->close(dir);
+	if (rc == 0)
+		rc = shoal_owner_state_sync(s->os, s->state);
 	if (rc == 0)
 		s->unsynced = false;
 	return rc;
