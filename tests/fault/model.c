@@ -107,11 +107,13 @@ struct model *model_new(void)
 	m->room = UINT64_MAX;
 	m->fail_barrier = MODEL_NONE;
 	m->time_ns = INT64_C(1000000000) * 1000000;
-	m->inodes = m->bases = 3;
+	m->inodes = m->bases = 4;
 	m->inode_room = 16;
 	m->inode = model_must(calloc(m->inode_room, sizeof *m->inode));
-	m->inode[MODEL_ROOT] = m->inode[2] = (struct model_inode){ .used = true, .dir = true, .made_as = MODEL_NONE };
+	for (uint32_t i = MODEL_ROOT; i < m->inodes; i++)
+		m->inode[i] = (struct model_inode){ .used = true, .dir = true, .made_as = MODEL_NONE };
 	model_name_add(&m->inode[MODEL_ROOT], "home", 4, 2);
+	model_name_add(&m->inode[MODEL_ROOT], "var", 3, 3);
 	m->base = model_copy(m->inode, m->bases);
 	return m;
 }

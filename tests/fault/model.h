@@ -40,9 +40,9 @@ extern const char *const model_barrier_name[MODEL_BARRIERS];
 
 struct model;
 #define MODEL_SAVE "/home/data"	  /* what lies below is content */
-#define MODEL_STATE "/home/state" /* and this the store's */
+#define MODEL_STATE "/var/state" /* and this the store's */
 
-/* An empty disk with the folder /home. */
+/* An empty disk with the folders /home and /var. */
 struct model *model_new(void);
 void model_free(struct model *m); /* NULL is fine */
 /* The disk that model_os and MODEL_VFS mean from now on. Nothing may be open. */
