@@ -32,6 +32,8 @@
 #define SHOAL_SWARM_BARRIER_MIN SHOAL_MS(20)
 #define SHOAL_SWARM_BARRIER_MAX SHOAL_S(2)
 #define SHOAL_SWARM_LANE_WAIT SHOAL_MS(4)	/* a whole piece waits at most so long for others to be hashed beside */
+/* For so many: half of the widest kernel. A constant, so that a simulated node does the same on every machine. */
+#define SHOAL_SWARM_LANES 8
 #define SHOAL_SWARM_RETRY_STORAGE SHOAL_S(2)
 #define SHOAL_SWARM_HASH_REQUESTS 4		/* hash requests under way */
 

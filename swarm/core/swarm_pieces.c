@@ -365,7 +365,8 @@ void shoal_swarm_write_done(struct shoal_swarm *s, struct shoal_open *open, shoa
 static bool lanes_ready(const struct shoal_swarm *s, const struct shoal_open *open, shoal_us now)
 {
 	uint64_t rate = s->down.smooth;
-	if (!open->hash.has_v1 || !open->whole || s->landing.ready >= SHOAL_LANES || s->landing.count <= s->landing.ready)
+	if (!open->hash.has_v1 || !open->whole || s->landing.ready >= SHOAL_SWARM_LANES ||
+	    s->landing.count <= s->landing.ready)
 		return true;
 	if (rate == 0 || (uint64_t)open->bytes * 1000000 / rate * 2 > SHOAL_SWARM_LANE_WAIT)
 		return true;
