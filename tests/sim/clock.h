@@ -36,6 +36,6 @@ static inline bool sim_alarm_is_set(const struct sim_alarm *alarm)
 bool sim_clock_step(struct sim_clock *clock, shoal_us until);
 
 /* The thing an alarm is a member of. */
-#define SIM_OF(alarm, type, member) ((type *)(void *)((char *)(alarm) - offsetof(type, member)))
+#define SIM_OF(alarm, type, member) ((type *)(void *)((char *)(alarm)-offsetof(type, member)))
 
 #endif

@@ -82,7 +82,7 @@ static struct sim_file *file_of(struct sim_disk *d, const char *folder, const st
 /* A span of a piece within one file. */
 struct part {
 	uint32_t file;
-	uint64_t offset; /* in the file */
+	uint64_t offset;  /* in the file */
 	uint32_t at, len; /* in the piece */
 };
 /* The next part of [at, end) of a piece that is stored; false when there is none. */
@@ -158,8 +158,9 @@ static void see(const struct storage *st, uint32_t file, struct shoal_seen *seen
 		return;
 	const struct sim_entry *e = &st->file[file]->live;
 	seen->state = e->state;
-	seen->stamp = (struct shoal_stamp){ .dev = 1, .ino = e->ino, .size = e->size, .mtime_ns = e->mtime_ns,
-					    .ctime_ns = e->ctime_ns };
+	seen->stamp = (struct shoal_stamp){
+		.dev = 1, .ino = e->ino, .size = e->size, .mtime_ns = e->mtime_ns, .ctime_ns = e->ctime_ns
+	};
 }
 
 /* The file is the one its stamp speaks of, if a stamp was set. */
@@ -172,8 +173,8 @@ static bool unchanged(const struct storage *st, uint32_t file)
 	return shoal_stamp_same(&seen.stamp, &st->stamp[file]);
 }
 
-static int piece_read(struct sim_disk *d, struct storage *st, struct shoal_disk_job *job, uint32_t piece, uint32_t begin,
-		      uint32_t len, uint8_t *to, bool stamped)
+static int piece_read(struct sim_disk *d, struct storage *st, struct shoal_disk_job *job, uint32_t piece,
+		      uint32_t begin, uint32_t len, uint8_t *to, bool stamped)
 {
 	struct part part;
 	(void)d;
@@ -251,7 +252,8 @@ static int do_write(struct sim_disk *d, struct storage *st, struct shoal_disk_jo
 	assert(job->slot_count == (job->len + SHOAL_BLOCK - 1) / SHOAL_BLOCK);
 	for (uint32_t i = 0; i < job->slot_count; i++) {
 		uint32_t len = job->len - i * SHOAL_BLOCK < SHOAL_BLOCK ? job->len - i * SHOAL_BLOCK : SHOAL_BLOCK;
-		hash_block(job->hash, job->begin / SHOAL_BLOCK + i, job->slot[i]->at, len, job->flags & SHOAL_DISK_LEAVES);
+		hash_block(job->hash, job->begin / SHOAL_BLOCK + i, job->slot[i]->at, len,
+			   job->flags & SHOAL_DISK_LEAVES);
 	}
 	if (job->flags & SHOAL_DISK_LAST)
 		hash_end(job->hash);
@@ -372,7 +374,8 @@ static int disk_submit(void *to_d, struct shoal_disk_job *job)
 	flight->disk = d;
 	flight->job = job;
 	flight->end.ring = on_end;
-	flight->at = now + d->o.latency[0] + shoal_rng_below(&d->rng, (uint32_t)(d->o.latency[1] - d->o.latency[0]) + 1);
+	flight->at = now + d->o.latency[0] +
+		     shoal_rng_below(&d->rng, (uint32_t)(d->o.latency[1] - d->o.latency[0]) + 1);
 	if (d->o.rate > 0 && job->len > 0) { /* one head, for all */
 		d->busy_until = (d->busy_until > now ? d->busy_until : now) + (uint64_t)job->len * 1000000 / d->o.rate;
 		flight->at += d->busy_until - now;
@@ -633,7 +636,8 @@ uint64_t sim_disk_digest(const struct sim_disk *d)
 		sum = sim_digest_u64(sum, (uint64_t)f->live.mtime_ns);
 		for (uint64_t at = 0; at < f->live.size; at += SIM_PAGE) {
 			uint64_t len = f->live.size - at < SIM_PAGE ? f->live.size - at : SIM_PAGE;
-			sum = sim_digest_u64(sum, sim_file_right(f, at, len, false) | sim_file_right(f, at, len, true) << 1);
+			sum = sim_digest_u64(sum, sim_file_right(f, at, len, false) | sim_file_right(f, at, len, true)
+											      << 1);
 		}
 	}
 	return sum;

@@ -20,9 +20,9 @@ struct sim_disk;
 struct sim_disk_options {
 	struct sim_clock *clock;
 	struct shoal_rng rng;
-	uint64_t seed;	     /* the content files should hold */
-	shoal_us latency[2]; /* of a job: from, to */
-	uint64_t rate;	     /* bytes a second, 0: no limit */
+	uint64_t seed;		/* the content files should hold */
+	shoal_us latency[2];	/* of a job: from, to */
+	uint64_t rate;		/* bytes a second, 0: no limit */
 	void (*wake)(void *to); /* something is to be reaped */
 	void *to;
 };
@@ -46,11 +46,11 @@ void sim_disk_watch(struct sim_disk *d, void (*job)(void *to, const struct shoal
 /* ---- faults ---- */
 /* After `skip` more good ones, the next `count` jobs of that kind fail with `err`. */
 void sim_disk_fail(struct sim_disk *d, enum shoal_disk_op op, int err, unsigned skip, unsigned count);
-unsigned sim_disk_failed(const struct sim_disk *d); /* how many did */
-void sim_disk_room(struct sim_disk *d, uint64_t bytes);	  /* of the volume in all; UINT64_MAX: endless */
-void sim_disk_hold(struct sim_disk *d, bool held);	  /* no job comes back meanwhile */
-void sim_disk_poison(struct sim_disk *d, uint32_t ppm);	  /* READs turn a bit in that share of blocks */
-void sim_disk_skip_sync(struct sim_disk *d, bool skip);	  /* a planted fault, for tests of the tests */
+unsigned sim_disk_failed(const struct sim_disk *d);	/* how many did */
+void sim_disk_room(struct sim_disk *d, uint64_t bytes); /* of the volume in all; UINT64_MAX: endless */
+void sim_disk_hold(struct sim_disk *d, bool held);	/* no job comes back meanwhile */
+void sim_disk_poison(struct sim_disk *d, uint32_t ppm); /* READs turn a bit in that share of blocks */
+void sim_disk_skip_sync(struct sim_disk *d, bool skip); /* a planted fault, for tests of the tests */
 void sim_disk_remove(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi, uint32_t file);
 void sim_disk_truncate(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi, uint32_t file,
 		       uint64_t size);

@@ -4,8 +4,8 @@
 #include <string.h>
 #include "proto/base/bytes.h"
 
-int ext_echo_init(struct ext_echo *e, uint8_t number, int (*do_op)(void *engine, const struct shoal_op *op), void *engine,
-		  struct shoal_bytes text)
+int ext_echo_init(struct ext_echo *e, uint8_t number, int (*do_op)(void *engine, const struct shoal_op *op),
+		  void *engine, struct shoal_bytes text)
 {
 	struct shoal_op op = { .kind = SHOAL_OP_EXT_REGISTER, .text = SHOAL_LIT(EXT_ECHO_NAME), .ext = number };
 	*e = (struct ext_echo){ .do_op = do_op, .engine = engine };
@@ -19,8 +19,11 @@ int ext_echo_init(struct ext_echo *e, uint8_t number, int (*do_op)(void *engine,
 static int send_to(struct ext_echo *e, uint32_t torrent, uint32_t peer, char kind, struct shoal_bytes text)
 {
 	uint8_t body[1 + EXT_ECHO_TEXT_MAX];
-	struct shoal_op op = { .kind = SHOAL_OP_EXT_SEND, .torrent = torrent, .peer = peer,
-			       .text = SHOAL_LIT(EXT_ECHO_NAME), .data = { body, 1 + text.len } };
+	struct shoal_op op = { .kind = SHOAL_OP_EXT_SEND,
+			       .torrent = torrent,
+			       .peer = peer,
+			       .text = SHOAL_LIT(EXT_ECHO_NAME),
+			       .data = { body, 1 + text.len } };
 	if (text.len > EXT_ECHO_TEXT_MAX)
 		return SHOAL_ERR_TOO_LONG;
 	body[0] = (uint8_t)kind;
@@ -70,8 +73,7 @@ void ext_echo_event(struct ext_echo *e, const struct shoal_event *ev)
 		if (shoal_bytes_equal(ev->text, SHOAL_LIT(EXT_ECHO_NAME)) && ev->data.len > 0)
 			heard(e, ev);
 		break;
-	default:
-		break;
+	default: break;
 	}
 }
 

@@ -61,7 +61,8 @@ static size_t extent(const struct sim_file *f, uint32_t i)
 	return left < SIM_PAGE ? (size_t)left : SIM_PAGE;
 }
 
-static void bytes_of(const struct sim_file *f, uint32_t i, const struct version *v, size_t skip, uint8_t *to, size_t len)
+static void bytes_of(const struct sim_file *f, uint32_t i, const struct version *v, size_t skip, uint8_t *to,
+		     size_t len)
 {
 	if (v->kind == HOLE)
 		memset(to, 0, len);
@@ -128,7 +129,8 @@ void sim_medium_fini(struct sim_medium *m)
 	}
 }
 
-struct sim_file *sim_medium_file(struct sim_medium *m, const char *path, uint64_t seed, uint64_t begin, uint64_t size_max)
+struct sim_file *sim_medium_file(struct sim_medium *m, const char *path, uint64_t seed, uint64_t begin,
+				 uint64_t size_max)
 {
 	struct sim_file **at = &m->file;
 	while (*at != NULL && strcmp((*at)->path, path) < 0)
@@ -150,7 +152,9 @@ struct sim_file *sim_medium_file(struct sim_medium *m, const char *path, uint64_
 static void appear(struct sim_medium *m, struct sim_file *f, uint8_t state, int64_t now_ns)
 {
 	if (f->live.state == SHOAL_SEEN_NONE)
-		f->live = (struct sim_entry){ .state = state, .ino = ++m->next_ino, .mtime_ns = now_ns, .ctime_ns = now_ns };
+		f->live = (struct sim_entry){
+			.state = state, .ino = ++m->next_ino, .mtime_ns = now_ns, .ctime_ns = now_ns
+		};
 }
 
 void sim_file_fill_range(struct sim_medium *m, struct sim_file *f, uint64_t offset, uint64_t len, int64_t now_ns)
@@ -187,7 +191,8 @@ uint64_t sim_file_growth(const struct sim_file *f, uint64_t offset, size_t len)
 	return grown;
 }
 
-void sim_file_write(struct sim_medium *m, struct sim_file *f, uint64_t offset, const uint8_t *at, size_t len, int64_t now_ns)
+void sim_file_write(struct sim_medium *m, struct sim_file *f, uint64_t offset, const uint8_t *at, size_t len,
+		    int64_t now_ns)
 {
 	assert(offset <= f->size_max && len <= f->size_max - offset);
 	appear(m, f, SHOAL_SEEN_PART, now_ns);
@@ -240,7 +245,8 @@ bool sim_file_right(const struct sim_file *f, uint64_t offset, uint64_t len, boo
 		if (!right(f, i, durable ? &p->durable : &p->live, skip, n))
 			return false;
 		/* A rewrite of durable bytes may tear them: no harm when it writes the same. */
-		if (durable && ((p->dirty && !right(f, i, &p->live, skip, n)) || (p->flushing && !right(f, i, &p->flush, skip, n))))
+		if (durable && ((p->dirty && !right(f, i, &p->live, skip, n)) ||
+				(p->flushing && !right(f, i, &p->flush, skip, n))))
 			return false;
 		at += n;
 	}
@@ -367,7 +373,7 @@ void sim_file_flip(struct sim_medium *m, struct sim_file *f, uint64_t offset)
 static void page_power_cut(struct sim_medium *m, struct sim_file *f, uint32_t i)
 {
 	struct sim_page *p = &f->page[i];
-	const struct version *new = p->flushing && coin(m) ? &p->flush : &p->live;
+	const struct version *new = p->flushing &&coin(m) ? &p->flush : &p->live;
 	bool open = p->dirty || p->flushing;
 	if (open && !p->lost) {
 		uint32_t dice = shoal_rng_below(&m->rng, 4);

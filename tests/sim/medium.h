@@ -31,7 +31,7 @@ struct sim_entry {
 struct sim_page;
 struct sim_file {
 	struct sim_file *next;
-	char *path; /* its final name */
+	char *path;	      /* its final name */
 	uint64_t seed, begin; /* the content it should hold, and where in that stream it begins */
 	uint64_t size_max;    /* the torrent's */
 	struct sim_entry live, flush, durable;
@@ -49,13 +49,15 @@ struct sim_medium {
 void sim_medium_init(struct sim_medium *m, struct shoal_rng rng);
 void sim_medium_fini(struct sim_medium *m);
 /* The file of that path, made known (not yet existing) when it was not. */
-struct sim_file *sim_medium_file(struct sim_medium *m, const char *path, uint64_t seed, uint64_t begin, uint64_t size_max);
+struct sim_file *sim_medium_file(struct sim_medium *m, const char *path, uint64_t seed, uint64_t begin,
+				 uint64_t size_max);
 
 /* It is there, whole, right and durable. */
 void sim_file_fill(struct sim_medium *m, struct sim_file *f, int64_t now_ns);
 /* [offset, offset+len) of the right content is there and durable, under the unfinished name when it was not there. */
 void sim_file_fill_range(struct sim_medium *m, struct sim_file *f, uint64_t offset, uint64_t len, int64_t now_ns);
-void sim_file_write(struct sim_medium *m, struct sim_file *f, uint64_t offset, const uint8_t *at, size_t len, int64_t now_ns);
+void sim_file_write(struct sim_medium *m, struct sim_file *f, uint64_t offset, const uint8_t *at, size_t len,
+		    int64_t now_ns);
 /* How many bytes a write would add to `used`. */
 uint64_t sim_file_growth(const struct sim_file *f, uint64_t offset, size_t len);
 /* false: it is not there, or ends before. */

@@ -311,7 +311,8 @@ static ptrdiff_t end_send(struct shoal_transport *t, const struct shoal_bytes v[
 			}
 		}
 		if (p->o.tap != NULL && !e->line->dead)
-			p->o.tap(p->o.to_tap, e, e->owner, p->end[!e->side].owner, (struct shoal_bytes){ q->bytes, len });
+			p->o.tap(p->o.to_tap, e, e->owner, p->end[!e->side].owner,
+				 (struct shoal_bytes){ q->bytes, len });
 		if (p->o.carrier.ops != NULL)
 			p->o.carrier.ops->put(l->stream, (struct shoal_bytes){ q->bytes, len });
 		done += len;

@@ -19,10 +19,10 @@
 
 /* A node's access line. */
 struct sim_line {
-	uint64_t up, down; /* bytes a second; 0: no limit */
-	shoal_us delay;	   /* its half of the way */
-	bool cut;	   /* nothing passes: bytes wait until it is whole again */
-	bool dead;	   /* its node has died: what it closes is reset, and nothing more comes out */
+	uint64_t up, down;	     /* bytes a second; 0: no limit */
+	shoal_us delay;		     /* its half of the way */
+	bool cut;		     /* nothing passes: bytes wait until it is whole again */
+	bool dead;		     /* its node has died: what it closes is reset, and nothing more comes out */
 	shoal_us up_free, down_free; /* the model's: when the last byte is through */
 };
 

@@ -23,8 +23,11 @@ void scene_content(struct sim_content *c, enum shoal_format format, uint32_t pie
 		{ "e", 3 * piece_size },
 		{ "f", 16384 },
 	};
-	sim_content_init(c, &(struct sim_content_spec){ .seed = seed, .format = format, .piece_size = piece_size,
-							.file = file, .file_count = sizeof file / sizeof *file });
+	sim_content_init(c, &(struct sim_content_spec){ .seed = seed,
+							.format = format,
+							.piece_size = piece_size,
+							.file = file,
+							.file_count = sizeof file / sizeof *file });
 }
 
 const char *scene_format_name(enum shoal_format format)
@@ -39,7 +42,8 @@ struct sim_node *scene_seed(struct sim *sim, struct sim_node_options options)
 	return n;
 }
 
-void scene_leeches(struct sim *sim, struct sim_node_options options, unsigned count, unsigned seed_every, unsigned links)
+void scene_leeches(struct sim *sim, struct sim_node_options options, unsigned count, unsigned seed_every,
+		   unsigned links)
 {
 	unsigned first = sim_nodes(sim);
 	for (unsigned i = 0; i < count; i++) {
@@ -81,7 +85,8 @@ void scene_tell(struct sim *sim)
 		if (n->complete)
 			continue;
 		sim_node_ask_stats(n);
-		print_error("node %u: %u/%u pieces, %llu verified, down %llu up %llu wasted %llu, %u peers (%u seeds)%s%s%s%s %s\n",
+		print_error("node %u: %u/%u pieces, %llu verified, down %llu up %llu wasted %llu, %u peers (%u "
+			    "seeds)%s%s%s%s %s\n",
 			    i, n->stats.pieces_done, n->stats.pieces, (unsigned long long)n->stats.verified,
 			    (unsigned long long)n->stats.downloaded, (unsigned long long)n->stats.uploaded,
 			    (unsigned long long)n->stats.wasted, n->stats.peers, n->stats.seeds,

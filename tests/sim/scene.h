@@ -17,7 +17,8 @@ const char *scene_format_name(enum shoal_format format);
 struct sim_node *scene_seed(struct sim *sim, struct sim_node_options options);
 /* `count` more, each told of the one before it, of the seed (node 0) for every `seed_every`-th, and of `links` others by
  * dice. */
-void scene_leeches(struct sim *sim, struct sim_node_options options, unsigned count, unsigned seed_every, unsigned links);
+void scene_leeches(struct sim *sim, struct sim_node_options options, unsigned count, unsigned seed_every,
+		   unsigned links);
 void scene_start_all(struct sim *sim);
 
 /* 1 in plain builds; fewer rounds where SHOAL_SHORT is set, more where SHOAL_LONG is. */

@@ -25,9 +25,9 @@ struct sim_store {
 	struct sim_alarm done_alarm; /* of the oldest batch under way */
 	struct record *record;	     /* durable, sorted by kind and key */
 	size_t count, room;
-	struct batch *open;		  /* put, not committed */
-	struct batch *out, **out_tail;	  /* committed, not durable */
-	struct batch *reap, **reap_tail;  /* durable, or failed */
+	struct batch *open;		 /* put, not committed */
+	struct batch *out, **out_tail;	 /* committed, not durable */
+	struct batch *reap, **reap_tail; /* durable, or failed */
 	unsigned fail_count;
 	int fail_err;
 	bool dead, lie;
@@ -194,8 +194,9 @@ static int batch_add(struct sim_store *s, unsigned kind, struct shoal_bytes key,
 	if (value.len)
 		memcpy(at + key.len, value.at, value.len);
 	b->record = grown(b->record, b->count, &b->room, sizeof *b->record);
-	b->record[b->count++] = (struct record){ .kind = kind, .key_len = key.len, .value_len = value.len, .at = at,
-						 .drop = drop };
+	b->record[b->count++] = (struct record){
+		.kind = kind, .key_len = key.len, .value_len = value.len, .at = at, .drop = drop
+	};
 	return 0;
 }
 

@@ -15,7 +15,7 @@ struct sim_store;
 struct sim_store_options {
 	struct sim_clock *clock;
 	struct shoal_rng rng;
-	shoal_us latency[2]; /* of a commit: from, to */
+	shoal_us latency[2];	/* of a commit: from, to */
 	void (*wake)(void *to); /* something is to be reaped */
 	void *to;
 };

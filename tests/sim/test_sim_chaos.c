@@ -46,11 +46,12 @@ static double seconds(const struct sim *sim)
 static void tell_event(void *to, struct sim_node *n, const struct shoal_event *ev)
 {
 	const struct world *w = to;
-	if (w->tell && ev->kind != SHOAL_EV_PIECE && ev->kind != SHOAL_EV_PEER_JOINED && ev->kind != SHOAL_EV_PEER_LEFT &&
-	    ev->kind != SHOAL_EV_STATS)
+	if (w->tell && ev->kind != SHOAL_EV_PIECE && ev->kind != SHOAL_EV_PEER_JOINED &&
+	    ev->kind != SHOAL_EV_PEER_LEFT && ev->kind != SHOAL_EV_STATS)
 		print_message("%10.6f node %u: event %d, piece %u, %llu bytes, %s %.*s\n", seconds(n->sim), n->index,
-			      (int)ev->kind, ev->index, (unsigned long long)ev->done, ev->err ? shoal_err_name(ev->err) : "",
-			      (int)ev->text.len, ev->text.len ? (const char *)ev->text.at : "");
+			      (int)ev->kind, ev->index, (unsigned long long)ev->done,
+			      ev->err ? shoal_err_name(ev->err) : "", (int)ev->text.len,
+			      ev->text.len ? (const char *)ev->text.at : "");
 }
 
 static struct sim_node_options draw_node(struct world *w)
@@ -81,7 +82,10 @@ static void draw_world(struct world *w, uint64_t seed)
 	struct shoal_rng dice = shoal_rng_split(seed, 7);
 	scene_content(&w->c, shoal_rng_below(&dice, 3), piece_sizes[shoal_rng_below(&dice, 6)],
 		      between(&dice, 200, 3000) * KIB, seed);
-	w->sim = sim_new(&(struct sim_options){ .seed = seed, .content = &w->c, .on_event = tell_event, .to = w,
+	w->sim = sim_new(&(struct sim_options){ .seed = seed,
+						.content = &w->c,
+						.on_event = tell_event,
+						.to = w,
 						.cut_ppm = (uint32_t)between(&dice, 0, 300000),
 						.window = one_in(&dice, 3) ? 16 * KIB : 0,
 						.turn = between(&dice, 10, 2000) });
@@ -132,7 +136,8 @@ static void mishap(struct world *w)
 		return;
 	}
 	unsigned what = shoal_rng_below(d, 8);
-	static const char *const names[] = { "crash", "crash", "stop", "disk fault", "disk full", "commit fails", "cut", "disk stalls" };
+	static const char *const names[] = { "crash",	  "crash",	  "stop", "disk fault",
+					     "disk full", "commit fails", "cut",  "disk stalls" };
 	if (w->tell)
 		print_message("%10.6f node %u: %s\n", seconds(w->sim), n->index, names[what]);
 	switch (what) {
@@ -149,22 +154,19 @@ static void mishap(struct world *w)
 		break;
 	case 3:
 		w->disk_faults++;
-		sim_disk_fail(n->disk, shoal_rng_below(d, SHOAL_DISK_FINISH + 1), SHOAL_ERR_IO, shoal_rng_below(d, 5), 1);
+		sim_disk_fail(n->disk, shoal_rng_below(d, SHOAL_DISK_FINISH + 1), SHOAL_ERR_IO, shoal_rng_below(d, 5),
+			      1);
 		break;
 	case 4:
 		w->disk_faults++;
 		sim_disk_room(n->disk, between(d, 0, 3000) * KIB);
 		break;
-	case 5:
-		sim_store_fail(n->store, SHOAL_ERR_IO, 1);
-		break;
+	case 5: sim_store_fail(n->store, SHOAL_ERR_IO, 1); break;
 	case 6:
 		w->cuts++;
 		n->line.cut = !n->line.cut;
 		break;
-	case 7:
-		sim_disk_hold(n->disk, one_in(d, 2));
-		break;
+	case 7: sim_disk_hold(n->disk, one_in(d, 2)); break;
 	}
 }
 
@@ -189,18 +191,21 @@ static void calm(struct world *w)
 static void tell_world(struct world *w)
 {
 	print_message("%s, %u pieces of %u KiB, %u nodes; %u crashes, %u stops, %u disk faults, %u cuts\n",
-		      !shoal_metainfo_v1(w->c.mi) ? "v2" : shoal_metainfo_v2(w->c.mi) ? "hybrid" : "v1",
+		      !shoal_metainfo_v1(w->c.mi)  ? "v2"
+		      : shoal_metainfo_v2(w->c.mi) ? "hybrid"
+						   : "v1",
 		      shoal_metainfo_piece_count(w->c.mi), shoal_metainfo_piece_size(w->c.mi) / KIB, sim_nodes(w->sim),
 		      w->crashes, w->stops, w->disk_faults, w->cuts);
 	for (unsigned i = 0; i < sim_nodes(w->sim); i++) {
 		const struct sim_node_options *o = &sim_node(w->sim, i)->o;
-		print_message("  %u: memory %zu K, line %llu/%llu K, limits %llu/%llu K, disk to %llu us, %llu K/s, slots %u, "
+		print_message("  %u: memory %zu K, line %llu/%llu K, limits %llu/%llu K, disk to %llu us, %llu K/s, "
+			      "slots %u, "
 			      "peers %u%s%s%s%s\n",
 			      i, o->memory / KIB, (unsigned long long)o->up / KIB, (unsigned long long)o->down / KIB,
 			      (unsigned long long)o->limit_up / KIB, (unsigned long long)o->limit_down / KIB,
-			      (unsigned long long)o->latency[1], (unsigned long long)o->disk_rate / KIB, o->upload_slots,
-			      o->max_peers, o->magnet ? ", magnet" : "", o->flags ? ", sequential" : "",
-			      o->liar ? ", liar" : "", o->no_store ? ", no store" : "");
+			      (unsigned long long)o->latency[1], (unsigned long long)o->disk_rate / KIB,
+			      o->upload_slots, o->max_peers, o->magnet ? ", magnet" : "",
+			      o->flags ? ", sequential" : "", o->liar ? ", liar" : "", o->no_store ? ", no store" : "");
 	}
 }
 

@@ -52,15 +52,16 @@ struct tally {
 enum plant { PLANT_NONE, PLANT_NO_SYNC, PLANT_COMMIT_LIES };
 
 /* Crashes, and all that must hold after each; returns with what was wrong in `wrong`, or "". */
-static void crash_world(enum shoal_format format, uint64_t seed, unsigned crashes, enum plant plant, struct tally *tally,
-			char wrong[320])
+static void crash_world(enum shoal_format format, uint64_t seed, unsigned crashes, enum plant plant,
+			struct tally *tally, char wrong[320])
 {
 	struct sim_content c;
 	scene_content(&c, format, 32 * KIB, 1536 * KIB, seed);
 	struct sim *sim = sim_new(&(struct sim_options){ .seed = seed, .content = &c, .cut_ppm = 20000 });
 	struct shoal_rng *dice = sim_dice(sim);
 	/* Slow disks, so that most moments have something under way. */
-	struct sim_node_options leech = { .up = 200 * KIB, .latency = { 1000, 20000 + shoal_rng_below(dice, 40000) },
+	struct sim_node_options leech = { .up = 200 * KIB,
+					  .latency = { 1000, 20000 + shoal_rng_below(dice, 40000) },
 					  .memory = shoal_rng_below(dice, 2) ? 0 : MIB };
 	scene_seed(sim, (struct sim_node_options){ .up = 256 * KIB });
 	scene_leeches(sim, leech, 5, 2, 2);

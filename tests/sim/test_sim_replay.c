@@ -28,8 +28,8 @@ static struct outcome run(uint64_t seed, struct sim_carrier carrier, unsigned le
 	struct sim_content c;
 	struct outcome out = nothing;
 	scene_content(&c, seed % 2 ? SHOAL_FORMAT_HYBRID : SHOAL_FORMAT_V2, 64 * KIB, 2 * MIB, seed);
-	struct sim *sim = sim_new(&(struct sim_options){ .seed = seed, .content = &c, .cut_ppm = 100000, .carrier = carrier,
-							 .window = 64 * KIB });
+	struct sim *sim = sim_new(&(struct sim_options){
+		.seed = seed, .content = &c, .cut_ppm = 100000, .carrier = carrier, .window = 64 * KIB });
 	scene_seed(sim, (struct sim_node_options){ .up = MIB });
 	if (leeches > 1) {
 		struct sim_node *liar = scene_seed(sim, (struct sim_node_options){ .up = MIB, .liar = true });
@@ -49,8 +49,11 @@ static struct outcome run(uint64_t seed, struct sim_carrier carrier, unsigned le
 		sim_node_start(n);
 	}
 	scene_complete(sim, SHOAL_S(120));
-	out = (struct outcome){ .trace = sim_trace(sim), .state = sim_state(sim), .bytes = sim_wire_bytes(sim),
-				.rung = sim_clock(sim)->rung, .end = sim_now(sim) };
+	out = (struct outcome){ .trace = sim_trace(sim),
+				.state = sim_state(sim),
+				.bytes = sim_wire_bytes(sim),
+				.rung = sim_clock(sim)->rung,
+				.end = sim_now(sim) };
 	sim_free(sim);
 	sim_content_fini(&c);
 	return out;
@@ -185,8 +188,8 @@ static void extension_messages_reach_their_module(void **state)
 	(void)state;
 	assert_non_null(room);
 	scene_content(&c, SHOAL_FORMAT_V2, 64 * KIB, MIB, 20);
-	struct sim *sim = sim_new(&(struct sim_options){ .seed = 20, .content = &c, .cut_ppm = 100000, .on_event = room_event,
-							 .to = room });
+	struct sim *sim = sim_new(&(struct sim_options){
+		.seed = 20, .content = &c, .cut_ppm = 100000, .on_event = room_event, .to = room });
 	scene_seed(sim, (struct sim_node_options){ .up = MIB });
 	scene_leeches(sim, (struct sim_node_options){ .up = MIB }, ECHOES - 1, 1, 0);
 	scene_start_all(sim);
@@ -201,7 +204,9 @@ static void extension_messages_reach_their_module(void **state)
 					       (struct shoal_bytes){ (const uint8_t *)text, len }),
 				 0);
 	}
-	struct shoal_op again = { .kind = SHOAL_OP_EXT_REGISTER, .text = { (const uint8_t *)"sh_other", 8 }, .ext = 40 };
+	struct shoal_op again = { .kind = SHOAL_OP_EXT_REGISTER,
+				  .text = { (const uint8_t *)"sh_other", 8 },
+				  .ext = 40 };
 	assert_int_equal(sim_node_do(sim_node(sim, 0), &again), SHOAL_ERR_EXISTS);
 	for (int i = 0; i < 100; i++) {
 		sim_run_for(sim, SHOAL_MS(50));
@@ -210,7 +215,8 @@ static void extension_messages_reach_their_module(void **state)
 	}
 	for (unsigned i = 0; i + 1 < ECHOES; i++) {
 		const struct ext_echo *e = &room->echo[i];
-		print_message("node %u: %u peers, heard %u calls and %u answers\n", i, e->peers, e->calls_heard, e->answers_heard);
+		print_message("node %u: %u peers, heard %u calls and %u answers\n", i, e->peers, e->calls_heard,
+			      e->answers_heard);
 		assert_int_equal(e->wrong, 0);
 		for (unsigned k = 0; k < e->peers; k++)
 			assert_int_equal(e->peer[k].called, e->peer[k].answered);

@@ -161,7 +161,8 @@ static void what_is_gone_is_withdrawn(void **state)
 	(void)state;
 	for (enum loss loss = LOSS_REMOVED; loss <= LOSS_SHORT; loss++) {
 		struct stage t;
-		stage_init(&t, SHOAL_FORMAT_V2, 64 * KIB, 4 * MIB, 400 + loss, (struct sim_node_options){ .up = 4 * MIB });
+		stage_init(&t, SHOAL_FORMAT_V2, 64 * KIB, 4 * MIB, 400 + loss,
+			   (struct sim_node_options){ .up = 4 * MIB });
 		t.seed->o.flags = SHOAL_ADD_SEED_ONLY;
 		t.seed->line.up = MIB;
 		struct sim_node *other = scene_seed(t.sim, (struct sim_node_options){ .up = 256 * KIB });
@@ -193,8 +194,8 @@ static void a_node_mends_what_it_lost(void **state)
 	for (enum loss loss = LOSS_REMOVED; loss <= LOSS_ROT; loss++) {
 		for (int again = 0; again < 2; again++) {
 			struct stage t;
-			stage_init(&t, again ? SHOAL_FORMAT_V1 : SHOAL_FORMAT_HYBRID, 64 * KIB, 4 * MIB, 500 + 2 * loss + (unsigned)again,
-				   (struct sim_node_options){ .up = 4 * MIB });
+			stage_init(&t, again ? SHOAL_FORMAT_V1 : SHOAL_FORMAT_HYBRID, 64 * KIB, 4 * MIB,
+				   500 + 2 * loss + (unsigned)again, (struct sim_node_options){ .up = 4 * MIB });
 			scene_start_all(t.sim);
 			scene_complete(t.sim, SHOAL_S(60));
 			sim_run_for(t.sim, SHOAL_S(1)); /* what it says of it is on its way */

@@ -24,8 +24,8 @@ static void *must(void *at)
 	return at;
 }
 
-void sim_witness_init(struct sim_witness *w, const struct sim_content *content, struct sim_disk *disk, const char *folder,
-		      bool honest)
+void sim_witness_init(struct sim_witness *w, const struct sim_content *content, struct sim_disk *disk,
+		      const char *folder, bool honest)
 {
 	*w = (struct sim_witness){ .content = content, .disk = disk, .folder = folder, .honest = honest };
 	uint32_t pieces = shoal_metainfo_piece_count(content->mi);
@@ -81,7 +81,9 @@ static void announces(struct sim_watch *watch, struct sim_witness *w, uint32_t p
 	shoal_bits_set(&watch->announced, piece);
 	if (w->honest && !sim_disk_piece_right(w->disk, w->folder, w->content->mi, piece, true))
 		breach(w, "announced piece %u, which would not survive a power cut%s", piece,
-		       sim_disk_piece_right(w->disk, w->folder, w->content->mi, piece, false) ? "" : " and is not even there");
+		       sim_disk_piece_right(w->disk, w->folder, w->content->mi, piece, false)
+			       ? ""
+			       : " and is not even there");
 	shoal_bits_set(&w->promised, piece);
 }
 
@@ -104,8 +106,7 @@ static void on_message(struct sim_watch *watch, struct sim_witness *w, const str
 	uint32_t pieces = w->promised.count;
 	struct shoal_bits bits;
 	switch (msg->id) {
-	case SHOAL_WIRE_HAVE:
-		return announces(watch, w, msg->index);
+	case SHOAL_WIRE_HAVE: return announces(watch, w, msg->index);
 	case SHOAL_WIRE_HAVE_ALL:
 		for (uint32_t i = 0; i < pieces; i++)
 			announces(watch, w, i);
@@ -119,8 +120,7 @@ static void on_message(struct sim_watch *watch, struct sim_witness *w, const str
 			announces(watch, w, i);
 		shoal_bits_fini(&bits);
 		return;
-	case SHOAL_WIRE_PIECE:
-		return sends(watch, w, msg);
+	case SHOAL_WIRE_PIECE: return sends(watch, w, msg);
 	case SHOAL_WIRE_REQUEST:
 		w->requests++;
 		/* (One queued on a slow connection may go out after the piece came from elsewhere.) */
@@ -134,8 +134,7 @@ static void on_message(struct sim_watch *watch, struct sim_witness *w, const str
 			w->took_back++;
 		}
 		return;
-	default:
-		return;
+	default: return;
 	}
 }
 

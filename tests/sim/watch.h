@@ -25,11 +25,11 @@ struct sim_witness {
 	uint64_t blocks;	    /* sent */
 	uint64_t requests;
 	uint64_t took_back; /* DONTHAVEs */
-	char wrong[200]; /* the first breach, or empty */
+	char wrong[200];    /* the first breach, or empty */
 };
 
-void sim_witness_init(struct sim_witness *w, const struct sim_content *content, struct sim_disk *disk, const char *folder,
-		      bool honest);
+void sim_witness_init(struct sim_witness *w, const struct sim_content *content, struct sim_disk *disk,
+		      const char *folder, bool honest);
 void sim_witness_fini(struct sim_witness *w);
 /* The node starts again. */
 void sim_witness_reborn(struct sim_witness *w);

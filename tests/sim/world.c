@@ -270,9 +270,7 @@ static void on_event(struct sim_node *n, const struct shoal_event *ev)
 		n->completed_at = n->sim->clock.now;
 		n->stats = ev->stats;
 		break;
-	case SHOAL_EV_STATS:
-		n->stats = ev->stats;
-		break;
+	case SHOAL_EV_STATS: n->stats = ev->stats; break;
 	case SHOAL_EV_PIECES:
 		if (n->have.count != ev->copies_count) {
 			shoal_bits_fini(&n->have);
@@ -330,18 +328,24 @@ struct sim_node *sim_node_new(struct sim *sim, const struct sim_node_options *op
 		n->o.latency[0] = 100;
 		n->o.latency[1] = 500;
 	}
-	n->addr = (struct shoal_addr){ .ip = { 10, 0, (uint8_t)(i >> 8), (uint8_t)(1 + (i & 255)) }, .port = SIM_PORT,
+	n->addr = (struct shoal_addr){ .ip = { 10, 0, (uint8_t)(i >> 8), (uint8_t)(1 + (i & 255)) },
+				       .port = SIM_PORT,
 				       .is_v4 = 1 };
 	n->line = (struct sim_line){ .up = n->o.up, .down = n->o.down, .delay = n->o.delay };
 	n->rng = shoal_rng_split(sim->o.seed, 4 * (uint64_t)i);
 	n->wake.ring = on_wake;
-	n->disk = sim_disk_new(&(struct sim_disk_options){
-		.clock = &sim->clock, .rng = shoal_rng_split(sim->o.seed, 4 * (uint64_t)i + 1),
-		.seed = sim->o.content->seed, .latency = { n->o.latency[0], n->o.latency[1] },
-		.rate = n->o.disk_rate, .wake = on_disk_or_store, .to = n });
-	n->store = sim_store_new(&(struct sim_store_options){
-		.clock = &sim->clock, .rng = shoal_rng_split(sim->o.seed, 4 * (uint64_t)i + 2),
-		.latency = { n->o.latency[0], 4 * n->o.latency[1] }, .wake = on_disk_or_store, .to = n });
+	n->disk = sim_disk_new(&(struct sim_disk_options){ .clock = &sim->clock,
+							   .rng = shoal_rng_split(sim->o.seed, 4 * (uint64_t)i + 1),
+							   .seed = sim->o.content->seed,
+							   .latency = { n->o.latency[0], n->o.latency[1] },
+							   .rate = n->o.disk_rate,
+							   .wake = on_disk_or_store,
+							   .to = n });
+	n->store = sim_store_new(&(struct sim_store_options){ .clock = &sim->clock,
+							      .rng = shoal_rng_split(sim->o.seed, 4 * (uint64_t)i + 2),
+							      .latency = { n->o.latency[0], 4 * n->o.latency[1] },
+							      .wake = on_disk_or_store,
+							      .to = n });
 	sim_witness_init(&n->witness, sim->o.content, n->disk, SIM_FOLDER, !n->o.liar);
 	return n;
 }
@@ -385,7 +389,8 @@ void sim_node_start(struct sim_node *n)
 	o.slots = n->slots;
 	if (shoal_node_new(&n->node, &o, sim->clock.now) < 0)
 		abort();
-	struct shoal_op add = { .kind = SHOAL_OP_ADD, .flags = n->o.flags,
+	struct shoal_op add = { .kind = SHOAL_OP_ADD,
+				.flags = n->o.flags,
 				.folder = { (const uint8_t *)SIM_FOLDER, sizeof SIM_FOLDER - 1 } };
 	if (n->o.magnet)
 		add.text = (struct shoal_bytes){ (const uint8_t *)c->magnet, strlen(c->magnet) };

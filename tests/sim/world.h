@@ -31,25 +31,25 @@ struct sim_node;
 struct sim_options {
 	uint64_t seed;
 	const struct sim_content *content; /* outlives the world */
-	shoal_us turn;	   /* of a node's event loop; 0: 50 us */
-	size_t window;	   /* of connections; 0: 256 KiB */
-	uint32_t cut_ppm;  /* sends and receives cut short */
+	shoal_us turn;			   /* of a node's event loop; 0: 50 us */
+	size_t window;			   /* of connections; 0: 256 KiB */
+	uint32_t cut_ppm;		   /* sends and receives cut short */
 	struct sim_carrier carrier;
 	/* Sees every event of every node, after the world has. */
 	void (*on_event)(void *to, struct sim_node *node, const struct shoal_event *ev);
 	void *to;
 };
 struct sim_node_options {
-	size_t memory;	     /* 0: 16 MiB */
-	uint64_t up, down;   /* its line, bytes a second; 0: no limit */
-	shoal_us delay;	     /* its half of the way to anybody; 0: 5 ms */
+	size_t memory;		       /* 0: 16 MiB */
+	uint64_t up, down;	       /* its line, bytes a second; 0: no limit */
+	shoal_us delay;		       /* its half of the way to anybody; 0: 5 ms */
 	uint64_t limit_up, limit_down; /* what it is told to keep to */
 	uint32_t max_peers, upload_slots;
 	shoal_us latency[2]; /* of its disk; 0: 100 to 500 us */
 	uint64_t disk_rate;
-	unsigned flags;	     /* SHOAL_ADD_* */
-	bool magnet;	     /* it has the link alone */
-	bool liar;	     /* it may send false bytes: not held to its word */
+	unsigned flags; /* SHOAL_ADD_* */
+	bool magnet;	/* it has the link alone */
+	bool liar;	/* it may send false bytes: not held to its word */
 	bool no_store;
 };
 
@@ -83,8 +83,8 @@ struct sim_node {
 	uint64_t checked_bytes;
 	shoal_us completed_at;
 	unsigned paused, resumed, warnings, metadata, joined, left;
-	struct shoal_stats stats;      /* the last STATS, or COMPLETE */
-	struct shoal_bits have;	       /* the last PIECES */
+	struct shoal_stats stats; /* the last STATS, or COMPLETE */
+	struct shoal_bits have;	  /* the last PIECES */
 	/* in all lives */
 	unsigned hash_failures, bans;
 	unsigned banned[8]; /* nodes, by index */
@@ -123,7 +123,8 @@ bool sim_all_complete(struct sim *sim, void *arg);
 
 /* The first rule that was broken, "" if none: to be asserted. */
 const char *sim_wrong(const struct sim *sim);
-__attribute__((format(printf, 3, 4))) void sim_breach(struct sim *sim, const struct sim_node *n, const char *format, ...);
+__attribute__((format(printf, 3, 4))) void sim_breach(struct sim *sim, const struct sim_node *n, const char *format,
+						      ...);
 /* Of every byte that went over any wire, when and between whom; and of all disks and stores as they are. */
 uint64_t sim_trace(const struct sim *sim);
 uint64_t sim_state(const struct sim *sim);
