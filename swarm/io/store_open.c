@@ -118,10 +118,12 @@ static int copy_make(struct shoal_store_sqlite *s, int version, char *out, size_
 	return SHOAL_ERR_EXISTS;
 }
 
-/* The damaged file gets another name, its log with it so that both can be looked into. */
+/* The damaged file gets another name, its logs with it so that all can be looked into, and because a new file
+ * must not meet an old one's log, or the journal of its birth: SQLite would play it back into the new one. */
 static int file_aside(struct shoal_store_sqlite *s, char what[160])
 {
-	char to[4200], from_log[4200], to_log[4300];
+	static const char *const logs[] = { "-wal", "-journal" };
+	char to[4200], from_log[4300], to_log[4300];
 	for (int n = 1; n <= ASIDE_MAX; n++) {
 		int len = snprintf(to, sizeof to, "%s.damaged-%d", s->path, n);
 		if (len < 0 || (size_t)len >= sizeof to)
@@ -131,10 +133,12 @@ static int file_aside(struct shoal_store_sqlite *s, char what[160])
 				continue;
 			return shoal_os_err(errno);
 		}
-		snprintf(from_log, sizeof from_log, "%s-wal", s->path);
-		snprintf(to_log, sizeof to_log, "%s-wal", to);
-		if (s->os->renameat2(AT_FDCWD, from_log, AT_FDCWD, to_log, RENAME_NOREPLACE) < 0 && errno != ENOENT)
-			return shoal_os_err(errno); /* a new file must not meet the old one's log */
+		for (size_t i = 0; i < sizeof logs / sizeof *logs; i++) {
+			snprintf(from_log, sizeof from_log, "%s%s", s->path, logs[i]);
+			snprintf(to_log, sizeof to_log, "%s%s", to, logs[i]);
+			if (s->os->renameat2(AT_FDCWD, from_log, AT_FDCWD, to_log, RENAME_NOREPLACE) < 0 && errno != ENOENT)
+				return shoal_os_err(errno);
+		}
 		snprintf(from_log, sizeof from_log, "%s-shm", s->path);
 		if (s->os->unlinkat(AT_FDCWD, from_log, 0) < 0 && errno != ENOENT)
 			return shoal_os_err(errno);
