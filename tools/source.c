@@ -190,7 +190,13 @@ void shoal_source_fini(struct shoal_source *s)
 /* A heap copy with an end; NULL: no memory. */
 static char *text_of(struct shoal_bytes b)
 {
-	return strndup(b.len ? (const char *)b.at : "", b.len);
+	char *copy = malloc(b.len + 1);
+	if (copy != NULL) {
+		if (b.len > 0)
+			memcpy(copy, b.at, b.len);
+		copy[b.len] = '\0';
+	}
+	return copy;
 }
 
 static bool list_add(char **list, size_t *count, struct shoal_bytes text)
