@@ -39,6 +39,13 @@ static bool is_paused(struct sim *sim, void *arg)
 	return n->paused > n->resumed;
 }
 
+static bool is_done(struct sim *sim, void *arg)
+{
+	const struct sim_node *n = arg;
+	(void)sim;
+	return n->complete;
+}
+
 static void a_full_disk_is_waited_out(void **state)
 {
 	static const struct {
@@ -181,6 +188,56 @@ static void what_is_gone_is_withdrawn(void **state)
 	}
 }
 
+/* A read fails once, at the only node that has the piece: it looks again, and the piece is not lost to the world. */
+static void one_failed_read_loses_no_piece(void **state)
+{
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		struct stage t;
+		stage_init(&t, SHOAL_FORMAT_V1, 64 * KIB, 4 * MIB, 450 + k, (struct sim_node_options){ .up = 4 * MIB });
+		t.seed->o.flags = k ? SHOAL_ADD_SEED_ONLY : 0;
+		sim_disk_fail(t.seed->disk, SHOAL_DISK_READ, SHOAL_ERR_IO, 5, 3);
+		scene_start_all(t.sim);
+		assert_true(sim_run(t.sim, is_done, t.leech, SHOAL_S(60)));
+		assert_string_equal(sim_wrong(t.sim), "");
+		assert_int_equal(sim_disk_failed(t.seed->disk), 3);
+		assert_true(t.seed->witness.took_back > 0);
+		sim_run_for(t.sim, SHOAL_S(5));
+		sim_node_ask_pieces(t.seed);
+		assert_int_equal(t.seed->have.ones, t.seed->have.count);
+		stage_fini(&t);
+	}
+}
+
+/* A sync fails, and the process that knows dies; the next one finds the pages in the cache. Then the power goes. */
+static void a_failed_sync_is_not_forgotten_with_the_process(void **state)
+{
+	(void)state;
+	for (unsigned k = 0; k < 12; k++) {
+		struct stage t;
+		stage_init(&t, k % 2 ? SHOAL_FORMAT_V1 : SHOAL_FORMAT_HYBRID, k % 2 ? 48 * KIB : 64 * KIB, 3 * MIB,
+			   460 + k, (struct sim_node_options){ .up = 4 * MIB });
+		sim_disk_fail(t.leech->disk, SHOAL_DISK_SYNC, SHOAL_ERR_IO, k / 2, 1);
+		scene_start_all(t.sim);
+		assert_true(sim_run(t.sim, is_paused, t.leech, SHOAL_S(30)));
+		sim_node_crash(t.leech, SIM_CRASH_KILL);
+		sim_node_crash(t.seed, SIM_CRASH_KILL); /* nothing comes in from outside */
+		sim_node_start(t.leech);
+		sim_run_for(t.sim, SHOAL_S(5));
+		assert_string_equal(sim_wrong(t.sim), "");
+		sim_node_ask_pieces(t.leech);
+		for (uint32_t p = 0; p < t.leech->have.count; p++)
+			if (shoal_bits_get(&t.leech->have, p) &&
+			    !sim_disk_piece_right(t.leech->disk, SIM_FOLDER, t.c.mi, p, true))
+				fail_msg("claims piece %u, which the failed sync lost", p);
+		sim_node_crash(t.leech, SIM_CRASH_POWER);
+		sim_node_start(t.leech);
+		sim_node_start(t.seed);
+		scene_complete(t.sim, SHOAL_S(60));
+		stage_fini(&t);
+	}
+}
+
 static bool has_all_again(struct sim *sim, void *arg)
 {
 	struct sim_node *n = arg;
@@ -231,6 +288,8 @@ int main(void)
 		cmocka_unit_test(failed_writes_and_syncs_are_got_over),
 		cmocka_unit_test(a_disk_that_keeps_failing_ends_it),
 		cmocka_unit_test(what_is_gone_is_withdrawn),
+		cmocka_unit_test(one_failed_read_loses_no_piece),
+		cmocka_unit_test(a_failed_sync_is_not_forgotten_with_the_process),
 		cmocka_unit_test(a_node_mends_what_it_lost),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -634,6 +634,11 @@ uint64_t sim_wire_bytes(const struct sim *sim)
 	return sim->wire_bytes;
 }
 
+uint64_t sim_connections(const struct sim *sim)
+{
+	return sim->pipes;
+}
+
 uint64_t sim_state(const struct sim *sim)
 {
 	uint64_t sum = SIM_DIGEST_START;

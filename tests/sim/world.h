@@ -129,5 +129,6 @@ __attribute__((format(printf, 3, 4))) void sim_breach(struct sim *sim, const str
 uint64_t sim_trace(const struct sim *sim);
 uint64_t sim_state(const struct sim *sim);
 uint64_t sim_wire_bytes(const struct sim *sim);
+uint64_t sim_connections(const struct sim *sim); /* made so far */
 
 #endif
