@@ -23,37 +23,37 @@ struct shoal_engine;
 /* ---- what an engine is opened with ------------------------------------------------ */
 #define SHOAL_LISTEN_MAX 16
 struct shoal_config {
-	size_t size;			      /* sizeof *this: lets the struct grow */
+	size_t size;				    /* sizeof *this: lets the struct grow */
 	struct shoal_addr listen[SHOAL_LISTEN_MAX]; /* port 0: any free one */
-	size_t listen_count;		      /* 0: nobody can connect to us */
-	uint64_t memory;		      /* bytes for all that grows with content and peers; 0: 128 MiB */
-	uint64_t up, down;		      /* bytes a second, 0: no limit */
-	uint32_t max_peers;		      /* connections in all; 0: 500 */
-	uint32_t upload_slots;		      /* per torrent; 0: 8 */
-	uint32_t threads;		      /* disk and hash workers; 0: one a core */
-	const char *state_dir;		      /* NULL: nothing is remembered */
-	const char *agent;		      /* client name told to peers; NULL: "shoal VERSION" */
+	size_t listen_count;			    /* 0: nobody can connect to us */
+	uint64_t memory;			    /* bytes for all that grows with content and peers; 0: 128 MiB */
+	uint64_t up, down;			    /* bytes a second, 0: no limit */
+	uint32_t max_peers;			    /* connections in all; 0: 500 */
+	uint32_t upload_slots;			    /* per torrent; 0: 8 */
+	uint32_t threads;			    /* disk and hash workers; 0: one a core */
+	const char *state_dir;			    /* NULL: nothing is remembered */
+	const char *agent;			    /* client name told to peers; NULL: "shoal VERSION" */
 };
 
 /* ---- operations ------------------------------------------------------------------ */
 enum shoal_op_kind {
-	SHOAL_OP_ADD = 1,    /* a torrent: `text` (magnet, info hash) or `data` (.torrent), `folder`, `flags` */
-	SHOAL_OP_REMOVE,     /* `torrent`: stops it, keeps its data and claims */
-	SHOAL_OP_PEER,	     /* `torrent`, `addr` or `text` "host:port": somebody to connect to */
-	SHOAL_OP_LIMITS,     /* `up`, `down` bytes a second for all torrents (0: none) */
-	SHOAL_OP_STATS,	     /* `torrent`: answered by one STATS event */
-	SHOAL_OP_PEERS,	     /* `torrent`: answered by a PEER event for each peer, known or gone, then DONE */
-	SHOAL_OP_PIECES,     /* `torrent`: answered by a PIECES event */
-	SHOAL_OP_READ,	     /* `torrent`, `offset`, `length` (<= 4 MiB) of the stream: answered by DATA */
-	SHOAL_OP_VERIFY,     /* `torrent`: hashes every piece again; ends with CHECKED */
+	SHOAL_OP_ADD = 1, /* a torrent: `text` (magnet, info hash) or `data` (.torrent), `folder`, `flags` */
+	SHOAL_OP_REMOVE,  /* `torrent`: stops it, keeps its data and claims */
+	SHOAL_OP_PEER,	  /* `torrent`, `addr` or `text` "host:port": somebody to connect to */
+	SHOAL_OP_LIMITS,  /* `up`, `down` bytes a second for all torrents (0: none) */
+	SHOAL_OP_STATS,	  /* `torrent`: answered by one STATS event */
+	SHOAL_OP_PEERS,	  /* `torrent`: answered by a PEER event for each peer, known or gone, then DONE */
+	SHOAL_OP_PIECES,  /* `torrent`: answered by a PIECES event */
+	SHOAL_OP_READ,	  /* `torrent`, `offset`, `length` (<= 4 MiB) of the stream: answered by DATA */
+	SHOAL_OP_VERIFY,  /* `torrent`: hashes every piece again; ends with CHECKED */
 	SHOAL_OP_EXT_REGISTER, /* `text`: a BEP 10 message name; `ext` must be unused: its number here (1..255 minus the engine's own) */
-	SHOAL_OP_EXT_SEND,   /* `torrent`, `peer`, `text`, `data`: to a peer that has the extension too */
-	SHOAL_OP_STOP,	     /* finish what is being written, record it, leave; ends with STOPPED */
+	SHOAL_OP_EXT_SEND, /* `torrent`, `peer`, `text`, `data`: to a peer that has the extension too */
+	SHOAL_OP_STOP,	   /* finish what is being written, record it, leave; ends with STOPPED */
 };
 enum shoal_add_flag {
-	SHOAL_ADD_SEQUENTIAL = 1, /* pieces in order */
-	SHOAL_ADD_SEED_ONLY = 2,  /* the data is there: never write; fail when it is not (after a check) */
-	SHOAL_ADD_CHECK_ONLY = 4, /* hash everything, tell, do not join the swarm */
+	SHOAL_ADD_SEQUENTIAL = 1,  /* pieces in order */
+	SHOAL_ADD_SEED_ONLY = 2,   /* the data is there: never write; fail when it is not (after a check) */
+	SHOAL_ADD_CHECK_ONLY = 4,  /* hash everything, tell, do not join the swarm */
 	SHOAL_ADD_FORCE_CHECK = 8, /* trust no claim: hash everything first */
 };
 struct shoal_op {
@@ -72,54 +72,54 @@ struct shoal_op {
 /* ---- events ---------------------------------------------------------------------- */
 enum shoal_event_kind {
 	SHOAL_EV_LISTENING = 1, /* `addr`: a bound address; one event each, first of all */
-	SHOAL_EV_ADDED,	     /* answers ADD: `torrent` from now on (or err < 0, `text` says why); hashes, name, size when known */
-	SHOAL_EV_METADATA,   /* the info dictionary has arrived; hashes, name, size */
-	SHOAL_EV_CHECK,	     /* progress of a check: `done` of `total` bytes */
-	SHOAL_EV_CHECKED,    /* existing data has been looked at: `done` of `total` bytes are there; peers can connect from now on */
+	SHOAL_EV_ADDED, /* answers ADD: `torrent` from now on (or err < 0, `text` says why); hashes, name, size when known */
+	SHOAL_EV_METADATA, /* the info dictionary has arrived; hashes, name, size */
+	SHOAL_EV_CHECK,	   /* progress of a check: `done` of `total` bytes */
+	SHOAL_EV_CHECKED, /* existing data has been looked at: `done` of `total` bytes are there; peers can connect from now on */
 	SHOAL_EV_FIRST_PIECE, /* the first piece from a peer was verified */
-	SHOAL_EV_PIECE,	     /* `index` verified and durable (may be skipped under load) */
-	SHOAL_EV_COMPLETE,   /* everything wanted is verified, durable and under its final name; `stats` */
+	SHOAL_EV_PIECE,	      /* `index` verified and durable (may be skipped under load) */
+	SHOAL_EV_COMPLETE,    /* everything wanted is verified, durable and under its final name; `stats` */
 	SHOAL_EV_STATS,
-	SHOAL_EV_PEER,	     /* answers PEERS */
-	SHOAL_EV_PIECES,     /* `data`: bitfield of pieces we have, wire order; `copies`: one number a piece */
-	SHOAL_EV_DATA,	     /* answers READ: `data`, or err < 0 */
-	SHOAL_EV_DONE,	     /* answers an operation that has no other answer; err */
+	SHOAL_EV_PEER,	      /* answers PEERS */
+	SHOAL_EV_PIECES,      /* `data`: bitfield of pieces we have, wire order; `copies`: one number a piece */
+	SHOAL_EV_DATA,	      /* answers READ: `data`, or err < 0 */
+	SHOAL_EV_DONE,	      /* answers an operation that has no other answer; err */
 	SHOAL_EV_PEER_JOINED, /* `peer`, `addr`, `text` its client's name */
-	SHOAL_EV_PEER_LEFT,  /* `peer`, err: why */
+	SHOAL_EV_PEER_LEFT,   /* `peer`, err: why */
 	SHOAL_EV_PEER_BANNED, /* `peer`, `addr`, `index`: the piece it spoiled, `text` the evidence */
 	SHOAL_EV_HASH_FAILED, /* `index` */
-	SHOAL_EV_EXT,	     /* `peer`, `text` the extension, `data` the message */
-	SHOAL_EV_PAUSED,     /* storage trouble: err, `text`; tries again by itself */
+	SHOAL_EV_EXT,	      /* `peer`, `text` the extension, `data` the message */
+	SHOAL_EV_PAUSED,      /* storage trouble: err, `text`; tries again by itself */
 	SHOAL_EV_RESUMED,
-	SHOAL_EV_WARNING,    /* `text` */
-	SHOAL_EV_ERROR,	     /* `torrent` has ended: err, `text` says what and where */
+	SHOAL_EV_WARNING, /* `text` */
+	SHOAL_EV_ERROR,	  /* `torrent` has ended: err, `text` says what and where */
 	SHOAL_EV_STOPPED,
 };
 struct shoal_stats {
-	uint64_t size, done;		/* bytes wanted; verified and durable */
-	uint64_t verified;		/* verified, perhaps not durable yet */
-	uint64_t downloaded, uploaded;	/* payload bytes this session */
-	uint64_t wasted;		/* payload that came for nothing: duplicates, bad, dropped */
-	uint64_t hash_failures;		/* pieces */
-	uint64_t down_rate, up_rate;	/* bytes a second */
-	uint32_t peers, seeds;		/* connected */
+	uint64_t size, done;	       /* bytes wanted; verified and durable */
+	uint64_t verified;	       /* verified, perhaps not durable yet */
+	uint64_t downloaded, uploaded; /* payload bytes this session */
+	uint64_t wasted;	       /* payload that came for nothing: duplicates, bad, dropped */
+	uint64_t hash_failures;	       /* pieces */
+	uint64_t down_rate, up_rate;   /* bytes a second */
+	uint32_t peers, seeds;	       /* connected */
 	uint32_t pieces, pieces_done;
 	uint64_t memory_used, memory_peak;
 	bool complete, checking, paused, metadata;
 };
 struct shoal_peer_info {
 	struct shoal_addr addr;
-	uint64_t got, gave;	/* verified bytes from it; payload bytes to it */
+	uint64_t got, gave;	  /* verified bytes from it; payload bytes to it */
 	uint64_t wasted, spoiled; /* bytes from it that were not needed; that failed their hash */
 	uint64_t down_rate, up_rate;
-	uint32_t asked;		/* blocks asked of it now */
-	uint32_t pieces;	/* it has */
+	uint32_t asked;	 /* blocks asked of it now */
+	uint32_t pieces; /* it has */
 	bool connected, seed, banned, incoming, v2;
 	bool choking_us, choked, interested, interesting;
 };
 struct shoal_event {
 	enum shoal_event_kind kind;
-	shoal_us t;		/* monotonic */
+	shoal_us t; /* monotonic */
 	uint64_t ticket;
 	uint32_t torrent;
 	uint32_t peer;

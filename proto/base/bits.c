@@ -108,7 +108,8 @@ int shoal_bits_load(struct shoal_bits *bits, struct shoal_bytes wire, bool lenie
 		bits->word[i >> 3] |= b << (i & 7) * 8;
 	}
 	if (spare && wire.len)
-		bits->word[(wire.len - 1) >> 3] &= bits->count % 64 ? (UINT64_C(1) << bits->count % 64) - 1 : UINT64_MAX;
+		bits->word[(wire.len - 1) >> 3] &= bits->count % 64 ? (UINT64_C(1) << bits->count % 64) - 1
+								    : UINT64_MAX;
 	for (size_t w = 0; w < words_of(bits->count); w++)
 		bits->ones += (uint32_t)__builtin_popcountll(bits->word[w]);
 	return 0;

@@ -39,10 +39,7 @@ const uint32_t shoal_sha256_pad64[64] __attribute__((aligned(64))) = {
 /* Best first. */
 static const struct shoal_digest_kernel *const kernels[] = {
 #if defined(__x86_64__)
-	&shoal_digest_avx512,
-	&shoal_digest_shani,
-	&shoal_digest_avx512_bare,
-	&shoal_digest_avx2,
+	&shoal_digest_avx512,  &shoal_digest_shani, &shoal_digest_avx512_bare, &shoal_digest_avx2,
 #endif
 	&shoal_digest_openssl,
 };

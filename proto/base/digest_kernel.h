@@ -18,8 +18,8 @@ typedef void shoal_digest_pairs(const uint8_t (*in)[32], size_t n, uint8_t (*out
 
 struct shoal_digest_kernel {
 	const char *name;
-	size_t lanes; /* <= SHOAL_LANES_MAX */
-	bool row; /* a turn costs the same however few its lanes: fill one before the next */
+	size_t lanes;	       /* <= SHOAL_LANES_MAX */
+	bool row;	       /* a turn costs the same however few its lanes: fill one before the next */
 	bool (*present)(void); /* whether this processor, and its system, can run it */
 	shoal_digest_run *sha1, *sha256;
 	shoal_digest_pairs *sha256_pairs;

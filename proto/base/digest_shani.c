@@ -32,14 +32,15 @@ INLINE __m128i load(const void *at)
 }
 
 /* Does `step` for each lane there is; `lanes` is a constant once all is inlined. */
-#define EACH(step, ...) do {                         \
-		step(&l0, __VA_ARGS__);              \
-		if (lanes > 1)                       \
-			step(&l1, __VA_ARGS__);      \
-		if (lanes > 2)                       \
-			step(&l2, __VA_ARGS__);      \
-		if (lanes > 3)                       \
-			step(&l3, __VA_ARGS__);      \
+#define EACH(step, ...)                         \
+	do {                                    \
+		step(&l0, __VA_ARGS__);         \
+		if (lanes > 1)                  \
+			step(&l1, __VA_ARGS__); \
+		if (lanes > 2)                  \
+			step(&l2, __VA_ARGS__); \
+		if (lanes > 3)                  \
+			step(&l3, __VA_ARGS__); \
 	} while (0)
 
 /* m[] is a window on the schedule: group g reads m[g % 4] while the words of g + 4 grow there. */
@@ -81,8 +82,7 @@ INLINE void sha1_four(struct lane1 *l, int g)
 {
 	__m128i *m = l->m, e;
 	if (g < 4)
-		m[g] = _mm_shuffle_epi8(load(l->at + 16 * g),
-					_mm_set_epi64x(0x0001020304050607, 0x08090a0b0c0d0e0f));
+		m[g] = _mm_shuffle_epi8(load(l->at + 16 * g), _mm_set_epi64x(0x0001020304050607, 0x08090a0b0c0d0e0f));
 	e = g ? _mm_sha1nexte_epu32(l->e, m[g & 3]) : _mm_add_epi32(l->e, m[0]);
 	l->e = l->abcd;
 	switch (g / 5) { /* the function's number is part of the instruction */
@@ -182,8 +182,7 @@ INLINE void sha256_four(struct lane256 *l, int g)
 {
 	__m128i *m = l->m;
 	if (g < 4)
-		m[g] = _mm_shuffle_epi8(load(l->at + 16 * g),
-					_mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203));
+		m[g] = _mm_shuffle_epi8(load(l->at + 16 * g), _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203));
 	__m128i wk = _mm_add_epi32(m[g & 3], load(shoal_sha256_k + 4 * g));
 	l->cdgh = _mm_sha256rnds2_epu32(l->cdgh, l->abef, wk);
 	l->abef = _mm_sha256rnds2_epu32(l->abef, l->cdgh, _mm_shuffle_epi32(wk, 0x0e));

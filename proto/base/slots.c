@@ -143,7 +143,10 @@ static int grow(struct shoal_slots *pool, size_t count)
 	}
 	FORBID(base, bytes);
 	*chunk = (struct chunk){
-		.next = pool->chunks, .fresh_next = pool->fresh, .base = base, .count = (uint32_t)count,
+		.next = pool->chunks,
+		.fresh_next = pool->fresh,
+		.base = base,
+		.count = (uint32_t)count,
 	};
 	pool->chunks = pool->fresh = chunk;
 	pool->slots += count;

@@ -117,7 +117,8 @@ uint32_t shoal_claim_pieces(const struct shoal_metainfo *mi, uint32_t file, uint
 	uint64_t size = shoal_metainfo_file_size(mi, file);
 	uint64_t offset = shoal_metainfo_file_offset(mi, file);
 	uint32_t piece_size = shoal_metainfo_piece_size(mi);
-	if (size == 0 || piece_size == 0 || (shoal_metainfo_file_flags(mi, file) & (SHOAL_FILE_PAD | SHOAL_FILE_SYMLINK)))
+	if (size == 0 || piece_size == 0 ||
+	    (shoal_metainfo_file_flags(mi, file) & (SHOAL_FILE_PAD | SHOAL_FILE_SYMLINK)))
 		return 0;
 	*first = (uint32_t)(offset / piece_size);
 	*skew = (uint32_t)(offset % piece_size);

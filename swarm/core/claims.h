@@ -29,8 +29,8 @@ struct shoal_claim {
 	unsigned flags;
 	struct shoal_stamp stamp;
 	uint32_t piece_size;
-	uint32_t skew;	/* bytes from the start of the first piece to the start of the file (v1) */
-	uint32_t first, count;	/* pieces of the file, from its first, that this record covers */
+	uint32_t skew;		   /* bytes from the start of the first piece to the start of the file (v1) */
+	uint32_t first, count;	   /* pieces of the file, from its first, that this record covers */
 	struct shoal_bytes bitmap; /* ceil(count / 8), bit 0 of byte 0 the first; empty with ALL */
 };
 

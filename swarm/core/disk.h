@@ -15,20 +15,21 @@
 #include "proto/metainfo.h"
 
 enum shoal_disk_op {
-	SHOAL_DISK_SCAN,   /* looks at files [file, file+count): fills seen[] */
-	SHOAL_DISK_WRITE,  /* hashes a run of a piece, and writes it (see flags) */
-	SHOAL_DISK_READ,   /* fills slots with [begin, begin+len) of a piece */
-	SHOAL_DISK_CHECK,  /* reads a whole piece and hashes it; no slots */
-	SHOAL_DISK_SYNC,   /* makes durable all that was written to the storage, names included, and all that files in list[] hold; fills
+	SHOAL_DISK_SCAN,  /* looks at files [file, file+count): fills seen[] */
+	SHOAL_DISK_WRITE, /* hashes a run of a piece, and writes it (see flags) */
+	SHOAL_DISK_READ,  /* fills slots with [begin, begin+len) of a piece */
+	SHOAL_DISK_CHECK, /* reads a whole piece and hashes it; no slots */
+	SHOAL_DISK_SYNC, /* makes durable all that was written to the storage, names included, and all that files in list[] hold; fills
 			    * seen[] for those */
 	SHOAL_DISK_FINISH, /* files in list[] are whole: gives them their final names, durably; fills seen[] */
 };
 
 enum shoal_disk_flag {
-	SHOAL_DISK_LAST = 1,	 /* WRITE: the piece ends with this run: give the verdict */
-	SHOAL_DISK_IF_GOOD = 2,	 /* WRITE: the run is the whole piece: write it only when its hash is right */
-	SHOAL_DISK_DROP = 4,	 /* CHECK: drop the page cache first (after a failed sync) */
-	SHOAL_DISK_LEAVES = 8,	 /* CHECK, WRITE: keep the leaf hashes (v2), or SHA-256 of each block (v1), in hash->leaf */
+	SHOAL_DISK_LAST = 1,	/* WRITE: the piece ends with this run: give the verdict */
+	SHOAL_DISK_IF_GOOD = 2, /* WRITE: the run is the whole piece: write it only when its hash is right */
+	SHOAL_DISK_DROP = 4,	/* CHECK: drop the page cache first (after a failed sync) */
+	SHOAL_DISK_LEAVES =
+		8, /* CHECK, WRITE: keep the leaf hashes (v2), or SHA-256 of each block (v1), in hash->leaf */
 };
 
 /* What a file is right now: a claim is trusted while this does not change. */
@@ -44,21 +45,21 @@ enum shoal_seen_state {
 };
 struct shoal_seen {
 	struct shoal_stamp stamp;
-	uint8_t state;	/* enum shoal_seen_state */
-	int16_t os;	/* errno when looking failed */
+	uint8_t state; /* enum shoal_seen_state */
+	int16_t os;    /* errno when looking failed */
 };
 
 /* The running hash of one piece and what it must come to. Lent with each job of the piece. */
 struct shoal_piece_hash {
-	struct shoal_sha1 sha1;	      /* v1, running */
+	struct shoal_sha1 sha1; /* v1, running */
 	uint8_t want_sha1[20];
-	uint8_t want_root[32];	      /* v2 */
-	uint32_t width;		      /* v2: leaves of the piece's tree, a power of two */
-	uint32_t pad;		      /* v1: zero bytes SHA-1 covers after the piece's own */
-	uint32_t bytes;		      /* of the piece */
-	bool has_v1, has_v2;	      /* which of the two are wanted; both must hold */
-	uint8_t (*leaf)[32];	      /* room for ceil(bytes / 16 KiB); NULL: only for v1 without LEAVES */
-	int good;		      /* the verdict after LAST or CHECK: 1 right, 0 wrong */
+	uint8_t want_root[32]; /* v2 */
+	uint32_t width;	       /* v2: leaves of the piece's tree, a power of two */
+	uint32_t pad;	       /* v1: zero bytes SHA-1 covers after the piece's own */
+	uint32_t bytes;	       /* of the piece */
+	bool has_v1, has_v2;   /* which of the two are wanted; both must hold */
+	uint8_t (*leaf)[32];   /* room for ceil(bytes / 16 KiB); NULL: only for v1 without LEAVES */
+	int good;	       /* the verdict after LAST or CHECK: 1 right, 0 wrong */
 };
 
 struct shoal_disk_job {
@@ -66,23 +67,23 @@ struct shoal_disk_job {
 	enum shoal_disk_op op;
 	unsigned flags;
 	uint32_t storage;
-	uint32_t piece, begin, len;   /* bytes within the piece; begin is a multiple of 16 KiB */
-	struct shoal_slot **slot;     /* ceil(len / 16 KiB) of them */
+	uint32_t piece, begin, len; /* bytes within the piece; begin is a multiple of 16 KiB */
+	struct shoal_slot **slot;   /* ceil(len / 16 KiB) of them */
 	uint32_t slot_count;
 	struct shoal_piece_hash *hash;
-	uint32_t file, count;	      /* SCAN */
-	const uint32_t *list;	      /* SYNC, FINISH: files; `count` of them */
-	struct shoal_seen *seen;      /* SCAN, SYNC, FINISH: count of them */
-	int err;		      /* the disk's answer: 0, or NO_SPACE, IO, DENIED, GONE (a file is missing or short) ... */
-	int os;			      /* errno behind it, for people */
-	uint32_t bad_file;	      /* the file it concerns, when err < 0 */
-	void *owner;		      /* the submitter's */
-	uint64_t cookie;	      /* the submitter's */
+	uint32_t file, count;	 /* SCAN */
+	const uint32_t *list;	 /* SYNC, FINISH: files; `count` of them */
+	struct shoal_seen *seen; /* SCAN, SYNC, FINISH: count of them */
+	int err;	   /* the disk's answer: 0, or NO_SPACE, IO, DENIED, GONE (a file is missing or short) ... */
+	int os;		   /* errno behind it, for people */
+	uint32_t bad_file; /* the file it concerns, when err < 0 */
+	void *owner;	   /* the submitter's */
+	uint64_t cookie;   /* the submitter's */
 };
 
 /* A piece's bytes that the transport may send by itself. */
 struct shoal_disk_span {
-	uint32_t file;	 /* for transport->send_file() */
+	uint32_t file; /* for transport->send_file() */
 	uint64_t offset;
 };
 
@@ -97,7 +98,8 @@ struct shoal_disk_ops {
 	/* Whether [begin, begin+len) of a piece may be sent straight from its file now: it lies in one file, unchanged
 	 * since stamped, and in memory. 1 and *span, pinned until unspan(); 0: submit a READ. < 0: the file is not what
 	 * it was (GONE): withdraw the piece. NULL where it never can be. */
-	int (*span)(void *d, uint32_t storage, uint32_t piece, uint32_t begin, uint32_t len, struct shoal_disk_span *span);
+	int (*span)(void *d, uint32_t storage, uint32_t piece, uint32_t begin, uint32_t len,
+		    struct shoal_disk_span *span);
 	void (*unspan)(void *d, uint32_t file);
 	/* The stamp that file's spans and reads must match; all-zero size and ino: none is known, spans are refused. */
 	void (*stamp)(void *d, uint32_t storage, uint32_t file, const struct shoal_stamp *stamp);

@@ -20,8 +20,9 @@ static void say(struct shoal_node *n, struct shoal_event *ev, shoal_us now)
 
 static void refused(struct shoal_node *n, const struct shoal_op *op, int err, const char *what, shoal_us now)
 {
-	struct shoal_event ev = { .kind = SHOAL_EV_ADDED, .ticket = op->ticket, .err = err,
-				  .text = shoal_bytes(what, strlen(what)) };
+	struct shoal_event ev = {
+		.kind = SHOAL_EV_ADDED, .ticket = op->ticket, .err = err, .text = shoal_bytes(what, strlen(what))
+	};
 	say(n, &ev, now);
 }
 
@@ -77,7 +78,8 @@ static int add_torrent(struct shoal_node *n, const struct shoal_op *op, shoal_us
 		rc = shoal_swarm_begin(s, mi, now);
 	if (rc < 0) {
 		refused(n, op, rc,
-			rc == SHOAL_ERR_NOMEM ? "needs more memory than --memory allows" : "the folder cannot be used", now);
+			rc == SHOAL_ERR_NOMEM ? "needs more memory than --memory allows" : "the folder cannot be used",
+			now);
 		if (s == NULL || s->mi == NULL)
 			shoal_metainfo_free(mi);
 		shoal_swarm_free(s);
@@ -121,7 +123,9 @@ static void say_peers(struct shoal_swarm *s, const struct shoal_op *op, shoal_us
 {
 	for (struct shoal_contact *c = s->contacts; c != NULL; c = c->next) {
 		struct shoal_peer *p = c->peer;
-		struct shoal_event ev = { .kind = SHOAL_EV_PEER, .ticket = op->ticket, .info = c->info, .addr = c->addr };
+		struct shoal_event ev = {
+			.kind = SHOAL_EV_PEER, .ticket = op->ticket, .info = c->info, .addr = c->addr
+		};
 		if (p != NULL) {
 			ev.peer = p->serial;
 			ev.text = shoal_bytes(p->client, strlen(p->client));
@@ -144,13 +148,24 @@ static void say_peers(struct shoal_swarm *s, const struct shoal_op *op, shoal_us
 	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) {
 		if (p->contact != NULL)
 			continue;
-		struct shoal_event ev = { .kind = SHOAL_EV_PEER, .ticket = op->ticket, .addr = p->addr, .peer = p->serial };
+		struct shoal_event ev = {
+			.kind = SHOAL_EV_PEER, .ticket = op->ticket, .addr = p->addr, .peer = p->serial
+		};
 		ev.text = shoal_bytes(p->client, strlen(p->client));
-		ev.info = (struct shoal_peer_info){ .addr = p->addr, .got = p->got, .gave = p->gave, .wasted = p->wasted,
-						    .connected = true, .seed = shoal_peer_is_seed(p), .incoming = p->incoming,
-						    .v2 = p->v2, .choking_us = p->choking_us, .choked = p->choked,
-						    .interested = p->interested, .interesting = p->interesting,
-						    .asked = p->ask_count, .pieces = p->have.ones };
+		ev.info = (struct shoal_peer_info){ .addr = p->addr,
+						    .got = p->got,
+						    .gave = p->gave,
+						    .wasted = p->wasted,
+						    .connected = true,
+						    .seed = shoal_peer_is_seed(p),
+						    .incoming = p->incoming,
+						    .v2 = p->v2,
+						    .choking_us = p->choking_us,
+						    .choked = p->choked,
+						    .interested = p->interested,
+						    .interesting = p->interesting,
+						    .asked = p->ask_count,
+						    .pieces = p->have.ones };
 		shoal_swarm_say(s, &ev, now);
 	}
 	struct shoal_event done = { .kind = SHOAL_EV_DONE, .ticket = op->ticket };
@@ -163,7 +178,9 @@ static int say_pieces(struct shoal_swarm *s, const struct shoal_op *op, shoal_us
 	uint8_t *bits = calloc((size_t)pieces / 8 + 1, 1);
 	uint32_t *copies = calloc((size_t)pieces + 1, sizeof *copies);
 	if (bits != NULL && copies != NULL) {
-		struct shoal_event ev = { .kind = SHOAL_EV_PIECES, .ticket = op->ticket, .copies = copies, .copies_count = pieces };
+		struct shoal_event ev = {
+			.kind = SHOAL_EV_PIECES, .ticket = op->ticket, .copies = copies, .copies_count = pieces
+		};
 		ev.data = shoal_bytes(bits, ((size_t)pieces + 7) / 8);
 		if (shoal_swarm_running(s) && pieces > 0)
 			shoal_bits_store(&s->claimed, (struct shoal_space){ bits, ((size_t)pieces + 7) / 8 });
@@ -229,9 +246,15 @@ static void data_next(struct shoal_node *n, struct shoal_data_read *d, shoal_us 
 			return data_end(d, SHOAL_ERR_BUSY, now);
 		for (uint32_t i = 0; i < d->slots; i++)
 			d->slot[i] = shoal_slot_get(n->slots);
-		d->job = (struct shoal_disk_job){ .op = SHOAL_DISK_READ, .flags = SHOAL_NODE_JOB_DATA, .storage = d->s->storage,
-						  .piece = piece, .begin = begin, .len = len, .slot = d->slot,
-						  .slot_count = d->slots, .owner = d };
+		d->job = (struct shoal_disk_job){ .op = SHOAL_DISK_READ,
+						  .flags = SHOAL_NODE_JOB_DATA,
+						  .storage = d->s->storage,
+						  .piece = piece,
+						  .begin = begin,
+						  .len = len,
+						  .slot = d->slot,
+						  .slot_count = d->slots,
+						  .owner = d };
 		if (shoal_swarm_submit(d->s, &d->job) == 0)
 			return;
 		for (uint32_t i = 0; i < d->slots; i++)
@@ -355,10 +378,8 @@ int shoal_node_do(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 		ev.kind = SHOAL_EV_DONE;
 		say(n, &ev, now);
 		return 0;
-	case SHOAL_OP_EXT_REGISTER:
-		return ext_register(n, op, now);
-	case SHOAL_OP_EXT_SEND:
-		return ext_send(n, op, now);
+	case SHOAL_OP_EXT_REGISTER: return ext_register(n, op, now);
+	case SHOAL_OP_EXT_SEND: return ext_send(n, op, now);
 	case SHOAL_OP_STOP:
 		n->stopping = true;
 		n->stop_ticket = op->ticket;
@@ -367,8 +388,7 @@ int shoal_node_do(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 		for (struct shoal_peer *p = n->peers; p != NULL; p = p->next)
 			shoal_peer_close(p, SHOAL_ERR_CLOSED, now);
 		return 0;
-	default:
-		break;
+	default: break;
 	}
 	if (s == NULL)
 		return SHOAL_ERR_GONE;
@@ -378,24 +398,16 @@ int shoal_node_do(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 		s->ticket = op->ticket;
 		shoal_swarm_stop(s, now);
 		return 0;
-	case SHOAL_OP_PEER:
-		return shoal_swarm_contact(s, &op->addr, true, now) != NULL ? 0 : SHOAL_ERR_RANGE;
+	case SHOAL_OP_PEER: return shoal_swarm_contact(s, &op->addr, true, now) != NULL ? 0 : SHOAL_ERR_RANGE;
 	case SHOAL_OP_STATS:
 		ev.kind = SHOAL_EV_STATS;
 		shoal_swarm_stats(s, &ev.stats, now);
 		shoal_swarm_say(s, &ev, now);
 		return 0;
-	case SHOAL_OP_PEERS:
-		say_peers(s, op, now);
-		return 0;
-	case SHOAL_OP_PIECES:
-		return say_pieces(s, op, now);
-	case SHOAL_OP_READ:
-		return read_range(n, s, op, now);
-	case SHOAL_OP_VERIFY:
-		rc = verify(s);
-		return rc;
-	default:
-		return SHOAL_ERR_UNSUPPORTED;
+	case SHOAL_OP_PEERS: say_peers(s, op, now); return 0;
+	case SHOAL_OP_PIECES: return say_pieces(s, op, now);
+	case SHOAL_OP_READ: return read_range(n, s, op, now);
+	case SHOAL_OP_VERIFY: rc = verify(s); return rc;
+	default: return SHOAL_ERR_UNSUPPORTED;
 	}
 }

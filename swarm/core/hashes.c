@@ -16,8 +16,8 @@
 
 struct shoal_layer_want {
 	uint32_t file, known, width; /* hashes it has; the width of its layer */
-	uint32_t next;	    /* hashes proved so far */
-	uint32_t asked_of;  /* peer serial, 0 nobody */
+	uint32_t next;		     /* hashes proved so far */
+	uint32_t asked_of;	     /* peer serial, 0 nobody */
 	shoal_us asked_at;
 	shoal_hash32 *hash; /* NULL: not begun */
 };
@@ -47,7 +47,8 @@ static bool next_file(struct shoal_swarm *s, struct shoal_layer_want *want)
 			continue;
 		uint32_t known = shoal_metainfo_layer_length(s->mi, file);
 		uint32_t width = shoal_merkle_width(known);
-		shoal_hash32 *hash = shoal_budget_take(s->node->budget, (size_t)width * 32) ? malloc((size_t)width * 32) : NULL;
+		shoal_hash32 *hash = shoal_budget_take(s->node->budget, (size_t)width * 32) ? malloc((size_t)width * 32)
+											    : NULL;
 		if (hash == NULL)
 			return false;
 		*want = (struct shoal_layer_want){ .file = file, .known = known, .width = width, .hash = hash };
@@ -110,7 +111,8 @@ static void layer_known(struct shoal_swarm *s, uint32_t file, shoal_us now)
 	uint32_t pieces = shoal_claim_pieces(s->mi, file, &first, &skew);
 	for (uint32_t i = 0; i < pieces; i++) {
 		shoal_picker_want(s->picker, first + i, true);
-		if (s->check_later && !shoal_picker_is_done(s->picker, first + i) && s->file[file].seen != SHOAL_SEEN_NONE) {
+		if (s->check_later && !shoal_picker_is_done(s->picker, first + i) &&
+		    s->file[file].seen != SHOAL_SEEN_NONE) {
 			shoal_picker_open(s->picker, first + i); /* look before fetching */
 			shoal_bits_set(&s->to_check, first + i);
 		}
@@ -148,7 +150,8 @@ static struct shoal_layer_want *want_for(struct shoal_swarm *s, const struct sho
 	return NULL;
 }
 
-static int take_layer(struct shoal_swarm *s, struct shoal_layer_want *want, const struct shoal_wire_msg *msg, shoal_us now)
+static int take_layer(struct shoal_swarm *s, struct shoal_layer_want *want, const struct shoal_wire_msg *msg,
+		      shoal_us now)
 {
 	const struct shoal_wire_hash_range *r = &msg->range;
 	uint32_t length = want->width < LAYER_CHUNK ? want->width : LAYER_CHUNK;
@@ -159,8 +162,8 @@ static int take_layer(struct shoal_swarm *s, struct shoal_layer_want *want, cons
 	shoal_hash32 *scratch = malloc((size_t)length * 32);
 	if (scratch == NULL)
 		return SHOAL_ERR_NOMEM;
-	int rc = shoal_merkle_prove(shoal_metainfo_file_root(s->mi, want->file), want->width, r->base, r->index, hash, length,
-				    hash + length, (uint32_t)(count - length), scratch);
+	int rc = shoal_merkle_prove(shoal_metainfo_file_root(s->mi, want->file), want->width, r->base, r->index, hash,
+				    length, hash + length, (uint32_t)(count - length), scratch);
 	free(scratch);
 	if (rc < 0)
 		return rc;
@@ -219,7 +222,8 @@ static uint32_t piece_of_leaves(const struct shoal_swarm *s, const struct shoal_
 	uint32_t first, skew;
 	uint32_t per_piece = shoal_metainfo_piece_size(s->mi) / SHOAL_BLOCK;
 	uint32_t file = file_of_root(s, r->root);
-	if (file == UINT32_MAX || r->length < 2 || (r->length & (r->length - 1)) || r->length > per_piece || r->index % r->length != 0)
+	if (file == UINT32_MAX || r->length < 2 || (r->length & (r->length - 1)) || r->length > per_piece ||
+	    r->index % r->length != 0)
 		return SHOAL_PIECE_NONE;
 	uint32_t pieces = shoal_claim_pieces(s->mi, file, &first, &skew);
 	return r->index / per_piece < pieces ? first + r->index / per_piece : SHOAL_PIECE_NONE;
@@ -258,7 +262,9 @@ void shoal_swarm_hashes(struct shoal_swarm *s, struct shoal_peer *p, const struc
 	else if (msg->range.base == 0)
 		rc = take_leaves(s, msg, now);
 	if (rc == SHOAL_ERR_HASH && !p->closing) {
-		struct shoal_event ev = { .kind = SHOAL_EV_PEER_BANNED, .peer = p->serial, .addr = p->addr,
+		struct shoal_event ev = { .kind = SHOAL_EV_PEER_BANNED,
+					  .peer = p->serial,
+					  .addr = p->addr,
 					  .text = SHOAL_LIT("sent hashes that do not lead to the torrent's root") };
 		shoal_swarm_say(s, &ev, now);
 		shoal_node_ban(s->node, &p->addr, now);
@@ -268,7 +274,8 @@ void shoal_swarm_hashes(struct shoal_swarm *s, struct shoal_peer *p, const struc
 	}
 }
 
-void shoal_swarm_hash_rejected(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_hash_range *range, shoal_us now)
+void shoal_swarm_hash_rejected(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_hash_range *range,
+			       shoal_us now)
 {
 	(void)now;
 	if (s->mi == NULL || p->hash_asked == 0)
@@ -276,26 +283,28 @@ void shoal_swarm_hash_rejected(struct shoal_swarm *s, struct shoal_peer *p, cons
 	p->hash_asked--;
 	struct shoal_layer_want *want = want_for(s, range);
 	if (want != NULL && want->asked_of == p->serial)
-		want->asked_at = now > LAYER_ASK_TIME ? now - LAYER_ASK_TIME + SHOAL_S(1) : 1; /* another one, in a second */
+		want->asked_at = now > LAYER_ASK_TIME ? now - LAYER_ASK_TIME + SHOAL_S(1)
+						      : 1; /* another one, in a second */
 }
 
 /* ---- serving ---------------------------------------------------------------------------------- */
 
-static void say_range(struct shoal_peer *p, enum shoal_wire_id id, const struct shoal_wire_hash_range *r, struct shoal_bytes body,
-		      shoal_us now)
+static void say_range(struct shoal_peer *p, enum shoal_wire_id id, const struct shoal_wire_hash_range *r,
+		      struct shoal_bytes body, shoal_us now)
 {
 	struct shoal_wire_msg msg = { .id = (uint16_t)id, .range = *r, .body = body };
 	shoal_peer_say(p, &msg, now);
 }
 
-static bool serve_layer(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_hash_range *r, shoal_us now)
+static bool serve_layer(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_hash_range *r,
+			shoal_us now)
 {
 	uint32_t file = file_of_root(s, r->root);
 	struct shoal_bytes layer = file != UINT32_MAX ? shoal_metainfo_layer(s->mi, file) : (struct shoal_bytes){ 0 };
 	uint32_t known = (uint32_t)(layer.len / 32);
 	uint32_t width = shoal_merkle_width(known);
-	if (known == 0 || r->length == 0 || (r->length & (r->length - 1)) || r->length > 8192 || r->index % r->length != 0 ||
-	    r->index >= width || r->length > width - r->index || r->proof > 64)
+	if (known == 0 || r->length == 0 || (r->length & (r->length - 1)) || r->length > 8192 ||
+	    r->index % r->length != 0 || r->index >= width || r->length > width - r->index || r->proof > 64)
 		return false;
 	size_t room = ((size_t)r->length + 64) * 32;
 	shoal_hash32 *out = malloc(room);
@@ -306,15 +315,17 @@ static bool serve_layer(struct shoal_swarm *s, struct shoal_peer *p, const struc
 	for (uint32_t i = 0; i < r->length; i++)
 		memcpy(out[i], r->index + i < known ? layer.at + (size_t)(r->index + i) * 32 : pad, 32);
 	const shoal_hash32 *have = (const void *)layer.at;
-	int uncles = r->length >= 2 ? shoal_merkle_uncles(have, known, width, r->base, r->index, r->length, r->proof, out + r->length, 64)
-				     : SHOAL_ERR_RANGE;
+	int uncles = r->length >= 2 ? shoal_merkle_uncles(have, known, width, r->base, r->index, r->length, r->proof,
+							  out + r->length, 64)
+				    : SHOAL_ERR_RANGE;
 	if (uncles >= 0)
 		say_range(p, SHOAL_WIRE_HASHES, r, shoal_bytes(out, ((size_t)r->length + (size_t)uncles) * 32), now);
 	free(out);
 	return uncles >= 0;
 }
 
-void shoal_swarm_hash_request(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_hash_range *r, shoal_us now)
+void shoal_swarm_hash_request(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_hash_range *r,
+			      shoal_us now)
 {
 	bool served = false;
 	if (s->mi != NULL && s->has_v2 && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_LOW / 2) {
@@ -359,7 +370,9 @@ void shoal_swarm_leaves_ready(struct shoal_swarm *s, struct shoal_check *check, 
 		memcpy(out[i], check->hash.leaf[index + i], 32);
 	/* Uncles within the piece first, then those of the piece among the others of its file. */
 	const shoal_hash32 *leaf = (const shoal_hash32 *)check->hash.leaf;
-	int uncles = r->length < width ? shoal_merkle_uncles(leaf, known, width, 0, index, r->length, r->proof, out + r->length, 32) : 0;
+	int uncles = r->length < width ? shoal_merkle_uncles(leaf, known, width, 0, index, r->length, r->proof,
+							     out + r->length, 32)
+				       : 0;
 	uint32_t inner = shoal_merkle_height(width);
 	struct shoal_bytes layer = shoal_metainfo_layer(s->mi, file_of_root(s, r->root));
 	if (uncles >= 0 && inner > 0 && r->proof > inner - 1 && layer.len > 0) {
@@ -371,8 +384,9 @@ void shoal_swarm_leaves_ready(struct shoal_swarm *s, struct shoal_check *check, 
 		else
 			shoal_merkle_pad(piece_base(s), out[r->length + (uint32_t)uncles]);
 		uncles++;
-		int more = shoal_merkle_uncles((const void *)layer.at, pieces, shoal_merkle_width(pieces), piece_base(s),
-					       piece & ~UINT32_C(1), 2, r->proof - inner, out + r->length + uncles, 32);
+		int more = shoal_merkle_uncles((const void *)layer.at, pieces, shoal_merkle_width(pieces),
+					       piece_base(s), piece & ~UINT32_C(1), 2, r->proof - inner,
+					       out + r->length + uncles, 32);
 		uncles = more < 0 ? more : uncles + more;
 	}
 	if (uncles < 0)

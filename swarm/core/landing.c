@@ -116,7 +116,8 @@ int shoal_landing_open(struct shoal_landing *l, uint32_t piece, uint32_t bytes, 
 {
 	uint32_t blocks = (bytes + SHOAL_BLOCK - 1) / SHOAL_BLOCK;
 	uint32_t window = window_for(l, blocks);
-	size_t size = sizeof(struct shoal_open) + (size_t)blocks * (sizeof(struct shoal_slot *) + 4 + 1 + (v2_leaves ? 32 : 0));
+	size_t size = sizeof(struct shoal_open) +
+		      (size_t)blocks * (sizeof(struct shoal_slot *) + 4 + 1 + (v2_leaves ? 32 : 0));
 
 	l->busy = window == 0;
 	if (window == 0)
@@ -280,7 +281,8 @@ void shoal_open_weaken(struct shoal_open *open, uint32_t block)
 	open->weak++;
 }
 
-void shoal_open_unask(struct shoal_landing *l, struct shoal_open *open, uint32_t block, bool weak, struct shoal_slot *slot)
+void shoal_open_unask(struct shoal_landing *l, struct shoal_open *open, uint32_t block, bool weak,
+		      struct shoal_slot *slot)
 {
 	if (weak)
 		open->weak--;

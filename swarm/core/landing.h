@@ -38,21 +38,21 @@ struct shoal_open {
 	struct shoal_open *next, *prev;
 	enum shoal_open_state state;
 	uint32_t piece, bytes, blocks;
-	bool whole;		/* stays in memory until the verdict */
-	uint32_t window;	/* if not: blocks, from the front, that may be under way */
-	uint32_t unasked;	/* blocks nobody was asked for */
-	uint32_t here;		/* blocks that have landed */
-	uint32_t handed;	/* blocks, from the front, that the disk has had */
-	uint32_t from;		/* no unasked block lies before this one */
-	uint32_t promised;	/* slots reserved and not yet got */
-	uint32_t lent;		/* slots got for blocks that have not landed */
-	uint32_t weak;		/* asks that do not count in `asked` */
-	uint32_t owner;		/* the peer that fetches it alone, 0 nobody */
-	uint32_t attempts;	/* times it failed its hash in this session */
+	bool whole;	   /* stays in memory until the verdict */
+	uint32_t window;   /* if not: blocks, from the front, that may be under way */
+	uint32_t unasked;  /* blocks nobody was asked for */
+	uint32_t here;	   /* blocks that have landed */
+	uint32_t handed;   /* blocks, from the front, that the disk has had */
+	uint32_t from;	   /* no unasked block lies before this one */
+	uint32_t promised; /* slots reserved and not yet got */
+	uint32_t lent;	   /* slots got for blocks that have not landed */
+	uint32_t weak;	   /* asks that do not count in `asked` */
+	uint32_t owner;	   /* the peer that fetches it alone, 0 nobody */
+	uint32_t attempts; /* times it failed its hash in this session */
 	shoal_us opened, ready;
 	struct shoal_slot **slot; /* landed and still ours */
-	uint32_t *source;	/* who sent each block: a peer's serial */
-	uint8_t *asked;		/* how many were asked for it; LANDED once it is here */
+	uint32_t *source;	  /* who sent each block: a peer's serial */
+	uint8_t *asked;		  /* how many were asked for it; LANDED once it is here */
 	struct shoal_piece_hash hash;
 	struct shoal_disk_job job;
 	bool job_out;
@@ -69,7 +69,7 @@ struct shoal_landing {
 	uint32_t table_size;
 	uint32_t count;
 	uint32_t ready;
-	bool busy;	/* no piece could be opened for want of memory, the last time one was tried */
+	bool busy;	     /* no piece could be opened for want of memory, the last time one was tried */
 	uint64_t full_bytes; /* of pieces that are all here and not yet off our hands */
 };
 
@@ -98,7 +98,8 @@ void shoal_open_ask_weak(struct shoal_open *open);
 /* An asker stalls: from now on it is a weak one. */
 void shoal_open_weaken(struct shoal_open *open, uint32_t block);
 /* One asker less; `slot` (may be NULL) is what it had been given for it: back to a promise when nobody else asks. */
-void shoal_open_unask(struct shoal_landing *l, struct shoal_open *open, uint32_t block, bool weak, struct shoal_slot *slot);
+void shoal_open_unask(struct shoal_landing *l, struct shoal_open *open, uint32_t block, bool weak,
+		      struct shoal_slot *slot);
 /* A slot for a block about to land. NULL only when the promise is used and no spare memory is there (a duplicate). */
 struct shoal_slot *shoal_open_slot(struct shoal_landing *l, struct shoal_open *open);
 /* The block has landed in `slot` (ours from now on). false: it was here already, and the slot goes back to the caller. */

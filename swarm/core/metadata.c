@@ -87,7 +87,8 @@ uint32_t shoal_metadata_want(struct shoal_metadata *m, uint64_t size, uint32_t p
 	return UINT32_MAX;
 }
 
-int shoal_metadata_block(struct shoal_metadata *m, uint64_t size, uint32_t index, struct shoal_bytes data, uint32_t peer)
+int shoal_metadata_block(struct shoal_metadata *m, uint64_t size, uint32_t index, struct shoal_bytes data,
+			 uint32_t peer)
 {
 	struct shoal_metadata_sized *s = find(m, size);
 	if (s == NULL || index >= s->blocks)

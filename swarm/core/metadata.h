@@ -10,9 +10,9 @@
 #include <shoal/types.h>
 #include "proto/base/slots.h"
 
-#define SHOAL_METADATA_SIZES 4		  /* different sizes looked at side by side */
+#define SHOAL_METADATA_SIZES 4		    /* different sizes looked at side by side */
 #define SHOAL_METADATA_ASK_TIME SHOAL_S(10) /* a block not answered by then is asked elsewhere */
-#define SHOAL_METADATA_PER_PEER 4	  /* blocks asked of one peer at a time */
+#define SHOAL_METADATA_PER_PEER 4	    /* blocks asked of one peer at a time */
 
 struct shoal_metadata_sized {
 	uint64_t size;

@@ -134,7 +134,8 @@ static bool ip_banned(struct shoal_node *n, const struct shoal_addr *addr, shoal
 {
 	for (uint32_t i = 0; i < n->ban_count; i++) {
 		const struct shoal_node_ban *b = &n->ban[i];
-		if (b->is_v4 == addr->is_v4 && b->until > now && !b->shared && memcmp(b->ip, addr->ip, addr->is_v4 ? 4 : 16) == 0)
+		if (b->is_v4 == addr->is_v4 && b->until > now && !b->shared &&
+		    memcmp(b->ip, addr->ip, addr->is_v4 ? 4 : 16) == 0)
 			return true;
 	}
 	return false;
@@ -145,14 +146,17 @@ static bool address_shared(const struct shoal_node *n, const struct shoal_addr *
 {
 	unsigned same = 0;
 	for (const struct shoal_peer *p = n->peers; p != NULL; p = p->next)
-		same += !p->closing && p->addr.is_v4 == addr->is_v4 && memcmp(p->addr.ip, addr->ip, addr->is_v4 ? 4 : 16) == 0;
+		same += !p->closing && p->addr.is_v4 == addr->is_v4 &&
+			memcmp(p->addr.ip, addr->ip, addr->is_v4 ? 4 : 16) == 0;
 	return same > 1;
 }
 
 void shoal_node_ban(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now)
 {
 	uint32_t at = n->ban_count < SHOAL_NODE_BANS ? n->ban_count++ : shoal_rng_below(&n->rng, SHOAL_NODE_BANS);
-	n->ban[at] = (struct shoal_node_ban){ .is_v4 = addr->is_v4, .port = addr->port, .shared = address_shared(n, addr),
+	n->ban[at] = (struct shoal_node_ban){ .is_v4 = addr->is_v4,
+					      .port = addr->port,
+					      .shared = address_shared(n, addr),
 					      .until = now + SHOAL_NODE_BAN_TIME };
 	memcpy(n->ban[at].ip, addr->ip, 16);
 }

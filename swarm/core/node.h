@@ -20,11 +20,11 @@ struct shoal_node;
 struct shoal_node_options {
 	struct shoal_world world;
 	struct shoal_disk disk;
-	struct shoal_store store;   /* ops NULL: nothing is remembered */
+	struct shoal_store store;    /* ops NULL: nothing is remembered */
 	struct shoal_budget *budget; /* the caller's; outlives the node */
 	struct shoal_slots *slots;   /* in that budget; outlives the node */
 	struct shoal_rng rng;
-	uint16_t port;		     /* told to peers (BEP 10 `p`); 0 none */
+	uint16_t port; /* told to peers (BEP 10 `p`); 0 none */
 	uint64_t up, down;
 	uint32_t max_peers, upload_slots;
 	const char *agent;

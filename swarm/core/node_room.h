@@ -11,15 +11,15 @@
 #include "swarm/core/peer.h"
 #include "swarm/core/swarm.h"
 
-#define SHOAL_NODE_DIALS 100		/* half-open connections */
-#define SHOAL_NODE_PEERS 500		/* connections, when nothing else is said */
+#define SHOAL_NODE_DIALS 100 /* half-open connections */
+#define SHOAL_NODE_PEERS 500 /* connections, when nothing else is said */
 #define SHOAL_NODE_BANS 4096
 #define SHOAL_NODE_BAN_TIME SHOAL_S(3600)
 #define SHOAL_NODE_READ_BUDGET (1u << 20) /* bytes read of one peer at a turn */
-#define SHOAL_EXT_METADATA 2		/* our own number for ut_metadata */
-#define SHOAL_EXT_DONTHAVE 7		/* and for lt_donthave (BEP 54) */
+#define SHOAL_EXT_METADATA 2		  /* our own number for ut_metadata */
+#define SHOAL_EXT_DONTHAVE 7		  /* and for lt_donthave (BEP 54) */
 #define SHOAL_EXT_USER_MAX 16
-#define SHOAL_NODE_JOB_DATA 0x100	/* a disk job's flag: it answers SHOAL_OP_READ */
+#define SHOAL_NODE_JOB_DATA 0x100 /* a disk job's flag: it answers SHOAL_OP_READ */
 
 struct shoal_node_ban {
 	uint8_t ip[16];

@@ -10,7 +10,8 @@
 
 static void greet(struct shoal_peer *p, const struct shoal_id20 *hash, shoal_us now)
 {
-	struct shoal_wire_handshake hs = { .info_hash = *hash, .peer_id = p->swarm->peer_id,
+	struct shoal_wire_handshake hs = { .info_hash = *hash,
+					   .peer_id = p->swarm->peer_id,
 					   .can = SHOAL_CAN_EXTENDED | SHOAL_CAN_FAST };
 	if (p->swarm->has_v2) /* never on a v1-only torrent: others drop us for it */
 		hs.can |= SHOAL_CAN_V2;
@@ -95,7 +96,8 @@ void shoal_peer_close(struct shoal_peer *p, int why, shoal_us now)
 	p->closing = why < 0 ? why : SHOAL_ERR_CLOSED;
 	if (p->swarm != NULL) {
 		shoal_peer_unask_all(p, now);
-		p->swarm->hash_requests -= p->hash_asked < p->swarm->hash_requests ? p->hash_asked : p->swarm->hash_requests;
+		p->swarm->hash_requests -= p->hash_asked < p->swarm->hash_requests ? p->hash_asked
+										   : p->swarm->hash_requests;
 		p->hash_asked = 0;
 		leave_swarm(p, now);
 	}
@@ -372,8 +374,7 @@ int shoal_peer_metadata(struct shoal_peer *p, shoal_us now)
 	}
 	if (p->have_all)
 		shoal_bits_fill(&p->have);
-	if (p->early_bits != NULL &&
-	    shoal_bits_load(&p->have, shoal_bytes(p->early_bits, p->early_bits_len), true) < 0)
+	if (p->early_bits != NULL && shoal_bits_load(&p->have, shoal_bytes(p->early_bits, p->early_bits_len), true) < 0)
 		return SHOAL_ERR_MALFORMED;
 	for (uint32_t i = 0; i < p->early_have_count; i++) {
 		if (p->early_have[i] >= pieces)
@@ -512,8 +513,11 @@ static int on_extended(struct shoal_peer *p, const struct shoal_wire_msg *msg, s
 		const struct shoal_ext_name *m = &p->node->ext[i];
 		if (m->id != msg->ext)
 			continue;
-		struct shoal_event ev = { .kind = SHOAL_EV_EXT, .peer = p->serial, .addr = p->addr,
-					  .text = shoal_bytes(m->name, strlen(m->name)), .data = msg->body };
+		struct shoal_event ev = { .kind = SHOAL_EV_EXT,
+					  .peer = p->serial,
+					  .addr = p->addr,
+					  .text = shoal_bytes(m->name, strlen(m->name)),
+					  .data = msg->body };
 		shoal_swarm_say(p->swarm, &ev, now);
 	}
 	return 0; /* a number we never gave out: BEP 10 says to ignore it */
@@ -535,9 +539,9 @@ static int on_reject(struct shoal_peer *p, const struct shoal_wire_msg *msg, sho
 	if (p->swarm->mi == NULL || msg->begin % SHOAL_BLOCK != 0)
 		return 0;
 	if (!shoal_peer_unask(p, msg->index, msg->begin / SHOAL_BLOCK, false, now))
-		return 0; /* the answer to a cancel */
+		return 0;	     /* the answer to a cancel */
 	p->swarm->dirty_fill = true; /* others may have it */
-	if (!p->choking_us) /* asked again at once, it would say the same again, for ever */
+	if (!p->choking_us)	     /* asked again at once, it would say the same again, for ever */
 		p->ask_after = now + SHOAL_S(1);
 	return 0;
 }
@@ -545,62 +549,39 @@ static int on_reject(struct shoal_peer *p, const struct shoal_wire_msg *msg, sho
 static int on_message(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now)
 {
 	switch (msg->id) {
-	case SHOAL_WIRE_KEEPALIVE:
-		return 0;
+	case SHOAL_WIRE_KEEPALIVE: return 0;
 	case SHOAL_WIRE_CHOKE:
-	case SHOAL_WIRE_UNCHOKE:
-		on_choke(p, msg->id == SHOAL_WIRE_CHOKE, now);
-		return 0;
+	case SHOAL_WIRE_UNCHOKE: on_choke(p, msg->id == SHOAL_WIRE_CHOKE, now); return 0;
 	case SHOAL_WIRE_INTERESTED:
 	case SHOAL_WIRE_NOT_INTERESTED:
 		p->interested = msg->id == SHOAL_WIRE_INTERESTED;
 		p->swarm->rechoke = true;
 		return 0;
-	case SHOAL_WIRE_HAVE:
-		return on_have(p, msg->index, now);
+	case SHOAL_WIRE_HAVE: return on_have(p, msg->index, now);
 	case SHOAL_WIRE_BITFIELD:
 	case SHOAL_WIRE_HAVE_ALL:
-	case SHOAL_WIRE_HAVE_NONE:
-		return on_bitfield(p, msg, now);
-	case SHOAL_WIRE_REQUEST:
-		shoal_peer_wants(p, msg, now);
-		return 0;
-	case SHOAL_WIRE_CANCEL:
-		shoal_peer_cancels(p, msg, now);
-		return 0;
-	case SHOAL_WIRE_REJECT:
-		return on_reject(p, msg, now);
-	case SHOAL_WIRE_EXTENDED:
-		return on_extended(p, msg, now);
-	case SHOAL_WIRE_HASH_REQUEST:
-		shoal_swarm_hash_request(p->swarm, p, &msg->range, now);
-		return 0;
-	case SHOAL_WIRE_HASHES:
-		shoal_swarm_hashes(p->swarm, p, msg, now);
-		return 0;
-	case SHOAL_WIRE_HASH_REJECT:
-		shoal_swarm_hash_rejected(p->swarm, p, &msg->range, now);
-		return 0;
-	default: /* port, suggest, allowed fast, and what we do not know: advice we do not take */
-		return 0;
+	case SHOAL_WIRE_HAVE_NONE: return on_bitfield(p, msg, now);
+	case SHOAL_WIRE_REQUEST: shoal_peer_wants(p, msg, now); return 0;
+	case SHOAL_WIRE_CANCEL: shoal_peer_cancels(p, msg, now); return 0;
+	case SHOAL_WIRE_REJECT: return on_reject(p, msg, now);
+	case SHOAL_WIRE_EXTENDED: return on_extended(p, msg, now);
+	case SHOAL_WIRE_HASH_REQUEST: shoal_swarm_hash_request(p->swarm, p, &msg->range, now); return 0;
+	case SHOAL_WIRE_HASHES: shoal_swarm_hashes(p->swarm, p, msg, now); return 0;
+	case SHOAL_WIRE_HASH_REJECT: shoal_swarm_hash_rejected(p->swarm, p, &msg->range, now); return 0;
+	default: /* port, suggest, allowed fast, and what we do not know: advice we do not take */ return 0;
 	}
 }
 
 static int on_event(struct shoal_peer *p, const struct shoal_pw_event *ev, shoal_us now)
 {
 	switch (ev->kind) {
-	case SHOAL_PW_HANDSHAKE:
-		return on_info_hash(p, &ev->handshake, now);
-	case SHOAL_PW_PEER_ID:
-		return on_peer_id(p, &ev->handshake, now);
-	case SHOAL_PW_MESSAGE:
-		return on_message(p, &ev->msg, now);
+	case SHOAL_PW_HANDSHAKE: return on_info_hash(p, &ev->handshake, now);
+	case SHOAL_PW_PEER_ID: return on_peer_id(p, &ev->handshake, now);
+	case SHOAL_PW_MESSAGE: return on_message(p, &ev->msg, now);
 	case SHOAL_PW_BLOCK_BEGIN:
 		shoal_pw_land(p->pw, shoal_peer_place(p, ev->msg.index, ev->msg.begin, ev->len));
 		return 0;
-	case SHOAL_PW_BLOCK:
-		shoal_peer_block(p, ev, now);
-		return 0;
+	case SHOAL_PW_BLOCK: shoal_peer_block(p, ev, now); return 0;
 	}
 	return SHOAL_ERR_MALFORMED;
 }

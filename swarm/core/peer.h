@@ -18,17 +18,17 @@
 #include "swarm/core/landing.h"
 
 #define SHOAL_PEER_HANDSHAKE_TIME SHOAL_S(10)
-#define SHOAL_PEER_IDLE_TIME SHOAL_S(130)	/* nothing heard at all */
-#define SHOAL_PEER_PARTIAL_TIME SHOAL_S(60)	/* one message that does not end */
+#define SHOAL_PEER_IDLE_TIME SHOAL_S(130)   /* nothing heard at all */
+#define SHOAL_PEER_PARTIAL_TIME SHOAL_S(60) /* one message that does not end */
 #define SHOAL_PEER_KEEPALIVE SHOAL_S(60)
-#define SHOAL_PEER_REQQ 2000			/* requests we queue for a peer, and say so */
-#define SHOAL_PEER_REQQ_SILENT 250		/* assumed of one that does not say */
-#define SHOAL_PEER_OUT_LOW (256u * 1024)	/* served again when less than this waits to be sent */
-#define SHOAL_PEER_OUT_HIGH (768u * 1024)	/* and until this much does */
-#define SHOAL_PEER_READS 2			/* disk reads under way for one peer */
-#define SHOAL_PEER_READ_BLOCKS 16		/* blocks of one such read */
-#define SHOAL_PEER_EARLY_HAVES 4096		/* HAVEs kept while the metadata is unknown */
-#define SHOAL_PEER_BAD_REQUESTS 64		/* requests for what cannot be, before it is too many */
+#define SHOAL_PEER_REQQ 2000		  /* requests we queue for a peer, and say so */
+#define SHOAL_PEER_REQQ_SILENT 250	  /* assumed of one that does not say */
+#define SHOAL_PEER_OUT_LOW (256u * 1024)  /* served again when less than this waits to be sent */
+#define SHOAL_PEER_OUT_HIGH (768u * 1024) /* and until this much does */
+#define SHOAL_PEER_READS 2		  /* disk reads under way for one peer */
+#define SHOAL_PEER_READ_BLOCKS 16	  /* blocks of one such read */
+#define SHOAL_PEER_EARLY_HAVES 4096	  /* HAVEs kept while the metadata is unknown */
+#define SHOAL_PEER_BAD_REQUESTS 64	  /* requests for what cannot be, before it is too many */
 #define SHOAL_PEER_EXT_HANDSHAKES 10
 
 struct shoal_node;
@@ -40,7 +40,7 @@ struct shoal_ask {
 	uint32_t piece, block;
 	shoal_us at;
 	struct shoal_slot *slot; /* where it will land, once that had to be known */
-	bool weak; /* of one that stalls: others are asked for the block as if nobody were */
+	bool weak;		 /* of one that stalls: others are asked for the block as if nobody were */
 };
 /* A block asked of us. */
 struct shoal_wanted {
@@ -64,17 +64,17 @@ struct shoal_read {
 };
 
 struct shoal_peer {
-	struct shoal_peer *next, *prev;	     /* of the node */
+	struct shoal_peer *next, *prev;		    /* of the node */
 	struct shoal_peer *in_swarm, **in_swarm_at; /* of the swarm */
 	struct shoal_node *node;
-	struct shoal_swarm *swarm; /* NULL until the handshake */
+	struct shoal_swarm *swarm;     /* NULL until the handshake */
 	struct shoal_contact *contact; /* the address book's entry, NULL for one that came in and has no port yet */
 	struct shoal_transport *t;
 	struct shoal_pw *pw;
 	uint32_t serial;
 	struct shoal_addr addr;
 	shoal_us born;
-	int closing; /* < 0: why it ends; freed in the next tick */
+	int closing;	/* < 0: why it ends; freed in the next tick */
 	unsigned wants; /* last told to the transport */
 
 	bool incoming, greeted, known; /* our handshake went out; its peer id is in */
@@ -85,14 +85,14 @@ struct shoal_peer {
 	/* what it has */
 	struct shoal_bits have;
 	bool have_all, counted, got_bitfield;
-	bool one_by_one; /* it has lost pieces: the picker counts it piece by piece, full or not */
-	uint8_t *early_bits;  /* a bitfield from before the metadata */
+	bool one_by_one;     /* it has lost pieces: the picker counts it piece by piece, full or not */
+	uint8_t *early_bits; /* a bitfield from before the metadata */
 	size_t early_bits_len;
 	uint32_t *early_have;
 	uint32_t early_have_count;
 	uint32_t needs; /* a piece it has and we need: why we are interested */
 
-	bool choking_us, choked; /* it chokes us; we choke it */
+	bool choking_us, choked;      /* it chokes us; we choke it */
 	bool interested, interesting; /* it in us; we in it */
 	bool snubbed, optimistic;
 	shoal_us unchoked_at, choked_at;
@@ -115,9 +115,10 @@ struct shoal_peer {
 	/* down */
 	struct shoal_ask *ask; /* a ring */
 	uint32_t ask_head, ask_count, ask_room;
-	uint32_t doubt; /* pieces that failed with blocks of several peers, of which it was one, and nobody is named yet */
+	uint32_t
+		doubt; /* pieces that failed with blocks of several peers, of which it was one, and nobody is named yet */
 	shoal_us ask_after; /* it rejected a request while it served us: not before this */
-	uint32_t piece; /* the one it is fetching, SHOAL_PIECE_NONE */
+	uint32_t piece;	    /* the one it is fetching, SHOAL_PIECE_NONE */
 	struct shoal_flow flow;
 	uint64_t wasted;
 

@@ -5,10 +5,10 @@
 #include "swarm/core/node_room.h"
 
 #define ASK_ROOM_START 32u
-#define DUPLICATES_MAX 2	  /* end game: askers of one block */
-#define DUPLICATE_BLOCKS 64	  /* end game: blocks one peer may have asked that others were asked for too */
-#define SLOW_PIECE SHOAL_S(5)	  /* an owner that needs longer for the rest of its piece gets help */
-#define SLOW_ALONE SHOAL_S(30)	  /* the same for a piece that failed before */
+#define DUPLICATES_MAX 2       /* end game: askers of one block */
+#define DUPLICATE_BLOCKS 64    /* end game: blocks one peer may have asked that others were asked for too */
+#define SLOW_PIECE SHOAL_S(5)  /* an owner that needs longer for the rest of its piece gets help */
+#define SLOW_ALONE SHOAL_S(30) /* the same for a piece that failed before */
 
 /* ---- the ring of asks ---------------------------------------------------------------- */
 
@@ -82,8 +82,9 @@ void shoal_peer_unask_all(struct shoal_peer *p, shoal_us now)
 
 static void say_cancel(struct shoal_peer *p, const struct shoal_ask *ask, uint32_t len, shoal_us now)
 {
-	struct shoal_wire_msg msg = { .id = SHOAL_WIRE_CANCEL, .index = ask->piece, .begin = ask->block * SHOAL_BLOCK,
-				      .len = len };
+	struct shoal_wire_msg msg = {
+		.id = SHOAL_WIRE_CANCEL, .index = ask->piece, .begin = ask->block * SHOAL_BLOCK, .len = len
+	};
 	shoal_peer_say(p, &msg, now);
 }
 
@@ -109,7 +110,8 @@ void shoal_peer_interest(struct shoal_peer *p, shoal_us now)
 	struct shoal_swarm *s = p->swarm;
 	if (s->picker == NULL || p->have.word == NULL)
 		return;
-	if (p->needs == SHOAL_PIECE_NONE || shoal_picker_is_done(s->picker, p->needs) || !shoal_bits_get(&p->have, p->needs))
+	if (p->needs == SHOAL_PIECE_NONE || shoal_picker_is_done(s->picker, p->needs) ||
+	    !shoal_bits_get(&p->have, p->needs))
 		p->needs = shoal_picker_needs(s->picker, &p->have, p->needs == SHOAL_PIECE_NONE ? 0 : p->needs);
 	bool interesting = p->needs != SHOAL_PIECE_NONE && !s->read_only;
 	if (interesting != p->interesting) {
@@ -189,7 +191,8 @@ static struct shoal_open *open_new(struct shoal_peer *p, shoal_us now)
 
 static struct shoal_open *next_open(struct shoal_peer *p, shoal_us now)
 {
-	struct shoal_open *open = p->piece != SHOAL_PIECE_NONE ? shoal_landing_find(&p->swarm->landing, p->piece) : NULL;
+	struct shoal_open *open = p->piece != SHOAL_PIECE_NONE ? shoal_landing_find(&p->swarm->landing, p->piece)
+							       : NULL;
 	if (open == NULL || !may_join(p, open, true, now) || shoal_open_unasked(open) == UINT32_MAX)
 		open = join_open(p, false, now);
 	if (open == NULL)
@@ -242,7 +245,9 @@ static bool ask_block(struct shoal_peer *p, struct shoal_open *open, uint32_t bl
 	else
 		shoal_open_ask(open, block);
 	shoal_limiter_took(&p->node->down, len);
-	struct shoal_wire_msg msg = { .id = SHOAL_WIRE_REQUEST, .index = open->piece, .begin = block * SHOAL_BLOCK, .len = len };
+	struct shoal_wire_msg msg = {
+		.id = SHOAL_WIRE_REQUEST, .index = open->piece, .begin = block * SHOAL_BLOCK, .len = len
+	};
 	shoal_peer_say(p, &msg, now);
 	return !p->closing;
 }
@@ -294,7 +299,8 @@ void shoal_peer_forecast(struct shoal_peer *p)
 		if (at == NULL)
 			break;
 		struct shoal_open *open = shoal_landing_find(&p->swarm->landing, a->piece);
-		want[n++] = (struct shoal_pw_expect){ a->piece, a->block * SHOAL_BLOCK, shoal_open_block_len(open, a->block), at };
+		want[n++] = (struct shoal_pw_expect){ a->piece, a->block * SHOAL_BLOCK,
+						      shoal_open_block_len(open, a->block), at };
 	}
 	shoal_pw_forecast(p->pw, want, n);
 }

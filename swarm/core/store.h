@@ -26,7 +26,8 @@ struct shoal_store_done {
 
 struct shoal_store_ops {
 	/* Calls row() with the value and returns 1; 0 when there is none; < 0. Sees what was put but not yet committed? No. */
-	int (*get)(void *s, unsigned kind, struct shoal_bytes key, void (*row)(void *to, struct shoal_bytes value), void *to);
+	int (*get)(void *s, unsigned kind, struct shoal_bytes key, void (*row)(void *to, struct shoal_bytes value),
+		   void *to);
 	/* Every record whose key starts with `prefix`, in key order, until row() returns non-zero. */
 	int (*scan)(void *s, unsigned kind, struct shoal_bytes prefix,
 		    int (*row)(void *to, struct shoal_bytes key, struct shoal_bytes value), void *to);

@@ -16,8 +16,8 @@ static void peer_id_of(struct shoal_swarm *s)
 	s->node->world.ops->secret(s->node->world.w, (struct shoal_space){ s->peer_id.b + 8, 12 });
 }
 
-int shoal_swarm_new(struct shoal_swarm **out, struct shoal_node *node, struct shoal_metainfo *mi, struct shoal_bytes folder,
-		    unsigned flags, shoal_us now)
+int shoal_swarm_new(struct shoal_swarm **out, struct shoal_node *node, struct shoal_metainfo *mi,
+		    struct shoal_bytes folder, unsigned flags, shoal_us now)
 {
 	struct shoal_swarm *s = calloc(1, sizeof *s);
 	char *path = malloc(folder.len + 1);
@@ -180,7 +180,8 @@ void shoal_swarm_pause(struct shoal_swarm *s, int err, const char *what, shoal_u
 {
 	char text[320];
 	snprintf(text, sizeof text, "%s%s%s", what, err == SHOAL_ERR_NO_SPACE ? "" : ": ",
-		 err == SHOAL_ERR_NO_SPACE ? ": no space left; goes on by itself once there is room" : shoal_err_name(err));
+		 err == SHOAL_ERR_NO_SPACE ? ": no space left; goes on by itself once there is room"
+					   : shoal_err_name(err));
 	/* A full disk gets emptied again; anything else needs a person. Whatever was claimed stays claimed. */
 	if (err != SHOAL_ERR_NO_SPACE && err != SHOAL_ERR_BUSY && ++s->storage_faults > 3)
 		return shoal_swarm_fail(s, err, text, now);
@@ -221,7 +222,8 @@ void shoal_swarm_stats(struct shoal_swarm *s, struct shoal_stats *out, shoal_us 
 		.memory_used = s->node->budget->used,
 		.memory_peak = s->node->budget->peak,
 		.complete = s->complete_said,
-		.checking = s->state == SHOAL_SWARM_SCAN || s->state == SHOAL_SWARM_CHECK || s->state == SHOAL_SWARM_BASELINE,
+		.checking = s->state == SHOAL_SWARM_SCAN || s->state == SHOAL_SWARM_CHECK ||
+			    s->state == SHOAL_SWARM_BASELINE,
 		.paused = s->state == SHOAL_SWARM_PAUSED,
 		.metadata = s->mi != NULL,
 	};
@@ -235,8 +237,12 @@ static void scan_next(struct shoal_swarm *s, shoal_us now)
 {
 	uint32_t files = shoal_metainfo_file_count(s->mi);
 	uint32_t n = files - s->scan_at < SCAN_FILES ? files - s->scan_at : SCAN_FILES;
-	s->scan_job = (struct shoal_disk_job){ .op = SHOAL_DISK_SCAN, .storage = s->storage, .file = s->scan_at, .count = n,
-					       .seen = s->scan_seen, .owner = s };
+	s->scan_job = (struct shoal_disk_job){ .op = SHOAL_DISK_SCAN,
+					       .storage = s->storage,
+					       .file = s->scan_at,
+					       .count = n,
+					       .seen = s->scan_seen,
+					       .owner = s };
 	int rc = shoal_swarm_submit(s, &s->scan_job);
 	if (rc == 0)
 		s->scan_out = true;
@@ -301,7 +307,8 @@ static void scan_done(struct shoal_swarm *s, shoal_us now)
 	char text[SHOAL_PATH_BYTES_MAX + 128];
 	s->scan_out = false;
 	if (s->scan_job.err < 0) {
-		snprintf(text, sizeof text, "cannot look at the files in %s: %s", s->folder, shoal_err_name(s->scan_job.err));
+		snprintf(text, sizeof text, "cannot look at the files in %s: %s", s->folder,
+			 shoal_err_name(s->scan_job.err));
 		return shoal_swarm_fail(s, s->scan_job.err, text, now);
 	}
 	for (uint32_t i = 0; i < s->scan_job.count; i++) {
@@ -311,7 +318,8 @@ static void scan_done(struct shoal_swarm *s, shoal_us now)
 		int rc = shoal_swarm_claims_load(s, f, seen);
 		if (rc < 0)
 			return shoal_swarm_fail(s, rc, "cannot read the state database", now);
-		if (seen->state == SHOAL_SEEN_OTHER && !(shoal_metainfo_file_flags(s->mi, f) & (SHOAL_FILE_PAD | SHOAL_FILE_SYMLINK))) {
+		if (seen->state == SHOAL_SEEN_OTHER &&
+		    !(shoal_metainfo_file_flags(s->mi, f) & (SHOAL_FILE_PAD | SHOAL_FILE_SYMLINK))) {
 			char path[SHOAL_PATH_BYTES_MAX + 1];
 			int n = shoal_metainfo_path(s->mi, f, (struct shoal_space){ (uint8_t *)path, sizeof path });
 			snprintf(text, sizeof text, "%s is in the way: not a regular file, or reached through a link",
@@ -338,15 +346,18 @@ static void run(struct shoal_swarm *s, shoal_us now)
 			 s->long_files, s->long_files == 1 ? " is" : "s are");
 		shoal_swarm_warn(s, text, now);
 	}
-	if (s->read_only && (shoal_picker_left(s->picker) > 0 || s->dirty_count > 0) && !(s->flags & SHOAL_ADD_CHECK_ONLY)) {
+	if (s->read_only && (shoal_picker_left(s->picker) > 0 || s->dirty_count > 0) &&
+	    !(s->flags & SHOAL_ADD_CHECK_ONLY)) {
 		char text[200];
-		snprintf(text, sizeof text, "%u of %u pieces are missing or damaged: run 'shoal verify' to see which, 'shoal get' to mend",
+		snprintf(text, sizeof text,
+			 "%u of %u pieces are missing or damaged: run 'shoal verify' to see which, 'shoal get' to mend",
 			 shoal_picker_left(s->picker), shoal_metainfo_piece_count(s->mi));
 		return shoal_swarm_fail(s, s->check_error < 0 ? s->check_error : SHOAL_ERR_HASH, text, now);
 	}
 	/* Those who came while we were looking hear what there is. */
 	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) {
-		for (uint32_t i = shoal_bits_next(&s->claimed, 0); i < s->claimed.count; i = shoal_bits_next(&s->claimed, i + 1)) {
+		for (uint32_t i = shoal_bits_next(&s->claimed, 0); i < s->claimed.count;
+		     i = shoal_bits_next(&s->claimed, i + 1)) {
 			struct shoal_wire_msg have = { .id = SHOAL_WIRE_HAVE, .index = i };
 			shoal_peer_say(p, &have, now);
 			if (p->closing)
@@ -404,8 +415,8 @@ static void choke_round(struct shoal_swarm *s, shoal_us now)
 		};
 	}
 	uint64_t turn = (uint64_t)SHOAL_CHOKER_QUOTA_PIECES * shoal_metainfo_piece_size(s->mi);
-	shoal_choker_round(&s->choker, view, n, s->node->upload_slots, shoal_picker_left(s->picker) == 0, turn ? turn : 1,
-			   &s->rng, now);
+	shoal_choker_round(&s->choker, view, n, s->node->upload_slots, shoal_picker_left(s->picker) == 0,
+			   turn ? turn : 1, &s->rng, now);
 	size_t i = 0;
 	for (struct shoal_peer *p = s->peers, *next; p != NULL && i < n; p = next, i++) {
 		next = p->in_swarm;
@@ -484,7 +495,8 @@ void shoal_swarm_tick(struct shoal_swarm *s, shoal_us now)
 		shoal_swarm_pieces_tick(s, now);
 	}
 	/* A finished check or a stop is recorded whatever state we are in; while paused nothing is. */
-	if (s->storage_open && s->state != SHOAL_SWARM_PAUSED && s->state != SHOAL_SWARM_SCAN && s->state != SHOAL_SWARM_BASELINE)
+	if (s->storage_open && s->state != SHOAL_SWARM_PAUSED && s->state != SHOAL_SWARM_SCAN &&
+	    s->state != SHOAL_SWARM_BASELINE)
 		shoal_swarm_barrier_tick(s, now);
 	if (s->state == SHOAL_SWARM_RUN) {
 		maybe_complete(s, now);
@@ -548,16 +560,10 @@ void shoal_swarm_job_done(struct shoal_swarm *s, struct shoal_disk_job *job, sho
 		s->pieces_dirty = true;
 		shoal_swarm_write_done(s, job->owner, now);
 		break;
-	case SHOAL_DISK_CHECK:
-		shoal_swarm_check_done(s, job->owner, now);
-		break;
+	case SHOAL_DISK_CHECK: shoal_swarm_check_done(s, job->owner, now); break;
 	case SHOAL_DISK_SYNC:
-	case SHOAL_DISK_FINISH:
-		shoal_swarm_barrier_job(s, job, now);
-		break;
-	case SHOAL_DISK_READ:
-		shoal_peer_read_done(job->owner, now);
-		break;
+	case SHOAL_DISK_FINISH: shoal_swarm_barrier_job(s, job, now); break;
+	case SHOAL_DISK_READ: shoal_peer_read_done(job->owner, now); break;
 	}
 }
 
@@ -568,7 +574,8 @@ void shoal_swarm_stop(struct shoal_swarm *s, shoal_us now)
 	while (s->peers != NULL)
 		shoal_peer_close(s->peers, SHOAL_ERR_CLOSED, now);
 	shoal_bits_wipe(&s->to_check);
-	if (s->mi == NULL || s->state == SHOAL_SWARM_ENDED || s->state == SHOAL_SWARM_SCAN || s->state == SHOAL_SWARM_METADATA)
+	if (s->mi == NULL || s->state == SHOAL_SWARM_ENDED || s->state == SHOAL_SWARM_SCAN ||
+	    s->state == SHOAL_SWARM_METADATA)
 		return;
 	for (uint32_t f = 0; f < shoal_metainfo_file_count(s->mi); f++)
 		if (s->file[f].record_open)
@@ -577,7 +584,8 @@ void shoal_swarm_stop(struct shoal_swarm *s, shoal_us now)
 
 bool shoal_swarm_stopped(const struct shoal_swarm *s)
 {
-	if (s->disk_jobs > 0 || s->barrier != SHOAL_BARRIER_IDLE || (s->state == SHOAL_SWARM_BASELINE && !s->baseline_done))
+	if (s->disk_jobs > 0 || s->barrier != SHOAL_BARRIER_IDLE ||
+	    (s->state == SHOAL_SWARM_BASELINE && !s->baseline_done))
 		return false;
 	if (s->state == SHOAL_SWARM_PAUSED || s->state == SHOAL_SWARM_ENDED || !s->storage_open ||
 	    s->state == SHOAL_SWARM_SCAN || s->state == SHOAL_SWARM_BASELINE)

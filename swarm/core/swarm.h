@@ -27,15 +27,15 @@
 #include "swarm/core/store.h"
 
 #define SHOAL_SWARM_CONTACTS_MAX 2000
-#define SHOAL_SWARM_CHECKS 16			/* pieces being hashed at a time in a check */
-#define SHOAL_SWARM_BARRIER_BYTES (64u << 20)	/* verified bytes that start a barrier at once */
+#define SHOAL_SWARM_CHECKS 16		      /* pieces being hashed at a time in a check */
+#define SHOAL_SWARM_BARRIER_BYTES (64u << 20) /* verified bytes that start a barrier at once */
 #define SHOAL_SWARM_BARRIER_MIN SHOAL_MS(20)
 #define SHOAL_SWARM_BARRIER_MAX SHOAL_S(2)
-#define SHOAL_SWARM_LANE_WAIT SHOAL_MS(4)	/* a whole piece waits at most so long for others to be hashed beside */
+#define SHOAL_SWARM_LANE_WAIT SHOAL_MS(4) /* a whole piece waits at most so long for others to be hashed beside */
 /* For so many: half of the widest kernel. A constant, so that a simulated node does the same on every machine. */
 #define SHOAL_SWARM_LANES 8
 #define SHOAL_SWARM_RETRY_STORAGE SHOAL_S(2)
-#define SHOAL_SWARM_HASH_REQUESTS 4		/* hash requests under way */
+#define SHOAL_SWARM_HASH_REQUESTS 4 /* hash requests under way */
 
 enum shoal_swarm_state {
 	SHOAL_SWARM_METADATA, /* only hashes are known */
@@ -43,8 +43,8 @@ enum shoal_swarm_state {
 	SHOAL_SWARM_BASELINE, /* records that cannot be believed are being withdrawn */
 	SHOAL_SWARM_CHECK,
 	SHOAL_SWARM_RUN,
-	SHOAL_SWARM_PAUSED,   /* storage trouble; tried again by itself */
-	SHOAL_SWARM_ENDED,    /* an error, or removed; nothing goes on */
+	SHOAL_SWARM_PAUSED, /* storage trouble; tried again by itself */
+	SHOAL_SWARM_ENDED,  /* an error, or removed; nothing goes on */
 };
 
 enum shoal_barrier_state { SHOAL_BARRIER_IDLE, SHOAL_BARRIER_SYNC, SHOAL_BARRIER_FINISH, SHOAL_BARRIER_COMMIT };
@@ -56,24 +56,24 @@ struct shoal_contact {
 	uint32_t serial;
 	uint32_t tries;
 	shoal_us next_try;
-	uint64_t dial;		/* cookie of a dial under way, 0 none */
+	uint64_t dial;		 /* cookie of a dial under way, 0 none */
 	struct shoal_peer *peer; /* connected now */
 	uint32_t last_peer;	 /* the serial of its last connection */
-	bool trusted;		/* the user named it */
+	bool trusted;		 /* the user named it */
 	bool self, banned;
 	struct shoal_peer_info info; /* sums over all its connections */
 };
 
 /* What is known about one file on disk. */
 struct shoal_swarm_file {
-	uint8_t seen;	/* enum shoal_seen_state */
-	bool dirty;	/* its record is to be written at the next barrier */
-	bool record_open; /* the durable record says it is being written */
-	bool whole;	/* finished: under its final name, all claimed */
-	bool record_stale; /* a record was found that must be rewritten before the file is */
-	bool too_long;	/* it has more bytes than the torrent says */
+	uint8_t seen;		  /* enum shoal_seen_state */
+	bool dirty;		  /* its record is to be written at the next barrier */
+	bool record_open;	  /* the durable record says it is being written */
+	bool whole;		  /* finished: under its final name, all claimed */
+	bool record_stale;	  /* a record was found that must be rewritten before the file is */
+	bool too_long;		  /* it has more bytes than the torrent says */
 	struct shoal_stamp stamp; /* as last seen */
-	uint32_t left;	/* pieces of it not verified */
+	uint32_t left;		  /* pieces of it not verified */
 };
 
 struct shoal_check {
@@ -82,7 +82,7 @@ struct shoal_check {
 	uint32_t piece;
 	enum shoal_check_why { SHOAL_CHECK_SCAN, SHOAL_CHECK_RESYNC, SHOAL_CHECK_LEAVES, SHOAL_CHECK_BLAME } why;
 	uint32_t sync_failures; /* of the swarm, when it was submitted */
-	uint32_t *source; /* BLAME of a piece that failed: who sent each block */
+	uint32_t *source;	/* BLAME of a piece that failed: who sent each block */
 	/* LEAVES: who asked */
 	uint32_t peer_serial;
 	struct shoal_wire_hash_range range;
@@ -95,7 +95,7 @@ struct shoal_swarm {
 	uint32_t handle;
 	uint64_t ticket; /* of the ADD */
 	enum shoal_swarm_state state;
-	unsigned flags;	 /* enum shoal_add_flag */
+	unsigned flags; /* enum shoal_add_flag */
 	struct shoal_metainfo *mi;
 	size_t mi_charged;
 	bool has_v1, has_v2;
@@ -115,7 +115,7 @@ struct shoal_swarm {
 	struct shoal_landing landing;
 	struct shoal_blame blame;
 	uint32_t blame_lost; /* failures whose digests could not be kept */
-	shoal_us lane_wait; /* when a waiting piece stops waiting for lane mates, 0 none waits */
+	shoal_us lane_wait;  /* when a waiting piece stops waiting for lane mates, 0 none waits */
 	struct shoal_swarm_file *file;
 	size_t charged; /* for all of the above */
 	uint64_t size, verified_bytes, claimed_bytes;
@@ -126,10 +126,10 @@ struct shoal_swarm {
 	struct shoal_seen *scan_seen;
 	uint32_t scan_at;
 	bool scan_out;
-	bool check_later;    /* pieces exist whose hashes are not known yet */
+	bool check_later; /* pieces exist whose hashes are not known yet */
 	uint32_t long_files;
 	struct shoal_bits to_check;
-	unsigned check_flags; /* SHOAL_DISK_DROP after a failed sync */
+	unsigned check_flags;	/* SHOAL_DISK_DROP after a failed sync */
 	uint32_t sync_failures; /* in this life */
 	int check_error;
 	uint32_t check_error_file;
@@ -141,8 +141,8 @@ struct shoal_swarm {
 	/* barrier */
 	enum shoal_barrier_state barrier;
 	bool barrier_wanted;
-	struct shoal_bits fresh;   /* verified, not in a barrier yet */
-	struct shoal_bits covered; /* in the barrier under way */
+	struct shoal_bits fresh;     /* verified, not in a barrier yet */
+	struct shoal_bits covered;   /* in the barrier under way */
 	struct shoal_bits withdrawn; /* no longer claimed; their records still say so */
 	uint64_t fresh_bytes;
 	uint32_t *barrier_file;
@@ -217,11 +217,13 @@ void shoal_swarm_warn(struct shoal_swarm *s, const char *text, shoal_us now);
 
 /* metadata: swarm_metadata.c */
 int shoal_swarm_metadata_asked(struct shoal_swarm *s, struct shoal_peer *p, uint32_t index, shoal_us now);
-int shoal_swarm_metadata_came(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_metadata_msg *msg, shoal_us now);
+int shoal_swarm_metadata_came(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_metadata_msg *msg,
+			      shoal_us now);
 void shoal_swarm_metadata_tick(struct shoal_swarm *s, shoal_us now);
 
 /* contacts.c */
-struct shoal_contact *shoal_swarm_contact(struct shoal_swarm *s, const struct shoal_addr *addr, bool trusted, shoal_us now);
+struct shoal_contact *shoal_swarm_contact(struct shoal_swarm *s, const struct shoal_addr *addr, bool trusted,
+					  shoal_us now);
 void shoal_swarm_dial(struct shoal_swarm *s, shoal_us now);
 /* Its connection ended, or could not be made: when it is dialled again. */
 void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why, shoal_us now);
@@ -256,12 +258,15 @@ void shoal_swarm_ban(struct shoal_swarm *s, uint32_t source, uint32_t piece, con
 
 int shoal_swarm_blame_from_disk(struct shoal_swarm *s, const struct shoal_open *open);
 /* The true leaves of a piece are known: whoever sent other blocks lied. */
-void shoal_swarm_leaves_known(struct shoal_swarm *s, uint32_t piece, const uint8_t (*leaf)[32], uint32_t n, shoal_us now);
+void shoal_swarm_leaves_known(struct shoal_swarm *s, uint32_t piece, const uint8_t (*leaf)[32], uint32_t n,
+			      shoal_us now);
 
 /* hashes.c: BEP 52 */
-void shoal_swarm_hash_request(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_hash_range *range, shoal_us now);
+void shoal_swarm_hash_request(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_hash_range *range,
+			      shoal_us now);
 void shoal_swarm_hashes(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now);
-void shoal_swarm_hash_rejected(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_hash_range *range, shoal_us now);
+void shoal_swarm_hash_rejected(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_hash_range *range,
+			       shoal_us now);
 void shoal_swarm_layers_begin(struct shoal_swarm *s);
 void shoal_swarm_layers_end(struct shoal_swarm *s);
 void shoal_swarm_layers_tick(struct shoal_swarm *s, shoal_us now);

@@ -105,7 +105,8 @@ static void on_record(void *to, struct shoal_bytes value)
 	uint32_t count = l->pieces - from < SHOAL_CLAIM_CHUNK ? l->pieces - from : SHOAL_CLAIM_CHUNK;
 	l->any = true;
 	if (shoal_claim_decode(value, &claim) < 0 || claim.piece_size != shoal_metainfo_piece_size(s->mi) ||
-	    claim.skew != l->skew || claim.first != from || claim.count != count || !shoal_claim_trusted(&claim, l->seen))
+	    claim.skew != l->skew || claim.first != from || claim.count != count ||
+	    !shoal_claim_trusted(&claim, l->seen))
 		return;
 	l->believed = true;
 	l->open = l->open || (claim.flags & SHOAL_CLAIM_OPEN);
@@ -155,7 +156,8 @@ int shoal_swarm_claims_load(struct shoal_swarm *s, uint32_t file, const struct s
 		l.chunk = c;
 		if (store->ops != NULL && !(s->flags & (SHOAL_ADD_FORCE_CHECK | SHOAL_ADD_CHECK_ONLY))) {
 			shoal_claim_key(s->mi, file, shoal_bytes(s->folder, strlen(s->folder)), c, key);
-			int rc = store->ops->get(store->s, SHOAL_STORE_FILE, shoal_bytes(key, sizeof key), on_record, &l);
+			int rc = store->ops->get(store->s, SHOAL_STORE_FILE, shoal_bytes(key, sizeof key), on_record,
+						 &l);
 			if (rc < 0)
 				return rc;
 		}
@@ -234,8 +236,12 @@ static void barrier_failed(struct shoal_swarm *s, int err, const char *what, sho
 
 static int barrier_submit(struct shoal_swarm *s, enum shoal_disk_op op, uint32_t count)
 {
-	s->barrier_job = (struct shoal_disk_job){ .op = op, .storage = s->storage, .list = s->barrier_file, .count = count,
-						  .seen = s->barrier_seen, .owner = s };
+	s->barrier_job = (struct shoal_disk_job){ .op = op,
+						  .storage = s->storage,
+						  .list = s->barrier_file,
+						  .count = count,
+						  .seen = s->barrier_seen,
+						  .owner = s };
 	return shoal_swarm_submit(s, &s->barrier_job);
 }
 
@@ -288,7 +294,8 @@ static void barrier_start(struct shoal_swarm *s, shoal_us now)
 		if (all)
 			shoal_bits_set(&s->covered, p);
 	}
-	for (uint32_t p = shoal_bits_next(&s->covered, 0); p < s->covered.count; p = shoal_bits_next(&s->covered, p + 1))
+	for (uint32_t p = shoal_bits_next(&s->covered, 0); p < s->covered.count;
+	     p = shoal_bits_next(&s->covered, p + 1))
 		shoal_bits_clear(&s->fresh, p);
 	s->fresh_bytes = 0;
 	s->fresh_since = s->dirty_count > 0 ? now : 0;
@@ -366,7 +373,8 @@ static void barrier_done(struct shoal_swarm *s, shoal_us now)
 {
 	s->barrier = SHOAL_BARRIER_IDLE;
 	s->barrier_took = now - s->barrier_at;
-	for (uint32_t p = shoal_bits_next(&s->covered, 0); p < s->covered.count; p = shoal_bits_next(&s->covered, p + 1)) {
+	for (uint32_t p = shoal_bits_next(&s->covered, 0); p < s->covered.count;
+	     p = shoal_bits_next(&s->covered, p + 1)) {
 		shoal_bits_set(&s->claimed, p);
 		s->claimed_bytes += shoal_metainfo_piece_bytes(s->mi, p);
 		if (s->state == SHOAL_SWARM_RUN || s->state == SHOAL_SWARM_PAUSED)
@@ -412,7 +420,8 @@ static shoal_us barrier_due(const struct shoal_swarm *s)
 		return s->barrier_at + SHOAL_SWARM_BARRIER_MAX;
 	if (all_in || s->fresh_bytes >= SHOAL_SWARM_BARRIER_BYTES)
 		return s->barrier_at;
-	shoal_us pause = shoal_max_u64(SHOAL_SWARM_BARRIER_MIN, shoal_min_u64(SHOAL_SWARM_BARRIER_MAX, 4 * s->barrier_took));
+	shoal_us pause = shoal_max_u64(SHOAL_SWARM_BARRIER_MIN,
+				       shoal_min_u64(SHOAL_SWARM_BARRIER_MAX, 4 * s->barrier_took));
 	return s->barrier_at == 0 ? s->fresh_since : s->barrier_at + s->barrier_took + pause;
 }
 

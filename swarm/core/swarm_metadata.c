@@ -18,7 +18,8 @@ int shoal_swarm_metadata_asked(struct shoal_swarm *s, struct shoal_peer *p, uint
 			size_t left = info.len - (size_t)begin;
 			msg.kind = SHOAL_METADATA_DATA;
 			msg.total_size = info.len;
-			msg.data = shoal_bytes(info.at + begin, left < SHOAL_METADATA_BLOCK ? left : SHOAL_METADATA_BLOCK);
+			msg.data = shoal_bytes(info.at + begin,
+					       left < SHOAL_METADATA_BLOCK ? left : SHOAL_METADATA_BLOCK);
 		}
 	}
 	ptrdiff_t n = shoal_metadata_encode(&msg, (struct shoal_space){ body, SHOAL_METADATA_BLOCK + 128 });
@@ -69,15 +70,17 @@ static void whole(struct shoal_swarm *s, uint64_t size, shoal_us now)
 	if (rc < 0) {
 		if (s->mi == NULL)
 			shoal_metainfo_free(mi);
-		return shoal_swarm_fail(s, rc, rc == SHOAL_ERR_NOMEM ? "the torrent needs more memory than --memory allows"
-									: "cannot use the folder",
+		return shoal_swarm_fail(s, rc,
+					rc == SHOAL_ERR_NOMEM ? "the torrent needs more memory than --memory allows"
+							      : "cannot use the folder",
 					now);
 	}
 	struct shoal_event ev = { .kind = SHOAL_EV_METADATA };
 	shoal_swarm_say(s, &ev, now);
 }
 
-int shoal_swarm_metadata_came(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_metadata_msg *msg, shoal_us now)
+int shoal_swarm_metadata_came(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_metadata_msg *msg,
+			      shoal_us now)
 {
 	int rc = shoal_metadata_block(&s->metadata, p->early_metadata_size, msg->piece, msg->data, p->serial);
 	if (p->metadata_asked > 0)
@@ -100,7 +103,8 @@ void shoal_swarm_metadata_tick(struct shoal_swarm *s, shoal_us now)
 		next = p->in_swarm;
 		if (p->ext_metadata == 0 || p->early_metadata_size == 0 || p->metadata_ask_after > now)
 			continue;
-		if (p->metadata_asked >= SHOAL_METADATA_PER_PEER && p->metadata_asked_at + SHOAL_METADATA_ASK_TIME > now)
+		if (p->metadata_asked >= SHOAL_METADATA_PER_PEER &&
+		    p->metadata_asked_at + SHOAL_METADATA_ASK_TIME > now)
 			continue;
 		if (p->metadata_asked >= SHOAL_METADATA_PER_PEER)
 			p->metadata_asked = 0; /* never answered */

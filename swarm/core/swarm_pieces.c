@@ -11,7 +11,8 @@ bool shoal_swarm_piece_known(const struct shoal_swarm *s, uint32_t piece)
 {
 	/* A hybrid can be held to its SHA-1 alone while nobody has told us the v2 layer. */
 	uint32_t width;
-	return shoal_metainfo_piece_sha1(s->mi, piece) != NULL || shoal_metainfo_piece_root(s->mi, piece, &width) != NULL;
+	return shoal_metainfo_piece_sha1(s->mi, piece) != NULL ||
+	       shoal_metainfo_piece_root(s->mi, piece, &width) != NULL;
 }
 
 int shoal_swarm_piece_expect(struct shoal_swarm *s, uint32_t piece, struct shoal_piece_hash *hash)
@@ -96,7 +97,8 @@ void shoal_swarm_withdraw(struct shoal_swarm *s, uint32_t piece, shoal_us now)
 	s->claimed_bytes -= shoal_metainfo_piece_bytes(s->mi, piece);
 	s->verified_bytes -= shoal_metainfo_piece_bytes(s->mi, piece);
 	s->complete_said = false;
-	snprintf(text, sizeof text, "piece %u is no longer what was verified on disk; it is not served any more", piece);
+	snprintf(text, sizeof text, "piece %u is no longer what was verified on disk; it is not served any more",
+		 piece);
 	shoal_swarm_warn(s, text, now);
 	/* The record goes first; only when it is durable may the bytes be fetched again and overwritten. */
 	shoal_bits_set(&s->withdrawn, piece);
@@ -118,7 +120,9 @@ void shoal_swarm_ban(struct shoal_swarm *s, uint32_t source, uint32_t piece, con
 	for (struct shoal_contact *k = s->contacts; c == NULL && k != NULL; k = k->next)
 		if (k->last_peer == source)
 			c = k;
-	struct shoal_event ev = { .kind = SHOAL_EV_PEER_BANNED, .peer = source, .index = piece,
+	struct shoal_event ev = { .kind = SHOAL_EV_PEER_BANNED,
+				  .peer = source,
+				  .index = piece,
 				  .text = shoal_bytes(evidence, strlen(evidence)) };
 	if (p != NULL)
 		ev.addr = p->addr;
@@ -153,7 +157,8 @@ static void guilty(void *to, uint32_t source, uint32_t block)
 	shoal_swarm_ban(g->s, source, g->piece, text, g->now);
 }
 
-static void settle(struct shoal_swarm *s, uint32_t piece, const uint8_t (*truth)[32], uint32_t n, const char *how, shoal_us now)
+static void settle(struct shoal_swarm *s, uint32_t piece, const uint8_t (*truth)[32], uint32_t n, const char *how,
+		   shoal_us now)
 {
 	struct guilt g = { s, piece, now, how };
 	if (shoal_blame_settle(&s->blame, piece, truth, n, guilty, &g) == 0)
@@ -163,8 +168,8 @@ static void settle(struct shoal_swarm *s, uint32_t piece, const uint8_t (*truth)
 }
 
 /* A failed attempt of which the blocks' digests are known: who contradicts himself is named, the rest is remembered. */
-static void failed_with(struct shoal_swarm *s, uint32_t piece, const uint8_t (*digest)[32], const uint32_t *source, uint32_t n,
-			shoal_us now)
+static void failed_with(struct shoal_swarm *s, uint32_t piece, const uint8_t (*digest)[32], const uint32_t *source,
+			uint32_t n, shoal_us now)
 {
 	struct guilt g = { s, piece, now, "it had sent another before" };
 	shoal_blame_contradicted(&s->blame, piece, digest, source, n, guilty, &g);
@@ -327,7 +332,8 @@ void shoal_swarm_write_done(struct shoal_swarm *s, struct shoal_open *open, shoa
 	if (blamed && open->whole) {
 		uint8_t(*truth)[32] = malloc((size_t)open->blocks * 32);
 		if (truth != NULL && digests_of(open, truth))
-			settle(s, open->piece, (const uint8_t(*)[32])truth, open->blocks, "it differs from the good one", now);
+			settle(s, open->piece, (const uint8_t(*)[32])truth, open->blocks,
+			       "it differs from the good one", now);
 		free(truth);
 	} else if (blamed) {
 		struct shoal_check *check;
@@ -386,8 +392,9 @@ void shoal_swarm_pieces_tick(struct shoal_swarm *s, shoal_us now)
 		if (o->job_out || o->state == SHOAL_OPEN_HASHING || (o->whole && o->state != SHOAL_OPEN_READY))
 			continue;
 		if (o->whole && !go) {
-			s->lane_wait = s->lane_wait == 0 ? o->ready + SHOAL_SWARM_LANE_WAIT
-							 : shoal_min_u64(s->lane_wait, o->ready + SHOAL_SWARM_LANE_WAIT);
+			s->lane_wait = s->lane_wait == 0
+					       ? o->ready + SHOAL_SWARM_LANE_WAIT
+					       : shoal_min_u64(s->lane_wait, o->ready + SHOAL_SWARM_LANE_WAIT);
 			waiting = true;
 			continue;
 		}
@@ -423,8 +430,13 @@ int shoal_swarm_check_piece(struct shoal_swarm *s, uint32_t piece, enum shoal_ch
 	check->sync_failures = s->sync_failures;
 	check->hash.leaf = leaves ? (uint8_t(*)[32])(void *)(check + 1) : NULL;
 	int rc = shoal_swarm_piece_expect(s, piece, &check->hash);
-	check->job = (struct shoal_disk_job){ .op = SHOAL_DISK_CHECK, .flags = flags, .storage = s->storage, .piece = piece,
-					      .len = check->hash.bytes, .hash = &check->hash, .owner = check };
+	check->job = (struct shoal_disk_job){ .op = SHOAL_DISK_CHECK,
+					      .flags = flags,
+					      .storage = s->storage,
+					      .piece = piece,
+					      .len = check->hash.bytes,
+					      .hash = &check->hash,
+					      .owner = check };
 	if (rc == 0)
 		rc = shoal_swarm_submit(s, &check->job);
 	if (rc < 0) {
@@ -463,7 +475,8 @@ void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, sh
 			shoal_swarm_withdraw(s, check->piece, now);
 		else if (!good && !shoal_picker_is_done(s->picker, check->piece) &&
 			 shoal_landing_find(&s->landing, check->piece) == NULL) {
-			shoal_picker_close(s->picker, check->piece); /* it was kept from being fetched until we had looked */
+			shoal_picker_close(s->picker,
+					   check->piece); /* it was kept from being fetched until we had looked */
 			shoal_swarm_needs_more(s, now);
 		}
 		if (check->job.err == SHOAL_ERR_IO || check->job.err == SHOAL_ERR_DENIED) {
@@ -474,16 +487,16 @@ void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, sh
 		if (s->check_said + SHOAL_MS(100) <= now)
 			say_check(s, now);
 		break;
-	case SHOAL_CHECK_LEAVES:
-		shoal_swarm_leaves_ready(s, check, now);
-		break;
+	case SHOAL_CHECK_LEAVES: shoal_swarm_leaves_ready(s, check, now); break;
 	case SHOAL_CHECK_BLAME:
 		if (check->job.err < 0)
 			break;
 		if (check->source != NULL) {
-			failed_with(s, check->piece, (const uint8_t(*)[32])check->hash.leaf, check->source, blocks, now);
+			failed_with(s, check->piece, (const uint8_t(*)[32])check->hash.leaf, check->source, blocks,
+				    now);
 		} else if (check->hash.good) { /* what the disk gives back is what was verified: the truth */
-			settle(s, check->piece, (const uint8_t(*)[32])check->hash.leaf, blocks, "it differs from the good one", now);
+			settle(s, check->piece, (const uint8_t(*)[32])check->hash.leaf, blocks,
+			       "it differs from the good one", now);
 		}
 		break;
 	}
@@ -524,7 +537,8 @@ void shoal_swarm_check_tick(struct shoal_swarm *s, shoal_us now)
 	}
 }
 
-void shoal_swarm_leaves_known(struct shoal_swarm *s, uint32_t piece, const uint8_t (*leaf)[32], uint32_t n, shoal_us now)
+void shoal_swarm_leaves_known(struct shoal_swarm *s, uint32_t piece, const uint8_t (*leaf)[32], uint32_t n,
+			      shoal_us now)
 {
 	settle(s, piece, leaf, n, "its leaf hash is not the one in the torrent", now);
 }

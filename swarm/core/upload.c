@@ -57,7 +57,8 @@ static bool servable(const struct shoal_peer *p, const struct shoal_wanted *w)
 		return false;
 	/* libtorrent asks for whole blocks at the end of a v2 file, too. */
 	uint32_t bytes = s->has_v2 ? shoal_metainfo_piece_size(s->mi)
-				   : shoal_metainfo_piece_bytes(s->mi, w->piece) + shoal_metainfo_piece_pad(s->mi, w->piece);
+				   : shoal_metainfo_piece_bytes(s->mi, w->piece) +
+					     shoal_metainfo_piece_pad(s->mi, w->piece);
 	return w->begin <= bytes && w->len <= bytes - w->begin;
 }
 
@@ -208,7 +209,8 @@ static uint32_t neighbours(const struct shoal_peer *p)
 	while (n < SHOAL_PEER_READ_BLOCKS && n < p->wanted_count) {
 		const struct shoal_wanted *w = wanted_at(p, n);
 		const struct shoal_wanted *before = wanted_at(p, n - 1);
-		if (w->piece != first->piece || w->begin != first->begin + n * SHOAL_BLOCK || before->len != SHOAL_BLOCK)
+		if (w->piece != first->piece || w->begin != first->begin + n * SHOAL_BLOCK ||
+		    before->len != SHOAL_BLOCK)
 			break;
 		n++;
 	}
@@ -258,8 +260,14 @@ static uint32_t start_read(struct shoal_peer *p, uint32_t most, shoal_us now)
 		len = begin < bytes ? bytes - begin : 0;
 	read->count = count;
 	read->peer = p;
-	read->job = (struct shoal_disk_job){ .op = SHOAL_DISK_READ, .storage = p->swarm->storage, .piece = read->want[0].piece,
-					     .begin = begin, .len = len, .slot = read->slots, .slot_count = count, .owner = read };
+	read->job = (struct shoal_disk_job){ .op = SHOAL_DISK_READ,
+					     .storage = p->swarm->storage,
+					     .piece = read->want[0].piece,
+					     .begin = begin,
+					     .len = len,
+					     .slot = read->slots,
+					     .slot_count = count,
+					     .owner = read };
 	read->swarm = p->swarm;
 	if (len > 0 && shoal_swarm_submit(p->swarm, &read->job) < 0) {
 		for (uint32_t i = count; i-- > 0;) { /* back to the front of the queue, in their order */
@@ -288,7 +296,8 @@ void shoal_peer_read_done(struct shoal_read *read, shoal_us now)
 		if (p->read[i] == read)
 			p->read[i] = NULL;
 	uint32_t have = read->job.len;
-	bool good = read->job.err == 0 && shoal_bits_get(&read->swarm->claimed, read->want[0].piece); /* not withdrawn since */
+	bool good = read->job.err == 0 &&
+		    shoal_bits_get(&read->swarm->claimed, read->want[0].piece); /* not withdrawn since */
 	for (uint32_t i = 0; i < read->count; i++) {
 		const struct shoal_wanted *w = &read->want[i];
 		struct shoal_slot *slot = read->slots[i];
@@ -296,8 +305,7 @@ void shoal_peer_read_done(struct shoal_read *read, shoal_us now)
 		have -= real;
 		memset(slot->at + real, 0, w->len - real);
 		struct shoal_pw_give how = { .at = slot->at };
-		if (!good || p->choked ||
-		    !give(p, w, &how, (struct shoal_sending){ .slot = slot, .file = UINT32_MAX }))
+		if (!good || p->choked || !give(p, w, &how, (struct shoal_sending){ .slot = slot, .file = UINT32_MAX }))
 			reject(p, w, now);
 		else
 			read->slots[i] = NULL; /* with the wire now */

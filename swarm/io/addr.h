@@ -11,7 +11,7 @@
 #include <shoal/types.h>
 #include <sys/socket.h>
 
-#define SHOAL_HOST_MAX 256	 /* RFC 1035: 253, with its NUL and room */
+#define SHOAL_HOST_MAX 256 /* RFC 1035: 253, with its NUL and room */
 #define SHOAL_ADDR_TEXT_MAX 56
 
 /* Splits "host:port". `port` 1..65535. MALFORMED; TOO_LONG. */

@@ -43,12 +43,15 @@ size_t shoal_beneath_dir_len(const char *path);
  * folder after folder, and a million of them should not cost a million walks.
  */
 struct shoal_beneath_at {
-	int fd;	       /* O_PATH; -1 when `os` says why it cannot be opened */
-	int os;	       /* its errno */
-	char *dir;     /* heap; NULL before the first */
+	int fd;	   /* O_PATH; -1 when `os` says why it cannot be opened */
+	int os;	   /* its errno */
+	char *dir; /* heap; NULL before the first */
 	size_t len;
 };
-#define SHOAL_BENEATH_AT_INIT { .fd = -1 }
+#define SHOAL_BENEATH_AT_INIT \
+	{                     \
+		.fd = -1      \
+	}
 /* A descriptor of the folder that holds `path`, good until the next call; *name is set to the last component. */
 int shoal_beneath_at(const struct shoal_beneath *b, struct shoal_beneath_at *at, const char *path, const char **name);
 /* Forgets what it knows: after folders were created. */

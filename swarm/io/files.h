@@ -21,13 +21,13 @@
 #include "swarm/core/disk.h"
 #include "swarm/io/os.h"
 
-#define SHOAL_FILES_OPEN_MAX 2048     /* descriptors kept at most, and half of RLIMIT_NOFILE */
-#define SHOAL_FILES_OPEN_MIN 32	      /* and at least */
+#define SHOAL_FILES_OPEN_MAX 2048 /* descriptors kept at most, and half of RLIMIT_NOFILE */
+#define SHOAL_FILES_OPEN_MIN 32	  /* and at least */
 #define SHOAL_FILES_STORAGES_MAX 100000
-#define SHOAL_FILES_DIRTY_MAX 16      /* files, and folders, synced one by one; more: one syncfs */
-#define SHOAL_FILES_VOLUMES_MAX 8     /* file systems mounted within one storage */
+#define SHOAL_FILES_DIRTY_MAX 16	  /* files, and folders, synced one by one; more: one syncfs */
+#define SHOAL_FILES_VOLUMES_MAX 8	  /* file systems mounted within one storage */
 #define SHOAL_FILES_STAMP_US SHOAL_MS(10) /* how long a look at a file's stamp is good for */
-#define SHOAL_FILES_NO_FILE UINT32_MAX /* a fault that concerns no single file */
+#define SHOAL_FILES_NO_FILE UINT32_MAX	  /* a fault that concerns no single file */
 
 struct shoal_files;
 

@@ -406,7 +406,8 @@ int shoal_files_acquire(struct shoal_files *files, struct storage *st, uint32_t 
 			*bucket = e;
 			lru_add(files, e);
 			files->open_count++;
-			st->flag[file] = (uint8_t)((st->flag[file] & ~PLACE_MASK) | f.place | (f.made ? FLAG_SYNCED : 0));
+			st->flag[file] = (uint8_t)((st->flag[file] & ~PLACE_MASK) | f.place |
+						   (f.made ? FLAG_SYNCED : 0));
 		}
 	}
 	if (mode == FD_WRITE && (rc = writer_begin(st, e, fault)) < 0) {

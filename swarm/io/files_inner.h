@@ -17,7 +17,7 @@ enum place { /* where a file lies; the low bits of storage->flag[] */
 	     PLACE_PART = 2,
 	     PLACE_WHOLE = 3,
 	     PLACE_MASK = 3,
-	     FLAG_WROTE = 4, /* we wrote since its stamp was last taken: no stamp holds */
+	     FLAG_WROTE = 4,  /* we wrote since its stamp was last taken: no stamp holds */
 	     FLAG_SYNCED = 8, /* what others did to it, or we in an earlier life, a sync of ours has covered */
 };
 
@@ -52,8 +52,8 @@ struct storage {
 	/* A sync is one at a time: a second one must not say "nothing to do" while the first may yet fail. */
 	pthread_mutex_t sync_lock;
 	/* Under files->lock as well. */
-	bool way_synced; /* the name of the folder itself has been */
-	bool found;	 /* its top folder was there before us, and no sync has covered it yet */
+	bool way_synced;	       /* the name of the folder itself has been */
+	bool found;		       /* its top folder was there before us, and no sync has covered it yet */
 	struct shoal_files_fault owed; /* a failure inside finish() that the next sync() must tell too */
 	int owed_err;
 };
@@ -128,8 +128,8 @@ SHOAL_MUST int shoal_files_stale(struct shoal_files *files, struct entry *e);
 /* The next sync covers all of the storage. Takes the lock. */
 void shoal_files_dirty_all(struct shoal_files *files, struct storage *st);
 /* A file system mounted below the folder is not reached by the folder's syncfs. -1 and errno. */
-SHOAL_MUST int shoal_files_volume_learn(struct shoal_files *files, struct storage *st, const struct shoal_beneath *b, dev_t dev,
-					const char *path);
+SHOAL_MUST int shoal_files_volume_learn(struct shoal_files *files, struct storage *st, const struct shoal_beneath *b,
+					dev_t dev, const char *path);
 /* `dir` got a new entry. Takes the lock. */
 void shoal_files_dir_mark(struct shoal_files *files, struct storage *st, const char *dir, size_t len);
 /* The same as shoal_beneath_make() tells it. */

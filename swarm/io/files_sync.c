@@ -348,7 +348,8 @@ static void strangers_mark(struct shoal_files *files, struct storage *st, const 
 }
 
 /* After a sync: `list` was covered, or, when it failed, nothing is sure of any file. */
-static void strangers_known(struct shoal_files *files, struct storage *st, const uint32_t *list, uint32_t count, bool good)
+static void strangers_known(struct shoal_files *files, struct storage *st, const uint32_t *list, uint32_t count,
+			    bool good)
 {
 	pthread_mutex_lock(&files->lock);
 	st->found = st->found && !good;

@@ -18,7 +18,7 @@ struct event;
 struct shoal_loop;
 
 enum shoal_loop_what {
-	SHOAL_LOOP_READ = 1,  /* the values of enum shoal_transport_want */
+	SHOAL_LOOP_READ = 1, /* the values of enum shoal_transport_want */
 	SHOAL_LOOP_WRITE = 2,
 	SHOAL_LOOP_EDGE = 4, /* set() alone: told once each time it becomes ready; an eventfd then needs no read */
 };

@@ -71,8 +71,8 @@ struct shoal_os_ops {
 	/* ---- the rest ---- */
 	int (*thread_start)(pthread_t *thread, void *(*run)(void *arg), void *arg); /* all signals blocked in it */
 	ssize_t (*getrandom)(void *to, size_t len);
-	shoal_us (*now)(void);	   /* CLOCK_MONOTONIC; cannot fail */
-	int64_t (*unix_s)(void);   /* CLOCK_REALTIME, seconds; cannot fail */
+	shoal_us (*now)(void);	 /* CLOCK_MONOTONIC; cannot fail */
+	int64_t (*unix_s)(void); /* CLOCK_REALTIME, seconds; cannot fail */
 };
 
 extern const struct shoal_os_ops shoal_os_real;

@@ -14,8 +14,8 @@
 
 struct shoal_owner {
 	const struct shoal_os_ops *os;
-	int fd;	  /* -1: holds nothing */
-	int dir;  /* STATE/locks */
+	int fd;	 /* -1: holds nothing */
+	int dir; /* STATE/locks */
 	char name[33];
 };
 

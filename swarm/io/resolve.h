@@ -24,9 +24,9 @@ struct shoal_resolve_for { /* the asker's own; comes back in the answer */
 };
 struct shoal_resolve_done {
 	struct shoal_resolve_for asker;
-	int err;	 /* 0; GONE: there is no such name; NET: nobody could say; NOMEM */
+	int err; /* 0; GONE: there is no such name; NET: nobody could say; NOMEM */
 	struct shoal_addr addr[SHOAL_RESOLVE_ADDRS_MAX];
-	size_t count;	 /* >= 1 when err is 0 */
+	size_t count; /* >= 1 when err is 0 */
 };
 
 /* What looks a name up: err as above, and at most `max` addresses (with any port). Runs in the thread. */

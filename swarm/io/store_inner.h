@@ -43,12 +43,12 @@ struct shoal_store_sqlite {
 	bool written;
 	pthread_t thread;
 
-	atomic_bool damaged; /* something in the file was not as it was written */
+	atomic_bool damaged;  /* something in the file was not as it was written */
 	pthread_mutex_t lock; /* all below */
 	pthread_cond_t todo;
 	struct batch *queue, **queue_end;
-	size_t bytes;	  /* in batches */
-	uint32_t commits; /* not reaped */
+	size_t bytes;					       /* in batches */
+	uint32_t commits;				       /* not reaped */
 	struct shoal_store_done done[SHOAL_STORE_COMMITS_MAX]; /* a ring */
 	size_t done_first, done_count;
 	bool signalled, stop;

@@ -136,7 +136,8 @@ static int file_aside(struct shoal_store_sqlite *s, char what[160])
 		for (size_t i = 0; i < sizeof logs / sizeof *logs; i++) {
 			snprintf(from_log, sizeof from_log, "%s%s", s->path, logs[i]);
 			snprintf(to_log, sizeof to_log, "%s%s", to, logs[i]);
-			if (s->os->renameat2(AT_FDCWD, from_log, AT_FDCWD, to_log, RENAME_NOREPLACE) < 0 && errno != ENOENT)
+			if (s->os->renameat2(AT_FDCWD, from_log, AT_FDCWD, to_log, RENAME_NOREPLACE) < 0 &&
+			    errno != ENOENT)
 				return shoal_os_err(errno);
 		}
 		snprintf(from_log, sizeof from_log, "%s-shm", s->path);

@@ -17,11 +17,11 @@
 #include "swarm/core/store.h"
 #include "swarm/io/os.h"
 
-#define SHOAL_STORE_SCHEMA 1		      /* PRAGMA user_version */
-#define SHOAL_STORE_APPLICATION 0x53484f4c    /* PRAGMA application_id: "SHOL" */
-#define SHOAL_STORE_COMMITS_MAX 64	      /* under way and not reaped; then BUSY */
-#define SHOAL_STORE_BATCH_MAX (256u << 20)    /* bytes put and not written yet; then BUSY */
-#define SHOAL_STORE_BUSY_MS 5000	      /* how long another process may hold the file */
+#define SHOAL_STORE_SCHEMA 1		   /* PRAGMA user_version */
+#define SHOAL_STORE_APPLICATION 0x53484f4c /* PRAGMA application_id: "SHOL" */
+#define SHOAL_STORE_COMMITS_MAX 64	   /* under way and not reaped; then BUSY */
+#define SHOAL_STORE_BATCH_MAX (256u << 20) /* bytes put and not written yet; then BUSY */
+#define SHOAL_STORE_BUSY_MS 5000	   /* how long another process may hold the file */
 
 struct shoal_store_sqlite;
 

@@ -45,10 +45,10 @@ static void desc_random(struct desc *d, struct shoal_rng *rng, enum shoal_format
 	for (uint32_t i = 0, want = 1 + shoal_rng_below(rng, FILES_MAX); i < want; i++) {
 		int len = 0;
 		for (uint32_t depth = shoal_rng_below(rng, 3); depth > 0; depth--)
-			len += snprintf(d->path[i] + len, sizeof d->path[i] - (size_t)len, "d%c%u/", "-./0"[shoal_rng_below(rng, 2)],
-				       shoal_rng_below(rng, 3));
-		snprintf(d->path[i] + len, sizeof d->path[i] - (size_t)len, "%c%u%s", "f-!~"[shoal_rng_below(rng, 4)], shoal_rng_below(rng, 30),
-			shoal_rng_below(rng, 2) ? ".x" : "");
+			len += snprintf(d->path[i] + len, sizeof d->path[i] - (size_t)len, "d%c%u/",
+					"-./0"[shoal_rng_below(rng, 2)], shoal_rng_below(rng, 3));
+		snprintf(d->path[i] + len, sizeof d->path[i] - (size_t)len, "%c%u%s", "f-!~"[shoal_rng_below(rng, 4)],
+			 shoal_rng_below(rng, 30), shoal_rng_below(rng, 2) ? ".x" : "");
 		d->file[n++] = (struct shoal_author_file){ .path = shoal_bytes(d->path[i], strlen(d->path[i])) };
 	}
 	qsort(d->file, n, sizeof *d->file, by_path);

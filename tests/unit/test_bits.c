@@ -35,7 +35,10 @@ static void check(const struct shoal_bits *bits)
 
 static void piece_0_is_the_highest_bit_of_byte_0(void **state)
 {
-	static const struct { uint32_t count, bit; uint8_t wire[3]; } cases[] = {
+	static const struct {
+		uint32_t count, bit;
+		uint8_t wire[3];
+	} cases[] = {
 		{ 20, 0, { 0x80, 0, 0 } }, { 20, 7, { 0x01, 0, 0 } },  { 20, 8, { 0, 0x80, 0 } },
 		{ 20, 9, { 0, 0x40, 0 } }, { 20, 19, { 0, 0, 0x10 } }, { 24, 23, { 0, 0, 0x01 } },
 	};

@@ -117,12 +117,15 @@ static void a_full_space_is_bad_and_not_overrun(void **state)
 
 static void order_is_memcmp_then_length(void **state)
 {
-	static const struct { struct shoal_bytes a, b; int sign; } cases[] = {
+	static const struct {
+		struct shoal_bytes a, b;
+		int sign;
+	} cases[] = {
 		{ { NULL, 0 }, { NULL, 0 }, 0 },
 		{ { NULL, 0 }, { (const uint8_t *)"a", 1 }, -1 },
 		{ { (const uint8_t *)"a", 1 }, { (const uint8_t *)"ab", 2 }, -1 },
 		{ { (const uint8_t *)"b", 1 }, { (const uint8_t *)"ab", 2 }, 1 },
-		{ { (const uint8_t *)"\xff", 1 }, { (const uint8_t *)"\x01", 1 }, 1 }, /* unsigned */
+		{ { (const uint8_t *)"\xff", 1 }, { (const uint8_t *)"\x01", 1 }, 1 },	/* unsigned */
 		{ { (const uint8_t *)"a\0b", 3 }, { (const uint8_t *)"a\0c", 3 }, -1 }, /* NUL is a byte */
 		{ { (const uint8_t *)"same", 4 }, { (const uint8_t *)"same", 4 }, 0 },
 	};

@@ -15,7 +15,10 @@ static struct shoal_claim sample(uint8_t bitmap[2])
 	bitmap[1] = 0x01;
 	return (struct shoal_claim){ .flags = SHOAL_CLAIM_OPEN,
 				     .stamp = { .dev = 1, .ino = 2, .size = 3, .mtime_ns = -4, .ctime_ns = 5 },
-				     .piece_size = 65536, .skew = 77, .first = 32768, .count = 9,
+				     .piece_size = 65536,
+				     .skew = 77,
+				     .first = 32768,
+				     .count = 9,
 				     .bitmap = { bitmap, 2 } };
 }
 
@@ -117,7 +120,8 @@ static void keys_tell_content_and_place_apart(void **state)
 	for (int i = 0; i < 6; i++)
 		for (int k = 0; k < i; k++)
 			assert_memory_not_equal(key[i], key[k], SHOAL_CLAIM_KEY_LEN);
-	assert_memory_equal(key[4], shoal_metainfo_file_root(v2.mi, 0), 32); /* the content comes first: found by root */
+	assert_memory_equal(key[4], shoal_metainfo_file_root(v2.mi, 0),
+			    32); /* the content comes first: found by root */
 	assert_memory_equal(key[4], key[5], 32);
 	own_torrent_free(&v1);
 	own_torrent_free(&v2);
@@ -126,7 +130,9 @@ static void keys_tell_content_and_place_apart(void **state)
 static void pieces_of_a_file(void **state)
 {
 	(void)state;
-	static const struct own_file files[] = { { "a", 40000, false }, { "b", 1, false }, { "c", 70000, false }, { "e", 0, false } };
+	static const struct own_file files[] = {
+		{ "a", 40000, false }, { "b", 1, false }, { "c", 70000, false }, { "e", 0, false }
+	};
 	struct own_torrent t;
 	uint32_t first = 9, skew = 9;
 	own_torrent_make(&t, OWN_V1, 32768, "t", files, 4, false);

@@ -50,13 +50,14 @@ static uint8_t *noise(size_t len, uint64_t seed)
 }
 
 /* FIPS 180-4 examples, and the empty message. */
-static const struct { const char *message, *sha1, *sha256; } vectors[] = {
+static const struct {
+	const char *message, *sha1, *sha256;
+} vectors[] = {
 	{ "", "da39a3ee5e6b4b0d3255bfef95601890afd80709",
 	  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
 	{ "abc", "a9993e364706816aba3e25717850c26c9cd0d89d",
 	  "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
-	{ "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-	  "84983e441c3bd26ebaae4aa1f95129e5e54670f1",
+	{ "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "84983e441c3bd26ebaae4aa1f95129e5e54670f1",
 	  "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
 };
 
@@ -256,7 +257,7 @@ static void many_is_each(void)
 static void pairs_apart_and_in_place(void)
 {
 	for (size_t n = 1; n <= 40; n++) {
-		uint8_t (*in)[32] = (void *)noise(2 * n * 32, n), (*out)[32] = malloc(n * 32), want[32];
+		uint8_t(*in)[32] = (void *)noise(2 * n * 32, n), (*out)[32] = malloc(n * 32), want[32];
 		assert_non_null(out);
 		shoal_sha256_pairs((void *)in, n, out);
 		for (size_t i = 0; i < n; i++) {
@@ -301,11 +302,11 @@ static void lanes_are_the_kernels(void)
 	assert_in_range(shoal_digest_lanes(), 1, SHOAL_LANES_MAX);
 }
 
-#define EACH_KERNEL(name)                          \
-	static void test_##name(void **state)      \
-	{                                          \
-		(void)state;                       \
-		with_each_kernel(name);            \
+#define EACH_KERNEL(name)                     \
+	static void test_##name(void **state) \
+	{                                     \
+		(void)state;                  \
+		with_each_kernel(name);       \
 	}
 EACH_KERNEL(vectors_hold)
 EACH_KERNEL(million_a)

@@ -16,8 +16,12 @@ static void texts_outlive_their_giver(void **state)
 	uint32_t copies[3] = { 1, 2, 3 };
 	shoal_events_init(&q);
 	assert_int_equal(shoal_events_poll(&q, &ev), 0);
-	ev = (struct shoal_event){ .kind = SHOAL_EV_WARNING, .text = shoal_bytes(text, 11), .name = SHOAL_LIT("n"),
-				   .data = SHOAL_LIT("data"), .copies = copies, .copies_count = 3 };
+	ev = (struct shoal_event){ .kind = SHOAL_EV_WARNING,
+				   .text = shoal_bytes(text, 11),
+				   .name = SHOAL_LIT("n"),
+				   .data = SHOAL_LIT("data"),
+				   .copies = copies,
+				   .copies_count = 3 };
 	shoal_events_push(&q, &ev);
 	memset(text, 'x', sizeof text);
 	memset(copies, 0, sizeof copies);

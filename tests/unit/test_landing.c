@@ -138,14 +138,19 @@ static void no_slot_is_lost_whatever_happens(void **state)
 	(void)state;
 	struct shoal_rng rng = shoal_rng_split(1, 1);
 	for (uint32_t round = 0; round < 200; round++) {
-		struct { struct shoal_open *open; uint32_t block; struct shoal_slot *slot; } ask[512];
+		struct {
+			struct shoal_open *open;
+			uint32_t block;
+			struct shoal_slot *slot;
+		} ask[512];
 		uint32_t asks = 0, next = 0;
 		struct field f;
 		begin(&f, (1 + shoal_rng_below(&rng, 8)) << 20);
 		size_t spare = shoal_slots_spare(f.slots);
 		for (int step = 0; step < 2000; step++) {
 			struct shoal_open *open = f.landing.head;
-			for (uint32_t skip = f.landing.count ? shoal_rng_below(&rng, f.landing.count) : 0; skip > 0; skip--)
+			for (uint32_t skip = f.landing.count ? shoal_rng_below(&rng, f.landing.count) : 0; skip > 0;
+			     skip--)
 				open = open->next;
 			uint32_t dice = shoal_rng_below(&rng, 10);
 			if (dice == 0 || open == NULL) {
@@ -167,7 +172,8 @@ static void no_slot_is_lost_whatever_happens(void **state)
 				if (dice < 9 && ask[i].slot == NULL)
 					ask[i].slot = shoal_open_slot(&f.landing, open);
 				if (dice < 9 && ask[i].slot != NULL)
-					assert_true(shoal_open_landed(&f.landing, open, ask[i].block, ask[i].slot, 1, 1));
+					assert_true(
+						shoal_open_landed(&f.landing, open, ask[i].block, ask[i].slot, 1, 1));
 				else
 					shoal_open_unask(&f.landing, open, ask[i].block, false, ask[i].slot);
 				ask[i] = ask[--asks];

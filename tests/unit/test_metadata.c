@@ -69,11 +69,13 @@ static void what_does_not_fit_is_refused(void **state)
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(shoal_metadata_want(&m, sizes[i], 1, 1), UINT32_MAX);
 	uint64_t size = 2 * SHOAL_METADATA_BLOCK;
-	assert_int_equal(shoal_metadata_block(&m, size, 0, filled(0, 10), 1), SHOAL_ERR_MALFORMED); /* no such assembly */
+	assert_int_equal(shoal_metadata_block(&m, size, 0, filled(0, 10), 1),
+			 SHOAL_ERR_MALFORMED); /* no such assembly */
 	assert_int_equal(shoal_metadata_want(&m, size, 1, 1), 0);
 	assert_int_equal(budget.used, 0); /* asking costs nothing that grows */
-	assert_int_equal(shoal_metadata_block(&m, size, 0, filled(0, 10), 1), SHOAL_ERR_MALFORMED);	/* short */
-	assert_int_equal(shoal_metadata_block(&m, size, 1, filled(0, SHOAL_METADATA_BLOCK), 1), SHOAL_ERR_MALFORMED); /* not asked */
+	assert_int_equal(shoal_metadata_block(&m, size, 0, filled(0, 10), 1), SHOAL_ERR_MALFORMED); /* short */
+	assert_int_equal(shoal_metadata_block(&m, size, 1, filled(0, SHOAL_METADATA_BLOCK), 1),
+			 SHOAL_ERR_MALFORMED); /* not asked */
 	assert_int_equal(shoal_metadata_block(&m, size, 2, filled(0, SHOAL_METADATA_BLOCK), 1), SHOAL_ERR_MALFORMED);
 	assert_int_equal(shoal_metadata_block(&m, size, 0, filled(0, SHOAL_METADATA_BLOCK), 1), 0);
 	assert_int_equal(shoal_metadata_want(&m, size, 1, 1), 1);

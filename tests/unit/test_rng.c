@@ -7,7 +7,10 @@
 #include <cmocka.h>
 
 /* 42, 54 is the demo of the PCG paper's own code; the others come from a second implementation. */
-static const struct { uint64_t seed, stream; uint32_t want[6]; } golden[] = {
+static const struct {
+	uint64_t seed, stream;
+	uint32_t want[6];
+} golden[] = {
 	{ 42, 54, { 0xa15c02b7, 0x7b47f409, 0xba1d3330, 0x83d2f293, 0xbfa4784b, 0xcbed606e } },
 	{ 0, 0, { 0xe4c14788, 0x379c6516, 0x5c4ab3bb, 0x601d23e0, 0x1c382b8c, 0xd1faab16 } },
 	{ 1, 1, { 0xc9828f91, 0x1592e274, 0xc0262657, 0xa5c2b6d3, 0xaf811256, 0x6c1c2879 } },

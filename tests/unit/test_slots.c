@@ -92,8 +92,8 @@ static void the_last_holder_gives_it_back(void **state)
 static void spare_is_the_truth_at_every_budget(void **state)
 {
 	static const size_t limits[] = {
-		0, 1, SHOAL_BLOCK, SHOAL_BLOCK + 4096, 2 * SHOAL_BLOCK, 100000, MIB / 2, MIB - 1, MIB,
-		MIB + 8192, MIB + 65536, 3 * MIB + 200000, 10 * MIB,
+		0,	 1,   SHOAL_BLOCK, SHOAL_BLOCK + 4096, 2 * SHOAL_BLOCK,	 100000,   MIB / 2,
+		MIB - 1, MIB, MIB + 8192,  MIB + 65536,	       3 * MIB + 200000, 10 * MIB,
 	};
 	(void)state;
 	for (size_t l = 0; l < sizeof limits / sizeof *limits; l++) {
