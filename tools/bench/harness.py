@@ -22,6 +22,7 @@ import threading
 import time
 
 DISTURBED = 6.0  # % of one core used by others during a run, from which on the run counts as disturbed
+FREE_LEFT = 2048  # MiB that others can have while memory is being touched
 now = time.monotonic
 
 
@@ -50,7 +51,7 @@ class Node:
         with open(self.log, "wb") as err:
             self.began = now()
             self.process = subprocess.Popen(argv, stdin=subprocess.PIPE if gated else subprocess.DEVNULL,
-                                            stdout=subprocess.PIPE, stderr=err, cwd=folder, start_new_session=True)
+                                            stdout=subprocess.PIPE, stderr=err, cwd=folder)
         self.pid = self.process.pid
         Node.running.append(self)
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -148,7 +149,7 @@ def run_timed(argv, limit=600):
     """Runs a command to its end: (wall seconds, CPU seconds)."""
     with tempfile.TemporaryFile() as said:
         t = now()
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True)
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         timer = threading.Timer(limit, process.kill)
         timer.start()
         _, status, used = os.wait4(process.pid, 0)
@@ -220,20 +221,41 @@ def wait_quiet(limit):
     return calm == 2
 
 
-def hold_memory(mib):
-    """Keeps memory that a run frees inside this machine.
+def go_ahead(nice):
+    """Goes on in a child at this niceness, with all that it starts; the caller waits for it and ends as it does.
+
+    Where there are autogroups the kernel weighs sessions against each other; so it gets one of its own, told the same.
+    """
+    child = os.fork()
+    if child:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda n, _: os.kill(child, n))
+        _, status = os.waitpid(child, 0)
+        os._exit(os.waitstatus_to_exitcode(status) & 255)
+    os.setsid()
+    os.nice(nice)
+    try:
+        with open("/proc/self/autogroup", "w") as f:
+            f.write(str(nice))
+    except OSError:
+        pass
+
+
+def hold_memory(most=None):
+    """Keeps memory that a run frees inside this machine; at most so many MiB, else nearly all that is free.
 
     In a virtual machine whose balloon reports free pages, blocks of 2 MiB that become free go back to the host within
     seconds, and the next run pays a host fault for every page: tmpfs then writes at a sixth of its speed, at random. So
-    touch as much as a run will need and keep one page of each physical block: no block is ever wholly free.
+    touch what is free and keep one page of each physical block: no block is ever wholly free. All of it, not what a run
+    needs: a file system that asks for large folios gets the wholly free blocks first.
     Needs root (page frame numbers). Returns the pages held, 0 where there is no need.
     """
     try:
         if not os.listdir("/sys/bus/virtio/drivers/virtio_balloon"):
             return 0
         with open("/proc/meminfo") as f:
-            available = int(re.search(r"MemAvailable:\s+(\d+)", f.read()).group(1)) // 1024
-        mib = min(mib, available - 2048)
+            free = int(re.search(r"MemFree:\s+(\d+)", f.read()).group(1)) // 1024
+        mib = free - FREE_LEFT if most is None else min(most, free - FREE_LEFT)
         if mib < 64 or os.geteuid() != 0:
             return 0
         frames = open("/proc/self/pagemap", "rb", buffering=0)
