@@ -44,6 +44,7 @@ void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why,
 	uint32_t last = sizeof wait_s / sizeof *wait_s - 1;
 	if (c->peer != NULL) {
 		c->last_peer = c->peer->serial;
+		memcpy(c->client, c->peer->client, sizeof c->client);
 		c->info.connected = false;
 		c->peer->contact = NULL;
 		if (c->peer->known) /* it worked: the count of failures starts anew */

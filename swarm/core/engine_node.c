@@ -128,7 +128,7 @@ static void say_peers(struct shoal_swarm *s, const struct shoal_op *op, shoal_us
 		};
 		if (p != NULL) {
 			ev.peer = p->serial;
-			ev.text = shoal_bytes(p->client, strlen(p->client));
+			memcpy(c->client, p->client, sizeof c->client);
 			ev.info.connected = true;
 			ev.info.seed = shoal_peer_is_seed(p);
 			ev.info.incoming = p->incoming;
@@ -142,6 +142,7 @@ static void say_peers(struct shoal_swarm *s, const struct shoal_op *op, shoal_us
 			ev.info.down_rate = shoal_rate_now(&p->flow.down, now);
 			ev.info.up_rate = shoal_rate_now(&p->up, now);
 		}
+		ev.text = shoal_bytes(c->client, strlen(c->client));
 		if (p != NULL || c->info.got || c->info.gave || c->info.wasted)
 			shoal_swarm_say(s, &ev, now);
 	}

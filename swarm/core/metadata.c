@@ -81,6 +81,7 @@ uint32_t shoal_metadata_want(struct shoal_metadata *m, uint64_t size, uint32_t p
 	for (uint32_t i = 0; i < s->blocks; i++) {
 		if (s->block[i] == NULL && (s->asked[i] == 0 || s->asked[i] + SHOAL_METADATA_ASK_TIME <= now)) {
 			s->asked[i] = now;
+			s->source[i] = peer;
 			return i;
 		}
 	}
@@ -109,6 +110,18 @@ int shoal_metadata_block(struct shoal_metadata *m, uint64_t size, uint32_t index
 	memcpy(s->block[index], data.at, want);
 	s->source[index] = peer;
 	return ++s->here == s->blocks;
+}
+
+void shoal_metadata_gone(struct shoal_metadata *m, uint32_t peer)
+{
+	for (unsigned k = 0; k < m->count; k++) {
+		struct shoal_metadata_sized *s = &m->sized[k];
+		if (s->only == peer)
+			s->only = 0;
+		for (uint32_t i = 0; i < s->blocks; i++)
+			if (s->block[i] == NULL && s->source[i] == peer)
+				s->asked[i] = 0;
+	}
 }
 
 void shoal_metadata_refused(struct shoal_metadata *m, uint64_t size, uint32_t index)

@@ -19,7 +19,7 @@ struct shoal_metadata_sized {
 	uint32_t blocks, here;
 	uint8_t **block;   /* NULL until it has come */
 	shoal_us *asked;   /* when each was last asked, 0 not */
-	uint32_t *source;  /* who sent it */
+	uint32_t *source;  /* who was asked last; once it is here, who sent it */
 	uint32_t failures; /* whole assemblies that had the wrong hash */
 	uint32_t only;	   /* after a failure: the one peer it is fetched from; 0 any */
 };
@@ -40,6 +40,8 @@ SHOAL_MUST int shoal_metadata_block(struct shoal_metadata *m, uint64_t size, uin
 				    uint32_t peer);
 /* It was refused, or its peer left: may be asked elsewhere. */
 void shoal_metadata_refused(struct shoal_metadata *m, uint64_t size, uint32_t index);
+/* A peer is gone, and with it all that it had been asked for. */
+void shoal_metadata_gone(struct shoal_metadata *m, uint32_t peer);
 /* The whole of a size, in one heap block of the caller's; its blocks are forgotten. NULL: NOMEM. */
 uint8_t *shoal_metadata_whole(struct shoal_metadata *m, uint64_t size);
 /* What came was not what the hash says. `sources`: filled with up to `max` who sent parts; returns how many. If one peer alone

@@ -73,6 +73,13 @@ bool shoal_node_idle(const struct shoal_node *n)
 	return n->jobs_out == 0 && n->commits_out == 0;
 }
 
+bool shoal_node_charge(struct shoal_node *n, size_t bytes)
+{
+	if (shoal_budget_take(n->budget, bytes))
+		return true;
+	return shoal_slots_trim(n->slots) > 0 && shoal_budget_take(n->budget, bytes);
+}
+
 int shoal_node_submit(struct shoal_node *n, struct shoal_disk_job *job)
 {
 	int rc = n->disk.ops->submit(n->disk.d, job);

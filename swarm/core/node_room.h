@@ -64,6 +64,8 @@ struct shoal_node {
 
 void shoal_node_job_done(struct shoal_node *n, struct shoal_disk_job *job, shoal_us now);
 void shoal_node_data_done(struct shoal_node *n, struct shoal_disk_job *job, shoal_us now);
+/* Charges the budget, if need be with memory that the pool of slots holds and nobody uses. false: there is none. */
+SHOAL_MUST bool shoal_node_charge(struct shoal_node *n, size_t bytes);
 /* Submits, and counts; the owner is told through shoal_node_reap. */
 int shoal_node_submit(struct shoal_node *n, struct shoal_disk_job *job);
 /* Ends the store's batch for `s`: shoal_swarm_committed() will be told. 0 also when there is no store. */

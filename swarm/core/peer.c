@@ -99,6 +99,8 @@ void shoal_peer_close(struct shoal_peer *p, int why, shoal_us now)
 		p->swarm->hash_requests -= p->hash_asked < p->swarm->hash_requests ? p->hash_asked
 										   : p->swarm->hash_requests;
 		p->hash_asked = 0;
+		if (p->swarm->mi == NULL)
+			shoal_metadata_gone(&p->swarm->metadata, p->serial);
 		leave_swarm(p, now);
 	}
 	shoal_peer_uploads_end(p);
@@ -279,7 +281,7 @@ static int on_peer_id(struct shoal_peer *p, const struct shoal_wire_handshake *h
 	shoal_pw_terms(p->pw, s->mi != NULL ? shoal_metainfo_piece_count(s->mi) : 0, p->fast, p->extended, p->v2);
 	if (s->mi != NULL) {
 		uint32_t pieces = shoal_metainfo_piece_count(s->mi);
-		if (!shoal_budget_take(p->node->budget, shoal_bits_bytes(pieces)))
+		if (!shoal_node_charge(p->node, shoal_bits_bytes(pieces)))
 			return SHOAL_ERR_NOMEM;
 		if (shoal_bits_init(&p->have, pieces) < 0) {
 			shoal_budget_give(p->node->budget, shoal_bits_bytes(pieces));
@@ -314,7 +316,7 @@ static int on_bitfield(struct shoal_peer *p, const struct shoal_wire_msg *msg, s
 			p->have_all = true;
 		if (msg->id != SHOAL_WIRE_BITFIELD)
 			return 0;
-		if (!shoal_budget_take(p->node->budget, msg->body.len))
+		if (!shoal_node_charge(p->node, msg->body.len))
 			return SHOAL_ERR_NOMEM;
 		p->early_bits = malloc(msg->body.len);
 		p->early_bits_len = msg->body.len;
@@ -366,7 +368,7 @@ int shoal_peer_metadata(struct shoal_peer *p, shoal_us now)
 	uint32_t pieces = shoal_metainfo_piece_count(s->mi);
 	if (!p->known)
 		return 0;
-	if (!shoal_budget_take(p->node->budget, shoal_bits_bytes(pieces)))
+	if (!shoal_node_charge(p->node, shoal_bits_bytes(pieces)))
 		return SHOAL_ERR_NOMEM;
 	if (shoal_bits_init(&p->have, pieces) < 0) {
 		shoal_budget_give(p->node->budget, shoal_bits_bytes(pieces));

@@ -84,7 +84,7 @@ static int content_init(struct shoal_swarm *s)
 	uint32_t pieces = shoal_metainfo_piece_count(s->mi);
 	uint32_t files = shoal_metainfo_file_count(s->mi);
 	size_t need = 6 * shoal_bits_bytes(pieces) + shoal_picker_bytes(pieces) + (size_t)files * sizeof *s->file;
-	if (!shoal_budget_take(n->budget, need))
+	if (!shoal_node_charge(n, need))
 		return SHOAL_ERR_NOMEM;
 	s->charged += need;
 	s->file = calloc(files ? files : 1, sizeof *s->file);
@@ -104,7 +104,7 @@ int shoal_swarm_begin(struct shoal_swarm *s, struct shoal_metainfo *mi, shoal_us
 	struct shoal_node *n = s->node;
 	size_t bytes = shoal_metainfo_bytes(mi);
 	s->mi = mi;
-	if (!shoal_budget_take(n->budget, bytes))
+	if (!shoal_node_charge(n, bytes))
 		return SHOAL_ERR_NOMEM;
 	s->mi_charged = bytes;
 	s->size = shoal_metainfo_size(mi);

@@ -62,6 +62,7 @@ struct shoal_contact {
 	bool trusted;		 /* the user named it */
 	bool self, banned;
 	struct shoal_peer_info info; /* sums over all its connections */
+	char client[64];	     /* as it last called itself */
 };
 
 /* What is known about one file on disk. */
