@@ -61,6 +61,27 @@ static void a_block_unanswered_is_asked_elsewhere(void **state)
 	shoal_metadata_fini(&m);
 }
 
+static void what_a_peer_takes_along_is_asked_elsewhere(void **state)
+{
+	(void)state;
+	struct shoal_metadata m = fresh(1 << 20);
+	uint64_t size = 2 * SHOAL_METADATA_BLOCK;
+	assert_int_equal(shoal_metadata_want(&m, size, 1, 1), 0);
+	assert_int_equal(shoal_metadata_want(&m, size, 2, 1), 1);
+	shoal_metadata_gone(&m, 1);
+	assert_int_equal(shoal_metadata_want(&m, size, 2, 2), 0); /* at once */
+	assert_int_equal(shoal_metadata_want(&m, size, 2, 2), UINT32_MAX);
+	assert_int_equal(shoal_metadata_block(&m, size, 0, filled('a', SHOAL_METADATA_BLOCK), 2), 0);
+	assert_int_equal(shoal_metadata_block(&m, size, 1, filled('b', SHOAL_METADATA_BLOCK), 2), 1);
+	uint32_t source[4];
+	assert_int_equal(shoal_metadata_wrong(&m, size, source, 4), 1);
+	assert_int_equal(shoal_metadata_want(&m, size, 3, 3), 0); /* from one peer alone, now ... */
+	assert_int_equal(shoal_metadata_want(&m, size, 4, 3), UINT32_MAX);
+	shoal_metadata_gone(&m, 3);
+	assert_int_equal(shoal_metadata_want(&m, size, 4, 4), 0); /* ... and another one when it leaves */
+	shoal_metadata_fini(&m);
+}
+
 static void what_does_not_fit_is_refused(void **state)
 {
 	(void)state;
@@ -124,6 +145,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(blocks_come_in_any_order_from_anyone),
 		cmocka_unit_test(a_block_unanswered_is_asked_elsewhere),
+		cmocka_unit_test(what_a_peer_takes_along_is_asked_elsewhere),
 		cmocka_unit_test(what_does_not_fit_is_refused),
 		cmocka_unit_test(liars_about_the_size_stand_beside_the_honest),
 		cmocka_unit_test(after_a_wrong_hash_one_peer_alone_answers),
