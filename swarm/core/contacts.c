@@ -62,7 +62,8 @@ void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why,
 static bool worth_dialling(const struct shoal_swarm *s, const struct shoal_contact *c)
 {
 	/* With everything here there is nothing to fetch; others will come to us, and a peer the user named gets a call. */
-	bool need = s->mi == NULL || !shoal_swarm_running(s) || shoal_picker_left(s->picker) > 0;
+	/* Pieces whose hashes are still to come are not wanted yet. */
+	bool need = s->mi == NULL || !shoal_swarm_running(s) || shoal_picker_left(s->picker) > 0 || s->layers_missing;
 	return c->peer == NULL && c->dial == 0 && !c->self && !c->banned && (need || (c->trusted && c->tries == 0));
 }
 

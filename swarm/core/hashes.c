@@ -140,6 +140,14 @@ void shoal_swarm_layers_tick(struct shoal_swarm *s, shoal_us now)
 	s->layers_missing = any || s->layer_at < shoal_metainfo_layer_count(s->mi);
 }
 
+/* What it was asked for is asked of somebody else. */
+void shoal_swarm_hashes_gone(struct shoal_swarm *s, const struct shoal_peer *p)
+{
+	for (uint32_t i = 0; s->layers_wanted != NULL && i < SHOAL_SWARM_HASH_REQUESTS; i++)
+		if (s->layers_wanted[i].asked_of == p->serial)
+			s->layers_wanted[i].asked_at = 0;
+}
+
 static struct shoal_layer_want *want_for(struct shoal_swarm *s, const struct shoal_wire_hash_range *r)
 {
 	for (uint32_t i = 0; s->layers_wanted != NULL && i < SHOAL_SWARM_HASH_REQUESTS; i++) {

@@ -99,6 +99,7 @@ void shoal_peer_close(struct shoal_peer *p, int why, shoal_us now)
 		p->swarm->hash_requests -= p->hash_asked < p->swarm->hash_requests ? p->hash_asked
 										   : p->swarm->hash_requests;
 		p->hash_asked = 0;
+		shoal_swarm_hashes_gone(p->swarm, p);
 		if (p->swarm->mi == NULL)
 			shoal_metadata_gone(&p->swarm->metadata, p->serial);
 		leave_swarm(p, now);

@@ -201,7 +201,7 @@ bool shoal_swarm_running(const struct shoal_swarm *s)
 
 bool shoal_swarm_seeding(const struct shoal_swarm *s)
 {
-	return shoal_swarm_running(s) && s->mi != NULL && shoal_picker_left(s->picker) == 0;
+	return shoal_swarm_running(s) && s->mi != NULL && shoal_picker_left(s->picker) == 0 && !s->layers_missing;
 }
 
 void shoal_swarm_stats(struct shoal_swarm *s, struct shoal_stats *out, shoal_us now)

@@ -271,6 +271,7 @@ void shoal_swarm_hash_rejected(struct shoal_swarm *s, struct shoal_peer *p, cons
 void shoal_swarm_layers_begin(struct shoal_swarm *s);
 void shoal_swarm_layers_end(struct shoal_swarm *s);
 void shoal_swarm_layers_tick(struct shoal_swarm *s, shoal_us now);
+void shoal_swarm_hashes_gone(struct shoal_swarm *s, const struct shoal_peer *p);
 void shoal_swarm_leaves_wanted(struct shoal_swarm *s, uint32_t piece, shoal_us now);
 void shoal_swarm_leaves_ready(struct shoal_swarm *s, struct shoal_check *check, shoal_us now);
 
