@@ -268,10 +268,11 @@ def hold_memory(most=None):
         area[at] = 1
     base = ctypes.addressof(ctypes.c_char.from_buffer(area)) // page
     seen, kept, free_from = set(), 0, 0
-    for first in range(0, (mib << 20) // page, 4096):
+    pages = (mib << 20) // page
+    for first in range(0, pages, 4096):
         entries = array.array("Q")
         frames.seek((base + first) * 8)
-        entries.frombytes(frames.read(4096 * 8))
+        entries.frombytes(frames.read(min(4096, pages - first) * 8))
         for i, entry in enumerate(entries, first):
             block = (entry & ((1 << 55) - 1)) // per_block
             if block not in seen:
