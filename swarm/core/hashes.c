@@ -47,8 +47,7 @@ static bool next_file(struct shoal_swarm *s, struct shoal_layer_want *want)
 			continue;
 		uint32_t known = shoal_metainfo_layer_length(s->mi, file);
 		uint32_t width = shoal_merkle_width(known);
-		shoal_hash32 *hash = shoal_node_charge(s->node, (size_t)width * 32) ? malloc((size_t)width * 32)
-											    : NULL;
+		shoal_hash32 *hash = shoal_node_charge(s->node, (size_t)width * 32) ? malloc((size_t)width * 32) : NULL;
 		if (hash == NULL)
 			return false;
 		*want = (struct shoal_layer_want){ .file = file, .known = known, .width = width, .hash = hash };

@@ -23,8 +23,9 @@ static void found(struct chain *c, unsigned faults, const char *where, size_t at
 	c->sums->faults |= faults;
 	if (c->o->quiet)
 		return;
-	fprintf(stderr, "seed %llu%s%s%s, %s, cut at %zu:", (unsigned long long)c->o->seed, c->o->threads ? ", threads" : "",
-		c->o->many ? ", many files" : "", c->o->faults ? ", a failing sync" : "", where, at);
+	fprintf(stderr, "seed %llu%s%s%s, %s, cut at %zu:", (unsigned long long)c->o->seed,
+		c->o->threads ? ", threads" : "", c->o->many ? ", many files" : "",
+		c->o->faults ? ", a failing sync" : "", where, at);
 	for (unsigned f = 1; f <= LIFE_STUCK; f <<= 1)
 		if (faults & f)
 			fprintf(stderr, " [%s]", life_fault_name(f));
@@ -35,7 +36,8 @@ static void found(struct chain *c, unsigned faults, const char *where, size_t at
 static size_t place(struct chain *c, size_t from, size_t to)
 {
 	uint32_t span = (uint32_t)(to - from), late = span < 12 ? span : 12;
-	return shoal_rng_below(&c->rng, 4) ? from + shoal_rng_below(&c->rng, span + 1) : to - shoal_rng_below(&c->rng, late + 1);
+	return shoal_rng_below(&c->rng, 4) ? from + shoal_rng_below(&c->rng, span + 1)
+					   : to - shoal_rng_below(&c->rng, late + 1);
 }
 
 static void chain_begin(struct chain *c, const struct chain_options *o, struct chain_sums *sums)
@@ -51,8 +53,8 @@ static void chain_begin(struct chain *c, const struct chain_options *o, struct c
 
 static void plan_fault(struct chain *c, struct model *m)
 {
-	static const enum model_barrier which[] = { MODEL_DATA, MODEL_DATA, MODEL_NEW_FILE, MODEL_FINAL_NAME, MODEL_VOLUME,
-						    MODEL_WAL, MODEL_WAL, MODEL_DB };
+	static const enum model_barrier which[] = { MODEL_DATA,	  MODEL_DATA, MODEL_NEW_FILE, MODEL_FINAL_NAME,
+						    MODEL_VOLUME, MODEL_WAL,  MODEL_WAL,      MODEL_DB };
 	if (c->o->faults)
 		model_fail_sync(m, which[shoal_rng_below(&c->rng, 8)], 1 + shoal_rng_below(&c->rng, 6), 5 /* EIO */);
 	if (c->o->threads)

@@ -20,8 +20,8 @@ static void on_record(void *to, struct shoal_bytes value)
 {
 	struct reading *r = to;
 	struct shoal_claim c;
-	if (shoal_claim_decode(value, &c) < 0 || c.piece_size != shoal_metainfo_piece_size(r->mi) || c.skew != r->skew ||
-	    c.first != r->from || c.count != r->count)
+	if (shoal_claim_decode(value, &c) < 0 || c.piece_size != shoal_metainfo_piece_size(r->mi) ||
+	    c.skew != r->skew || c.first != r->from || c.count != r->count)
 		return;
 	bool trusted = shoal_claim_trusted(&c, r->seen);
 	for (uint32_t i = 0; i < c.count; i++) {
@@ -45,7 +45,8 @@ static int look(const struct shoal_metainfo *mi, const char *folder, struct shoa
 	return rc;
 }
 
-int claimed_read(struct claimed *out, const struct shoal_metainfo *mi, const char *folder, const char *state, char what[160])
+int claimed_read(struct claimed *out, const struct shoal_metainfo *mi, const char *folder, const char *state,
+		 char what[160])
 {
 	struct shoal_store_options o = { .os = &shoal_os_real, .state = state };
 	struct shoal_store_sqlite *sqlite = NULL;
@@ -70,7 +71,8 @@ int claimed_read(struct claimed *out, const struct shoal_metainfo *mi, const cha
 		for (r.from = 0; rc == 0 && r.from < n; r.from += SHOAL_CLAIM_CHUNK) {
 			r.count = n - r.from < SHOAL_CLAIM_CHUNK ? n - r.from : SHOAL_CLAIM_CHUNK;
 			shoal_claim_key(mi, f, shoal_bytes(folder, strlen(folder)), r.from / SHOAL_CLAIM_CHUNK, key);
-			int got = store.ops->get(store.s, SHOAL_STORE_FILE, shoal_bytes(key, sizeof key), on_record, &r);
+			int got = store.ops->get(store.s, SHOAL_STORE_FILE, shoal_bytes(key, sizeof key), on_record,
+						 &r);
 			rc = got < 0 ? got : 0;
 		}
 	}

@@ -50,7 +50,7 @@ struct life {
 	/* what was said, and when: places in the disk's log */
 	size_t *said, *unsaid; /* by piece; SIZE_MAX: not */
 	size_t complete_at, born;
-	bool *had;  /* pieces told before this life began: not to be asked for */
+	bool *had; /* pieces told before this life began: not to be asked for */
 	bool ended, checked, complete, stopped;
 	uint32_t claimed;
 	unsigned faults, quiet, pauses;
@@ -70,12 +70,16 @@ void life_torrent_make(struct life_torrent *t, uint64_t seed, bool many)
 		bool deep = shoal_rng_below(&rng, 3) == 0;
 		snprintf(path[i], sizeof path[i], deep ? "%02zu/in/x" : "%02zu", i);
 		uint32_t most = many ? 40000 : 400000;
-		file[i] = (struct sim_file_spec){ path[i], shoal_rng_below(&rng, 8) ? 1 + shoal_rng_below(&rng, most) : shoal_rng_below(&rng, 3) };
+		file[i] = (struct sim_file_spec){ path[i], shoal_rng_below(&rng, 8) ? 1 + shoal_rng_below(&rng, most)
+										    : shoal_rng_below(&rng, 3) };
 	}
 	file[0].size += 20000;
-	struct sim_content_spec spec = { .seed = seed * 2 + 1, .format = formats[shoal_rng_below(&rng, 3)],
-					 .piece_size = 16384u << shoal_rng_below(&rng, many ? 2 : 3), .file = file,
-					 .file_count = count, .single = count == 1 && shoal_rng_below(&rng, 2) };
+	struct sim_content_spec spec = { .seed = seed * 2 + 1,
+					 .format = formats[shoal_rng_below(&rng, 3)],
+					 .piece_size = 16384u << shoal_rng_below(&rng, many ? 2 : 3),
+					 .file = file,
+					 .file_count = count,
+					 .single = count == 1 && shoal_rng_below(&rng, 2) };
 	sim_content_init(&t->content, &spec);
 	const struct shoal_metainfo *mi = t->content.mi;
 	t->stream = model_must(calloc(shoal_metainfo_stream_size(mi) + 1, 1));
@@ -94,8 +98,9 @@ void life_torrent_free(struct life_torrent *t)
 
 const char *life_fault_name(unsigned fault)
 {
-	static const char *const name[] = { "false claim", "claim lost", "data lost", "node lied", "fetched again",
-					    "not whole under its name", "named too early", "database", "stuck" };
+	static const char *const name[] = { "false claim",     "claim lost",	"data lost",
+					    "node lied",       "fetched again", "not whole under its name",
+					    "named too early", "database",	"stuck" };
 	for (unsigned i = 0; i < sizeof name / sizeof *name; i++)
 		if (fault >> i & 1)
 			return name[i];
@@ -145,8 +150,8 @@ static void path_of(const struct shoal_metainfo *mi, uint32_t f, const char *end
 }
 
 /* Whether the bytes [from, from+len) of a file are right, under the name that `state` says it has. */
-static bool bytes_right(struct model *m, const struct life_torrent *t, uint32_t f, enum shoal_seen_state state, uint64_t from,
-			uint64_t len)
+static bool bytes_right(struct model *m, const struct life_torrent *t, uint32_t f, enum shoal_seen_state state,
+			uint64_t from, uint64_t len)
 {
 	const struct shoal_metainfo *mi = t->content.mi;
 	char path[SHOAL_PATH_BYTES_MAX + 64];
@@ -154,20 +159,23 @@ static bool bytes_right(struct model *m, const struct life_torrent *t, uint32_t 
 	path_of(mi, f, state == SHOAL_SEEN_PART ? ".part" : "", path);
 	if (len == 0)
 		return true;
-	return (state == SHOAL_SEEN_PART || state == SHOAL_SEEN_WHOLE) && model_look(m, path, &look) && look.size >= from + len &&
+	return (state == SHOAL_SEEN_PART || state == SHOAL_SEEN_WHOLE) && model_look(m, path, &look) &&
+	       look.size >= from + len &&
 	       memcmp(look.at + from, t->stream + shoal_metainfo_file_offset(mi, f) + from, len) == 0;
 }
 
 static bool piece_right(struct model *m, const struct life_torrent *t, uint32_t piece, const struct shoal_seen *seen)
 {
 	const struct shoal_metainfo *mi = t->content.mi;
-	uint64_t from = (uint64_t)piece * shoal_metainfo_piece_size(mi), end = from + shoal_metainfo_piece_bytes(mi, piece);
+	uint64_t from = (uint64_t)piece * shoal_metainfo_piece_size(mi),
+		 end = from + shoal_metainfo_piece_bytes(mi, piece);
 	uint32_t first, last;
 	shoal_metainfo_piece_files(mi, piece, &first, &last);
 	for (uint32_t f = first; f <= last; f++) {
 		uint64_t start = shoal_metainfo_file_offset(mi, f), stop = start + shoal_metainfo_file_size(mi, f);
 		uint64_t a = from > start ? from : start, b = end < stop ? end : stop;
-		if (real_file(mi, f) && a < b && !bytes_right(m, t, f, (enum shoal_seen_state)seen[f].state, a - start, b - a))
+		if (real_file(mi, f) && a < b &&
+		    !bytes_right(m, t, f, (enum shoal_seen_state)seen[f].state, a - start, b - a))
 			return false;
 	}
 	return true;
@@ -201,8 +209,8 @@ static void on_record(void *to, struct shoal_bytes value)
 {
 	struct reading *r = to;
 	struct shoal_claim c;
-	if (shoal_claim_decode(value, &c) < 0 || c.piece_size != shoal_metainfo_piece_size(r->mi) || c.skew != r->skew ||
-	    c.first != r->from || c.count != r->count)
+	if (shoal_claim_decode(value, &c) < 0 || c.piece_size != shoal_metainfo_piece_size(r->mi) ||
+	    c.skew != r->skew || c.first != r->from || c.count != r->count)
 		return;
 	bool trusted = shoal_claim_trusted(&c, r->seen);
 	for (uint32_t i = 0; i < c.count; i++) {
@@ -213,7 +221,8 @@ static void on_record(void *to, struct shoal_bytes value)
 }
 
 /* Reads every record as the engine would, and holds it against the disk and against what was told. */
-static unsigned check_records(struct life *l, const struct shoal_seen *seen, const struct life_told *told, uint64_t *rehashed)
+static unsigned check_records(struct life *l, const struct shoal_seen *seen, const struct life_told *told,
+			      uint64_t *rehashed)
 {
 	uint32_t pieces = shoal_metainfo_piece_count(l->mi), files = shoal_metainfo_file_count(l->mi);
 	uint8_t *named = model_must(calloc(pieces, 1)), *believed = model_must(calloc(pieces, 1));
@@ -356,8 +365,8 @@ static int c_get(void *s, unsigned kind, struct shoal_bytes key, void (*row)(voi
 	struct life *l = s;
 	return l->store.ops->get(l->store.s, kind, key, row, to);
 }
-static int c_scan(void *s, unsigned kind, struct shoal_bytes prefix, int (*row)(void *, struct shoal_bytes, struct shoal_bytes),
-		  void *to)
+static int c_scan(void *s, unsigned kind, struct shoal_bytes prefix,
+		  int (*row)(void *, struct shoal_bytes, struct shoal_bytes), void *to)
 {
 	struct life *l = s;
 	return l->store.ops->scan(l->store.s, kind, prefix, row, to);
@@ -588,10 +597,14 @@ static bool node_make(struct life *l)
 {
 	struct shoal_disk queue = { &queue_ops, l };
 	struct shoal_store commits = { &commit_ops, l };
-	struct shoal_node_options o = { .world = { &world_ops, l }, .disk = l->o.workers ? l->disk : queue,
+	struct shoal_node_options o = { .world = { &world_ops, l },
+					.disk = l->o.workers ? l->disk : queue,
 					.store = l->o.workers ? l->store : commits,
-					.budget = &l->budget, .slots = l->slots, .rng = shoal_rng_split(l->o.seed, 5) };
-	struct shoal_op add = { .kind = SHOAL_OP_ADD, .data = { l->t->content.torrent, l->t->content.torrent_len },
+					.budget = &l->budget,
+					.slots = l->slots,
+					.rng = shoal_rng_split(l->o.seed, 5) };
+	struct shoal_op add = { .kind = SHOAL_OP_ADD,
+				.data = { l->t->content.torrent, l->t->content.torrent_len },
 				.folder = shoal_bytes(MODEL_SAVE, strlen(MODEL_SAVE)) };
 	return shoal_node_new(&l->node, &o, l->now) == 0 && shoal_node_do(l->node, &add, l->now) == 0;
 }
@@ -652,8 +665,9 @@ struct life *life_begin(struct model *m, const struct life_torrent *t, const str
 		char path[SHOAL_PATH_BYTES_MAX + 64];
 		struct model_look look;
 		path_of(l->mi, f, "", path);
-		seen[f].state = model_look(m, path, &look) && look.size == shoal_metainfo_file_size(l->mi, f) ? SHOAL_SEEN_WHOLE
-													      : SHOAL_SEEN_PART;
+		seen[f].state = model_look(m, path, &look) && look.size == shoal_metainfo_file_size(l->mi, f)
+					? SHOAL_SEEN_WHOLE
+					: SHOAL_SEEN_PART;
 	}
 	for (uint32_t p = 0; p < pieces; p++) {
 		if (now.piece[p] && !piece_right(m, t, p, seen))

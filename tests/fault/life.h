@@ -21,11 +21,12 @@ void life_torrent_free(struct life_torrent *t);
 
 struct life_options {
 	uint64_t seed;
-	unsigned workers;  /* 0: jobs are done one at a time in an order the seed decides; nothing is left to the system */
+	unsigned
+		workers; /* 0: jobs are done one at a time in an order the seed decides; nothing is left to the system */
 	size_t memory;
-	uint32_t blocks;   /* at most so many come in a step */
-	uint32_t bad;	   /* of 1000 blocks come false */
-	bool killed;	   /* the life before was killed; what it committed last may be in the cache alone */
+	uint32_t blocks; /* at most so many come in a step */
+	uint32_t bad;	 /* of 1000 blocks come false */
+	bool killed;	 /* the life before was killed; what it committed last may be in the cache alone */
 };
 struct life;
 struct life_told;

@@ -73,7 +73,10 @@ struct model_inode *model_copy(const struct model_inode *from, uint32_t n)
 	struct model_inode *out = model_must(calloc(n, sizeof *out));
 	for (uint32_t i = 0; i < n; i++) {
 		const struct model_inode *f = &from[i];
-		out[i] = (struct model_inode){ .used = f->used, .dir = f->dir, .made_as = f->made_as, .mtime_ns = f->mtime_ns,
+		out[i] = (struct model_inode){ .used = f->used,
+					       .dir = f->dir,
+					       .made_as = f->made_as,
+					       .mtime_ns = f->mtime_ns,
 					       .ctime_ns = f->ctime_ns };
 		for (const struct model_name *name = f->names; name != NULL; name = name->next)
 			model_name_add(&out[i], name->name, strlen(name->name), name->ino);
@@ -220,10 +223,15 @@ uint32_t model_make(struct model *m, uint32_t folder, const char *name, bool dir
 		m->inode = model_must(realloc(m->inode, m->inode_room * sizeof *m->inode));
 	}
 	uint32_t ino = m->inodes++;
-	struct model_op *op = log_add(m, (struct model_op){ .kind = OP_MAKE, .dir = dir, .ino = ino, .folder = folder,
-							    .barrier = (uint8_t)made_as, .name = model_must(strdup(name)) });
-	m->inode[ino] = (struct model_inode){ .used = true, .dir = dir, .made_as = made_as, .mtime_ns = op->time_ns,
-					      .ctime_ns = op->time_ns };
+	struct model_op *op = log_add(m, (struct model_op){ .kind = OP_MAKE,
+							    .dir = dir,
+							    .ino = ino,
+							    .folder = folder,
+							    .barrier = (uint8_t)made_as,
+							    .name = model_must(strdup(name)) });
+	m->inode[ino] = (struct model_inode){
+		.used = true, .dir = dir, .made_as = made_as, .mtime_ns = op->time_ns, .ctime_ns = op->time_ns
+	};
 	model_name_add(&m->inode[folder], name, strlen(name), ino);
 	return ino;
 }
@@ -231,8 +239,12 @@ uint32_t model_make(struct model *m, uint32_t folder, const char *name, bool dir
 void model_rename(struct model *m, uint32_t from_dir, const char *from, uint32_t to_dir, const char *to)
 {
 	uint32_t ino = model_find(m, from_dir, from, strlen(from));
-	struct model_op *op = log_add(m, (struct model_op){ .kind = OP_RENAME, .ino = ino, .folder = from_dir, .to_dir = to_dir,
-							    .name = model_must(strdup(from)), .to = model_must(strdup(to)) });
+	struct model_op *op = log_add(m, (struct model_op){ .kind = OP_RENAME,
+							    .ino = ino,
+							    .folder = from_dir,
+							    .to_dir = to_dir,
+							    .name = model_must(strdup(from)),
+							    .to = model_must(strdup(to)) });
 	m->inode[ino].ctime_ns = op->time_ns;
 	model_name_drop(&m->inode[to_dir], to);
 	model_name_add(&m->inode[to_dir], to, strlen(to), ino);
@@ -242,7 +254,8 @@ void model_rename(struct model *m, uint32_t from_dir, const char *from, uint32_t
 void model_unlink(struct model *m, uint32_t folder, const char *name)
 {
 	uint32_t ino = model_find(m, folder, name, strlen(name));
-	log_add(m, (struct model_op){ .kind = OP_UNLINK, .ino = ino, .folder = folder, .name = model_must(strdup(name)) });
+	log_add(m,
+		(struct model_op){ .kind = OP_UNLINK, .ino = ino, .folder = folder, .name = model_must(strdup(name)) });
 	model_name_drop(&m->inode[folder], name);
 }
 
@@ -259,7 +272,9 @@ int model_write(struct model *m, uint32_t ino, uint64_t offset, const void *at, 
 		if (m->room != UINT64_MAX)
 			m->room -= len;
 	}
-	struct model_op op = { .kind = OP_WRITE, .ino = ino, .offset = offset, .len = len, .at = model_must(malloc(len)) };
+	struct model_op op = {
+		.kind = OP_WRITE, .ino = ino, .offset = offset, .len = len, .at = model_must(malloc(len))
+	};
 	memcpy(op.at, at, len);
 	int64_t now = log_add(m, op)->time_ns;
 	model_grow(f, offset + len);
@@ -300,8 +315,12 @@ void model_drop(struct model *m, uint32_t ino)
 
 struct model_op model_sync_begin(const struct model *m, enum model_sync what, enum model_barrier barrier, uint32_t ino)
 {
-	return (struct model_op){ .kind = OP_SYNC, .sync = (uint8_t)what, .barrier = (uint8_t)barrier, .ino = ino,
-				  .folder = what == SYNC_NAMES ? ino : 0, .offset = m->ops };
+	return (struct model_op){ .kind = OP_SYNC,
+				  .sync = (uint8_t)what,
+				  .barrier = (uint8_t)barrier,
+				  .ino = ino,
+				  .folder = what == SYNC_NAMES ? ino : 0,
+				  .offset = m->ops };
 }
 
 /* Whether it stands for `barrier` now: there is something it would keep. */
@@ -322,7 +341,8 @@ static void lose(struct model *m, const struct model_op *sync)
 	model_replay(m, &left, &n, m->ops, 0, &rng);
 	for (uint32_t i = 0; i < n; i++) {
 		struct model_inode *f = &m->inode[i];
-		bool hit = f->used && !f->dir && (sync->sync == SYNC_ALL ? f->made_as == MODEL_NEW_FILE : sync->ino == i);
+		bool hit = f->used && !f->dir &&
+			   (sync->sync == SYNC_ALL ? f->made_as == MODEL_NEW_FILE : sync->ino == i);
 		if (!hit || (left[i].size == f->size && (f->size == 0 || memcmp(left[i].at, f->at, f->size) == 0)))
 			continue;
 		log_add(m, (struct model_op){ .kind = OP_LOSE, .ino = i, .len = left[i].size, .at = left[i].at });
@@ -417,7 +437,8 @@ bool model_look(struct model *m, const char *path, struct model_look *out)
 	return true;
 }
 
-static void walk(struct model *m, uint32_t dir, char *path, size_t len, void (*see)(void *, const char *, uint64_t), void *to)
+static void walk(struct model *m, uint32_t dir, char *path, size_t len, void (*see)(void *, const char *, uint64_t),
+		 void *to)
 {
 	for (const struct model_name *n = m->inode[dir].names; n != NULL; n = n->next) {
 		int more = snprintf(path + len, 4096 - len, "/%s", n->name);
@@ -443,10 +464,11 @@ void model_print(struct model *m, size_t from, size_t to)
 	for (size_t i = from; i < to && i < m->ops; i++) {
 		const struct model_op *op = &m->op[i];
 		if (op->kind == OP_SYNC)
-			fprintf(stderr, "%5zu sync %s of %u, begun at %zu\n", i, sync[op->sync], op->ino, (size_t)op->offset);
+			fprintf(stderr, "%5zu sync %s of %u, begun at %zu\n", i, sync[op->sync], op->ino,
+				(size_t)op->offset);
 		else
-			fprintf(stderr, "%5zu %s %u in %u '%s' -> %u '%s' at %llu len %llu\n", i, kind[op->kind], op->ino,
-				op->folder, op->name ? op->name : "", op->to_dir, op->to ? op->to : "",
+			fprintf(stderr, "%5zu %s %u in %u '%s' -> %u '%s' at %llu len %llu\n", i, kind[op->kind],
+				op->ino, op->folder, op->name ? op->name : "", op->to_dir, op->to ? op->to : "",
 				(unsigned long long)op->offset, (unsigned long long)op->len);
 	}
 }

@@ -39,7 +39,7 @@ enum model_barrier {
 extern const char *const model_barrier_name[MODEL_BARRIERS];
 
 struct model;
-#define MODEL_SAVE "/home/data"	  /* what lies below is content */
+#define MODEL_SAVE "/home/data"	 /* what lies below is content */
 #define MODEL_STATE "/var/state" /* and this the store's */
 
 /* An empty disk with the folders /home and /var. */
@@ -71,7 +71,7 @@ void model_print(struct model *m, size_t from, size_t to);
 void model_fail_sync(struct model *m, enum model_barrier barrier, unsigned nth, int os);
 /* Bytes that may be written to content in all before the disk is full. */
 void model_room(struct model *m, uint64_t bytes);
-bool model_failed(struct model *m); /* the fault of model_fail_sync() has happened */
+bool model_failed(struct model *m);		 /* the fault of model_fail_sync() has happened */
 void model_linger(struct model *m, unsigned us); /* how long a sync takes, for others to slip in */
 
 /* ---- looking, as a stranger ---- */

@@ -7,9 +7,9 @@
 /* The dice of one crash. */
 struct cut {
 	struct shoal_rng *rng;
-	uint32_t keep;	     /* of 256: that an unsynced sector is there */
-	uint32_t keep_name;  /* and an unsynced name, when they may come in any order */
-	bool in_order;	     /* names up to `names` are there and none after: a journal */
+	uint32_t keep;	    /* of 256: that an unsynced sector is there */
+	uint32_t keep_name; /* and an unsynced name, when they may come in any order */
+	bool in_order;	    /* names up to `names` are there and none after: a journal */
 	size_t names;
 	uint32_t sector;
 	bool garbage; /* a file that grew without its bytes shows what lay there before */
@@ -127,9 +127,13 @@ static void apply_name(struct model_inode *inode, const struct model_op *op)
 static struct cut cut_of(struct shoal_rng *rng, size_t at)
 {
 	static const uint32_t odds[] = { 0, 16, 64, 128, 192, 240, 256, 256 };
-	return (struct cut){ .rng = rng, .keep = odds[shoal_rng_below(rng, 8)], .keep_name = odds[shoal_rng_below(rng, 8)],
-			     .in_order = shoal_rng_below(rng, 2), .names = shoal_rng_below(rng, (uint32_t)at + 1),
-			     .sector = shoal_rng_below(rng, 2) ? 512 : 4096, .garbage = shoal_rng_below(rng, 4) == 0 };
+	return (struct cut){ .rng = rng,
+			     .keep = odds[shoal_rng_below(rng, 8)],
+			     .keep_name = odds[shoal_rng_below(rng, 8)],
+			     .in_order = shoal_rng_below(rng, 2),
+			     .names = shoal_rng_below(rng, (uint32_t)at + 1),
+			     .sector = shoal_rng_below(rng, 2) ? 512 : 4096,
+			     .garbage = shoal_rng_below(rng, 4) == 0 };
 }
 
 void model_replay(const struct model *m, struct model_inode **out, uint32_t *n, size_t at, unsigned lost,
@@ -156,8 +160,11 @@ void model_replay(const struct model *m, struct model_inode **out, uint32_t *n, 
 		const struct model_op *op = &m->op[i];
 		struct model_inode *f = &inode[op->ino];
 		if (op->kind == OP_MAKE)
-			*f = (struct model_inode){ .used = true, .dir = op->dir, .made_as = (enum model_barrier)op->barrier,
-						   .mtime_ns = op->time_ns, .ctime_ns = op->time_ns };
+			*f = (struct model_inode){ .used = true,
+						   .dir = op->dir,
+						   .made_as = (enum model_barrier)op->barrier,
+						   .mtime_ns = op->time_ns,
+						   .ctime_ns = op->time_ns };
 		if (op->kind == OP_WRITE || op->kind == OP_CUT) {
 			if (i >= gone[op->ino])
 				apply_bytes(&c, f, op, (enum kept)kept[i]);
@@ -233,7 +240,8 @@ void model_barriers(struct model *m, size_t at, uint64_t count[MODEL_BARRIERS])
 		size_t left = 0;
 		unsigned seen = 0;
 		for (size_t k = 0; k < opens; k++) {
-			enum model_barrier by = open[k] < sync->offset ? model_kept_by(m, &m->op[open[k]], sync) : MODEL_NONE;
+			enum model_barrier by = open[k] < sync->offset ? model_kept_by(m, &m->op[open[k]], sync)
+								       : MODEL_NONE;
 			if (by == MODEL_NONE)
 				open[left++] = open[k];
 			else

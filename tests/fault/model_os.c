@@ -172,8 +172,13 @@ static struct timespec time_of(int64_t ns)
 static void stat_of(const struct model *m, uint32_t ino, struct stat *st)
 {
 	const struct model_inode *i = &m->inode[ino];
-	*st = (struct stat){ .st_dev = 7, .st_ino = ino, .st_nlink = 1, .st_mode = i->dir ? S_IFDIR | 0755 : S_IFREG | 0644,
-			     .st_size = (off_t)i->size, .st_mtim = time_of(i->mtime_ns), .st_ctim = time_of(i->ctime_ns) };
+	*st = (struct stat){ .st_dev = 7,
+			     .st_ino = ino,
+			     .st_nlink = 1,
+			     .st_mode = i->dir ? S_IFDIR | 0755 : S_IFREG | 0644,
+			     .st_size = (off_t)i->size,
+			     .st_mtim = time_of(i->mtime_ns),
+			     .st_ctim = time_of(i->ctime_ns) };
 }
 
 static int m_fstat(int fd, struct stat *st)

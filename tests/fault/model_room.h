@@ -28,7 +28,8 @@ struct model_inode {
 	uint8_t *at;
 	uint64_t size, room;
 	int64_t mtime_ns, ctime_ns;
-	uint8_t *lost; /* what a failed sync left on the platter, while the cache still says otherwise; NULL: no such thing */
+	uint8_t *
+		lost; /* what a failed sync left on the platter, while the cache still says otherwise; NULL: no such thing */
 	uint64_t lost_size;
 };
 

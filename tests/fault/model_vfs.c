@@ -247,11 +247,11 @@ static int x_shm_lock(sqlite3_file *file, int first, int n, int flags)
 		for (int i = first; i < first + n; i++) {
 			if (flags & SQLITE_SHM_SHARED && f->shm_has_shared >> i & 1) {
 				h->shm_shared[i]--;
-				f->shm_has_shared &= (uint16_t)~(1u << i);
+				f->shm_has_shared &= (uint16_t) ~(1u << i);
 			}
 			if (flags & SQLITE_SHM_EXCLUSIVE && f->shm_has_exclusive >> i & 1) {
 				h->shm_owner[i] = NULL;
-				f->shm_has_exclusive &= (uint16_t)~(1u << i);
+				f->shm_has_exclusive &= (uint16_t) ~(1u << i);
 			}
 		}
 		return leave(f, SQLITE_OK);
@@ -353,8 +353,13 @@ static int v_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int fl
 		pthread_mutex_unlock(&m->lock);
 		return SQLITE_CANTOPEN;
 	}
-	*f = (struct file){ .base = { &methods }, .m = m, .ino = ino, .folder = folder, .name_new = made && journal,
-			    .delete_on_close = flags & SQLITE_OPEN_DELETEONCLOSE, .path = model_must(strdup(path)) };
+	*f = (struct file){ .base = { &methods },
+			    .m = m,
+			    .ino = ino,
+			    .folder = folder,
+			    .name_new = made && journal,
+			    .delete_on_close = flags & SQLITE_OPEN_DELETEONCLOSE,
+			    .path = model_must(strdup(path)) };
 	f->barrier = flags & SQLITE_OPEN_WAL ? MODEL_WAL : journal ? MODEL_JOURNAL : MODEL_DB;
 	f->held = held_get(m, ino);
 	model_opened(m, ino);

@@ -71,11 +71,17 @@ static void write_source(const struct pair_content *c)
 
 void pair_content_make(struct pair_content *c, enum shoal_format format)
 {
-	static const struct sim_file_spec some[] = { { "a/b", 70000 }, { "a/c", 0 }, { "d", 150001 }, { "e/f/g", 20000 } };
+	static const struct sim_file_spec some[] = {
+		{ "a/b", 70000 }, { "a/c", 0 }, { "d", 150001 }, { "e/f/g", 20000 }
+	};
 	static const struct sim_file_spec one[] = { { "content", 250000 } };
 	bool single = format == SHOAL_FORMAT_V2;
-	struct sim_content_spec spec = { .seed = 7 + (uint64_t)format, .format = format, .piece_size = 32768,
-					 .file = single ? one : some, .file_count = single ? 1 : 4, .single = single };
+	struct sim_content_spec spec = { .seed = 7 + (uint64_t)format,
+					 .format = format,
+					 .piece_size = 32768,
+					 .file = single ? one : some,
+					 .file_count = single ? 1 : 4,
+					 .single = single };
 	const char *shm = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 	sim_content_init(&c->content, &spec);
 	const struct shoal_metainfo *mi = c->content.mi;
@@ -83,7 +89,8 @@ void pair_content_make(struct pair_content *c, enum shoal_format format)
 	must(c->stream != NULL, "memory");
 	for (uint32_t f = 0; f < shoal_metainfo_file_count(mi); f++)
 		if (real_file(c, f))
-			sim_content_bytes(spec.seed, shoal_metainfo_file_offset(mi, f), c->stream + shoal_metainfo_file_offset(mi, f),
+			sim_content_bytes(spec.seed, shoal_metainfo_file_offset(mi, f),
+					  c->stream + shoal_metainfo_file_offset(mi, f),
 					  shoal_metainfo_file_size(mi, f));
 	snprintf(c->root, sizeof c->root, "%s/shoal-pair-XXXXXX", shm);
 	must(mkdtemp(c->root) != NULL, c->root);
@@ -144,9 +151,11 @@ bool pair_claims_true(const struct pair_content *c, char why[200])
 		snprintf(why, 200, "the state cannot be read: %s", what);
 	for (uint32_t p = shoal_bits_next(&claimed.piece, 0); why[0] == '\0' && p < claimed.piece.count;
 	     p = shoal_bits_next(&claimed.piece, p + 1)) {
-		uint64_t from = (uint64_t)p * shoal_metainfo_piece_size(mi), end = from + shoal_metainfo_piece_bytes(mi, p);
+		uint64_t from = (uint64_t)p * shoal_metainfo_piece_size(mi),
+			 end = from + shoal_metainfo_piece_bytes(mi, p);
 		for (uint32_t f = 0; f < shoal_metainfo_file_count(mi); f++) {
-			uint64_t start = shoal_metainfo_file_offset(mi, f), stop = start + shoal_metainfo_file_size(mi, f);
+			uint64_t start = shoal_metainfo_file_offset(mi, f),
+				 stop = start + shoal_metainfo_file_size(mi, f);
 			uint64_t a = from > start ? from : start, b = end < stop ? end : stop;
 			char path[512];
 			path_of(c, c->copy, f, path);
@@ -175,13 +184,17 @@ static void end(struct pair_result *r, const struct side *s, enum pair_end how, 
 	r->end = how;
 	r->who = s->number;
 	r->err = err;
-	snprintf(r->what, sizeof r->what, "%.*s", (int)(text.len < 250 ? text.len : 250), text.len ? (const char *)text.at : "");
+	snprintf(r->what, sizeof r->what, "%.*s", (int)(text.len < 250 ? text.len : 250),
+		 text.len ? (const char *)text.at : "");
 }
 
 static bool open_side(struct side *s, const struct pair_content *c, const struct shoal_os_ops *os, bool magnet,
 		      struct pair_result *r)
 {
-	struct shoal_config config = { .size = sizeof config, .memory = 16u << 20, .threads = 1, .state_dir = c->state[s->number],
+	struct shoal_config config = { .size = sizeof config,
+				       .memory = 16u << 20,
+				       .threads = 1,
+				       .state_dir = c->state[s->number],
 				       .listen_count = s->number == 0 };
 	char what[160] = "";
 	const char *folder = s->number == 0 ? c->source : c->copy;
@@ -193,7 +206,8 @@ static bool open_side(struct side *s, const struct pair_content *c, const struct
 		s->engine = NULL;
 		return false;
 	}
-	struct shoal_op add = { .kind = SHOAL_OP_ADD, .flags = s->number == 0 ? SHOAL_ADD_SEED_ONLY : 0,
+	struct shoal_op add = { .kind = SHOAL_OP_ADD,
+				.flags = s->number == 0 ? SHOAL_ADD_SEED_ONLY : 0,
 				.folder = shoal_bytes(folder, strlen(folder)) };
 	if (magnet && s->number == 1)
 		add.text = shoal_bytes(c->content.magnet, strlen(c->content.magnet));
@@ -243,7 +257,9 @@ void pair_run(struct pair_content *c, const struct shoal_os_ops *const os[2], bo
 	while (going && !side[1].complete && shoal_os_real.now() < give_up) {
 		going = hear(&side[0], r) && hear(&side[1], r);
 		if (going && !introduced && side[0].checked && side[1].torrent != 0) {
-			struct shoal_op peer = { .kind = SHOAL_OP_PEER, .torrent = side[1].torrent, .addr = side[0].at };
+			struct shoal_op peer = { .kind = SHOAL_OP_PEER,
+						 .torrent = side[1].torrent,
+						 .addr = side[0].at };
 			introduced = side[1].engine->ops->do_op(side[1].engine, &peer) == 0;
 		}
 	}

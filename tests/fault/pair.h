@@ -11,8 +11,8 @@
 struct pair_content {
 	struct sim_content content;
 	uint8_t *stream;
-	char root[64];	   /* a folder of its own; below it: */
-	char source[96];   /* what the seed serves */
+	char root[64];	 /* a folder of its own; below it: */
+	char source[96]; /* what the seed serves */
 	char copy[96], state[2][96];
 };
 /* `format` decides the shape too. The source is on disk then. */

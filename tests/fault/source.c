@@ -89,7 +89,8 @@ static const struct shoal_transport_ops transport_ops = {
 
 /* ---- ours ---------------------------------------------------------------------------------- */
 
-void source_init(struct source *s, const struct shoal_metainfo *mi, const uint8_t *stream, struct shoal_rng rng, uint32_t bad)
+void source_init(struct source *s, const struct shoal_metainfo *mi, const uint8_t *stream, struct shoal_rng rng,
+		 uint32_t bad)
 {
 	*s = (struct source){ .transport.ops = &transport_ops, .mi = mi, .stream = stream, .rng = rng, .bad = bad };
 	s->asked = calloc((size_t)shoal_metainfo_piece_count(mi) + 1, sizeof *s->asked);
@@ -139,8 +140,8 @@ static bool send_block(struct source *s, const struct shoal_wire_msg *ask)
 	if (shoal_rng_below(&s->rng, 1000) < s->bad && ask->len)
 		block[shoal_rng_below(&s->rng, ask->len)] ^= 1;
 	s->asked[ask->index]++;
-	say(s, &(struct shoal_wire_msg){ .id = SHOAL_WIRE_PIECE, .index = ask->index, .begin = ask->begin,
-					 .body = { block, ask->len } });
+	say(s, &(struct shoal_wire_msg){
+		       .id = SHOAL_WIRE_PIECE, .index = ask->index, .begin = ask->begin, .body = { block, ask->len } });
 	return true;
 }
 

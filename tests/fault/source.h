@@ -16,16 +16,17 @@ struct source {
 	const struct shoal_metainfo *mi;
 	const uint8_t *stream;
 	struct shoal_rng rng;
-	uint32_t bad;		/* of 1000 blocks */
-	uint64_t *asked;	/* blocks sent, by piece */
+	uint32_t bad;	 /* of 1000 blocks */
+	uint64_t *asked; /* blocks sent, by piece */
 	bool open;
-	bool greeted;		/* its handshake has come */
-	unsigned wants;		/* what the node waits for */
-	uint8_t *in, *out;	/* what the node has sent; what is on its way to it */
+	bool greeted;	   /* its handshake has come */
+	unsigned wants;	   /* what the node waits for */
+	uint8_t *in, *out; /* what the node has sent; what is on its way to it */
 	size_t in_len, in_room, out_at, out_len, out_room;
 };
 
-void source_init(struct source *s, const struct shoal_metainfo *mi, const uint8_t *stream, struct shoal_rng rng, uint32_t bad);
+void source_init(struct source *s, const struct shoal_metainfo *mi, const uint8_t *stream, struct shoal_rng rng,
+		 uint32_t bad);
 void source_fini(struct source *s);
 /* A new connection: the transport to hand to shoal_node_accept(). */
 struct shoal_transport *source_connect(struct source *s);

@@ -17,15 +17,21 @@ static void without(enum model_barrier barrier)
 	char seen[200] = "";
 	size_t len = 0;
 	for (uint64_t seed = 1; sums.states - sums.kills < STATES && sums.faults == 0; seed++) {
-		struct chain_options o = { .seed = seed, .lost = 1u << barrier, .lives = 4, .states = 6,
-					   .many = barrier == MODEL_VOLUME || seed % 5 == 0, .quiet = true };
+		struct chain_options o = { .seed = seed,
+					   .lost = 1u << barrier,
+					   .lives = 4,
+					   .states = 6,
+					   .many = barrier == MODEL_VOLUME || seed % 5 == 0,
+					   .quiet = true };
 		chain_run(&o, &sums);
 	}
 	for (unsigned f = 1; f <= LIFE_STUCK; f <<= 1)
 		if (sums.faults & f)
-			len += (size_t)snprintf(seen + len, sizeof seen - len, "%s%s", len ? ", " : "", life_fault_name(f));
+			len += (size_t)snprintf(seen + len, sizeof seen - len, "%s%s", len ? ", " : "",
+						life_fault_name(f));
 	print_message("  %-30s %5llu states, %5llu times in them: %s\n", model_barrier_name[barrier],
-		      (unsigned long long)sums.states, (unsigned long long)sums.barrier[barrier], seen[0] ? seen : "NOTHING SEEN");
+		      (unsigned long long)sums.states, (unsigned long long)sums.barrier[barrier],
+		      seen[0] ? seen : "NOTHING SEEN");
 	assert_true(sums.barrier[barrier] > 0);
 	assert_int_not_equal(sums.faults, 0);
 }
@@ -51,11 +57,11 @@ int main(void)
 {
 	model_vfs_register();
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(no_MODEL_DATA),	cmocka_unit_test(no_MODEL_NEW_FILE),
-		cmocka_unit_test(no_MODEL_NEW_FOLDER),	cmocka_unit_test(no_MODEL_SAVE_FOLDER),
-		cmocka_unit_test(no_MODEL_FINAL_NAME),	cmocka_unit_test(no_MODEL_VOLUME),
-		cmocka_unit_test(no_MODEL_WAL),		cmocka_unit_test(no_MODEL_DB),
-		cmocka_unit_test(no_MODEL_STATE_NAME),	cmocka_unit_test(no_MODEL_STATE_FOLDER),
+		cmocka_unit_test(no_MODEL_DATA),       cmocka_unit_test(no_MODEL_NEW_FILE),
+		cmocka_unit_test(no_MODEL_NEW_FOLDER), cmocka_unit_test(no_MODEL_SAVE_FOLDER),
+		cmocka_unit_test(no_MODEL_FINAL_NAME), cmocka_unit_test(no_MODEL_VOLUME),
+		cmocka_unit_test(no_MODEL_WAL),	       cmocka_unit_test(no_MODEL_DB),
+		cmocka_unit_test(no_MODEL_STATE_NAME), cmocka_unit_test(no_MODEL_STATE_FOLDER),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,13 +47,15 @@ static void put_text(const char *text)
 {
 	putchar('"');
 	for (; *text; text++)
-		printf(*text == '"' || *text == '\\' || (unsigned char)*text < ' ' ? "\\u%04x" : "%c", (unsigned char)*text);
+		printf(*text == '"' || *text == '\\' || (unsigned char)*text < ' ' ? "\\u%04x" : "%c",
+		       (unsigned char)*text);
 	putchar('"');
 }
 
 static void put_piece(const struct shoal_metainfo *mi, const struct claimed *c, uint32_t piece, bool *any)
 {
-	uint64_t from = (uint64_t)piece * shoal_metainfo_piece_size(mi), end = from + shoal_metainfo_piece_bytes(mi, piece);
+	uint64_t from = (uint64_t)piece * shoal_metainfo_piece_size(mi),
+		 end = from + shoal_metainfo_piece_bytes(mi, piece);
 	uint32_t first, last;
 	shoal_metainfo_piece_files(mi, piece, &first, &last);
 	for (uint32_t f = first; f <= last; f++) {
@@ -88,7 +90,8 @@ static int program(char **arg)
 	if (rc < 0) {
 		fprintf(stderr, "fault-claimed: %s\n", what);
 	} else {
-		printf("{\"pieces\":%u,\"bytes\":%llu,\"named\":%u,\"ranges\":[", c.piece.ones, (unsigned long long)c.bytes, c.named);
+		printf("{\"pieces\":%u,\"bytes\":%llu,\"named\":%u,\"ranges\":[", c.piece.ones,
+		       (unsigned long long)c.bytes, c.named);
 		for (uint32_t p = shoal_bits_next(&c.piece, 0); p < c.piece.count; p = shoal_bits_next(&c.piece, p + 1))
 			put_piece(mi, &c, p, &any);
 		printf("]}\n");
@@ -109,14 +112,16 @@ static void record(const char *state, const struct own_torrent *t, const char *f
 	struct shoal_store_done done;
 	uint8_t key[SHOAL_CLAIM_KEY_LEN], value[SHOAL_CLAIM_VALUE_MAX];
 	uint32_t first, skew, n = shoal_claim_pieces(t->mi, f, &first, &skew);
-	struct shoal_claim c = { .stamp = *stamp, .piece_size = t->piece_size, .skew = skew, .count = n,
-				 .bitmap = { bits, (n + 7) / 8 } };
+	struct shoal_claim c = {
+		.stamp = *stamp, .piece_size = t->piece_size, .skew = skew, .count = n, .bitmap = { bits, (n + 7) / 8 }
+	};
 	assert_int_equal(shoal_store_sqlite_open(&sqlite, &o, NULL), 0);
 	struct shoal_store s = shoal_store_sqlite_store(sqlite);
 	shoal_claim_key(t->mi, f, shoal_bytes(folder, strlen(folder)), 0, key);
 	ptrdiff_t len = shoal_claim_encode(&c, (struct shoal_space){ value, sizeof value });
 	assert_true(len > 0);
-	assert_int_equal(s.ops->put(s.s, SHOAL_STORE_FILE, shoal_bytes(key, sizeof key), shoal_bytes(value, (size_t)len)), 0);
+	assert_int_equal(
+		s.ops->put(s.s, SHOAL_STORE_FILE, shoal_bytes(key, sizeof key), shoal_bytes(value, (size_t)len)), 0);
 	assert_int_equal(s.ops->commit(s.s, 1), 0);
 	for (int i = 0; i < 500 && s.ops->reap(s.s, &done, 1) == 0; i++)
 		usleep(10000);

@@ -54,7 +54,8 @@ static void one(struct pair_content *c, const struct a_case *k, struct sums *sum
 	pair_run(c, table, k->magnet, PATIENCE_MS, &r);
 	bool happened = faulty_happened(k->party);
 	faulty_arm(k->party, 0, 0, 0);
-	bool good = r.end == PAIR_COMPLETE ? pair_copy_right(c) : r.end == PAIR_PAUSED || (r.end != PAIR_NOTHING && r.what[0]);
+	bool good = r.end == PAIR_COMPLETE ? pair_copy_right(c)
+					   : r.end == PAIR_PAUSED || (r.end != PAIR_NOTHING && r.what[0]);
 	bool claims = pair_claims_true(c, why);
 	pair_run(c, table, k->magnet, PATIENCE_MS, &again);
 	bool mended = again.end == PAIR_COMPLETE && pair_copy_right(c);
@@ -64,9 +65,11 @@ static void one(struct pair_content *c, const struct a_case *k, struct sums *sum
 	sums->silent += !happened;
 	if (!good || !claims || !mended || after != before || (!happened && r.end != PAIR_COMPLETE)) {
 		sums->failures++;
-		fprintf(stderr, "%s, call %u of %s fails with %s: %s '%s'%s%s; afterwards %s '%s', %d descriptors more\n",
-			k->party ? "the one who fetches" : "the seed", k->nth, faulty_name(k->entry), strerrorname_np(k->os),
-			end_name[r.end], r.what, claims ? "" : ", ", why, end_name[again.end], again.what, (int)(after - before));
+		fprintf(stderr,
+			"%s, call %u of %s fails with %s: %s '%s'%s%s; afterwards %s '%s', %d descriptors more\n",
+			k->party ? "the one who fetches" : "the seed", k->nth, faulty_name(k->entry),
+			strerrorname_np(k->os), end_name[r.end], r.what, claims ? "" : ", ", why, end_name[again.end],
+			again.what, (int)(after - before));
 	}
 	pair_content_wipe(c);
 }
@@ -91,14 +94,18 @@ static void count_calls(struct pair_content *c, bool magnet, unsigned calls[2][6
  * call with every error. */
 static size_t cases_make(unsigned calls[2][64], bool magnet, struct a_case out[CASES_MAX])
 {
-	static const int errors[] = { EIO, ENOSPC, EMFILE, EINTR }, net_errors[] = { ECONNRESET, ENOMEM, EMFILE, EINTR };
+	static const int errors[] = { EIO, ENOSPC, EMFILE, EINTR },
+			 net_errors[] = { ECONNRESET, ENOMEM, EMFILE, EINTR };
 	bool every = getenv("SHOAL_LONG") != NULL, few = getenv("SHOAL_SHORT") != NULL;
 	size_t n = 0;
 	for (unsigned p = 0; p < 2; p++) {
 		for (unsigned e = 0; faulty_name(e) != NULL; e++) {
 			unsigned errs = faulty_moves(e) ? 4 : 3, last = 0;
 			for (unsigned i = 0; i < (every ? calls[p][e] * errs : few ? 1 : errs); i++) {
-				unsigned nth = every ? i / errs + 1 : i == 0 ? 1 : i == errs - 1 ? calls[p][e] : 1 + calls[p][e] * i / errs;
+				unsigned nth = every	       ? i / errs + 1
+					       : i == 0	       ? 1
+					       : i == errs - 1 ? calls[p][e]
+							       : 1 + calls[p][e] * i / errs;
 				if (nth > calls[p][e] || (!every && nth == last) || n == CASES_MAX)
 					continue;
 				last = nth;

@@ -24,18 +24,26 @@ static void no_cut_makes_a_claim_false_or_loses_one(void **state)
 	if (getenv("SHOAL_TORN_SEED") != NULL)
 		seed = strtoull(getenv("SHOAL_TORN_SEED"), NULL, 10);
 	for (; sums.states - sums.kills < states && sums.faults == 0; seed++) {
-		struct chain_options o = { .seed = seed, .lives = 4, .states = 6, .threads = seed % 3 == 0, .many = seed % 5 == 0,
+		struct chain_options o = { .seed = seed,
+					   .lives = 4,
+					   .states = 6,
+					   .threads = seed % 3 == 0,
+					   .many = seed % 5 == 0,
 					   .faults = seed % 4 == 1 };
 		chain_run(&o, &sums);
 		if (getenv("SHOAL_TORN_SEED") != NULL)
 			break;
 	}
-	print_message("%llu states after power cuts, %llu after kills, in %llu lives (%llu chains, %llu lived to the end), %llu log entries\n"
-		      "%llu pieces had been told durable and were there, %llu of them by hashing (their file's times, or a commit before a kill, were lost)\n"
+	print_message("%llu states after power cuts, %llu after kills, in %llu lives (%llu chains, %llu lived to the "
+		      "end), %llu log entries\n"
+		      "%llu pieces had been told durable and were there, %llu of them by hashing (their file's times, "
+		      "or a commit before a kill, were lost)\n"
 		      "%llu syncs failed on purpose, %llu pauses\n",
-		      (unsigned long long)(sums.states - sums.kills), (unsigned long long)sums.kills, (unsigned long long)sums.lives, (unsigned long long)sums.chains,
+		      (unsigned long long)(sums.states - sums.kills), (unsigned long long)sums.kills,
+		      (unsigned long long)sums.lives, (unsigned long long)sums.chains,
 		      (unsigned long long)sums.completed, (unsigned long long)sums.ops, (unsigned long long)sums.claims,
-		      (unsigned long long)sums.rehashed, (unsigned long long)sums.failed_syncs, (unsigned long long)sums.pauses);
+		      (unsigned long long)sums.rehashed, (unsigned long long)sums.failed_syncs,
+		      (unsigned long long)sums.pauses);
 	for (unsigned b = 0; b < MODEL_BARRIERS; b++)
 		print_message("  %8llu  %s\n", (unsigned long long)sums.barrier[b], model_barrier_name[b]);
 	assert_int_equal(sums.faults, 0);

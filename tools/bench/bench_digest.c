@@ -17,8 +17,8 @@
 #include <time.h>
 
 enum {
-	STEP = 16 * 1024,  /* bytes a lane moves by in one call */
-	BUFFERS = 64,	   /* 1 MiB in all: warm, in L2, as it is just after a read */
+	STEP = 16 * 1024, /* bytes a lane moves by in one call */
+	BUFFERS = 64,	  /* 1 MiB in all: warm, in L2, as it is just after a read */
 	RUNS = 5,
 	LANES_SEEN = 16,
 	MIB_DEFAULT = 128,
