@@ -36,12 +36,13 @@ static void remove_all(const char *path)
 	nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* `out` has 512 bytes. */
 static void path_of(const struct pair_content *c, const char *folder, uint32_t file, char *out)
 {
 	char path[256];
 	int n = shoal_metainfo_path(c->content.mi, file, (struct shoal_space){ (uint8_t *)path, sizeof path });
 	must(n > 0, "path");
-	sprintf(out, "%s/%s", folder, path);
+	must(snprintf(out, 512, "%s/%s", folder, path) < 500, "path");
 }
 
 static bool real_file(const struct pair_content *c, uint32_t f)
@@ -160,7 +161,7 @@ bool pair_claims_true(const struct pair_content *c, char why[200])
 			char path[512];
 			path_of(c, c->copy, f, path);
 			if (claimed.seen[f].state == SHOAL_SEEN_PART)
-				strcat(path, ".part");
+				memcpy(path + strlen(path), ".part", sizeof ".part");
 			if (real_file(c, f) && a < b && !holds(c, path, f, a - start, b - a, false))
 				snprintf(why, 200, "piece %u is claimed and false", p);
 		}
