@@ -308,7 +308,7 @@ void shoal_swarm_write_done(struct shoal_swarm *s, struct shoal_open *open, shoa
 	open->job_out = false;
 	if (open->job.err < 0) {
 		char text[160];
-		snprintf(text, sizeof text, "cannot write piece %u: %s", open->piece, shoal_err_name(open->job.err));
+		snprintf(text, sizeof text, "cannot write piece %u", open->piece);
 		if (!open->whole || open->job.err == SHOAL_ERR_HASH) {
 			unask_piece(s, open, now);
 			if (shoal_landing_again(&s->landing, open, now) < 0) {
