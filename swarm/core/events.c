@@ -24,8 +24,26 @@ void shoal_events_fini(struct shoal_events *q)
 		q->head = item->next;
 		free(item);
 	}
+	while (q->reserve != NULL) {
+		struct shoal_event_item *item = q->reserve;
+		q->reserve = item->next;
+		free(item);
+	}
 	free(q->lent);
 	shoal_events_init(q);
+}
+
+int shoal_events_reserve(struct shoal_events *q)
+{
+	while (q->reserved < SHOAL_EVENTS_RESERVE) {
+		struct shoal_event_item *item = malloc(sizeof *item + SHOAL_EVENTS_RESERVE_TEXT);
+		if (item == NULL)
+			return SHOAL_ERR_NOMEM;
+		item->next = q->reserve;
+		q->reserve = item;
+		q->reserved++;
+	}
+	return 0;
 }
 
 static bool may_be_missed(enum shoal_event_kind kind)
@@ -52,10 +70,23 @@ void shoal_events_push(struct shoal_events *q, const struct shoal_event *ev)
 		return;
 	}
 	struct shoal_event_item *item = malloc(sizeof *item + room);
+	struct shoal_event cut = *ev;
+	if (item == NULL && q->reserve != NULL && !may_be_missed(ev->kind)) {
+		item = q->reserve;
+		q->reserve = item->next;
+		q->reserved--;
+		if (ev->data.len || copies)
+			cut.err = SHOAL_ERR_NOMEM; /* an answer without what was asked for */
+		cut.copies_count = copies = 0;
+		cut.name = cut.data = (struct shoal_bytes){ NULL, 0 };
+		if (cut.text.len > SHOAL_EVENTS_RESERVE_TEXT)
+			cut.text.len = SHOAL_EVENTS_RESERVE_TEXT;
+	}
 	if (item == NULL) {
 		q->dropped++;
 		return;
 	}
+	ev = &cut;
 	item->next = NULL;
 	item->ev = *ev;
 	uint8_t *to = item->tail;
@@ -75,6 +106,7 @@ void shoal_events_push(struct shoal_events *q, const struct shoal_event *ev)
 int shoal_events_poll(struct shoal_events *q, struct shoal_event *ev)
 {
 	free(q->lent);
+	(void)!shoal_events_reserve(q);
 	q->lent = q->head;
 	if (q->lent == NULL)
 		return 0;

@@ -13,9 +13,11 @@ int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, 
 	struct shoal_node *n = calloc(1, sizeof *n);
 	if (n == NULL)
 		return SHOAL_ERR_NOMEM;
+	shoal_events_init(&n->events);
 	n->bounce = malloc(SHOAL_PW_BOUNCE);
 	n->ban = calloc(SHOAL_NODE_BANS, sizeof *n->ban);
-	if (n->bounce == NULL || n->ban == NULL) {
+	if (n->bounce == NULL || n->ban == NULL || shoal_events_reserve(&n->events) < 0) {
+		shoal_events_fini(&n->events);
 		free(n->bounce);
 		free(n->ban);
 		free(n);
@@ -36,7 +38,6 @@ int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, 
 	memcpy(n->agent, agent, len < sizeof n->agent ? len + 1 : sizeof n->agent - 1);
 	shoal_limiter_init(&n->up, o->up, now);
 	shoal_limiter_init(&n->down, o->down, now);
-	shoal_events_init(&n->events);
 	*out = n;
 	return 0;
 }
