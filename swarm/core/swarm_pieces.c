@@ -511,7 +511,7 @@ void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, sh
 static bool left_behind(const struct shoal_swarm *s, uint32_t piece)
 {
 	uint32_t first, last;
-	if (s->checked_said || s->read_only)
+	if (s->read_only || shoal_bits_get(&s->claimed, piece))
 		return false;
 	shoal_metainfo_piece_files(s->mi, piece, &first, &last);
 	for (uint32_t f = first; f <= last; f++)

@@ -269,6 +269,26 @@ static void a_peer_that_comes_back_is_found(void **state)
 	sim_content_fini(&c);
 }
 
+/* A seed whose places are all taken by others that are complete has room for one who is not. */
+static void the_complete_make_room(void **state)
+{
+	struct sim_content c;
+	(void)state;
+	scene_content(&c, SHOAL_FORMAT_V2, 64 * KIB, MIB, 57);
+	struct sim *sim = sim_new(&(struct sim_options){ .seed = 57, .content = &c });
+	scene_seed(sim, (struct sim_node_options){ .max_peers = 3 });
+	for (unsigned i = 0; i < 5; i++) {
+		struct sim_node *n = sim_node_new(sim, &(struct sim_node_options){ .delay = SHOAL_MS(3) });
+		sim_node_meet(n, sim_node(sim, 0));
+		sim_node_start(n);
+		if (i == 0)
+			sim_node_start(sim_node(sim, 0));
+		scene_complete(sim, SHOAL_S(20));
+	}
+	sim_free(sim);
+	sim_content_fini(&c);
+}
+
 /* All know all, and dial at once: one connection of each pair stays, and nobody dials the other again and again. */
 static void of_two_connections_one_stays(void **state)
 {
@@ -432,6 +452,7 @@ int main(void)
 		cmocka_unit_test(little_memory_is_enough),
 		cmocka_unit_test(limits_are_kept),
 		cmocka_unit_test(a_peer_that_comes_back_is_found),
+		cmocka_unit_test(the_complete_make_room),
 		cmocka_unit_test(of_two_connections_one_stays),
 		cmocka_unit_test(slow_and_stalling_peers_hold_up_nobody),
 		cmocka_unit_test(the_end_is_not_waited_for),
