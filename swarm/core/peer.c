@@ -47,13 +47,13 @@ struct shoal_peer *shoal_peer_new(struct shoal_node *node, struct shoal_transpor
 	*(node->peers_last != NULL ? &node->peers_last->next : &node->peers) = p;
 	node->peers_last = p;
 	node->peer_count++;
-	if (swarm != NULL) {
+	p->wants = SHOAL_WANT_READ;
+	t->ops->want(t, p->wants);
+	if (swarm != NULL) { /* last: it closes the peer, and its transport with it, when memory is short */
 		p->swarm = swarm;
 		contact->peer = p;
 		greet(p, swarm->has_v1 ? &swarm->v1 : &swarm->v2_short, now);
 	}
-	p->wants = SHOAL_WANT_READ;
-	t->ops->want(t, p->wants);
 	return p;
 }
 
