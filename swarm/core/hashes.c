@@ -41,15 +41,20 @@ void shoal_swarm_layers_begin(struct shoal_swarm *s)
 
 static bool next_file(struct shoal_swarm *s, struct shoal_layer_want *want)
 {
-	while (s->layer_at < shoal_metainfo_layer_count(s->mi)) {
-		uint32_t file = shoal_metainfo_layer_file(s->mi, s->layer_at++);
+	for (; s->layer_at < shoal_metainfo_layer_count(s->mi); s->layer_at++) {
+		uint32_t file = shoal_metainfo_layer_file(s->mi, s->layer_at);
 		if (shoal_metainfo_layer_known(s->mi, file))
 			continue;
 		uint32_t known = shoal_metainfo_layer_length(s->mi, file);
 		uint32_t width = shoal_merkle_width(known);
-		shoal_hash32 *hash = shoal_node_charge(s->node, (size_t)width * 32) ? malloc((size_t)width * 32) : NULL;
-		if (hash == NULL)
+		if (!shoal_node_charge(s->node, (size_t)width * 32))
+			return false; /* it stays the next one */
+		shoal_hash32 *hash = malloc((size_t)width * 32);
+		if (hash == NULL) {
+			shoal_budget_give(s->node->budget, (size_t)width * 32);
 			return false;
+		}
+		s->layer_at++;
 		*want = (struct shoal_layer_want){ .file = file, .known = known, .width = width, .hash = hash };
 		return true;
 	}
@@ -157,6 +162,12 @@ static struct shoal_layer_want *want_for(struct shoal_swarm *s, const struct sho
 	return NULL;
 }
 
+/* Asked again in a second, of somebody else if there is one. */
+static void want_later(struct shoal_layer_want *want, shoal_us now)
+{
+	want->asked_at = now > LAYER_ASK_TIME ? now - LAYER_ASK_TIME + SHOAL_S(1) : 1;
+}
+
 static int take_layer(struct shoal_swarm *s, struct shoal_layer_want *want, const struct shoal_wire_msg *msg,
 		      shoal_us now)
 {
@@ -167,8 +178,10 @@ static int take_layer(struct shoal_swarm *s, struct shoal_layer_want *want, cons
 		return SHOAL_ERR_RANGE;
 	const shoal_hash32 *hash = (const void *)msg->body.at;
 	shoal_hash32 *scratch = malloc((size_t)length * 32);
-	if (scratch == NULL)
+	if (scratch == NULL) {
+		want_later(want, now);
 		return SHOAL_ERR_NOMEM;
+	}
 	int rc = shoal_merkle_prove(shoal_metainfo_file_root(s->mi, want->file), want->width, r->base, r->index, hash,
 				    length, hash + length, (uint32_t)(count - length), scratch);
 	free(scratch);
@@ -181,6 +194,11 @@ static int take_layer(struct shoal_swarm *s, struct shoal_layer_want *want, cons
 		return 0;
 	uint32_t file = want->file;
 	rc = shoal_metainfo_layer_set(s->mi, file, shoal_bytes(want->hash, (size_t)want->known * 32));
+	if (rc == SHOAL_ERR_NOMEM) { /* its last part comes once more */
+		want->next -= length;
+		want_later(want, now);
+		return rc;
+	}
 	want_end(s, want);
 	if (rc == 0)
 		layer_known(s, file, now);
@@ -284,14 +302,12 @@ void shoal_swarm_hashes(struct shoal_swarm *s, struct shoal_peer *p, const struc
 void shoal_swarm_hash_rejected(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_hash_range *range,
 			       shoal_us now)
 {
-	(void)now;
 	if (s->mi == NULL || p->hash_asked == 0)
 		return;
 	p->hash_asked--;
 	struct shoal_layer_want *want = want_for(s, range);
 	if (want != NULL && want->asked_of == p->serial)
-		want->asked_at = now > LAYER_ASK_TIME ? now - LAYER_ASK_TIME + SHOAL_S(1)
-						      : 1; /* another one, in a second */
+		want_later(want, now);
 }
 
 /* ---- serving ---------------------------------------------------------------------------------- */

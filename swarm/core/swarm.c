@@ -124,8 +124,11 @@ int shoal_swarm_begin(struct shoal_swarm *s, struct shoal_metainfo *mi, shoal_us
 	if (rc < 0)
 		return rc;
 	s->storage_open = true;
-	if (s->has_v2 && !shoal_metainfo_layers_complete(mi))
+	if (s->has_v2 && !shoal_metainfo_layers_complete(mi)) {
 		shoal_swarm_layers_begin(s);
+		if (s->layers_wanted == NULL)
+			return SHOAL_ERR_NOMEM;
+	}
 	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {
 		next = p->in_swarm;
 		if ((rc = shoal_peer_metadata(p, now)) < 0)
@@ -394,7 +397,7 @@ static void choke_round(struct shoal_swarm *s, shoal_us now)
 {
 	struct shoal_choker_view *view = calloc(s->peer_count ? s->peer_count : 1, sizeof *view);
 	size_t n = 0;
-	s->rechoke = false;
+	s->rechoke = view == NULL; /* no memory: soon again */
 	s->choke_at = now;
 	if (view == NULL)
 		return;

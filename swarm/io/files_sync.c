@@ -185,6 +185,8 @@ static int look_synced(struct walk *w, uint32_t file, struct shoal_seen *seen, s
 		st->flag[file] &= (uint8_t)~FLAG_WROTE;
 	pthread_mutex_unlock(&files->lock);
 	look_at(w, file, place, seen);
+	if (inode && seen->state == SHOAL_SEEN_OTHER && seen->os) /* not to be seen is not to be another */
+		return shoal_files_fail(fault, seen->os, file);
 	if (inode && inode != shoal_files_inode_print(seen->stamp.dev, seen->stamp.ino)) {
 		rc = shoal_files_fail(fault, ESTALE, file);
 		seen->state = SHOAL_SEEN_OTHER;
