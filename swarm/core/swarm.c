@@ -83,12 +83,14 @@ static int content_init(struct shoal_swarm *s)
 	struct shoal_node *n = s->node;
 	uint32_t pieces = shoal_metainfo_piece_count(s->mi);
 	uint32_t files = shoal_metainfo_file_count(s->mi);
-	size_t need = 6 * shoal_bits_bytes(pieces) + shoal_picker_bytes(pieces) + (size_t)files * sizeof *s->file;
+	size_t need = 6 * shoal_bits_bytes(pieces) + shoal_picker_bytes(pieces) +
+		      (size_t)files * (sizeof *s->file + sizeof *s->dirty_file);
 	if (!shoal_node_charge(n, need))
 		return SHOAL_ERR_NOMEM;
 	s->charged += need;
 	s->file = calloc(files ? files : 1, sizeof *s->file);
-	if (s->file == NULL || shoal_bits_init(&s->claimed, pieces) < 0 || shoal_bits_init(&s->to_check, pieces) < 0 ||
+	s->dirty_file = calloc(files ? files : 1, sizeof *s->dirty_file); /* all there can be: a mark must not get lost */
+	if (s->file == NULL || s->dirty_file == NULL || shoal_bits_init(&s->claimed, pieces) < 0 || shoal_bits_init(&s->to_check, pieces) < 0 ||
 	    shoal_bits_init(&s->fresh, pieces) < 0 || shoal_bits_init(&s->covered, pieces) < 0 ||
 	    shoal_bits_init(&s->withdrawn, pieces) < 0 || shoal_bits_init(&s->withdrawing, pieces) < 0 ||
 	    shoal_landing_init(&s->landing, n->slots, n->budget) < 0 ||

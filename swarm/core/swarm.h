@@ -155,7 +155,7 @@ struct shoal_swarm {
 	struct shoal_disk_job barrier_job;
 	shoal_us barrier_at, barrier_took, fresh_since;
 	uint32_t *dirty_file;
-	uint32_t dirty_count, dirty_room;
+	uint32_t dirty_count;
 	unsigned disk_jobs; /* of this swarm with the disk */
 
 	/* metadata of a magnet */

@@ -67,14 +67,6 @@ void shoal_swarm_file_dirty(struct shoal_swarm *s, uint32_t file)
 {
 	if (s->file[file].dirty)
 		return;
-	if (s->dirty_count == s->dirty_room) {
-		uint32_t room = s->dirty_room ? s->dirty_room * 2 : 64;
-		uint32_t *more = realloc(s->dirty_file, room * sizeof *more);
-		if (more == NULL)
-			return; /* found again when the file's next piece is verified, or at the stop */
-		s->dirty_file = more;
-		s->dirty_room = room;
-	}
 	s->file[file].dirty = true;
 	s->dirty_file[s->dirty_count++] = file;
 	if (s->fresh_since == 0)
