@@ -89,11 +89,12 @@ static int content_init(struct shoal_swarm *s)
 		return SHOAL_ERR_NOMEM;
 	s->charged += need;
 	s->file = calloc(files ? files : 1, sizeof *s->file);
-	s->dirty_file = calloc(files ? files : 1, sizeof *s->dirty_file); /* all there can be: a mark must not get lost */
-	if (s->file == NULL || s->dirty_file == NULL || shoal_bits_init(&s->claimed, pieces) < 0 || shoal_bits_init(&s->to_check, pieces) < 0 ||
-	    shoal_bits_init(&s->fresh, pieces) < 0 || shoal_bits_init(&s->covered, pieces) < 0 ||
-	    shoal_bits_init(&s->withdrawn, pieces) < 0 || shoal_bits_init(&s->withdrawing, pieces) < 0 ||
-	    shoal_landing_init(&s->landing, n->slots, n->budget) < 0 ||
+	s->dirty_file = calloc(files ? files : 1,
+			       sizeof *s->dirty_file); /* all there can be: a mark must not get lost */
+	if (s->file == NULL || s->dirty_file == NULL || shoal_bits_init(&s->claimed, pieces) < 0 ||
+	    shoal_bits_init(&s->to_check, pieces) < 0 || shoal_bits_init(&s->fresh, pieces) < 0 ||
+	    shoal_bits_init(&s->covered, pieces) < 0 || shoal_bits_init(&s->withdrawn, pieces) < 0 ||
+	    shoal_bits_init(&s->withdrawing, pieces) < 0 || shoal_landing_init(&s->landing, n->slots, n->budget) < 0 ||
 	    shoal_picker_new(&s->picker, pieces, shoal_rng_split(shoal_rng_u64(&s->rng), 1)) < 0)
 		return SHOAL_ERR_NOMEM;
 	shoal_bits_fill(&s->claimed);

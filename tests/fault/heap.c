@@ -184,7 +184,8 @@ static void q_shutdown(void *data)
 
 void heap_sqlite(void)
 {
-	static const sqlite3_mem_methods methods = { q_malloc, q_free, q_realloc, q_size, q_round, q_init, q_shutdown, NULL };
+	static const sqlite3_mem_methods methods = { q_malloc, q_free, q_realloc,  q_size,
+						     q_round,  q_init, q_shutdown, NULL };
 	if (sqlite3_config(SQLITE_CONFIG_MALLOC, &methods) != SQLITE_OK || sqlite3_initialize() != SQLITE_OK)
 		abort();
 }

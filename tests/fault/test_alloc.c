@@ -43,7 +43,8 @@ static unsigned long each(const char *what, int (*work)(void *arg), void *arg, b
 			bool fired = heap_fired();
 			heap_arm(0, 0);
 			if (heap_live() != before)
-				fail_msg("%s: %ld blocks are lost when allocation %lu fails", what, heap_live() - before, n);
+				fail_msg("%s: %ld blocks are lost when allocation %lu fails", what,
+					 heap_live() - before, n);
 			if (fired && exact && rc != SHOAL_ERR_NOMEM && rc != 0)
 				fail_msg("%s: %d (%s) when allocation %lu fails", what, rc, shoal_err_name(rc), n);
 		}
@@ -233,13 +234,16 @@ static void run(struct pair_content *c, bool magnet, unsigned long nth, struct s
 	bool good = r.end == PAIR_COMPLETE ? right : r.end == PAIR_PAUSED || (r.end != PAIR_NOTHING && r.what[0]);
 	bool claims = pair_claims_true(c, why);
 	pair_run(c, os, magnet, PATIENCE_MS, &again);
-	good = good && claims && lost == 0 && again.end == PAIR_COMPLETE && pair_copy_right(c) && (fired || r.end == PAIR_COMPLETE);
+	good = good && claims && lost == 0 && again.end == PAIR_COMPLETE && pair_copy_right(c) &&
+	       (fired || r.end == PAIR_COMPLETE);
 	sums->runs++;
 	sums->ends[r.end]++;
 	if (!good) {
 		sums->failures++;
-		fprintf(stderr, "allocation %lu of two engines fails: %s '%s'%s, %ld blocks lost %s; afterwards %s '%s'\n", nth,
-			end_name[r.end], r.what, right ? "" : " (a false copy)", lost, why, end_name[again.end], again.what);
+		fprintf(stderr,
+			"allocation %lu of two engines fails: %s '%s'%s, %ld blocks lost %s; afterwards %s '%s'\n", nth,
+			end_name[r.end], r.what, right ? "" : " (a false copy)", lost, why, end_name[again.end],
+			again.what);
 	}
 	pair_content_wipe(c);
 }
