@@ -42,6 +42,15 @@ void shoal_node_accept(struct shoal_node *n, struct shoal_transport *t, const st
 void shoal_node_dialed(struct shoal_node *n, uint64_t cookie, struct shoal_transport *t, int err, shoal_us now);
 /* A transport can be read from or written to (SHOAL_WANT_*); error and hang-up count as readable. */
 void shoal_node_ready(struct shoal_node *n, struct shoal_transport *t, unsigned what, shoal_us now);
+/* Bytes of a fetch's body, in order, the first at `at` of the resource. The node may stop the fetch from inside. */
+void shoal_node_fetch_data(struct shoal_node *n, uint64_t cookie, uint64_t at, struct shoal_bytes data, shoal_us now);
+void shoal_node_fetch_end(struct shoal_node *n, uint64_t cookie, const struct shoal_fetched *how, shoal_us now);
+/* The answer to world->resolve(): addresses without a port, `err` 0; or none, and why. */
+void shoal_node_resolved(struct shoal_node *n, uint64_t cookie, const struct shoal_addr *addr, size_t count, int err,
+			 shoal_us now);
+/* A datagram came to the port we listen on; or, `local`, to the group of BEP 14. */
+void shoal_node_datagram(struct shoal_node *n, const struct shoal_addr *from, struct shoal_bytes data, bool local,
+			 shoal_us now);
 /* The disk or the store has something to reap. */
 void shoal_node_reap(struct shoal_node *n, shoal_us now);
 /* Time has passed; also to be called after every batch of the calls above: what they caused is asked for and sent here. */

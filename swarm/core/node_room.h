@@ -21,6 +21,14 @@
 #define SHOAL_EXT_USER_MAX 16
 #define SHOAL_NODE_JOB_DATA 0x100 /* a disk job's flag: it answers SHOAL_OP_READ */
 
+/* The top byte of a cookie: which room asked the world. */
+enum shoal_cookie_kind {
+	SHOAL_COOKIE_DIAL = 0,
+	SHOAL_COOKIE_TRACKER = 1,
+	SHOAL_COOKIE_WEBSEED = 2,
+};
+#define SHOAL_COOKIE_SHIFT 56
+
 struct shoal_node_ban {
 	uint8_t ip[16];
 	bool is_v4;
@@ -76,5 +84,7 @@ void shoal_node_ban(struct shoal_node *n, const struct shoal_addr *addr, shoal_u
 /* The swarm an info hash names, v1 or truncated v2 (`*by_v2`); NULL. */
 struct shoal_swarm *shoal_node_swarm(struct shoal_node *n, const struct shoal_id20 *hash, bool *by_v2);
 struct shoal_swarm *shoal_node_handle(struct shoal_node *n, uint32_t handle);
+/* A cookie for a question to the world; its kind routes the answer (node_outside.c). */
+uint64_t shoal_node_cookie(struct shoal_node *n, enum shoal_cookie_kind kind);
 
 #endif

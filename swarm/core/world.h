@@ -1,11 +1,35 @@
 /*
  * swarm/core/world.h - the rest of what a node asks of the outside.
+ *
+ * Cookies are the node's and come back with the answer; their kind (enum
+ * shoal_cookie_kind, node_room.h) says which room of the node asked.
  */
 #ifndef SHOAL_WORLD_H
 #define SHOAL_WORLD_H
 
 #include <shoal/types.h>
 #include "proto/transport.h"
+
+/* A question to an HTTP or HTTPS server (BEP 3, 48: trackers; BEP 19: web seeds). */
+enum shoal_fetch_flag {
+	SHOAL_FETCH_TRUSTED = 1, /* the user named the URL: it may lead to this host and its neighbours */
+	SHOAL_FETCH_PROXIED = 2, /* never without the proxy, if one is set */
+};
+struct shoal_fetch {
+	struct shoal_bytes url; /* absolute, http or https, checked (proto/url.h); copied */
+	uint64_t from, to;	/* asks for bytes [from, to) alone (Range); to 0: for all */
+	uint64_t most;		/* bytes of body; with more it ends in TOO_LONG */
+	shoal_us timeout;	/* for the whole of it */
+	unsigned flags;		/* enum shoal_fetch_flag */
+};
+/* How it ended. */
+struct shoal_fetched {
+	int err; /* 0: an answer came, whole; `status` says which. NET, TIMEOUT, TOO_LONG, REFUSED (a policy), CLOSED */
+	int status;	      /* of HTTP; 0 without an answer */
+	uint64_t total;	      /* size of the resource, where a range's answer says it; 0 unknown */
+	uint32_t retry_after; /* seconds; 0 none */
+	char what[96];	      /* for people: raw text of strangers is not in it */
+};
 
 struct shoal_world_ops {
 	/* Fills `out` with bytes nobody can guess (a seeded stream in a virtual world). */
@@ -16,6 +40,20 @@ struct shoal_world_ops {
 	void (*wake_at)(void *w, shoal_us at);
 	/* Seconds since 1970, for records and people alone. */
 	int64_t (*unix_s)(void *w);
+
+	/* What follows may be NULL: the world has none of it. */
+
+	/* Starts a fetch; shoal_node_fetch_data() and then, once, shoal_node_fetch_end() answer it. < 0: not even tried. Never
+	 * answered from inside the call. */
+	int (*fetch)(void *w, const struct shoal_fetch *f, uint64_t cookie);
+	/* Ends one early: nothing more is said of it. */
+	void (*fetch_stop)(void *w, uint64_t cookie);
+	/* Looks up a name (<= 253 bytes); shoal_node_resolved() answers, never from inside the call. */
+	int (*resolve)(void *w, const char *host, uint64_t cookie);
+	/* Sends a datagram from the port we listen on; lost ones are nobody's fault. < 0: it cannot be. */
+	int (*datagram)(void *w, const struct shoal_addr *to, struct shoal_bytes data);
+	/* Says it to the local network (BEP 14), v4 or v6, on every interface that may hear it. */
+	int (*shout)(void *w, bool v4, struct shoal_bytes data);
 };
 struct shoal_world {
 	const struct shoal_world_ops *ops;

@@ -1,0 +1,52 @@
+/* swarm/core/node_outside.c - answers of the world, each to the room of the node that asked. */
+#include "swarm/core/node_room.h"
+
+uint64_t shoal_node_cookie(struct shoal_node *n, enum shoal_cookie_kind kind)
+{
+	return (uint64_t)kind << SHOAL_COOKIE_SHIFT | ++n->next_cookie;
+}
+
+static enum shoal_cookie_kind kind_of(uint64_t cookie)
+{
+	return (enum shoal_cookie_kind)(cookie >> SHOAL_COOKIE_SHIFT);
+}
+
+void shoal_node_fetch_data(struct shoal_node *n, uint64_t cookie, uint64_t at, struct shoal_bytes data, shoal_us now)
+{
+	n->now = now;
+	(void)at;
+	(void)data;
+	switch (kind_of(cookie)) {
+	default: break;
+	}
+}
+
+void shoal_node_fetch_end(struct shoal_node *n, uint64_t cookie, const struct shoal_fetched *how, shoal_us now)
+{
+	n->now = now;
+	(void)how;
+	switch (kind_of(cookie)) {
+	default: break;
+	}
+}
+
+void shoal_node_resolved(struct shoal_node *n, uint64_t cookie, const struct shoal_addr *addr, size_t count, int err,
+			 shoal_us now)
+{
+	n->now = now;
+	(void)addr;
+	(void)count;
+	(void)err;
+	switch (kind_of(cookie)) {
+	default: break;
+	}
+}
+
+void shoal_node_datagram(struct shoal_node *n, const struct shoal_addr *from, struct shoal_bytes data, bool local,
+			 shoal_us now)
+{
+	n->now = now;
+	(void)from;
+	(void)data;
+	(void)local;
+}
