@@ -4,7 +4,7 @@
  * What is not plainly a URL of those schemes is refused, rather than guessed
  * at: control characters, blanks, user info, an empty host, a port of 0, a
  * host that is a number in disguise (0x7f.1, 2130706433, 0177.0.0.1). Names are ASCII: an
- * internationalised one comes as punycode. The spans point into the text given.
+ * internationalised one comes as punycode; paths may have raw UTF-8, as many do. The spans point into the text given.
  */
 #ifndef SHOAL_PROTO_URL_H
 #define SHOAL_PROTO_URL_H
@@ -29,8 +29,12 @@ struct shoal_url {
 /* 0; MALFORMED; TOO_LONG; UNSUPPORTED: another scheme. A fragment is left out of `query`. */
 SHOAL_MUST int shoal_url_parse(struct shoal_bytes text, struct shoal_url *out);
 
-/* `in` with every byte but unreserved ones as %XX (BEP 3: an info hash; BEP 19: a path's component). The length, or
- * TOO_LONG. */
-ptrdiff_t shoal_url_escape(struct shoal_bytes in, struct shoal_space out);
+/* `in` with every byte but unreserved ones as %XX (BEP 3: an info hash; BEP 19: a path's component); NUL-ended. The
+ * length without it, or TOO_LONG. */
+SHOAL_MUST ptrdiff_t shoal_url_escape(struct shoal_bytes in, struct shoal_space out);
+
+/* "scheme://host:port", all of a URL that may be shown: passkeys live in paths and queries. NUL-ended; the length. */
+#define SHOAL_URL_ORIGIN_MAX 272u
+size_t shoal_url_origin(const struct shoal_url *url, char out[SHOAL_URL_ORIGIN_MAX]);
 
 #endif
