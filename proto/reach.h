@@ -11,14 +11,15 @@ enum shoal_reach {
 	SHOAL_REACH_LOOPBACK, /* 127/8, ::1 */
 	SHOAL_REACH_LINK,     /* 169.254/16, fe80::/10 */
 	SHOAL_REACH_PRIVATE,  /* 10/8, 172.16/12, 192.168/16, 100.64/10 (CGNAT), fc00::/7 */
-	SHOAL_REACH_NOWHERE, /* 0/8, multicast, broadcast, reserved, documentation, benchmarking, discard: no peer lives there */
+	/* 0/8, multicast, broadcast, reserved, documentation, benchmarking, discard: no peer lives there */
+	SHOAL_REACH_NOWHERE,
 };
 
-/* v4 in v6 (::ffff:0:0/96, 64:ff9b::/96, 2002::/16, Teredo) counts as the v4 address inside. */
+/* v4 in v6 (::ffff:0:0/96, 64:ff9b::/96, 2002::/16, Teredo's client) counts as the v4 address inside. */
 enum shoal_reach shoal_reach_of(const struct shoal_addr *addr);
 /* ::ffff:a.b.c.d becomes plain v4; all others stay. */
 void shoal_addr_unmap(struct shoal_addr *addr);
-/* The same host; with `bits`, the same network of so many bits. */
+/* The same host, whatever the port; with `bits` (> 0), the same network of so many bits. Mapped v4 is v4. */
 bool shoal_addr_same_net(const struct shoal_addr *a, const struct shoal_addr *b, unsigned bits);
 
 #endif
