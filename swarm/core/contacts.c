@@ -12,9 +12,10 @@ static bool same_addr(const struct shoal_addr *a, const struct shoal_addr *b)
 	return a->is_v4 == b->is_v4 && a->port == b->port && memcmp(a->ip, b->ip, a->is_v4 ? 4 : 16) == 0;
 }
 
-struct shoal_contact *shoal_swarm_contact(struct shoal_swarm *s, const struct shoal_addr *addr, bool trusted,
+struct shoal_contact *shoal_swarm_contact(struct shoal_swarm *s, const struct shoal_addr *addr, unsigned source,
 					  shoal_us now)
 {
+	bool trusted = (source & ~(unsigned)SHOAL_FROM_NEAR) == SHOAL_FROM_USER;
 	struct shoal_contact **at = &s->contacts;
 	for (; *at != NULL; at = &(*at)->next) {
 		if (same_addr(&(*at)->addr, addr)) {

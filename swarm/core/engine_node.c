@@ -399,7 +399,8 @@ int shoal_node_do(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 		s->ticket = op->ticket;
 		shoal_swarm_stop(s, now);
 		return 0;
-	case SHOAL_OP_PEER: return shoal_swarm_contact(s, &op->addr, true, now) != NULL ? 0 : SHOAL_ERR_RANGE;
+	case SHOAL_OP_PEER:
+		return shoal_swarm_contact(s, &op->addr, SHOAL_FROM_USER, now) != NULL ? 0 : SHOAL_ERR_RANGE;
 	case SHOAL_OP_STATS:
 		ev.kind = SHOAL_EV_STATS;
 		shoal_swarm_stats(s, &ev.stats, now);

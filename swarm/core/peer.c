@@ -161,38 +161,6 @@ void shoal_peer_say_ext(struct shoal_peer *p, uint8_t ext, struct shoal_bytes bo
 	shoal_peer_say(p, &msg, now);
 }
 
-static void ext_name(struct shoal_ext_handshake *hs, const char *name, uint8_t id)
-{
-	struct shoal_ext_name *m = &hs->m[hs->m_count++];
-	size_t len = strlen(name);
-	memcpy(m->name, name, len < sizeof m->name ? len + 1 : sizeof m->name);
-	m->id = id;
-}
-
-void shoal_peer_say_ext_handshake(struct shoal_peer *p, shoal_us now)
-{
-	struct shoal_swarm *s = p->swarm;
-	struct shoal_ext_handshake *hs = calloc(1, sizeof *hs);
-	uint8_t body[2048];
-	if (hs == NULL)
-		return shoal_peer_close(p, SHOAL_ERR_NOMEM, now);
-	ext_name(hs, "ut_metadata", SHOAL_EXT_METADATA);
-	ext_name(hs, "lt_donthave", SHOAL_EXT_DONTHAVE);
-	for (size_t i = 0; i < p->node->ext_count; i++)
-		hs->m[hs->m_count++] = p->node->ext[i];
-	hs->v = shoal_bytes(p->node->agent, strlen(p->node->agent));
-	hs->reqq = SHOAL_PEER_REQQ;
-	hs->port = p->node->port;
-	if (s->mi != NULL)
-		hs->metadata_size = shoal_metainfo_info(s->mi).len;
-	hs->yourip = p->addr;
-	hs->has_yourip = true;
-	ptrdiff_t n = shoal_ext_handshake_encode(hs, (struct shoal_space){ body, sizeof body });
-	free(hs);
-	if (n > 0)
-		shoal_peer_say_ext(p, 0, shoal_bytes(body, (size_t)n), now);
-}
-
 /* What we have, in the shortest words. */
 static void say_have(struct shoal_peer *p, shoal_us now)
 {
@@ -401,131 +369,6 @@ int shoal_peer_metadata(struct shoal_peer *p, shoal_us now)
 	return 0;
 }
 
-static int on_donthave(struct shoal_peer *p, struct shoal_bytes body, shoal_us now)
-{
-	if (body.len != 4)
-		return SHOAL_ERR_MALFORMED;
-	uint32_t piece = shoal_get_u32(body.at);
-	if (p->swarm->mi == NULL || piece >= p->have.count)
-		return 0;
-	if (p->counted) {
-		bool as_seed = shoal_bits_full(&p->have) && !p->one_by_one;
-		if (as_seed)
-			shoal_picker_peer_gone(p->swarm->picker, &p->have);
-		bool had = shoal_bits_clear(&p->have, piece);
-		if (as_seed)
-			shoal_picker_peer_joined(p->swarm->picker, &p->have);
-		else if (had)
-			shoal_picker_peer_lost(p->swarm->picker, piece);
-		p->one_by_one = true;
-	}
-	shoal_peer_interest(p, now);
-	return 0;
-}
-
-/* ---- extensions ----------------------------------------------------------------------- */
-
-static int on_ext_handshake(struct shoal_peer *p, struct shoal_bytes body, shoal_us now)
-{
-	struct shoal_ext_handshake *hs = malloc(sizeof *hs);
-	if (hs == NULL)
-		return SHOAL_ERR_NOMEM;
-	int rc = ++p->ext_handshakes > SHOAL_PEER_EXT_HANDSHAKES ? SHOAL_ERR_REFUSED : 0;
-	if (rc == 0)
-		rc = shoal_ext_handshake_decode(body, hs);
-	for (size_t i = 0; rc == 0 && i < hs->m_count; i++) {
-		const struct shoal_ext_name *m = &hs->m[i];
-		if (strcmp(m->name, "ut_metadata") == 0)
-			p->ext_metadata = m->id;
-		else if (strcmp(m->name, "lt_donthave") == 0)
-			p->ext_donthave = m->id;
-		for (size_t k = 0; k < p->node->ext_count; k++) {
-			if (strcmp(m->name, p->node->ext[k].name) != 0)
-				continue;
-			size_t at = 0;
-			while (at < p->ext_user_count && strcmp(p->ext_user[at].name, m->name) != 0)
-				at++;
-			if (at < SHOAL_EXT_USER_MAX) {
-				p->ext_user[at] = *m;
-				p->ext_user_count += at == p->ext_user_count;
-			}
-		}
-	}
-	if (rc == 0) {
-		if (hs->reqq != 0)
-			p->reqq = hs->reqq;
-		p->upload_only = hs->upload_only;
-		size_t n = hs->v.len < sizeof p->client - 1 ? hs->v.len : sizeof p->client - 1;
-		if (n > 0) {
-			memcpy(p->client, hs->v.at, n);
-			p->client[n] = 0;
-		}
-		if (hs->port != 0 && p->listen_port == 0) {
-			p->listen_port = hs->port;
-			if (p->incoming && p->contact == NULL) {
-				/* now it has an address somebody could dial: its account in the book */
-				struct shoal_addr addr = p->addr;
-				addr.port = hs->port;
-				struct shoal_contact *c = shoal_swarm_contact(p->swarm, &addr, false, now);
-				if (c != NULL && c->peer == NULL) {
-					p->contact = c;
-					c->peer = p;
-				}
-			}
-		}
-		if (p->swarm->mi == NULL)
-			p->metadata_ask_after = hs->metadata_size ? now : SHOAL_NEVER;
-		p->early_metadata_size = hs->metadata_size;
-		p->in_dirty = true;
-	}
-	free(hs);
-	return rc;
-}
-
-static int on_metadata(struct shoal_peer *p, struct shoal_bytes body, shoal_us now)
-{
-	struct shoal_metadata_msg msg;
-	struct shoal_swarm *s = p->swarm;
-	int rc = shoal_metadata_decode(body, &msg);
-	if (rc < 0)
-		return rc;
-	if (msg.kind == SHOAL_METADATA_REQUEST)
-		return shoal_swarm_metadata_asked(s, p, msg.piece, now);
-	if (s->mi != NULL)
-		return 0;
-	if (msg.kind == SHOAL_METADATA_DATA)
-		return shoal_swarm_metadata_came(s, p, &msg, now);
-	if (msg.kind == SHOAL_METADATA_REJECT) {
-		if (p->metadata_asked > 0)
-			p->metadata_asked--;
-		shoal_metadata_refused(&s->metadata, p->early_metadata_size, msg.piece);
-		p->metadata_ask_after = now + SHOAL_S(30);
-	}
-	return 0;
-}
-
-static int on_extended(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now)
-{
-	if (msg->ext == 0)
-		return on_ext_handshake(p, msg->body, now);
-	if (msg->ext == SHOAL_EXT_METADATA)
-		return on_metadata(p, msg->body, now);
-	if (msg->ext == SHOAL_EXT_DONTHAVE)
-		return on_donthave(p, msg->body, now);
-	for (size_t i = 0; i < p->node->ext_count; i++) {
-		const struct shoal_ext_name *m = &p->node->ext[i];
-		if (m->id != msg->ext)
-			continue;
-		struct shoal_event ev = { .kind = SHOAL_EV_EXT,
-					  .peer = p->serial,
-					  .addr = p->addr,
-					  .text = shoal_bytes(m->name, strlen(m->name)),
-					  .data = msg->body };
-		shoal_swarm_say(p->swarm, &ev, now);
-	}
-	return 0; /* a number we never gave out: BEP 10 says to ignore it */
-}
-
 /* ---- messages -------------------------------------------------------------------------- */
 
 static void on_choke(struct shoal_peer *p, bool choked, shoal_us now)
@@ -567,7 +410,7 @@ static int on_message(struct shoal_peer *p, const struct shoal_wire_msg *msg, sh
 	case SHOAL_WIRE_REQUEST: shoal_peer_wants(p, msg, now); return 0;
 	case SHOAL_WIRE_CANCEL: shoal_peer_cancels(p, msg, now); return 0;
 	case SHOAL_WIRE_REJECT: return on_reject(p, msg, now);
-	case SHOAL_WIRE_EXTENDED: return on_extended(p, msg, now);
+	case SHOAL_WIRE_EXTENDED: return shoal_peer_extended(p, msg, now);
 	case SHOAL_WIRE_HASH_REQUEST: shoal_swarm_hash_request(p->swarm, p, &msg->range, now); return 0;
 	case SHOAL_WIRE_HASHES: shoal_swarm_hashes(p->swarm, p, msg, now); return 0;
 	case SHOAL_WIRE_HASH_REJECT: shoal_swarm_hash_rejected(p->swarm, p, &msg->range, now); return 0;

@@ -154,6 +154,8 @@ void shoal_peer_say(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoa
 void shoal_peer_say_id(struct shoal_peer *p, enum shoal_wire_id id, shoal_us now);
 void shoal_peer_say_ext(struct shoal_peer *p, uint8_t ext, struct shoal_bytes body, shoal_us now);
 void shoal_peer_say_ext_handshake(struct shoal_peer *p, shoal_us now);
+/* An EXTENDED message: < 0 ends the peer. */
+int shoal_peer_extended(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now);
 /* First words after the handshakes. */
 void shoal_peer_introduce(struct shoal_peer *p, shoal_us now);
 bool shoal_peer_is_seed(const struct shoal_peer *p);

@@ -20,6 +20,7 @@
 #include "swarm/core/blame.h"
 #include "swarm/core/choker.h"
 #include "swarm/core/claims.h"
+#include "swarm/core/contacts.h"
 #include "swarm/core/landing.h"
 #include "swarm/core/metadata.h"
 #include "swarm/core/peer.h"
@@ -223,8 +224,6 @@ int shoal_swarm_metadata_came(struct shoal_swarm *s, struct shoal_peer *p, const
 void shoal_swarm_metadata_tick(struct shoal_swarm *s, shoal_us now);
 
 /* contacts.c */
-struct shoal_contact *shoal_swarm_contact(struct shoal_swarm *s, const struct shoal_addr *addr, bool trusted,
-					  shoal_us now);
 void shoal_swarm_dial(struct shoal_swarm *s, shoal_us now);
 /* Its connection ended, or could not be made: when it is dialled again. */
 void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why, shoal_us now);
