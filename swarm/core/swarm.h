@@ -36,7 +36,9 @@
 /* For so many: half of the widest kernel. A constant, so that a simulated node does the same on every machine. */
 #define SHOAL_SWARM_LANES 8
 #define SHOAL_SWARM_RETRY_STORAGE SHOAL_S(2)
-#define SHOAL_SWARM_HASH_REQUESTS 4 /* hash requests under way */
+#define SHOAL_SWARM_FAULTS_MAX 3	     /* storage faults in a row that are tried again */
+#define SHOAL_SWARM_FAULT_FORGET SHOAL_S(60) /* a fault that long ago, with a good barrier since, counts no more */
+#define SHOAL_SWARM_HASH_REQUESTS 4	     /* hash requests under way */
 
 enum shoal_swarm_state {
 	SHOAL_SWARM_METADATA, /* only hashes are known */
@@ -176,7 +178,9 @@ struct shoal_swarm {
 	bool slots_held;   /* no slot was free for a block somebody waits for */
 	shoal_us retry_at;
 	enum shoal_swarm_state paused_from;
-	unsigned storage_faults;
+	unsigned storage_faults;	    /* not yet made good: see shoal_swarm_pause() */
+	shoal_us fault_at, barrier_good_at; /* when the last fault was, and the last barrier that recorded something */
+	bool withdraw_said;		    /* that bytes went missing; once, until all is there again */
 	bool dial_now, choked_once;
 
 	/* v2 hashes */
