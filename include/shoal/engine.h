@@ -31,8 +31,9 @@ struct shoal_config {
 	uint32_t max_peers;			    /* connections in all; 0: 500 */
 	uint32_t upload_slots;			    /* per torrent; 0: 8 */
 	uint32_t threads;			    /* disk and hash workers; 0: one a core */
-	const char *state_dir;			    /* NULL: nothing is remembered */
-	const char *agent;			    /* client name told to peers; NULL: "shoal VERSION" */
+	uint32_t dscp;	       /* class of what is sent to peers, 0 to 63 (RFC 2474); 0: unmarked */
+	const char *state_dir; /* NULL: nothing is remembered */
+	const char *agent;     /* client name told to peers; NULL: "shoal VERSION" */
 };
 
 /* ---- operations ------------------------------------------------------------------ */
