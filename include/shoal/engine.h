@@ -41,7 +41,7 @@ enum shoal_op_kind {
 	SHOAL_OP_ADD = 1, /* a torrent: `text` (magnet, info hash) or `data` (.torrent), `folder`, `flags` */
 	SHOAL_OP_REMOVE,  /* `torrent`: stops it, keeps its data and claims */
 	SHOAL_OP_PEER,	  /* `torrent`, `addr` or `text` "host:port": somebody to connect to */
-	SHOAL_OP_LIMITS,  /* `up`, `down` bytes a second for all torrents (0: none) */
+	SHOAL_OP_LIMITS,  /* `up`, `down` payload bytes a second (0: none): of `torrent`, or (0) of all together */
 	SHOAL_OP_STATS,	  /* `torrent`: answered by one STATS event */
 	SHOAL_OP_PEERS,	  /* `torrent`: answered by a PEER event for each peer, known or gone, then DONE */
 	SHOAL_OP_PIECES,  /* `torrent`: answered by a PIECES event */

@@ -22,7 +22,9 @@
 #include "swarm/core/claims.h"
 #include "swarm/core/contacts.h"
 #include "swarm/core/landing.h"
+#include "swarm/core/limiter.h"
 #include "swarm/core/metadata.h"
+#include "swarm/core/pace.h"
 #include "swarm/core/peer.h"
 #include "swarm/core/picker.h"
 #include "swarm/core/store.h"
@@ -174,7 +176,6 @@ struct shoal_swarm {
 	bool rechoke;
 	bool dirty_fill;   /* blocks came free: every peer may have something to ask */
 	bool pieces_dirty; /* blocks landed: runs may be ready for the disk */
-	bool rate_held;	   /* a limit held a request or a block back */
 	bool slots_held;   /* no slot was free for a block somebody waits for */
 	shoal_us retry_at;
 	enum shoal_swarm_state paused_from;
@@ -188,6 +189,12 @@ struct shoal_swarm {
 	struct shoal_layer_want *layers_wanted;
 	bool layers_missing;
 	unsigned hash_requests;
+
+	/* rate limits: pace.h; arrays by enum shoal_way */
+	struct shoal_limiter up_limit, down_limit;
+	struct shoal_peer *turn[2];    /* whose turn is next, NULL the first one's */
+	struct shoal_swarm *pace_next; /* scratch */
+	bool held[2];		       /* a limit held a block or a request back */
 
 	/* counters */
 	uint64_t downloaded, uploaded, wasted, hash_failures;
