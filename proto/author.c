@@ -51,6 +51,27 @@ int shoal_author_order(struct shoal_bytes a, struct shoal_bytes b)
 	return end_a - end_b;
 }
 
+const struct shoal_author_file *shoal_author_file_at(const struct shoal_author *a, size_t i,
+						     char room[SHOAL_AUTHOR_PATH_ROOM], struct shoal_author_file *out)
+{
+	if (a->file != NULL)
+		return &a->file[i];
+	*out = (struct shoal_author_file){ .length = 0 };
+	a->file_at(a->self, i, room, out);
+	return out;
+}
+
+/* Two files in turn: the one at hand and the one before it. */
+struct turns {
+	char room[2][SHOAL_AUTHOR_PATH_ROOM];
+	struct shoal_author_file some[2];
+};
+
+static const struct shoal_author_file *turn(const struct shoal_author *a, size_t i, struct turns *t)
+{
+	return shoal_author_file_at(a, i, t->room[i % 2], &t->some[i % 2]);
+}
+
 static bool name_is_good(struct shoal_bytes name)
 {
 	if (name.len == 0 || name.len > SHOAL_NAME_BYTES_MAX || memchr(name.at, 0, name.len) ||
@@ -94,10 +115,10 @@ uint64_t shoal_author_stream(enum shoal_format format, uint32_t piece_size, bool
 
 /* ---- what must hold --------------------------------------------------------------- */
 
-static int check_file(struct job *j, size_t i)
+/* `before`: the path of the file before it. */
+static int check_file(struct job *j, size_t i, const struct shoal_author_file *f, struct shoal_bytes before)
 {
 	const struct shoal_author *a = j->a;
-	const struct shoal_author_file *f = &a->file[i];
 	if ((f->flags & SHOAL_FILE_SYMLINK) && (f->length > 0 || !path_is_good(f->target)))
 		return fail(j, "file %zu is a symlink with bytes or without a good target", i);
 	if (!a->single && !path_is_good(f->path))
@@ -105,7 +126,6 @@ static int check_file(struct job *j, size_t i)
 	if (!a->single && f->path.len + 1 + a->name.len > SHOAL_PATH_BYTES_MAX)
 		return fail(j, "file %zu has a path of more than %d bytes", i, SHOAL_PATH_BYTES_MAX);
 	if (i > 0) {
-		struct shoal_bytes before = a->file[i - 1].path;
 		if (shoal_author_order(before, f->path) >= 0)
 			return fail(j, "file %zu is out of order", i);
 		if (before.len < f->path.len && f->path.at[before.len] == '/' &&
@@ -132,10 +152,14 @@ static int check(struct job *j)
 		return fail(j, "%zu files", a->file_count);
 	if (a->file_count > SHOAL_FILES_MAX)
 		return SHOAL_ERR_RANGE;
+	struct turns t;
+	struct shoal_bytes before = { NULL, 0 };
 	for (size_t i = 0; i < a->file_count; i++) {
-		int rc = check_file(j, i);
+		const struct shoal_author_file *f = turn(a, i, &t);
+		int rc = check_file(j, i, f, before);
 		if (rc < 0)
 			return rc;
+		before = f->path;
 	}
 	uint64_t pieces = round_up(j->stream, ps) / ps;
 	if (pieces > SHOAL_PIECES_MAX)
@@ -197,9 +221,11 @@ static void write_tree(struct job *j)
 	const struct shoal_author *a = j->a;
 	struct shoal_bytes before = { NULL, 0 }; /* the last file's path; the folders of it that are open are `depth` */
 	unsigned depth = 0;
+	struct turns t;
 	shoal_ben_wr_dict(j->w);
 	for (size_t i = 0; i < a->file_count; i++) {
-		struct shoal_bytes path = a->single ? a->name : a->file[i].path;
+		const struct shoal_author_file *f = turn(a, i, &t);
+		struct shoal_bytes path = a->single ? a->name : f->path;
 		size_t pos = 0, old = 0;
 		unsigned shared = 0;
 		for (; shared < depth; shared++) { /* folders that both paths go through */
@@ -217,7 +243,7 @@ static void write_tree(struct job *j)
 				depth++;
 			}
 		}
-		write_leaf(j->w, &a->file[i]);
+		write_leaf(j->w, f);
 		before = path;
 	}
 	for (; depth > 0; depth--)
@@ -243,9 +269,10 @@ static void write_pad(struct shoal_ben_wr *w, uint64_t size)
 static void write_list(struct job *j)
 {
 	const struct shoal_author *a = j->a;
+	struct turns t;
 	shoal_ben_wr_list(j->w);
 	for (size_t i = 0; i < a->file_count; i++) {
-		const struct shoal_author_file *f = &a->file[i];
+		const struct shoal_author_file *f = turn(a, i, &t);
 		shoal_ben_wr_dict(j->w);
 		write_attr(j->w, f->flags);
 		shoal_ben_wr_pair_int(j->w, "length", (int64_t)f->length);
@@ -264,15 +291,18 @@ static void write_info(struct job *j)
 {
 	const struct shoal_author *a = j->a;
 	struct shoal_ben_wr *w = j->w;
+	struct shoal_author_file some;
+	char room[SHOAL_AUTHOR_PATH_ROOM];
+	struct shoal_author_file first = *shoal_author_file_at(a, 0, room, &some);
 	shoal_ben_wr_dict(w);
 	if (j->v1 && a->single)
-		write_attr(w, a->file[0].flags & ~(unsigned)SHOAL_FILE_SYMLINK);
+		write_attr(w, first.flags & ~(unsigned)SHOAL_FILE_SYMLINK);
 	if (j->v2) {
 		shoal_ben_wr_key(w, SHOAL_LIT("file tree"));
 		write_tree(j);
 	}
 	if (j->v1 && a->single) {
-		shoal_ben_wr_pair_int(w, "length", (int64_t)a->file[0].length);
+		shoal_ben_wr_pair_int(w, "length", (int64_t)first.length);
 	} else if (j->v1) {
 		shoal_ben_wr_key(w, SHOAL_LIT("files"));
 		write_list(j);
@@ -292,31 +322,46 @@ static void write_info(struct job *j)
 
 /* ---- beside it -------------------------------------------------------------------- */
 
+struct layered { /* a file longer than a piece: only those need sorting */
+	const uint8_t *root, *layer;
+	size_t pieces;
+};
+
 static int by_root(const void *left, const void *right)
 {
-	const struct shoal_author_file *const *a = left, *const *b = right;
-	return memcmp((*a)->root, (*b)->root, 32);
+	const struct layered *a = left, *b = right;
+	return memcmp(a->root, b->root, 32);
+}
+
+static bool has_layer(const struct shoal_author *a, const struct shoal_author_file *f)
+{
+	return f->length > a->piece_size && f->layer != NULL;
 }
 
 static int write_layers(struct job *j)
 {
 	const struct shoal_author *a = j->a;
-	size_t n = 0;
-	const struct shoal_author_file **order = malloc((a->file_count + 1) * sizeof *order);
+	struct turns t;
+	size_t n = 0, count = 0;
+	for (size_t i = 0; i < a->file_count; i++)
+		count += has_layer(a, turn(a, i, &t));
+	struct layered *order = malloc((count + 1) * sizeof *order);
 	if (order == NULL)
 		return SHOAL_ERR_NOMEM;
-	for (size_t i = 0; i < a->file_count; i++)
-		if (a->file[i].length > a->piece_size && a->file[i].layer != NULL)
-			order[n++] = &a->file[i];
+	for (size_t i = 0; i < a->file_count && n < count; i++) {
+		const struct shoal_author_file *f = turn(a, i, &t);
+		if (has_layer(a, f))
+			order[n++] = (struct layered){ f->root, f->layer,
+						       (size_t)((f->length + a->piece_size - 1) / a->piece_size) };
+	}
 	qsort(order, n, sizeof *order, by_root);
 	shoal_ben_wr_key(j->w, SHOAL_LIT("piece layers"));
 	shoal_ben_wr_dict(j->w);
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0 && by_root(&order[i - 1], &order[i]) == 0)
 			continue; /* equal files share their layer */
-		size_t pieces = (size_t)((order[i]->length + a->piece_size - 1) / a->piece_size);
-		shoal_ben_wr_key(j->w, shoal_bytes(order[i]->root, 32));
-		shoal_ben_wr_str(j->w, shoal_bytes(order[i]->layer, pieces * 32));
+		shoal_ben_wr_key(j->w, shoal_bytes(order[i].root, 32));
+		shoal_ben_wr_str(j->w, shoal_bytes(order[i].layer, order[i].pieces * 32));
 	}
 	shoal_ben_wr_end(j->w);
 	free(order);

@@ -22,6 +22,8 @@ enum shoal_format {
 	SHOAL_FORMAT_V1,
 };
 
+#define SHOAL_AUTHOR_PATH_ROOM 4096 /* a path of SHOAL_PATH_BYTES_MAX, and one byte */
+
 struct shoal_author_file {
 	struct shoal_bytes path;   /* below the torrent's folder, components joined by '/'; ignored when single */
 	uint64_t length;	   /* 0 for a symlink */
@@ -37,9 +39,12 @@ struct shoal_author_url {
 struct shoal_author {
 	enum shoal_format format;
 	struct shoal_bytes name;
-	bool single; /* one file, called `name`, and no folder */
-	const struct shoal_author_file *file;
+	bool single;			      /* one file, called `name`, and no folder */
+	const struct shoal_author_file *file; /* or NULL, and file_at() is asked, in order, more than once */
 	size_t file_count;
+	/* Fills `out` for file i, its path in `room`: so that a million files need not all be described at once. */
+	void (*file_at)(void *self, size_t i, char room[SHOAL_AUTHOR_PATH_ROOM], struct shoal_author_file *out);
+	void *self;
 	uint32_t piece_size;
 	struct shoal_bytes sha1; /* v1, hybrid: 20 bytes a piece */
 	bool is_private;
@@ -55,6 +60,9 @@ struct shoal_author {
 	size_t peer_count;
 };
 
+/* File i as described, whichever way: in the array, or in `out` with its path in `room`. */
+const struct shoal_author_file *shoal_author_file_at(const struct shoal_author *a, size_t i,
+						     char room[SHOAL_AUTHOR_PATH_ROOM], struct shoal_author_file *out);
 /* < 0, 0, > 0: the order of the tree, component by component; for sorting before the rest. */
 int shoal_author_order(struct shoal_bytes path_a, struct shoal_bytes path_b);
 /* Where a file of `length` bytes begins; *stream is the end of what is placed, first 0. */
@@ -92,11 +100,13 @@ SHOAL_MUST ptrdiff_t shoal_author_write(const struct shoal_author *a, struct sho
 uint32_t shoal_author_piece_size(uint64_t total);
 
 struct shoal_author_sums {
-	uint64_t total;	    /* bytes of files */
-	uint64_t padding;   /* bytes a hybrid would add */
-	uint64_t pieces;    /* of a hybrid or v2 */
-	uint64_t pieces_v1; /* of v1 alone */
-	uint64_t info;	    /* bytes of a hybrid's info dictionary */
+	uint64_t total;		/* bytes of files */
+	uint64_t padding;	/* bytes a hybrid would add */
+	uint64_t pieces;	/* of a hybrid or v2 */
+	uint64_t pieces_v1;	/* of v1 alone */
+	uint64_t info;		/* bytes of the info dictionary: a hybrid's */
+	uint64_t info_of[3];	/* and that of each enum shoal_format */
+	uint64_t torrent_of[3]; /* bytes of the whole .torrent; at most so many, as equal files share a layer */
 };
 /* Needs the names, lengths, flags, order and piece size of `a`, no hashes. */
 void shoal_author_measure(const struct shoal_author *a, struct shoal_author_sums *out);

@@ -19,7 +19,7 @@ void shoal_metainfo_free(struct shoal_metainfo *mi)
 		}
 	free(mi->layer);
 	free(mi->layer_arena);
-	free(mi->info);
+	free(mi->info_own);
 	free(mi->file);
 	free(mi->folder);
 	free(mi->made);

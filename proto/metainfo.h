@@ -61,8 +61,12 @@ SHOAL_MUST int shoal_metainfo_parse(struct shoal_metainfo **out, struct shoal_by
 				    struct shoal_metainfo_fault *why);
 SHOAL_MUST int shoal_metainfo_parse_info(struct shoal_metainfo **out, struct shoal_bytes info,
 					 struct shoal_metainfo_fault *why);
+/* parse(), but the info dictionary is read where it lies: `torrent` must stay as it is for as long as the object lives.
+ * For who keeps those bytes anyway: a million files have some 80 MB of them. */
+SHOAL_MUST int shoal_metainfo_parse_lent(struct shoal_metainfo **out, struct shoal_bytes torrent,
+					 struct shoal_metainfo_fault *why);
 void shoal_metainfo_free(struct shoal_metainfo *mi); /* NULL is fine */
-/* Heap bytes it holds, for the memory budget. */
+/* Bytes it holds, those lent to it too, for the memory budget. */
 size_t shoal_metainfo_bytes(const struct shoal_metainfo *mi);
 
 bool shoal_metainfo_v1(const struct shoal_metainfo *mi); /* it has SHA-1 pieces */

@@ -47,8 +47,9 @@ struct mi_texts {
 };
 
 struct shoal_metainfo {
-	uint8_t *info;
+	const uint8_t *info;
 	size_t info_len;
+	uint8_t *info_own; /* the same when it is ours, NULL when it is lent */
 	struct shoal_id20 hash_v1;
 	struct shoal_id32 hash_v2;
 	bool has_v1, has_v2, single, is_private;
@@ -80,6 +81,7 @@ struct mi_parse {
 	struct shoal_metainfo *mi;
 	struct shoal_metainfo_fault *why;
 	size_t info_at; /* where info stands in the input, for faults */
+	bool lent;	/* the input outlives the object */
 	uint32_t file_room, folder_room;
 	size_t made_room, text_room;
 	struct shoal_sipkey sip;

@@ -3,7 +3,7 @@
  *
  * First the whole input is checked as bencode: depth, duplicate keys, nothing
  * behind it. Then the info dictionary is copied and read from the copy, so
- * that every offset the object keeps is one into memory of its own.
+ * that every offset the object keeps is one into memory of its own, or into what was lent.
  */
 #include "proto/base/digest.h"
 #include "proto/metainfo_impl.h"
@@ -136,10 +136,13 @@ static int take_info(struct mi_parse *p, struct shoal_bytes raw)
 	struct info_fields in;
 	uint32_t root;
 	int rc;
-	mi->info = malloc(raw.len);
-	if (mi->info == NULL)
-		return SHOAL_ERR_NOMEM;
-	memcpy(mi->info, raw.at, raw.len);
+	mi->info = raw.at;
+	if (!p->lent) {
+		mi->info = mi->info_own = malloc(raw.len);
+		if (mi->info_own == NULL)
+			return SHOAL_ERR_NOMEM;
+		memcpy(mi->info_own, raw.at, raw.len);
+	}
 	mi->info_len = raw.len;
 	for (size_t i = 0; i < INFO_COUNT; i++)
 		in.f[i].key = info_shapes[i].key;
@@ -236,9 +239,9 @@ static int take_bare_info(struct mi_parse *p, struct shoal_bytes info)
 }
 
 static int parse(struct shoal_metainfo **out, struct shoal_bytes in, struct shoal_metainfo_fault *why,
-		 int (*take)(struct mi_parse *p, struct shoal_bytes in))
+		 int (*take)(struct mi_parse *p, struct shoal_bytes in), bool lent)
 {
-	struct mi_parse p = { .why = why };
+	struct mi_parse p = { .why = why, .lent = lent };
 	int rc = SHOAL_ERR_NOMEM;
 	if (why != NULL)
 		*why = (struct shoal_metainfo_fault){ 0 };
@@ -260,10 +263,15 @@ static int parse(struct shoal_metainfo **out, struct shoal_bytes in, struct shoa
 
 int shoal_metainfo_parse(struct shoal_metainfo **out, struct shoal_bytes torrent, struct shoal_metainfo_fault *why)
 {
-	return parse(out, torrent, why, take_torrent);
+	return parse(out, torrent, why, take_torrent, false);
+}
+
+int shoal_metainfo_parse_lent(struct shoal_metainfo **out, struct shoal_bytes torrent, struct shoal_metainfo_fault *why)
+{
+	return parse(out, torrent, why, take_torrent, true);
 }
 
 int shoal_metainfo_parse_info(struct shoal_metainfo **out, struct shoal_bytes info, struct shoal_metainfo_fault *why)
 {
-	return parse(out, info, why, take_bare_info);
+	return parse(out, info, why, take_bare_info, false);
 }

@@ -5,7 +5,6 @@
 #include "tools/save.h"
 #include "tools/say.h"
 #include "tools/source.h"
-#include "tools/warnings.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +16,9 @@ static const struct shoal_opt_page page = {
 	"PATH [-o FILE.torrent] [OPTIONS]",
 	"Reads a file or a whole folder once, hashes it with every core and writes a torrent\n"
 	"of it. The same names and bytes give the same info hash on every machine. What a\n"
-	"torrent cannot carry (symlinks, devices, empty folders, modes) is named and left out.",
+	"torrent cannot carry (symlinks, devices, empty folders, modes) is named and left out.\n"
+	"What other engines would refuse, mangle or waste is warned of by the name of a lint, before a\n"
+	"byte is read; --deny LINT makes of such a warning exit code 6, --allow LINT silences it.",
 	"  shoal create holiday/                          writes holiday.torrent\n"
 	"  shoal create data.bin -o - --format v1 | ssh host 'cat > data.torrent'\n"
 	"  shoal create set/ --tracker https://tracker.example/announce --private",
@@ -29,9 +30,47 @@ static const char *const format_names[] = {
 	[SHOAL_FORMAT_V1] = "v1",
 };
 
-static void tell_warning(void *to, const char *what)
+static void tell_left_out(struct shoal_json *j, const struct shoal_make *m)
 {
-	shoal_say_warn(to, NULL, "%s", what);
+	shoal_json_object(j, "left_out");
+	shoal_json_u64(j, "symlinks", m->dropped[SHOAL_TREE_SYMLINK]);
+	shoal_json_u64(j, "special", m->dropped[SHOAL_TREE_SPECIAL]);
+	shoal_json_u64(j, "empty_folders", m->dropped[SHOAL_TREE_EMPTY]);
+	shoal_json_u64(j, "excluded", m->skipped);
+	shoal_json_end(j);
+}
+
+/* --dry-run: what would be made. */
+static void tell_plan(struct shoal_tool *tool, const struct shoal_make *m, const char *out)
+{
+	const struct shoal_author_sums *s = &m->sums;
+	uint64_t pieces = m->format == SHOAL_FORMAT_V1 ? s->pieces_v1 : s->pieces;
+	uint64_t padding = m->format == SHOAL_FORMAT_HYBRID ? s->padding : 0;
+	uint64_t info = s->info_of[m->format], torrent = s->torrent_of[m->format];
+	char shown[SHOAL_SAY_TEXT_MAX], size[SHOAL_HUMAN_MAX], piece[SHOAL_HUMAN_MAX], pad[SHOAL_HUMAN_MAX],
+		all[SHOAL_HUMAN_MAX], meta[SHOAL_HUMAN_MAX], files[SHOAL_HUMAN_MAX * 2], count[SHOAL_HUMAN_MAX * 2];
+	if (tool->json) {
+		struct shoal_json *j = shoal_say_event(tool, "planned", 0);
+		shoal_json_text(j, "file", out);
+		shoal_json_u64(j, "size", s->total);
+		shoal_json_u64(j, "files", m->file_count);
+		shoal_json_text(j, "format", format_names[m->format]);
+		shoal_json_u64(j, "pieces", pieces);
+		shoal_json_u64(j, "piece_size", m->piece_size);
+		shoal_json_u64(j, "padding", padding);
+		shoal_json_u64(j, "metadata_size", info);
+		shoal_json_u64(j, "torrent_size", torrent);
+		tell_left_out(j, m);
+		shoal_say_event_end(tool);
+		return;
+	}
+	shoal_say(tool, "%s would be: %s in %s, %s of %s, %s", shoal_say_cstr(out, shown),
+		  shoal_human_size(s->total, size), shoal_human_count(m->file_count, "file", "files", files),
+		  shoal_human_count(pieces, "piece", "pieces", count), shoal_human_size(m->piece_size, piece),
+		  format_names[m->format]);
+	shoal_say(tool, "  padding  %s", shoal_human_size(padding, pad));
+	shoal_say(tool, "  .torrent %s, of it %s of info dictionary", shoal_human_size(torrent, all),
+		  shoal_human_size(info, meta));
 }
 
 static void tell_json(struct shoal_tool *tool, const struct shoal_make *m, const char *out, const char *magnet)
@@ -41,7 +80,7 @@ static void tell_json(struct shoal_tool *tool, const struct shoal_make *m, const
 	shoal_json_text(j, "file", out);
 	shoal_json_str(j, "name", shoal_metainfo_name_raw(mi));
 	shoal_json_u64(j, "size", shoal_metainfo_size(mi));
-	shoal_json_u64(j, "files", m->tree.file_count);
+	shoal_json_u64(j, "files", m->file_count);
 	shoal_json_text(j, "format", format_names[m->format]);
 	shoal_json_u64(j, "pieces", shoal_metainfo_piece_count(mi));
 	shoal_json_u64(j, "piece_size", shoal_metainfo_piece_size(mi));
@@ -51,14 +90,9 @@ static void tell_json(struct shoal_tool *tool, const struct shoal_make *m, const
 		shoal_json_hex(j, "infohash_v2", shoal_metainfo_hash_v2(mi)->b, 32);
 	shoal_json_text(j, "magnet", magnet);
 	shoal_json_us(j, "seconds", m->hash_us);
-	shoal_json_object(j, "left_out");
-	shoal_json_u64(j, "symlinks", m->tree.dropped[SHOAL_TREE_SYMLINK]);
-	shoal_json_u64(j, "special", m->tree.dropped[SHOAL_TREE_SPECIAL]);
-	shoal_json_u64(j, "empty_folders", m->tree.dropped[SHOAL_TREE_EMPTY]);
-	shoal_json_end(j);
+	tell_left_out(j, m);
 	shoal_say_event_end(tool);
 }
-
 static void tell_text(struct shoal_tool *tool, const struct shoal_make *m, const char *out, const char *magnet)
 {
 	const struct shoal_metainfo *mi = m->mi;
@@ -67,7 +101,7 @@ static void tell_text(struct shoal_tool *tool, const struct shoal_make *m, const
 	shoal_us us = m->hash_us ? m->hash_us : 1;
 	shoal_say(tool, "%s: %s in %s, %s of %s, %s", shoal_say_cstr(out, shown),
 		  shoal_human_size(shoal_metainfo_size(mi), size),
-		  shoal_human_count(m->tree.file_count, "file", "files", files),
+		  shoal_human_count(m->file_count, "file", "files", files),
 		  shoal_human_count(shoal_metainfo_piece_count(mi), "piece", "pieces", pieces),
 		  shoal_human_size(shoal_metainfo_piece_size(mi), piece), format_names[m->format]);
 	if (shoal_metainfo_v1(mi))
@@ -89,7 +123,6 @@ static int write_stdout(struct shoal_tool *tool, struct shoal_bytes b)
 static int finish(struct shoal_tool *tool, struct shoal_make *m, const char *out, bool force)
 {
 	char shown[SHOAL_SAY_TEXT_MAX];
-	shoal_warnings(m->mi, tell_warning, tool);
 	if (strcmp(out, "-") == 0)
 		return write_stdout(tool, m->torrent);
 	int rc = shoal_save(out, m->torrent, force);
@@ -129,10 +162,15 @@ static int create(struct shoal_tool *tool, const struct shoal_make_options *o, c
 	int code;
 	if (out == NULL)
 		out = named ? named : "torrent"; /* no such path: shoal_make() says so */
-	if (strcmp(out, "-") == 0 && (tool->json || isatty(STDOUT_FILENO)))
+	if (!o->dry_run && strcmp(out, "-") == 0 && (tool->json || isatty(STDOUT_FILENO)))
 		code = shoal_say_fail(tool, SHOAL_ERR_USAGE, "-o - writes the torrent to stdout: %s",
 				      tool->json ? "not with --json" : "that is a terminal");
-	else if (strcmp(out, "-") != 0 && !force && access(out, F_OK) == 0)
+	else if (o->dry_run) {
+		code = shoal_make(tool, &m, o, path);
+		if (code == 0)
+			tell_plan(tool, &m, out);
+		shoal_make_fini(&m);
+	} else if (strcmp(out, "-") != 0 && !force && access(out, F_OK) == 0)
 		code = shoal_say_fail(tool, SHOAL_ERR_EXISTS, "%s is there already; --force replaces it",
 				      shoal_say_cstr(out, shown));
 	else {
@@ -156,6 +194,7 @@ int shoal_create_main(struct shoal_tool *tool, int argc, char **argv)
 	const struct shoal_opt own[] = {
 		{ SHOAL_OPT_TEXT, "output", 'o', &out, "FILE", NULL, "where to; - is stdout; default: NAME.torrent here" },
 		{ SHOAL_OPT_FLAG, "force", 'f', &force, NULL, NULL, "replace a file that is there" },
+		{ SHOAL_OPT_FLAG, "dry-run", 'n', &o.dry_run, NULL, NULL, "read no file, write none: say what would be made" },
 		{ .kind = SHOAL_OPT_END },
 	};
 	/* clang-format on */

@@ -7,7 +7,7 @@
 #include "proto/author.h"
 #include "proto/metainfo.h"
 #include "swarm/io/tree.h"
-#include "tools/options.h"
+#include "tools/lint.h"
 
 struct shoal_tool;
 
@@ -21,22 +21,30 @@ struct shoal_make_options {
 	const char *comment, *source;  /* NULL: none */
 	struct shoal_opt_list tracker; /* each a tier; "," between trackers of one tier */
 	struct shoal_opt_list webseed, node, peer;
+	struct shoal_opt_list exclude; /* globs: with '/' of a path below the top, else of a name anywhere */
+	bool exclude_junk;	       /* what systems leave behind: lint.h */
+	struct shoal_lint_policy lint;
+	bool dry_run; /* all but the hashing and what comes of it */
 };
 
 struct shoal_make {
-	struct shoal_tree tree;
+	struct shoal_tree tree; /* its list of files is gone once the torrent is made: see file_count */
+	uint32_t file_count;
+	uint64_t dropped[SHOAL_TREE_DROPS], skipped; /* of the tree */
+	struct shoal_author_sums sums;
+	uint32_t piece_size;
 	struct shoal_bytes torrent; /* heap */
-	struct shoal_metainfo *mi;  /* parsed from those very bytes: what we wrote can be read */
+	struct shoal_metainfo *mi;  /* parsed from those very bytes, and borrowing them; NULL after a dry run */
 	enum shoal_format format;
 	shoal_us hash_us;
 };
 
-/* 0, or the exit code after saying why. Always safe to fini. Draws progress on stderr. */
+/* 0, or the exit code after saying why. Always safe to fini. Draws progress on stderr; lints are told as warnings. */
 SHOAL_MUST int shoal_make(struct shoal_tool *tool, struct shoal_make *m, const struct shoal_make_options *o,
 			  const char *path);
 void shoal_make_fini(struct shoal_make *m);
 /* The rows of the options above, for the commands that take them. */
-#define SHOAL_MAKE_OPTIONS_MAX 14
+#define SHOAL_MAKE_OPTIONS_MAX 18
 void shoal_make_rows(struct shoal_make_options *o, struct shoal_opt *rows);
 void shoal_make_options_fini(struct shoal_make_options *o);
 

@@ -3,7 +3,6 @@
 #include "tools/make.h"
 #include "tools/run.h"
 #include "tools/save.h"
-#include "tools/warnings.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -26,11 +25,6 @@ struct seeding {
 	const char *folder, *out;
 	bool force;
 };
-
-static void tell_warning(void *to, const char *what)
-{
-	shoal_say_warn(to, NULL, "%s", what);
-}
 
 /* The folder in which `path` lies; heap. */
 static char *parent_of(const char *path)
@@ -62,7 +56,6 @@ static int make_one(struct seeding *s, struct shoal_run_torrent *t, const char *
 	if (code == 0)
 		code = save(s, &m);
 	if (code == 0) {
-		shoal_warnings(m.mi, tell_warning, s->run.tool);
 		/* The torrent changes hands; what else the making needed is given back before the seeding begins. */
 		t->source = (struct shoal_source){ .arg = path, .mi = m.mi, .torrent = m.torrent };
 		m.mi = NULL;

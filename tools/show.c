@@ -2,10 +2,10 @@
 #include "proto/base/bytes.h"
 #include "tools/commands.h"
 #include "tools/human.h"
+#include "tools/lint.h"
 #include "tools/options.h"
 #include "tools/say.h"
 #include "tools/source.h"
-#include "tools/warnings.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -60,10 +60,10 @@ static uint32_t real_files(const struct shoal_metainfo *mi)
 }
 
 /* ---- text --------------------------------------------------------------------------- */
-static void print_warning(void *to, const char *what)
+static void print_lint(void *to, enum shoal_lint lint, const char *what)
 {
 	(void)to;
-	row("warning", what);
+	printf("%-9s %s [%s]\n", "warning", what, shoal_lint_name(lint));
 }
 
 static void print_made(const struct shoal_metainfo *mi)
@@ -116,7 +116,7 @@ static void print_files(const struct shoal_metainfo *mi)
 	}
 }
 
-static void print_torrent(const struct shoal_metainfo *mi, bool files)
+static void print_torrent(const struct shoal_metainfo *mi, const struct shoal_lint_facts *facts, bool files)
 {
 	char size[SHOAL_HUMAN_MAX], count[SHOAL_HUMAN_MAX * 2];
 	uint64_t bytes = shoal_metainfo_size(mi);
@@ -136,7 +136,7 @@ static void print_torrent(const struct shoal_metainfo *mi, bool files)
 	row_bytes("comment", shoal_metainfo_comment(mi));
 	row_bytes("source", shoal_metainfo_source(mi));
 	print_places(mi);
-	shoal_warnings(mi, print_warning, NULL);
+	shoal_lint(facts, print_lint, NULL);
 	if (files)
 		print_files(mi);
 }
@@ -161,9 +161,16 @@ static void print_magnet(const struct shoal_magnet *m)
 }
 
 /* ---- JSON --------------------------------------------------------------------------- */
-static void json_warning(void *to, const char *what)
+static void json_warning(void *to, enum shoal_lint lint, const char *what)
 {
+	(void)lint;
 	shoal_json_text(to, NULL, what);
+}
+
+static void json_lint(void *to, enum shoal_lint lint, const char *what)
+{
+	(void)what;
+	shoal_json_text(to, NULL, shoal_lint_name(lint));
 }
 
 static void json_files(struct shoal_json *j, const struct shoal_metainfo *mi)
@@ -207,7 +214,8 @@ static void json_optional(struct shoal_json *j, const char *key, struct shoal_by
 		shoal_json_str(j, key, text);
 }
 
-static void json_torrent(struct shoal_tool *tool, const struct shoal_metainfo *mi, bool files)
+static void json_torrent(struct shoal_tool *tool, const struct shoal_metainfo *mi, const struct shoal_lint_facts *facts,
+			 bool files)
 {
 	struct shoal_json *j = &tool->out;
 	shoal_json_begin(j);
@@ -242,7 +250,10 @@ static void json_torrent(struct shoal_tool *tool, const struct shoal_metainfo *m
 	json_list(j, "peers", mi, shoal_metainfo_peer_count(mi), shoal_metainfo_peer);
 	json_list(j, "nodes", mi, shoal_metainfo_node_count(mi), shoal_metainfo_node);
 	shoal_json_array(j, "warnings");
-	shoal_warnings(mi, json_warning, j);
+	shoal_lint(facts, json_warning, j);
+	shoal_json_end(j);
+	shoal_json_array(j, "lints"); /* their names, one for each warning */
+	shoal_lint(facts, json_lint, j);
 	shoal_json_end(j);
 	if (files)
 		json_files(j, mi);
@@ -296,14 +307,17 @@ int shoal_show_main(struct shoal_tool *tool, int argc, char **argv)
 	else if (args.count != 1)
 		code = shoal_say_fail(tool, SHOAL_ERR_USAGE, "one TORRENT or MAGNET is needed; see shoal show --help");
 	else if ((code = shoal_source_open(tool, &s, args.at[0], true)) == 0) {
+		struct shoal_lint_facts facts = { 0 };
+		if (!s.is_magnet)
+			shoal_lint_facts_of(&facts, s.mi, s.torrent.len);
 		if (s.is_magnet && tool->json)
 			json_magnet(tool, &s.magnet);
 		else if (s.is_magnet)
 			print_magnet(&s.magnet);
 		else if (tool->json)
-			json_torrent(tool, s.mi, files);
+			json_torrent(tool, s.mi, &facts, files);
 		else
-			print_torrent(s.mi, files);
+			print_torrent(s.mi, &facts, files);
 	}
 	shoal_source_fini(&s);
 	shoal_opt_list_fini(&args);

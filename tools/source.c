@@ -168,7 +168,7 @@ int shoal_source_open(struct shoal_tool *tool, struct shoal_source *s, const cha
 	int rc = shoal_source_read(arg, SHOAL_METAINFO_BYTES_MAX, &s->torrent);
 	if (rc < 0)
 		return cannot_read(tool, arg, rc);
-	rc = shoal_metainfo_parse(&s->mi, s->torrent, &why);
+	rc = shoal_metainfo_parse_lent(&s->mi, s->torrent, &why);
 	if (rc == SHOAL_ERR_NOMEM)
 		return shoal_say_fail(tool, rc, "%s: no memory for it", shoal_say_cstr(arg, shown));
 	if (rc < 0)

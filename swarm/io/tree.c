@@ -21,13 +21,15 @@ struct level {
 	struct entry *entry;
 	size_t count, next;
 	uint32_t folder;
-	uint32_t files_before; /* to see whether anything was left in it */
-	size_t path_len;       /* of tree->where, with this folder on it */
+	uint32_t files_before;	 /* to see whether anything was left in it */
+	uint64_t skipped_before; /* what the user wanted out does not make a folder an empty one */
+	size_t path_len;	 /* of tree->where, with this folder on it */
 };
 struct walk {
 	struct shoal_tree *tree;
 	struct level level[SHOAL_PATH_DEPTH_MAX + 1];
 	size_t depth;
+	bool (*skip)(void *to, const char *path, bool is_folder);
 	void (*drop)(void *to, enum shoal_tree_drop why, const char *path);
 	void *to;
 };
@@ -153,6 +155,10 @@ static int level_add(struct walk *w, struct level *l, uint32_t *room, int fd, co
 		drop(w, S_ISLNK(st.st_mode) ? SHOAL_TREE_SYMLINK : SHOAL_TREE_SPECIAL);
 		return 0;
 	}
+	if (w->skip && w->skip(w->to, t->where, S_ISDIR(st.st_mode))) {
+		t->skipped++;
+		return 0;
+	}
 	void *entries = l->entry;
 	rc = grow(&entries, (uint32_t)l->count, room, sizeof *l->entry, SHOAL_FILES_MAX);
 	l->entry = entries;
@@ -180,7 +186,9 @@ static int level_read(struct walk *w, int fd, uint32_t folder, size_t path_len)
 		return rc;
 	}
 	w->depth++;
-	*l = (struct level){ .folder = folder, .files_before = t->file_count, .path_len = path_len };
+	*l = (struct level){
+		.folder = folder, .files_before = t->file_count, .skipped_before = t->skipped, .path_len = path_len
+	};
 	for (;;) {
 		errno = 0;
 		struct dirent *d = readdir(dir);
@@ -223,7 +231,7 @@ static void go_up(struct walk *w)
 	struct level *l = &w->level[w->depth - 1];
 	struct shoal_tree *t = w->tree;
 	t->where[l->path_len] = '\0';
-	if (t->file_count == l->files_before && w->depth > 1)
+	if (t->file_count == l->files_before && t->skipped == l->skipped_before && w->depth > 1)
 		drop(w, SHOAL_TREE_EMPTY);
 	level_fini(l);
 	w->depth--;
@@ -279,6 +287,13 @@ static int walk_single(struct shoal_tree *t, char *real, const struct stat *st)
 int shoal_tree_walk(struct shoal_tree *t, const struct shoal_os_ops *os, const char *path,
 		    void (*drop_fn)(void *to, enum shoal_tree_drop why, const char *path), void *to)
 {
+	return shoal_tree_walk_but(t, os, path, NULL, drop_fn, to);
+}
+
+int shoal_tree_walk_but(struct shoal_tree *t, const struct shoal_os_ops *os, const char *path,
+			bool (*skip)(void *to, const char *path, bool is_folder),
+			void (*drop_fn)(void *to, enum shoal_tree_drop why, const char *path), void *to)
+{
 	struct stat st;
 	char *real = NULL;
 	*t = (struct shoal_tree){ .top = { os, -1, shoal_beneath_by_hand(os) } };
@@ -286,7 +301,7 @@ int shoal_tree_walk(struct shoal_tree *t, const struct shoal_os_ops *os, const c
 	struct walk *w = calloc(1, sizeof *w);
 	if (w == NULL)
 		return SHOAL_ERR_NOMEM;
-	*w = (struct walk){ .tree = t, .drop = drop_fn, .to = to };
+	*w = (struct walk){ .tree = t, .skip = skip, .drop = drop_fn, .to = to };
 	int rc = name_of(t, path, &real);
 	if (rc < 0 || (rc = folder_keep(t, "", 0)) < 0)
 		goto out;

@@ -42,6 +42,7 @@ struct shoal_tree {
 	uint32_t names_len, names_room;
 	uint64_t size; /* of all files */
 	uint64_t dropped[SHOAL_TREE_DROPS];
+	uint64_t skipped;    /* files and folders that skip() wanted out */
 	uint64_t executable; /* files whose mode a torrent will not carry */
 	int os;		     /* after an error: errno, and where */
 	char where[4096];
@@ -55,6 +56,10 @@ struct shoal_tree {
  */
 SHOAL_MUST int shoal_tree_walk(struct shoal_tree *tree, const struct shoal_os_ops *os, const char *path,
 			       void (*drop)(void *to, enum shoal_tree_drop why, const char *path), void *to);
+/* The same, leaving out what skip() says: it is asked for each file and folder, with the path below the top. */
+SHOAL_MUST int shoal_tree_walk_but(struct shoal_tree *tree, const struct shoal_os_ops *os, const char *path,
+				   bool (*skip)(void *to, const char *path, bool is_folder),
+				   void (*drop)(void *to, enum shoal_tree_drop why, const char *path), void *to);
 void shoal_tree_fini(struct shoal_tree *tree);
 const char *shoal_tree_name(const struct shoal_tree *tree);
 /* The file's path below the top, components joined by '/'. Its length; TOO_LONG when it does not fit. */

@@ -231,7 +231,7 @@ class Create(Case):
         os.mkfifo(self.path("set/pipe"))
         os.makedirs(self.path("set/empty"))
         event = self.create("set")
-        self.assertEqual(event["left_out"], {"symlinks": 1, "special": 1, "empty_folders": 1})
+        self.assertEqual(event["left_out"], {"symlinks": 1, "special": 1, "empty_folders": 1, "excluded": 0})
         for words in ("link (symlink)", "pipe (device, socket or pipe)", "empty (empty folder)"):
             self.assertIn("left out: " + words, self.err)
 
@@ -257,8 +257,7 @@ class Create(Case):
 
     def test_nothing_to_make_one_of(self):
         os.makedirs(self.path("empty/sub"))
-        self.put("zeros/a")
-        for path, code, words in (("missing", 3, "No such file"), ("empty", 3, "not one byte"), ("zeros", 3, "not one byte"),
+        for path, code, words in (("missing", 3, "No such file"), ("empty", 3, "not one file"),
                                   ("/dev/null", 3, "neither a file nor a folder"), ("", 3, "No such file")):
             with self.subTest(path):
                 self.shoal("create", path, "-o", "t", code=code)
@@ -279,6 +278,122 @@ class Create(Case):
         os.chmod(self.path("set/closed"), 0)
         self.shoal("create", "set", "-o", "out/t", code=4, user=user)
         self.assertIn("closed: cannot be read: Permission denied", self.last_error())
+
+
+class Lint(Case):
+    """What create warns of, by name; allow, deny; --dry-run; --exclude."""
+
+    def found(self, *args, code=0):
+        """The names of what was warned of."""
+        self.shoal("create", *args, "--force", code=code)
+        return re.findall(r"warning: .* \[([a-z0-9-]+)(?:, denied)?\]", self.err)
+
+    def test_each_one_by_what_brings_it_about(self):
+        self.put("plain/a", b"x" * 20000)
+        twin = b"y" * 49152
+        good = ["--tracker", "http://t.example/announce"]
+        for files, args, want in (
+                ({"a": twin}, good, []),
+                ({"a": twin}, good + ["--format", "v2"], ["v2-only"]),
+                ({"a": b"x", "b": b"y"}, ["--format", "hybrid"], ["padding"]),
+                ({"a": twin}, ["--piece-size", "32M", "--format", "v1"], ["large-piece-length"]),
+                ({"a": b"", "b": b""}, [], ["empty"]),
+                ({b"caf\xc3\xa9": twin, b"CAFE\xcc\x81": twin[1:]}, ["--format", "v1"], ["colliding-names"]),
+                ({"a": twin, "A": twin[1:]}, ["--format", "v1"], ["colliding-names"]),
+                ({b"\xff": twin}, [], ["not-utf8"]),
+                ({"a?": twin}, [], ["windows-name"]),
+                ({"Com1.txt": twin}, [], ["windows-name"]),
+                ({"ends.": twin}, [], ["windows-name"]),
+                ({"command": twin}, [], []),
+                ({"n" * 144: twin}, [], ["long-name"]),
+                ({"d/" * 52 + "a": twin}, [], ["deep-path"]),
+                ({".DS_Store": twin}, [], ["junk"]),
+                ({"a": twin, "b": twin}, ["--format", "hybrid", "--allow", "padding"], ["duplicates"]),
+                ({"a": twin}, ["--private"], ["private-trackerless"]),
+                ({"a": twin}, good + ["--private", "--node", "n.example:1"], ["private-nodes"]),
+                ({"a": twin}, ["--tracker", "htp://t.example/announce"], ["tracker-url"]),
+                ({"a": twin}, ["--tracker", "udp://t.example/announce"], ["tracker-url"]),
+                ({"a": twin}, ["--tracker", "http://t.example"], ["tracker-url"]),
+                ({"a": twin}, ["--tracker", "http:///announce"], ["tracker-url"]),
+                ({"a": twin}, ["--tracker", "http://t.example/ann ounce"], ["tracker-url"]),
+                ({"a": twin}, ["--tracker", "http://0x7f.1/announce"], ["tracker-url"]),
+                ({"a": twin}, ["--tracker", "udp://[2001:db8::1]:6969"], []),
+                ({"a": twin}, ["--webseed", "http://w.example/set"], ["webseed-url"]),
+                ({"a": twin}, ["--webseed", "https://w.example/"], [])):
+            with self.subTest(files=list(files), args=args):
+                shutil.rmtree(self.path("set"), ignore_errors=True)
+                for name, data in files.items():
+                    self.put(b"set/" + (name if isinstance(name, bytes) else name.encode()), data)
+                planned = self.found("set", *args, "--dry-run")
+                self.assertEqual(self.found("set", *args), want)
+                self.assertEqual(planned, [w for w in want if w != "duplicates"])
+                (shown,) = self.lines("show", "set.torrent")
+                silent = [a for a in args if a == "padding"]  # --allow is the maker's wish, not in the torrent
+                if "tracker-url" in want and not shown["trackers"]:
+                    want = []  # the parser has dropped what is no URL of ours
+                self.assertEqual([w for w in shown["lints"] if w not in silent], want)
+                self.assertEqual(len(shown["warnings"]), len(shown["lints"]))
+
+    def test_allow_and_deny(self):
+        self.put("set/a?", b"x" * 49152)
+        self.assertEqual(self.found("set", "--private", "--allow", "windows-name"), ["private-trackerless"])
+        self.assertEqual(self.found("set", "--private", "--allow", "all"), [])
+        os.remove(self.path("set.torrent"))
+        self.assertEqual(self.found("set", "--deny", "windows-name", code=6), ["windows-name"])
+        self.assertIn("--deny refuses", self.err)
+        self.assertFalse(os.path.exists(self.path("set.torrent")))
+        self.found("set", "--deny", "all", code=6)
+        self.found("set", "--deny", "all", "--allow", "windows-name")
+        self.found("set", "--deny", "windows-name", "--allow", "all", code=6)
+        self.found("set", "--deny", "padding")
+        self.shoal("create", "set", "--deny", "nonsense", "--force", code=2)
+        self.assertIn("no such lint", self.last_error())
+        self.assertIn("private-trackerless", self.last_error())
+
+    def test_duplicates_are_denied_once_they_are_known(self):
+        self.put("set/a", b"x" * 16384)
+        self.put("set/b", b"x" * 16384)
+        self.assertEqual(self.found("set", "--deny", "duplicates", code=6), ["duplicates"])
+        self.assertFalse(os.path.exists(self.path("set.torrent")))
+
+    def test_a_dry_run_says_what_comes_of_it(self):
+        sample(self)
+        for form in ("v1", "v2", "hybrid"):
+            for extra in ([], ["--private", "--source", "s", "--comment", "c", "--tracker", "http://a.example/x,udp://b.example:1",
+                               "--tracker", "http://c.example/y", "--webseed", "http://w.example/", "--node", "n.example:99"]):
+                with self.subTest(form=form, extra=bool(extra)):
+                    args = ["set", "--format", form, "--no-date", *extra]
+                    (plan,) = [e for e in self.lines("create", *args, "-n") if e["event"] == "planned"]
+                    self.assertFalse(os.path.exists(self.path("set.torrent")))
+                    made = self.create(*args)
+                    (shown,) = self.lines("show", "set.torrent")
+                    self.assertEqual({k: plan[k] for k in ("size", "files", "format", "pieces", "piece_size")},
+                                     {k: made[k] for k in ("size", "files", "format", "pieces", "piece_size")})
+                    self.assertEqual(plan["metadata_size"], shown["metadata_size"])
+                    self.assertEqual(plan["torrent_size"], os.path.getsize(self.path("set.torrent")))
+                    self.assertEqual(plan["padding"], 8 * 16384 - 101801 if form == "hybrid" else 0)
+                    os.remove(self.path("set.torrent"))
+        os.chmod(self.path("set/a.txt"), 0)  # nothing is opened
+        self.shoal("create", "set", "-n", user=NOBODY if os.geteuid() == 0 else None)
+
+    def test_exclude(self):
+        for name in ("a.txt", "b.tmp", "sub/c.txt", "sub/d.tmp", "cache/e", "x/cache/f", "x/cache2", ".hidden", "Thumbs.db"):
+            self.put("set/" + name, name.encode())
+        for args, gone in (([], []),
+                           (["*.tmp"], ["b.tmp", "sub/d.tmp"]),
+                           (["cache/"], ["cache/e", "x/cache/f"]),
+                           (["cache*"], ["cache/e", "x/cache/f", "x/cache2"]),
+                           (["sub/*.txt"], ["sub/c.txt"]),
+                           (["/cache"], ["cache/e"]),
+                           ([".*", "x"], [".hidden", "x/cache/f", "x/cache2"])):
+            with self.subTest(args):
+                self.create("set", "--force", *[a for glob in args for a in ("--exclude", glob)])
+                (shown,) = self.lines("show", "set.torrent", "--files")
+                files = {f["path"][4:] for f in shown["files"]}
+                self.assertEqual({"a.txt", "b.tmp", "sub/c.txt", "sub/d.tmp", "cache/e", "x/cache/f", "x/cache2", ".hidden",
+                                  "Thumbs.db"} - files, set(gone))
+        self.assertEqual(self.create("set", "--force", "--exclude-junk")["left_out"]["excluded"], 1)
+        self.shoal("create", "set", "--force", "--exclude", "*", code=3)
 
 
 def torrent(**info):
@@ -516,7 +631,7 @@ private   no
 made by   shoal VERSION
 comment   a \\x1b[31mred\\\\ one
 tracker   0: http://t.example/a
-warning   28 KiB of padding (28 % of the data), which engines without BEP 47 download and store
+warning   28 KiB of padding (28 % of the data), which engines without BEP 47 download and store [padding]
               1  set/a/one
           25000  set/a.txt
           76800  set/b.bin

@@ -180,8 +180,11 @@ static void what_is_written_is_read_back(void **state)
 			assert_int_equal(sums.pieces, shoal_metainfo_piece_count(mi));
 		else
 			assert_int_equal(sums.pieces_v1, shoal_metainfo_piece_count(mi));
+		assert_int_equal(sums.info_of[format], info.len); /* to the byte */
+		assert_true(sums.torrent_of[format] >= (uint64_t)len);
+		assert_true(sums.torrent_of[format] <= (uint64_t)len + 64 + d.a.file_count * 600);
 		if (format == SHOAL_FORMAT_HYBRID) {
-			assert_int_equal(sums.info, info.len); /* to the byte */
+			assert_int_equal(sums.info, info.len);
 			assert_int_equal(sums.padding, shoal_metainfo_stream_size(mi) - shoal_metainfo_size(mi));
 		}
 		if (round % 5 == 0) {
