@@ -27,6 +27,7 @@ void shoal_net_rows(struct shoal_net *net, struct shoal_opt *rows)
 		{ SHOAL_OPT_RATE, "up", 0, &net->up, "RATE", NULL, "send no faster, e.g. 2M (bytes a second)" },
 		{ SHOAL_OPT_RATE, "down", 0, &net->down, "RATE", NULL, "receive no faster" },
 		{ SHOAL_OPT_COUNT, "max-peers", 0, &net->max_peers, "N", NULL, "connections in all; default: 500" },
+		{ SHOAL_OPT_DSCP, "dscp", 0, &net->dscp, "CLASS|N", NULL, "mark what is sent to peers; default: LE, after all else" },
 		{ SHOAL_OPT_SIZE, "memory", 0, &net->memory, "SIZE", NULL, "for all that grows with data and peers; default: 128M" },
 		{ SHOAL_OPT_TEXT, "state", 0, &net->state, "DIR", NULL, "what is remembered; default: ~/.local/state/shoal" },
 		{ SHOAL_OPT_CHOICE, "encryption", 0, NULL, "off|allow|require", "require", "default: allow" },
@@ -44,6 +45,8 @@ void shoal_net_rows(struct shoal_net *net, struct shoal_opt *rows)
 		{ .kind = SHOAL_OPT_END },
 	};
 	/* clang-format on */
+	/* Lower Effort (RFC 8622): a transfer that may take what others leave, as most of the field marks it. */
+	net->dscp = 1;
 	memcpy(rows, all, sizeof all);
 }
 
@@ -123,6 +126,7 @@ int shoal_net_open(struct shoal_tool *tool, const struct shoal_net *net, const s
 				       .up = net->up,
 				       .down = net->down,
 				       .max_peers = net->max_peers,
+				       .dscp = net->dscp,
 				       .threads = net->threads };
 	char what[160] = "", shown[SHOAL_SAY_TEXT_MAX];
 	char *named = net->state ? NULL : state_default();

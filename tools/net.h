@@ -15,6 +15,7 @@ struct shoal_net {
 	struct shoal_opt_list peer;
 	uint64_t up, down, memory;
 	uint32_t max_peers, threads;
+	uint32_t dscp;
 	const char *state; /* NULL: the default */
 };
 

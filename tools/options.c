@@ -10,6 +10,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #define TABLES_MAX 4
 #define ROWS_MAX 96
@@ -72,6 +73,34 @@ int shoal_options_seconds(const char *text, shoal_us *out)
 	if (s > 1e9)
 		return SHOAL_ERR_RANGE;
 	*out = (shoal_us)(s * 1e6);
+	return 0;
+}
+
+int shoal_options_dscp(const char *text, uint32_t *out)
+{
+	/* RFC 2474 (CS), 2597 (AF), 3246 (EF), 5865 (VA), 8622 (LE) */
+	static const struct {
+		char name[5];
+		uint8_t code;
+	} class[] = {
+		{ "CS0", 0 },	{ "CS1", 8 },	{ "CS2", 16 },	{ "CS3", 24 },	{ "CS4", 32 },	{ "CS5", 40 },
+		{ "CS6", 48 },	{ "CS7", 56 },	{ "AF11", 10 }, { "AF12", 12 }, { "AF13", 14 }, { "AF21", 18 },
+		{ "AF22", 20 }, { "AF23", 22 }, { "AF31", 26 }, { "AF32", 28 }, { "AF33", 30 }, { "AF41", 34 },
+		{ "AF42", 36 }, { "AF43", 38 }, { "EF", 46 },	{ "VA", 44 },	{ "LE", 1 },
+	};
+	for (size_t i = 0; i < sizeof class / sizeof *class; i++) {
+		if (strcasecmp(text, class[i].name) == 0) {
+			*out = class[i].code;
+			return 0;
+		}
+	}
+	uint32_t n;
+	int rc = shoal_options_count(text, &n);
+	if (rc < 0)
+		return rc;
+	if (n > 63)
+		return SHOAL_ERR_RANGE;
+	*out = n;
 	return 0;
 }
 
@@ -199,6 +228,7 @@ static int complain(struct shoal_tool *tool, int err, const struct shoal_opt *o,
 		[SHOAL_OPT_RATE] = "a rate such as 500K or 2M (bytes a second)",
 		[SHOAL_OPT_COUNT] = "a whole number",
 		[SHOAL_OPT_SECONDS] = "a number of seconds",
+		[SHOAL_OPT_DSCP] = "a number up to 63 or a class: LE, CS0 to CS7, AF11 to AF43, EF, VA",
 		[SHOAL_OPT_LISTEN] = "ADDR:PORT or [ADDR]:PORT, at most 16 of them",
 		[SHOAL_OPT_PEER] = "HOST:PORT",
 	};
@@ -238,6 +268,7 @@ static int set_value(struct shoal_tool *tool, const struct shoal_opt *o, const c
 	case SHOAL_OPT_RATE: rc = shoal_options_size(value, o->to); break;
 	case SHOAL_OPT_COUNT: rc = shoal_options_count(value, o->to); break;
 	case SHOAL_OPT_SECONDS: rc = shoal_options_seconds(value, o->to); break;
+	case SHOAL_OPT_DSCP: rc = shoal_options_dscp(value, o->to); break;
 	case SHOAL_OPT_LISTEN: rc = shoal_options_listen(value, o->to); break;
 	case SHOAL_OPT_PEER:
 		rc = check_peer(value);

@@ -25,6 +25,7 @@ enum shoal_opt_kind {
 	SHOAL_OPT_COUNT,   /* uint32_t * */
 	SHOAL_OPT_SECONDS, /* shoal_us * */
 	SHOAL_OPT_CHOICE,  /* int *: index in `arg`, "one|two|three" */
+	SHOAL_OPT_DSCP,	   /* uint32_t *: 0 to 63, or a class by name */
 	SHOAL_OPT_LISTEN,  /* struct shoal_opt_listen * */
 	SHOAL_OPT_PEER,	   /* struct shoal_opt_list *, each checked to be HOST:PORT */
 	SHOAL_OPT_OFF,	   /* switches off what is not there: nothing to do */
@@ -72,6 +73,8 @@ SHOAL_MUST int shoal_opt_list_add(struct shoal_opt_list *list, const char *text)
 SHOAL_MUST int shoal_options_size(const char *text, uint64_t *out);
 SHOAL_MUST int shoal_options_count(const char *text, uint32_t *out);
 SHOAL_MUST int shoal_options_seconds(const char *text, shoal_us *out);
+/* A code point of RFC 2474: its number, or its name in any case (CS0 to CS7, AF11 to AF43, EF, VA, LE). */
+SHOAL_MUST int shoal_options_dscp(const char *text, uint32_t *out);
 /* ADDR:PORT, [ADDR]:PORT, :PORT (all addresses, both families); port 0 is any. Adds to the list; RANGE when full. */
 SHOAL_MUST int shoal_options_listen(const char *text, struct shoal_opt_listen *out);
 

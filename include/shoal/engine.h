@@ -31,8 +31,9 @@ struct shoal_config {
 	uint32_t max_peers;			    /* connections in all; 0: 500 */
 	uint32_t upload_slots;			    /* per torrent; 0: 8 */
 	uint32_t threads;			    /* disk and hash workers; 0: one a core */
-	const char *state_dir;			    /* NULL: nothing is remembered */
-	const char *agent;			    /* client name told to peers; NULL: "shoal VERSION" */
+	uint32_t dscp;	       /* class of what is sent to peers, 0 to 63 (RFC 2474); 0: unmarked */
+	const char *state_dir; /* NULL: nothing is remembered */
+	const char *agent;     /* client name told to peers; NULL: "shoal VERSION" */
 };
 
 /* ---- operations ------------------------------------------------------------------ */
@@ -40,7 +41,7 @@ enum shoal_op_kind {
 	SHOAL_OP_ADD = 1, /* a torrent: `text` (magnet, info hash) or `data` (.torrent), `folder`, `flags` */
 	SHOAL_OP_REMOVE,  /* `torrent`: stops it, keeps its data and claims */
 	SHOAL_OP_PEER,	  /* `torrent`, `addr` or `text` "host:port": somebody to connect to */
-	SHOAL_OP_LIMITS,  /* `up`, `down` bytes a second for all torrents (0: none) */
+	SHOAL_OP_LIMITS,  /* `up`, `down` payload bytes a second (0: none): of `torrent`, or (0) of all together */
 	SHOAL_OP_STATS,	  /* `torrent`: answered by one STATS event */
 	SHOAL_OP_PEERS,	  /* `torrent`: answered by a PEER event for each peer, known or gone, then DONE */
 	SHOAL_OP_PIECES,  /* `torrent`: answered by a PIECES event */

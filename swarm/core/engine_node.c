@@ -374,8 +374,12 @@ int shoal_node_do(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 			return SHOAL_ERR_REFUSED;
 		return op->data.len > 0 ? add_torrent(n, op, now) : add_magnet(n, op, now);
 	case SHOAL_OP_LIMITS:
-		shoal_limiter_rate(&n->up, op->up, now);
-		shoal_limiter_rate(&n->down, op->down, now);
+		if (op->torrent != 0 && s == NULL)
+			return SHOAL_ERR_GONE;
+		shoal_limiter_rate(s != NULL ? &s->up_limit : &n->up, op->up, now);
+		shoal_limiter_rate(s != NULL ? &s->down_limit : &n->down, op->down, now);
+		for (struct shoal_peer *p = n->peers; p != NULL; p = p->next)
+			p->in_dirty = p->out_dirty = true; /* what an old limit held back is looked at anew */
 		ev.kind = SHOAL_EV_DONE;
 		say(n, &ev, now);
 		return 0;

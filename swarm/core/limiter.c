@@ -66,6 +66,17 @@ void shoal_limiter_took(struct shoal_limiter *l, uint64_t bytes)
 		l->bucket = -DEBT_MAX;
 }
 
+void shoal_limiter_back(struct shoal_limiter *l, uint64_t bytes)
+{
+	int64_t depth = (int64_t)shoal_limiter_depth(l);
+	if (l->rate == 0)
+		return;
+	if (bytes >= (uint64_t)(depth - l->bucket))
+		l->bucket = depth;
+	else
+		l->bucket += (int64_t)bytes;
+}
+
 shoal_us shoal_limiter_ready(const struct shoal_limiter *l, uint64_t bytes, shoal_us now)
 {
 	struct shoal_limiter then = *l;

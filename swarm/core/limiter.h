@@ -28,6 +28,8 @@ void shoal_limiter_rate(struct shoal_limiter *l, uint64_t rate, shoal_us now);
 uint64_t shoal_limiter_allows(struct shoal_limiter *l, uint64_t want, shoal_us now);
 /* Takes what went; may overdraw by one block, which later bytes pay back. */
 void shoal_limiter_took(struct shoal_limiter *l, uint64_t bytes);
+/* What was taken and did not go: back into the bucket, as far as it holds. */
+void shoal_limiter_back(struct shoal_limiter *l, uint64_t bytes);
 /* Bytes the bucket holds when full. */
 uint64_t shoal_limiter_depth(const struct shoal_limiter *l);
 /* When allows() will next give at least `bytes` (or a full bucket); `now` when it does already. */

@@ -275,73 +275,31 @@ static bool all_stopped(const struct shoal_node *n)
 	return shoal_node_idle(n);
 }
 
-/* Moves the first peer to the end, so that a limit which runs dry half-way starts with another next time. */
-static void rotate_peers(struct shoal_node *n)
-{
-	struct shoal_peer *first = n->peers;
-	if (first == NULL || first->next == NULL)
-		return;
-	n->peers = first->next;
-	n->peers->prev = NULL;
-	first->prev = n->peers_last;
-	first->next = NULL;
-	n->peers_last->next = first;
-	n->peers_last = first;
-}
-
-/* An upload limit is dealt out a block at a time, round and round, so that everyone served gets the same. */
-static void serve_in_turns(struct shoal_node *n, shoal_us now)
-{
-	bool any = true;
-	while (any && shoal_limiter_allows(&n->up, SHOAL_BLOCK, now) > 0) {
-		any = false;
-		for (uint32_t i = n->peer_count; i > 0; i--) {
-			struct shoal_peer *p = n->peers;
-			if (shoal_limiter_allows(&n->up, SHOAL_BLOCK, now) == 0)
-				break;
-			rotate_peers(n);
-			if (p->closing || p->wanted_count == 0 || shoal_pw_queued(p->pw) >= SHOAL_PEER_OUT_LOW ||
-			    shoal_peer_serve(p, 1, now) == 0)
-				continue;
-			any = p->out_dirty = true;
-		}
-	}
-	for (struct shoal_peer *p = n->peers; p != NULL; p = p->next)
-		if (!p->closing && p->wanted_count > 0 && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_LOW)
-			p->swarm->rate_held = true;
-}
-
 static void serve_peers(struct shoal_node *n, shoal_us now)
 {
-	if (n->up.rate != 0)
-		serve_in_turns(n, now);
-	if (n->down.rate != 0)
-		rotate_peers(n);
+	shoal_pace_deal(n, now);
 	for (struct shoal_peer *p = n->peers; p != NULL; p = p->next) {
 		if (p->closing)
 			continue;
-		if (p->in_dirty && p->swarm != NULL && p->known)
-			shoal_peer_fill(p, now);
+		if (p->in_dirty && p->swarm != NULL && p->known && !shoal_pace_limited(p->swarm, SHOAL_DOWN))
+			shoal_peer_fill(p, UINT32_MAX, now);
 		if (p->out_dirty && !p->closing)
 			shoal_peer_flush(p, now);
+		if (!p->closing && p->wanted_count > 0 && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_LOW)
+			p->swarm->held[SHOAL_UP] |= shoal_pace_limited(p->swarm,
+								       SHOAL_UP); /* room came with the flush */
 	}
 }
 
 /* A rate limit, or want of memory, holds bytes back: when the next block may go. */
 static shoal_us held_until(struct shoal_node *n, shoal_us now)
 {
-	shoal_us at = SHOAL_NEVER;
+	shoal_us at = shoal_pace_ready(n, now);
 	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next) {
-		if (!s->rate_held && !s->slots_held)
+		if (!s->slots_held)
 			continue;
-		if (s->rate_held && n->up.rate != 0)
-			at = shoal_min_u64(at, shoal_limiter_ready(&n->up, SHOAL_BLOCK, now));
-		if (s->rate_held && n->down.rate != 0)
-			at = shoal_min_u64(at, shoal_limiter_ready(&n->down, SHOAL_BLOCK, now));
-		if (s->slots_held) /* nobody tells when one comes free */
-			at = shoal_min_u64(at, now + SLOTS_LOOK);
-		s->dirty_fill |= s->rate_held;
-		s->rate_held = s->slots_held = false;
+		at = shoal_min_u64(at, now + SLOTS_LOOK); /* nobody tells when one comes free */
+		s->slots_held = false;
 		for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm)
 			p->out_dirty |= p->wanted_count > 0;
 	}

@@ -45,7 +45,8 @@ struct shoal_node {
 	struct shoal_slots *slots;
 	struct shoal_rng rng;
 	struct shoal_events events;
-	struct shoal_limiter up, down;
+	struct shoal_limiter up, down; /* for all torrents together */
+	uint32_t dealt[2];	       /* the torrent that was last dealt something, by enum shoal_way */
 	uint16_t port;
 	uint32_t max_peers, upload_slots;
 	char agent[64];

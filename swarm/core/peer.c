@@ -83,6 +83,9 @@ static void leave_swarm(struct shoal_peer *p, shoal_us now)
 	else if (p->counted)
 		shoal_picker_peer_gone(s->picker, &p->have);
 	p->counted = false;
+	for (int way = SHOAL_UP; way <= SHOAL_DOWN; way++)
+		if (s->turn[way] == p)
+			s->turn[way] = p->in_swarm;
 	if (!p->choked)
 		s->rechoke = true;
 	struct shoal_event ev = { .kind = SHOAL_EV_PEER_LEFT, .peer = p->serial, .addr = p->addr, .err = p->closing };
@@ -385,7 +388,8 @@ static int on_reject(struct shoal_peer *p, const struct shoal_wire_msg *msg, sho
 	if (p->swarm->mi == NULL || msg->begin % SHOAL_BLOCK != 0)
 		return 0;
 	if (!shoal_peer_unask(p, msg->index, msg->begin / SHOAL_BLOCK, false, now))
-		return 0;	     /* the answer to a cancel */
+		return 0; /* the answer to a cancel */
+	shoal_pace_spared(p->swarm, msg->len < SHOAL_BLOCK ? msg->len : SHOAL_BLOCK);
 	p->swarm->dirty_fill = true; /* others may have it */
 	if (!p->choking_us)	     /* asked again at once, it would say the same again, for ever */
 		p->ask_after = now + SHOAL_S(1);
@@ -511,7 +515,8 @@ void shoal_peer_flush(struct shoal_peer *p, shoal_us now)
 	p->out_dirty = false;
 	while (!p->closing && !blocked) {
 		/* Under a limit the node deals blocks out in turns; without one each takes what it can send. */
-		if (p->wanted_count > 0 && p->node->up.rate == 0 && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_LOW)
+		if (p->wanted_count > 0 && !shoal_pace_limited(p->swarm, SHOAL_UP) &&
+		    shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_LOW)
 			shoal_peer_serve(p, UINT32_MAX, now);
 		size_t n = shoal_pw_output(p->pw, part, PARTS);
 		if (n == 0)

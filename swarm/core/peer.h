@@ -161,7 +161,8 @@ void shoal_peer_introduce(struct shoal_peer *p, shoal_us now);
 bool shoal_peer_is_seed(const struct shoal_peer *p);
 
 /* request.c: asking */
-void shoal_peer_fill(struct shoal_peer *p, shoal_us now);
+/* Asks for as much as is good for now, `most` blocks of it at the most; how many it was. */
+uint32_t shoal_peer_fill(struct shoal_peer *p, uint32_t most, shoal_us now);
 void shoal_peer_interest(struct shoal_peer *p, shoal_us now);
 /* Every block asked of it is nobody's again. */
 void shoal_peer_unask_all(struct shoal_peer *p, shoal_us now);

@@ -31,7 +31,9 @@ struct shoal_picker {
 	struct set set[SETS];
 	struct shoal_bits done;
 	uint64_t *open, *unwanted;
-	uint16_t *count; /* copies among peers that are no seeds; sticks at the top */
+	uint64_t *off_rank[2];	/* LOW, HIGH */
+	uint32_t todo_off_rank; /* bits of those in TODO: while there are none, ranks cost nothing */
+	uint16_t *count;	/* copies among peers that are no seeds; sticks at the top */
 	uint64_t memory[];
 };
 
@@ -96,8 +98,20 @@ static uint32_t set_start(const struct set *s, struct shoal_rng *rng)
 	}
 }
 
+#define ANY_RANK (-1)
+#define INLINE \
+	static inline __attribute__((always_inline)) /* `rank` is a constant: the plain case has no test for it */
+
+INLINE uint64_t rank_word(const struct shoal_picker *p, int rank, uint32_t w)
+{
+	if (rank == SHOAL_RANK_NORMAL)
+		return ~(p->off_rank[0][w] | p->off_rank[1][w]);
+	return p->off_rank[rank == SHOAL_RANK_HIGH][w];
+}
+
 /* A piece of the set and of `have` in words [from, to): in the first word with one, the lowest, or any with dice. */
-static uint32_t set_scan(const struct set *s, const uint64_t *have, uint32_t from, uint32_t to, struct shoal_rng *rng)
+INLINE uint32_t set_scan(const struct shoal_picker *p, const struct set *s, const uint64_t *have, uint32_t from,
+			 uint32_t to, struct shoal_rng *rng, int rank)
 {
 	for (uint32_t v = from >> 6; v << 6 < to; v++) {
 		uint64_t map = s->map[v];
@@ -108,6 +122,8 @@ static uint32_t set_scan(const struct set *s, const uint64_t *have, uint32_t fro
 		for (; map; map &= map - 1) {
 			uint32_t w = v * 64 + (uint32_t)__builtin_ctzll(map);
 			uint64_t both = s->word[w] & have[w];
+			if (rank != ANY_RANK)
+				both &= rank_word(p, rank, w);
 			if (both == 0)
 				continue;
 			unsigned n = rng ? shoal_rng_below(rng, (uint32_t)__builtin_popcountll(both)) : 0;
@@ -117,13 +133,14 @@ static uint32_t set_scan(const struct set *s, const uint64_t *have, uint32_t fro
 	return SHOAL_PIECE_NONE;
 }
 
-static uint32_t set_any(const struct shoal_picker *p, const struct set *s, const uint64_t *have, struct shoal_rng *rng)
+INLINE uint32_t set_any(const struct shoal_picker *p, const struct set *s, const uint64_t *have, struct shoal_rng *rng,
+			int rank)
 {
 	if (s->busy == 0)
 		return SHOAL_PIECE_NONE;
 	uint32_t start = set_start(s, rng);
-	uint32_t piece = set_scan(s, have, start, p->words, rng);
-	return piece != SHOAL_PIECE_NONE ? piece : set_scan(s, have, 0, start, rng);
+	uint32_t piece = set_scan(p, s, have, start, p->words, rng, rank);
+	return piece != SHOAL_PIECE_NONE ? piece : set_scan(p, s, have, 0, start, rng, rank);
 }
 
 /* The one shape of the memory: new() cuts what bytes() counts. */
@@ -132,7 +149,7 @@ static size_t words_in_all(uint32_t pieces)
 	size_t words = ((size_t)pieces + 63) / 64;
 	size_t map_words = (words + 63) / 64;
 	size_t count_words = ((size_t)pieces + 3) / 4;
-	return SETS * (words + map_words) + 3 * words + count_words;
+	return SETS * (words + map_words) + 5 * words + count_words;
 }
 
 size_t shoal_picker_bytes(uint32_t pieces)
@@ -161,7 +178,9 @@ int shoal_picker_new(struct shoal_picker **out, uint32_t pieces, struct shoal_rn
 	p->done = (struct shoal_bits){ .word = at, .count = pieces };
 	p->open = at + p->words;
 	p->unwanted = p->open + p->words;
-	p->count = (uint16_t *)(p->unwanted + p->words);
+	p->off_rank[0] = p->unwanted + p->words;
+	p->off_rank[1] = p->off_rank[0] + p->words;
+	p->count = (uint16_t *)(p->off_rank[1] + p->words);
 	for (uint32_t i = 0; i < pieces; i++) {
 		set_add(&p->set[0], i);
 		set_add(&p->set[TODO], i);
@@ -272,11 +291,17 @@ static void count_left(struct shoal_picker *p, uint32_t piece, uint32_t by)
 		p->alone += by;
 }
 
+static bool is_off_rank(const struct shoal_picker *p, uint32_t piece)
+{
+	return bit_of(p->off_rank[0], piece) || bit_of(p->off_rank[1], piece);
+}
+
 static void todo_add(struct shoal_picker *p, uint32_t piece)
 {
 	set_add(&p->set[TODO], piece);
 	set_add(&p->set[level_of(p->count[piece])], piece);
 	p->untouched++;
+	p->todo_off_rank += is_off_rank(p, piece);
 }
 
 static void todo_drop(struct shoal_picker *p, uint32_t piece)
@@ -284,6 +309,7 @@ static void todo_drop(struct shoal_picker *p, uint32_t piece)
 	set_drop(&p->set[TODO], piece);
 	set_drop(&p->set[level_of(p->count[piece])], piece);
 	p->untouched--;
+	p->todo_off_rank -= is_off_rank(p, piece);
 }
 
 void shoal_picker_want(struct shoal_picker *p, uint32_t piece, bool wanted)
@@ -301,6 +327,27 @@ void shoal_picker_want(struct shoal_picker *p, uint32_t piece, bool wanted)
 		todo_add(p, piece);
 	else
 		todo_drop(p, piece);
+}
+
+void shoal_picker_rank(struct shoal_picker *p, uint32_t piece, enum shoal_pick_rank rank)
+{
+	assert(piece < p->pieces);
+	bool todo = bit_of(p->set[TODO].word, piece);
+	p->todo_off_rank -= todo && is_off_rank(p, piece);
+	for (unsigned i = 0; i < 2; i++)
+		if (bit_of(p->off_rank[i], piece) != (rank == (i ? SHOAL_RANK_HIGH : SHOAL_RANK_LOW)))
+			flip_bit(p->off_rank[i], piece);
+	p->todo_off_rank += todo && is_off_rank(p, piece);
+}
+
+bool shoal_picker_wants(const struct shoal_picker *p, uint32_t piece)
+{
+	return piece < p->pieces && !bit_of(p->unwanted, piece);
+}
+
+bool shoal_picker_is_taken(const struct shoal_picker *p, uint32_t piece)
+{
+	return piece >= p->pieces || bit_of(p->open, piece) || bit_of(p->done.word, piece);
 }
 
 void shoal_picker_open(struct shoal_picker *p, uint32_t piece)
@@ -377,30 +424,40 @@ static unsigned level_at(unsigned i, bool full, enum shoal_pick_order order)
 	return full ? i : (i + 1) % LEVELS;
 }
 
-uint32_t shoal_picker_pick(struct shoal_picker *p, const struct shoal_bits *have, enum shoal_pick_order order)
+INLINE uint32_t pick(struct shoal_picker *p, const struct shoal_bits *have, enum shoal_pick_order order, int rank)
 {
-	assert(have->count == p->pieces);
 	const struct set *todo = &p->set[TODO];
-	if (have->ones == 0 || p->untouched == 0)
-		return SHOAL_PIECE_NONE;
 	if (order == SHOAL_PICK_IN_ORDER)
-		return set_scan(todo, have->word, 0, p->words, NULL);
+		return set_scan(p, todo, have->word, 0, p->words, NULL, rank);
 	if (p->done.ones < SHOAL_PICKER_RANDOM_FIRST)
-		return set_any(p, todo, have->word, &p->rng);
+		return set_any(p, todo, have->word, &p->rng, rank);
 	bool full = shoal_bits_full(have), sure = full;
 	for (unsigned i = 0; i < LEVELS; i++) {
 		const struct set *level = &p->set[level_at(i, full, order)];
 		if (level->busy == 0)
 			continue;
-		uint32_t piece = set_any(p, level, have->word, &p->rng);
+		uint32_t piece = set_any(p, level, have->word, &p->rng, rank);
 		if (piece != SHOAL_PIECE_NONE)
 			return piece;
 		/* One scan of the union, so that a peer with nothing for us is not sought for in every level. */
-		if (!sure && set_scan(todo, have->word, 0, p->words, NULL) == SHOAL_PIECE_NONE)
+		if (!sure && set_scan(p, todo, have->word, 0, p->words, NULL, rank) == SHOAL_PIECE_NONE)
 			return SHOAL_PIECE_NONE;
 		sure = true;
 	}
 	return SHOAL_PIECE_NONE;
+}
+
+uint32_t shoal_picker_pick(struct shoal_picker *p, const struct shoal_bits *have, enum shoal_pick_order order)
+{
+	assert(have->count == p->pieces);
+	if (have->ones == 0 || p->untouched == 0)
+		return SHOAL_PIECE_NONE;
+	if (p->todo_off_rank == 0)
+		return pick(p, have, order, ANY_RANK);
+	uint32_t piece = pick(p, have, order, SHOAL_RANK_HIGH);
+	if (piece == SHOAL_PIECE_NONE)
+		piece = pick(p, have, order, SHOAL_RANK_NORMAL);
+	return piece != SHOAL_PIECE_NONE ? piece : pick(p, have, order, SHOAL_RANK_LOW);
 }
 
 uint32_t shoal_picker_needs(const struct shoal_picker *p, const struct shoal_bits *have, uint32_t from)

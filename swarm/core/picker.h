@@ -6,6 +6,8 @@
  * picked. Availability is kept as bitsets by rarity level, so that a HAVE
  * moves one bit and a pick is a scan of `level AND have`. Levels are exact
  * to 7 copies and widen above, to "64 and more"; seeds are in none of them.
+ * A piece also has a rank, which the user's priorities give it: while a
+ * higher one has a piece to pick, no lower one is looked at.
  *
  * Every `have` has as many bits as the picker pieces, and a piece is
  * counted once a peer: call _has and _lost for bits that changed alone.
@@ -28,6 +30,7 @@ enum shoal_pick_order {
 	SHOAL_PICK_IN_ORDER,
 	SHOAL_PICK_COMMON, /* the most common first: for a peer that is slow, or not yet trusted with a rare piece */
 };
+enum shoal_pick_rank { SHOAL_RANK_LOW, SHOAL_RANK_NORMAL, SHOAL_RANK_HIGH };
 
 /* RANGE above SHOAL_PIECES_MAX. All pieces start untouched and wanted, held by nobody. */
 SHOAL_MUST int shoal_picker_new(struct shoal_picker **out, uint32_t pieces, struct shoal_rng rng);
@@ -52,8 +55,12 @@ uint32_t shoal_picker_copies(const struct shoal_picker *p, uint32_t piece);
 uint32_t shoal_picker_missing(const struct shoal_picker *p);
 
 /* Our own side. */
-void shoal_picker_want(struct shoal_picker *p, uint32_t piece, bool wanted); /* all are wanted at first */
-void shoal_picker_open(struct shoal_picker *p, uint32_t piece);		     /* untouched -> open */
+void shoal_picker_want(struct shoal_picker *p, uint32_t piece, bool wanted);		   /* all are wanted at first */
+void shoal_picker_rank(struct shoal_picker *p, uint32_t piece, enum shoal_pick_rank rank); /* all are normal at first */
+bool shoal_picker_wants(const struct shoal_picker *p, uint32_t piece);
+/* Open or done: nobody may open it. */
+bool shoal_picker_is_taken(const struct shoal_picker *p, uint32_t piece);
+void shoal_picker_open(struct shoal_picker *p, uint32_t piece);	  /* untouched -> open */
 void shoal_picker_close(struct shoal_picker *p, uint32_t piece);  /* open -> untouched again; done stays done */
 void shoal_picker_done(struct shoal_picker *p, uint32_t piece);	  /* any -> done */
 void shoal_picker_undone(struct shoal_picker *p, uint32_t piece); /* done -> untouched */

@@ -244,7 +244,7 @@ static bool ask_block(struct shoal_peer *p, struct shoal_open *open, uint32_t bl
 		shoal_open_ask_weak(open);
 	else
 		shoal_open_ask(open, block);
-	shoal_limiter_took(&p->node->down, len);
+	shoal_pace_took(p->swarm, SHOAL_DOWN, len);
 	struct shoal_wire_msg msg = {
 		.id = SHOAL_WIRE_REQUEST, .index = open->piece, .begin = block * SHOAL_BLOCK, .len = len
 	};
@@ -252,28 +252,32 @@ static bool ask_block(struct shoal_peer *p, struct shoal_open *open, uint32_t bl
 	return !p->closing;
 }
 
-void shoal_peer_fill(struct shoal_peer *p, shoal_us now)
+uint32_t shoal_peer_fill(struct shoal_peer *p, uint32_t most, shoal_us now)
 {
 	struct shoal_swarm *s = p->swarm;
+	uint32_t asked = 0;
 	p->in_dirty = false;
 	if (p->closing || s == NULL || s->state != SHOAL_SWARM_RUN || s->stopping || s->read_only || p->choking_us ||
 	    !p->counted || !p->interesting || p->ask_after > now)
-		return;
+		return 0;
 	uint32_t depth = p->snubbed ? 1 : shoal_flow_depth(&p->flow, p->reqq, now);
-	if (p->ask_count > 0 && p->ask_count > depth - depth / 4)
-		return; /* in batches, so that requests share a packet */
+	/* In batches, so that requests share a packet; under a limit they are few, and come when they may. */
+	if (p->ask_count > 0 && p->ask_count > depth - depth / 4 && most == UINT32_MAX)
+		return 0;
 	while (p->ask_count < depth) {
-		if (shoal_limiter_allows(&p->node->down, SHOAL_BLOCK, now) == 0) {
-			s->rate_held = true;
-			return;
+		if (asked == most || !shoal_pace_allows(s, SHOAL_DOWN, now)) {
+			p->in_dirty = true;
+			break;
 		}
 		struct shoal_open *open = next_open(p, now);
 		uint32_t block = open != NULL ? shoal_open_unasked(open) : UINT32_MAX;
 		if (block == UINT32_MAX && !duplicate_block(p, &open, &block, now))
-			return;
+			break;
 		if (!ask_block(p, open, block, now))
-			return;
+			break;
+		asked++;
 	}
+	return asked;
 }
 
 /* ---- answers -------------------------------------------------------------------------------- */

@@ -188,9 +188,15 @@ void shoal_swarm_pause(struct shoal_swarm *s, int err, const char *what, shoal_u
 	snprintf(text, sizeof text, "%s%s%s", what, err == SHOAL_ERR_NO_SPACE ? "" : ": ",
 		 err == SHOAL_ERR_NO_SPACE ? ": no space left; goes on by itself once there is room"
 					   : shoal_err_name(err));
-	/* A full disk gets emptied again; anything else needs a person. Whatever was claimed stays claimed. */
-	if (err != SHOAL_ERR_NO_SPACE && err != SHOAL_ERR_BUSY && ++s->storage_faults > 3)
-		return shoal_swarm_fail(s, err, text, now);
+	/* A full disk gets emptied again; anything else needs a person, unless the disk has shown since that it works. A
+	 * while of that: one bad place among good ones is no disk to go on with. Whatever was claimed stays claimed. */
+	if (s->barrier_good_at > s->fault_at && s->fault_at + SHOAL_SWARM_FAULT_FORGET <= now)
+		s->storage_faults = 0;
+	if (err != SHOAL_ERR_NO_SPACE && err != SHOAL_ERR_BUSY) {
+		s->fault_at = now;
+		if (++s->storage_faults > SHOAL_SWARM_FAULTS_MAX)
+			return shoal_swarm_fail(s, err, text, now);
+	}
 	s->retry_at = now + SHOAL_SWARM_RETRY_STORAGE;
 	if (s->state == SHOAL_SWARM_PAUSED)
 		return;
@@ -438,6 +444,7 @@ static void maybe_complete(struct shoal_swarm *s, shoal_us now)
 	    s->barrier != SHOAL_BARRIER_IDLE || s->withdrawn.ones > 0 || !shoal_bits_full(&s->claimed))
 		return;
 	s->complete_said = true;
+	s->withdraw_said = false;
 	struct shoal_event ev = { .kind = SHOAL_EV_COMPLETE, .done = s->size, .total = s->size };
 	shoal_swarm_say(s, &ev, now);
 	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {

@@ -22,7 +22,9 @@
 #include "swarm/core/claims.h"
 #include "swarm/core/contacts.h"
 #include "swarm/core/landing.h"
+#include "swarm/core/limiter.h"
 #include "swarm/core/metadata.h"
+#include "swarm/core/pace.h"
 #include "swarm/core/peer.h"
 #include "swarm/core/picker.h"
 #include "swarm/core/store.h"
@@ -36,7 +38,9 @@
 /* For so many: half of the widest kernel. A constant, so that a simulated node does the same on every machine. */
 #define SHOAL_SWARM_LANES 8
 #define SHOAL_SWARM_RETRY_STORAGE SHOAL_S(2)
-#define SHOAL_SWARM_HASH_REQUESTS 4 /* hash requests under way */
+#define SHOAL_SWARM_FAULTS_MAX 3	     /* storage faults in a row that are tried again */
+#define SHOAL_SWARM_FAULT_FORGET SHOAL_S(60) /* a fault that long ago, with a good barrier since, counts no more */
+#define SHOAL_SWARM_HASH_REQUESTS 4	     /* hash requests under way */
 
 enum shoal_swarm_state {
 	SHOAL_SWARM_METADATA, /* only hashes are known */
@@ -172,11 +176,12 @@ struct shoal_swarm {
 	bool rechoke;
 	bool dirty_fill;   /* blocks came free: every peer may have something to ask */
 	bool pieces_dirty; /* blocks landed: runs may be ready for the disk */
-	bool rate_held;	   /* a limit held a request or a block back */
 	bool slots_held;   /* no slot was free for a block somebody waits for */
 	shoal_us retry_at;
 	enum shoal_swarm_state paused_from;
-	unsigned storage_faults;
+	unsigned storage_faults;	    /* not yet made good: see shoal_swarm_pause() */
+	shoal_us fault_at, barrier_good_at; /* when the last fault was, and the last barrier that recorded something */
+	bool withdraw_said;		    /* that bytes went missing; once, until all is there again */
 	bool dial_now, choked_once;
 
 	/* v2 hashes */
@@ -184,6 +189,12 @@ struct shoal_swarm {
 	struct shoal_layer_want *layers_wanted;
 	bool layers_missing;
 	unsigned hash_requests;
+
+	/* rate limits: pace.h; arrays by enum shoal_way */
+	struct shoal_limiter up_limit, down_limit;
+	struct shoal_peer *turn[2];    /* whose turn is next, NULL the first one's */
+	struct shoal_swarm *pace_next; /* scratch */
+	bool held[2];		       /* a limit held a block or a request back */
 
 	/* counters */
 	uint64_t downloaded, uploaded, wasted, hash_failures;

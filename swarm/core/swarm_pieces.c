@@ -97,9 +97,14 @@ void shoal_swarm_withdraw(struct shoal_swarm *s, uint32_t piece, shoal_us now)
 	s->claimed_bytes -= shoal_metainfo_piece_bytes(s->mi, piece);
 	s->verified_bytes -= shoal_metainfo_piece_bytes(s->mi, piece);
 	s->complete_said = false;
-	snprintf(text, sizeof text, "piece %u is no longer what was verified on disk; it is not served any more",
-		 piece);
-	shoal_swarm_warn(s, text, now);
+	if (!s->withdraw_said) { /* a file that went away takes many with it: one line is enough */
+		s->withdraw_said = true;
+		snprintf(text, sizeof text,
+			 "data on disk is no longer what was verified (piece %u, perhaps more); it is not served any "
+			 "more",
+			 piece);
+		shoal_swarm_warn(s, text, now);
+	}
 	/* The record goes first; only when it is durable may the bytes be fetched again and overwritten. */
 	shoal_bits_set(&s->withdrawn, piece);
 	each_file(s, piece, 1); /* and so its files are recorded as open: they are about to be written to */

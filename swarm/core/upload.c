@@ -193,7 +193,7 @@ static int give_span(struct shoal_peer *p, const struct shoal_wanted *w)
 		disk->ops->unspan(disk->d, span.file);
 		return 0;
 	}
-	shoal_limiter_took(&p->node->up, w->len);
+	shoal_pace_took(p->swarm, SHOAL_UP, w->len);
 	return 1;
 }
 
@@ -279,7 +279,7 @@ static uint32_t start_read(struct shoal_peer *p, uint32_t most, shoal_us now)
 		return 0;
 	}
 	p->read[at] = read;
-	shoal_limiter_took(&n->up, (uint64_t)count * read->want[0].len);
+	shoal_pace_took(p->swarm, SHOAL_UP, (uint64_t)count * read->want[0].len);
 	if (len == 0)
 		shoal_peer_read_done(read, now);
 	return count;
@@ -325,10 +325,8 @@ uint32_t shoal_peer_serve(struct shoal_peer *p, uint32_t blocks, shoal_us now)
 	while (served < blocks && p->wanted_count > 0 && !p->choked && !p->closing &&
 	       shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_HIGH) {
 		struct shoal_wanted w = *wanted_at(p, 0);
-		if (shoal_limiter_allows(&p->node->up, w.len, now) == 0) {
-			p->swarm->rate_held = true;
+		if (!shoal_pace_allows(p->swarm, SHOAL_UP, now))
 			break;
-		}
 		if (!shoal_bits_get(&p->swarm->claimed, w.piece)) { /* withdrawn since it was asked for */
 			wanted_drop(p, 0);
 			reject(p, &w, now);

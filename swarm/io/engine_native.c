@@ -351,6 +351,7 @@ int shoal_engine_native_open(struct shoal_engine **out, const struct shoal_confi
 	    (rc = shoal_resolve_new(&e->resolve, os, NULL)) < 0 ||
 	    (rc = watch(e, &e->resolve_watch, shoal_resolve_fd(e->resolve), SHOAL_LOOP_EDGE, on_resolved)) < 0)
 		goto out;
+	shoal_tcp_class(e->tcp, config->dscp);
 	step = "cannot listen";
 	if ((rc = open_listeners(e, config, &port, what)) < 0)
 		goto out;

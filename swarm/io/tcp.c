@@ -37,6 +37,7 @@ struct shoal_tcp {
 	struct conn *dial_first, *dial_last; /* oldest first: the time-out is the same for all */
 	shoal_us paused_until;		     /* no accept before; 0: not paused */
 	size_t open;
+	int tos; /* the byte of the IP header that holds the DSCP; 0: as the system has it */
 };
 
 /* ---- connections ------------------------------------------------------------------- */
@@ -174,15 +175,27 @@ static int set_int(const struct shoal_tcp *tcp, int fd, int level, int name, int
 	return tcp->os->setsockopt(fd, level, name, &value, sizeof value);
 }
 
+/* A network that does not let us mark is one in which it would not matter. */
+static void set_class(const struct shoal_tcp *tcp, int fd, bool is_v4)
+{
+	if (tcp->tos == 0)
+		return;
+	if (is_v4)
+		set_int(tcp, fd, IPPROTO_IP, IP_TOS, tcp->tos);
+	else
+		set_int(tcp, fd, IPPROTO_IPV6, IPV6_TCLASS, tcp->tos);
+}
+
 /*
  * Buffers stay the kernel's to size: fixing them turns its tuning off, and no fixed size was faster. Nor is there a
  * TCP_NOTSENT_LOWAT: the tuned send buffer is two congestion windows, so what lies unsent is about one, and a low
  * water mark only adds wake-ups (CPU time over loopback, both sides: +40 % at 256 KiB, +20 % at 1 MiB, +6 % at
  * 2 MiB; tools/bench/bench_tcp.c). An option that fails costs speed, never bytes, so it does not end a connection.
  */
-static void set_stream(const struct shoal_tcp *tcp, int fd)
+static void set_stream(const struct shoal_tcp *tcp, int fd, bool is_v4)
 {
 	set_int(tcp, fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set_class(tcp, fd, is_v4);
 }
 
 /* ---- dials ------------------------------------------------------------------------- */
@@ -262,7 +275,7 @@ static int dial_start(struct shoal_tcp *tcp, int fd, const struct shoal_addr *to
 {
 	struct sockaddr_storage sys;
 	const struct shoal_addr *source = source_for(tcp, to);
-	set_stream(tcp, fd);
+	set_stream(tcp, fd, to->is_v4);
 	if (source != NULL) {
 		struct shoal_addr from = *source;
 		from.port = 0;
@@ -353,7 +366,7 @@ static void listener_ready(void *to, unsigned what)
 			tcp->os->close(fd);
 			continue;
 		}
-		set_stream(tcp, fd);
+		set_stream(tcp, fd, from.is_v4);
 		tcp->user.accepted(tcp->user.to, &c->t, &from);
 	}
 }
@@ -376,6 +389,7 @@ int shoal_tcp_listen(struct shoal_tcp *tcp, const struct shoal_addr *at, struct 
 		return listen_err(errno);
 	}
 	int rc;
+	set_class(tcp, fd, at->is_v4); /* the answers to who connects are sent from here */
 	/* V6ONLY: one address is one family, and 0.0.0.0 can be listened on beside [::]. */
 	if (set_int(tcp, fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
 	    (!at->is_v4 && set_int(tcp, fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) < 0) ||
@@ -430,6 +444,11 @@ int shoal_tcp_new(struct shoal_tcp **out, struct shoal_loop *loop, const struct 
 	};
 	*out = tcp;
 	return 0;
+}
+
+void shoal_tcp_class(struct shoal_tcp *tcp, unsigned dscp)
+{
+	tcp->tos = (int)(dscp & 63) << 2;
 }
 
 void shoal_tcp_free(struct shoal_tcp *tcp)

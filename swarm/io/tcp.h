@@ -50,6 +50,10 @@ SHOAL_MUST int shoal_tcp_listen(struct shoal_tcp *tcp, const struct shoal_addr *
  * peers see us where they can reach us. 0; BUSY without a descriptor, NET without a route, NOMEM. */
 SHOAL_MUST int shoal_tcp_dial(struct shoal_tcp *tcp, const struct shoal_addr *to, uint64_t cookie);
 
+/* Marks what is sent to peers from now on: listeners, dials and connections to come carry this DSCP (RFC 2474, 0 to 63; 0
+ * at first) in both families. To be said before the first listener, so that every answer carries it too. */
+void shoal_tcp_class(struct shoal_tcp *tcp, unsigned dscp);
+
 /* When shoal_tcp_tick() has something to do. */
 shoal_us shoal_tcp_deadline(const struct shoal_tcp *tcp);
 /* Ends dials that took too long, takes up accepting again. */

@@ -234,9 +234,29 @@ static void a_new_rate_holds_at_once(void **state)
 	assert_int_equal(shoal_limiter_allows(&l, UINT64_MAX, h.now), SHOAL_LIMITER_LEAST);
 }
 
+/* What was taken and did not go can go again, once, and never makes more than a full bucket. */
+static void what_comes_back_can_go_again(void **state)
+{
+	struct shoal_limiter l;
+	(void)state;
+	shoal_limiter_init(&l, 1600000, START);
+	assert_int_equal(shoal_limiter_allows(&l, UINT64_MAX, START + SHOAL_MS(50)), 80000);
+	shoal_limiter_took(&l, 80000);
+	assert_int_equal(shoal_limiter_allows(&l, UINT64_MAX, START + SHOAL_MS(50)), 0);
+	shoal_limiter_back(&l, 16384);
+	assert_int_equal(shoal_limiter_allows(&l, UINT64_MAX, START + SHOAL_MS(50)), 16384);
+	shoal_limiter_took(&l, UINT64_MAX);
+	shoal_limiter_back(&l, UINT64_MAX);
+	assert_int_equal(shoal_limiter_allows(&l, UINT64_MAX, START + SHOAL_MS(50)), shoal_limiter_depth(&l));
+	shoal_limiter_init(&l, 0, START);
+	shoal_limiter_back(&l, UINT64_MAX);
+	assert_true(shoal_limiter_allows(&l, UINT64_MAX, START) == UINT64_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_comes_back_can_go_again),
 		cmocka_unit_test(the_rate_is_met_over_any_five_seconds),
 		cmocka_unit_test(crumbs_are_kept_at_any_step),
 		cmocka_unit_test(no_burst_passes_the_bucket),

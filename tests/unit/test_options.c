@@ -50,6 +50,38 @@ static void sizes_are_powers_of_1024(void **state)
 	}
 }
 
+static void classes_by_name_and_number(void **state)
+{
+	static const struct {
+		const char *text;
+		int want;
+		uint32_t code;
+	} cases[] = {
+		{ "LE", 0, 1 },
+		{ "le", 0, 1 },
+		{ "CS0", 0, 0 },
+		{ "cs1", 0, 8 },
+		{ "AF11", 0, 10 },
+		{ "AF43", 0, 38 },
+		{ "EF", 0, 46 },
+		{ "0", 0, 0 },
+		{ "63", 0, 63 },
+		{ "64", SHOAL_ERR_RANGE, 0 },
+		{ "AF44", SHOAL_ERR_MALFORMED, 0 },
+		{ "CS", SHOAL_ERR_MALFORMED, 0 },
+		{ "-1", SHOAL_ERR_MALFORMED, 0 },
+		{ "0x20", SHOAL_ERR_MALFORMED, 0 },
+		{ "", SHOAL_ERR_MALFORMED, 0 },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		uint32_t code = 99;
+		print_message("%s\n", cases[i].text);
+		assert_int_equal(shoal_options_dscp(cases[i].text, &code), cases[i].want);
+		assert_int_equal(code, cases[i].want == 0 ? cases[i].code : 99);
+	}
+}
+
 static void counts_and_seconds(void **state)
 {
 	uint32_t n = 7;
@@ -238,9 +270,10 @@ static int clean(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sizes_are_powers_of_1024), cmocka_unit_test(counts_and_seconds),
-		cmocka_unit_test(addresses_to_listen_on),   cmocka_unit_test(good_lines),
-		cmocka_unit_test(bad_lines_are_usage),	    cmocka_unit_test(help_stops),
+		cmocka_unit_test(sizes_are_powers_of_1024),   cmocka_unit_test(counts_and_seconds),
+		cmocka_unit_test(addresses_to_listen_on),     cmocka_unit_test(good_lines),
+		cmocka_unit_test(bad_lines_are_usage),	      cmocka_unit_test(help_stops),
+		cmocka_unit_test(classes_by_name_and_number),
 	};
 	return cmocka_run_group_tests(tests, NULL, clean);
 }

@@ -22,6 +22,8 @@ struct model {
 	struct shoal_rng rng;
 	uint32_t pieces;
 	bool wanted[PIECES], open[PIECES], done[PIECES];
+	uint8_t rank[PIECES];
+	bool ranks;		       /* any off the normal one, ever */
 	bool here[PEERS], seed[PEERS]; /* seed: counted as one by the picker */
 	struct shoal_bits have[PEERS];
 };
@@ -35,8 +37,10 @@ static struct model *model_new(uint32_t pieces, uint64_t seed)
 	assert_int_equal(shoal_picker_new(&m->p, pieces, shoal_rng_split(seed, 2)), 0);
 	for (size_t i = 0; i < PEERS; i++)
 		assert_int_equal(shoal_bits_init(&m->have[i], pieces), 0);
-	for (uint32_t i = 0; i < pieces; i++)
+	for (uint32_t i = 0; i < pieces; i++) {
 		m->wanted[i] = true;
+		m->rank[i] = SHOAL_RANK_NORMAL;
+	}
 	return m;
 }
 
@@ -99,8 +103,12 @@ static void check_rank(uint32_t got, uint32_t best, bool rarest)
 static void check_pick(struct model *m, const struct shoal_bits *have, enum shoal_pick_order order)
 {
 	uint32_t first = SHOAL_PIECE_NONE, low = UINT32_MAX, high = 0;
+	uint8_t rank = SHOAL_RANK_LOW;
+	for (uint32_t i = 0; i < m->pieces; i++)
+		if (can_pick(m, have, i) && m->rank[i] > rank)
+			rank = m->rank[i];
 	for (uint32_t i = 0; i < m->pieces; i++) {
-		if (!can_pick(m, have, i))
+		if (!can_pick(m, have, i) || m->rank[i] != rank)
 			continue;
 		uint32_t n = copies(m, i, false);
 		first = first == SHOAL_PIECE_NONE ? i : first;
@@ -113,7 +121,7 @@ static void check_pick(struct model *m, const struct shoal_bits *have, enum shoa
 		return;
 	}
 	assert_true(got < m->pieces);
-	assert_true(can_pick(m, have, got));
+	assert_true(can_pick(m, have, got) && m->rank[got] == rank);
 	if (order == SHOAL_PICK_IN_ORDER)
 		assert_int_equal(got, first);
 	else if (done_count(m) >= SHOAL_PICKER_RANDOM_FIRST)
@@ -169,7 +177,7 @@ static void peer_step(struct model *m, uint32_t who, uint32_t piece)
 
 static void own_step(struct model *m, uint32_t piece)
 {
-	switch (shoal_rng_below(&m->rng, 6)) {
+	switch (shoal_rng_below(&m->rng, m->ranks ? 7 : 6)) {
 	case 0:
 		m->wanted[piece] = shoal_rng_below(&m->rng, 4) != 0;
 		shoal_picker_want(m->p, piece, m->wanted[piece]);
@@ -194,6 +202,12 @@ static void own_step(struct model *m, uint32_t piece)
 		shoal_picker_undone(m->p, piece);
 		m->done[piece] = false;
 		break;
+	case 6:
+		m->rank[piece] = (uint8_t)shoal_rng_below(&m->rng, 3);
+		shoal_picker_rank(m->p, piece, m->rank[piece]);
+		assert_int_equal(shoal_picker_wants(m->p, piece), m->wanted[piece]);
+		assert_int_equal(shoal_picker_is_taken(m->p, piece), m->open[piece] || m->done[piece]);
+		break;
 	}
 }
 
@@ -205,6 +219,7 @@ static void it_agrees_with_the_naive_model(void **state)
 		for (uint64_t seed = 1; seed <= 6; seed++) {
 			struct model *m = model_new(sizes[s], seed);
 			uint32_t peers = seed % 2 ? 4 : PEERS;
+			m->ranks = seed > 3;
 			for (int step = 0; step < 1500; step++) {
 				uint32_t piece = shoal_rng_below(&m->rng, m->pieces);
 				uint32_t who = shoal_rng_below(&m->rng, peers);

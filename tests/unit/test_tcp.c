@@ -1,6 +1,7 @@
 /* test_tcp.c - both ends, on a loopback of its own: every byte in order, every dial answered, shortages survived. */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -599,9 +600,57 @@ static void addresses_survive_the_system_form(void **state)
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+/* Every socket ever made, so that a test can ask the kernel what was set on it. */
+static int marked[8];
+static size_t marked_count;
+
+static int note_socket(int domain, int type, int protocol)
+{
+	int fd = shoal_os_real.socket(domain, type, protocol);
+	if (fd >= 0 && marked_count < sizeof marked / sizeof *marked)
+		marked[marked_count++] = fd;
+	return fd;
+}
+
+static int note_accept(int fd, struct sockaddr *from, socklen_t *len, int flags)
+{
+	int in = shoal_os_real.accept4(fd, from, len, flags);
+	if (in >= 0 && marked_count < sizeof marked / sizeof *marked)
+		marked[marked_count++] = in;
+	return in;
+}
+
+static void marked_as(const char *host, int level, int name)
+{
+	os.socket = note_socket;
+	os.accept4 = note_accept;
+	marked_count = 0;
+	shoal_tcp_class(tcp, 1);
+	connect_pair(host);
+	assert_int_equal(marked_count, 3); /* who listens, who dials, who was accepted */
+	for (size_t i = 0; i < marked_count; i++) {
+		int tos = 0;
+		socklen_t len = sizeof tos;
+		assert_int_equal(getsockopt(marked[i], level, name, &tos, &len), 0);
+		assert_int_equal(tos & 0xfc, 1 << 2); /* the two bits below are ECN's */
+	}
+}
+static void a_class_is_set_on_every_socket_v4(void **state)
+{
+	(void)state;
+	marked_as("127.0.0.1", IPPROTO_IP, IP_TOS);
+}
+static void a_class_is_set_on_every_socket_v6(void **state)
+{
+	(void)state;
+	marked_as("::1", IPPROTO_IPV6, IPV6_TCLASS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(a_class_is_set_on_every_socket_v4),
+		CASE(a_class_is_set_on_every_socket_v6),
 		CASE(bytes_arrive_in_order),
 		CASE(bytes_arrive_in_order_by_ipv6),
 		CASE(only_what_is_wanted_is_told),

@@ -1,0 +1,226 @@
+/* test_sim_flow.c - how near a shaped swarm comes to what its lines allow; limits, turns and fast sets on the way. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/sim/scene.h"
+
+/* ---- one seed, ten leeches, home lines --------------------------------------------------- */
+
+struct shape {
+	unsigned leeches;
+	uint64_t size, up, down; /* bytes, bytes a second */
+	uint32_t piece;
+	shoal_us apart; /* between the leeches' starts */
+};
+struct outcome {
+	double bound; /* s: no way of sending it all could be shorter */
+	double last, copies;
+};
+
+/* Everybody has to get all of it, and all that is got must have been sent: the fluid bound. */
+static double bound_of(const struct shape *sh)
+{
+	double size = (double)sh->size, up = (double)sh->up, all = up * (sh->leeches + 1);
+	double bound = size / up;
+	bound = bound > size / (double)sh->down ? bound : size / (double)sh->down;
+	return bound > size * sh->leeches / all ? bound : size * sh->leeches / all;
+}
+
+/* Each leech knows the seed and those who came before it, as from a tracker. */
+static struct outcome swarm_of(const struct shape *sh, uint64_t seed, unsigned flags)
+{
+	struct sim_content c;
+	scene_content(&c, SHOAL_FORMAT_V1, sh->piece, sh->size, seed);
+	struct sim *sim = sim_new(&(struct sim_options){ .seed = seed, .content = &c, .window = 96 * KIB });
+	struct sim_node_options line = { .up = sh->up, .down = sh->down, .delay = SHOAL_MS(5), .flags = flags };
+	struct sim_node *first = scene_seed(sim, line);
+	sim_node_start(first);
+	sim_run_for(sim, SHOAL_MS(300));
+	shoal_us begin = sim_now(sim);
+	for (unsigned i = 0; i < sh->leeches; i++) {
+		struct sim_node *n = sim_node_new(sim, &line);
+		for (unsigned k = 0; k <= i; k++)
+			sim_node_meet(n, sim_node(sim, k));
+		sim_node_start(n);
+		sim_run_for(sim, sh->apart);
+	}
+	scene_complete(sim, SHOAL_S(600));
+	sim_node_ask_stats(first);
+	struct outcome out = { .bound = bound_of(sh),
+			       .last = (double)(sim_now(sim) - begin) / 1e6,
+			       .copies = (double)first->stats.uploaded / (double)shoal_metainfo_size(c.mi) };
+	print_message("seed %u: last %.2f s, bound %.2f s, ratio %.3f, the seed gave %.2f copies\n", (unsigned)seed,
+		      out.last, out.bound, out.last / out.bound, out.copies);
+	sim_free(sim);
+	sim_content_fini(&c);
+	return out;
+}
+
+/* 20/100 Mbit/s, 20 ms there and back, 64 MiB: a quarter of each, and as long. */
+static void a_shaped_swarm_comes_near_its_bound(void **state)
+{
+	static const struct shape home = {
+		.leeches = 10, .size = 16 * MIB, .piece = 64 * KIB, .up = 625000, .down = 3125000, .apart = SHOAL_MS(10)
+	};
+	(void)state;
+	unsigned rounds = scene_rounds(2, 1, 12);
+	double ratio = 0, copies = 0;
+	for (uint64_t seed = 700; seed < 700 + rounds; seed++) {
+		struct outcome out = swarm_of(&home, seed, 0);
+		ratio += out.last / out.bound / rounds;
+		copies += out.copies / rounds;
+	}
+	print_message("mean: ratio %.3f, %.3f copies\n", ratio, copies);
+	assert_true(ratio <= 1.6);
+	assert_true(copies <= 1.6);
+}
+
+/* ---- limits ------------------------------------------------------------------------------ */
+
+#define SAMPLE SHOAL_MS(250)
+#define SAMPLES_MAX 400
+
+static uint64_t moved(struct sim_node *n, uint32_t torrent, bool up)
+{
+	n->torrent = torrent;
+	sim_node_ask_stats(n);
+	return up ? n->stats.uploaded : n->stats.downloaded;
+}
+
+/* Of any five seconds of the `count` samples: the least and the most, as a part of `rate`. */
+static void extremes(const uint64_t sample[], size_t count, uint64_t rate, double *least, double *most)
+{
+	size_t wide = SHOAL_S(5) / SAMPLE;
+	*least = 1e9;
+	*most = 0;
+	for (size_t i = wide; i < count; i++) {
+		double part = (double)(sample[i] - sample[i - wide]) / 5 / (double)rate;
+		*least = part < *least ? part : *least;
+		*most = part > *most ? part : *most;
+	}
+}
+
+/* At the seed or at the leech, on the node or on the torrent, slow and fast: within 3 % over any five seconds. */
+static void a_limit_is_met_over_any_five_seconds(void **state)
+{
+	static const struct {
+		uint64_t rate, size;
+		bool up, of_torrent;
+		unsigned leeches;
+	} cases[] = {
+		{ 200 * KIB, 3 * MIB, true, false, 1 }, { 200 * KIB, 3 * MIB, false, false, 1 },
+		{ 200 * KIB, 3 * MIB, false, true, 1 }, { 1000000, 12 * MIB, true, true, 3 },
+		{ 1000000, 12 * MIB, true, false, 3 },	{ 1000000, 12 * MIB, false, false, 1 },
+		{ 8000000, 96 * MIB, false, false, 1 }, { 8000000, 96 * MIB, true, false, 2 },
+	};
+	(void)state;
+	for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+		struct sim_content c;
+		uint64_t sample[SAMPLES_MAX];
+		double least, most;
+		size_t count = 0;
+		scene_content(&c, SHOAL_FORMAT_V1, 64 * KIB, cases[k].size, 710 + k);
+		struct sim *sim = sim_new(&(struct sim_options){ .seed = 710 + k, .content = &c });
+		struct sim_node_options line = { .delay = SHOAL_MS(8) };
+		struct sim_node *limited = scene_seed(sim, line);
+		scene_leeches(sim, line, cases[k].leeches, 1, 0);
+		scene_start_all(sim);
+		sim_run_for(sim, SHOAL_MS(20));
+		if (!cases[k].up)
+			limited = sim_node(sim, 1);
+		struct shoal_op limit = { .kind = SHOAL_OP_LIMITS,
+					  .torrent = cases[k].of_torrent ? limited->torrent : 0,
+					  .up = cases[k].up ? cases[k].rate : 0,
+					  .down = cases[k].up ? 0 : cases[k].rate };
+		assert_int_equal(sim_node_do(limited, &limit), 0);
+		sim_run_for(sim, SHOAL_MS(500)); /* what was asked for before is still coming */
+		while (!sim_node(sim, 1)->complete && count < 44) {
+			sample[count++] = moved(limited, limited->torrent, cases[k].up);
+			sim_run_for(sim, SAMPLE);
+		}
+		extremes(sample, count - 2, cases[k].rate, &least, &most);
+		print_message("%s %s, %llu B/s: %.3f to %.3f of it\n", cases[k].up ? "up" : "down",
+			      cases[k].of_torrent ? "of a torrent" : "of all", (unsigned long long)cases[k].rate, least,
+			      most);
+		assert_true(count > 24 && least > 0.97 && most < 1.03);
+		assert_string_equal(sim_wrong(sim), "");
+		sim_free(sim);
+		sim_content_fini(&c);
+	}
+}
+
+/* Two torrents under one limit, one with three peers and one with one: each gets half; a limit of its own holds. */
+static void torrents_share_a_limit_alike(void **state)
+{
+	struct sim_content c;
+	struct sim_content other;
+	const struct sim_file_spec file[] = { { "one", 24 * MIB } };
+	(void)state;
+	scene_content(&c, SHOAL_FORMAT_V1, 64 * KIB, 24 * MIB, 730);
+	sim_content_init(&other, &(struct sim_content_spec){ .seed = 730,
+							     .format = SHOAL_FORMAT_V1,
+							     .piece_size = 64 * KIB,
+							     .file = file,
+							     .file_count = 1 });
+	struct sim *sim = sim_new(&(struct sim_options){ .seed = 730, .content = &c });
+	/* The witness knows one torrent alone: what is said of the other is not held against anybody. */
+	struct sim_node_options line = { .delay = SHOAL_MS(4), .liar = true };
+	struct sim_node *seed = scene_seed(sim, line);
+	sim_disk_fill(seed->disk, "/other", other.mi);
+	for (unsigned i = 0; i < 4; i++)
+		(void)sim_node_new(sim, &line);
+	scene_start_all(sim);
+	struct shoal_op add = { .kind = SHOAL_OP_ADD,
+				.data = { other.torrent, other.torrent_len },
+				.folder = { (const uint8_t *)"/other", 6 } };
+	sim_run_for(sim, SHOAL_MS(20));
+	uint32_t first = seed->torrent;
+	struct sim_node *lone = sim_node(sim, 4);
+	assert_int_equal(sim_node_do(seed, &add), 0);
+	assert_int_equal(sim_node_do(lone, &add), 0);
+	sim_run_for(sim, SHOAL_MS(20));
+	uint32_t second = seed->torrent;
+	assert_int_not_equal(first, second);
+	for (unsigned i = 1; i < 5; i++) {
+		struct sim_node *n = sim_node(sim, i);
+		struct shoal_op peer = { .kind = SHOAL_OP_PEER, .torrent = n->torrent, .addr = seed->addr };
+		assert_int_equal(sim_node_do(n, &peer), 0);
+	}
+	struct shoal_op all = { .kind = SHOAL_OP_LIMITS, .up = 1000000 };
+	struct shoal_op one = { .kind = SHOAL_OP_LIMITS, .torrent = first, .up = 100000 };
+	assert_int_equal(sim_node_do(seed, &all), 0);
+	for (int k = 0; k < 2; k++) {
+		sim_run_for(sim, SHOAL_S(1));
+		uint64_t a = moved(seed, first, true);
+		uint64_t b = moved(seed, second, true);
+		sim_run_for(sim, SHOAL_S(8));
+		double rate_a = (double)(moved(seed, first, true) - a) / 8;
+		double rate_b = (double)(moved(seed, second, true) - b) / 8;
+		print_message("three peers %.0f B/s, one peer %.0f B/s\n", rate_a, rate_b);
+		assert_true(rate_a + rate_b > 970000 && rate_a + rate_b < 1030000);
+		double want = k ? 100000 : 500000;
+		assert_true(rate_a > 0.95 * want && rate_a < 1.05 * want);
+		assert_int_equal(sim_node_do(seed, &one), 0);
+	}
+	struct shoal_op gone = { .kind = SHOAL_OP_LIMITS, .torrent = 99 };
+	assert_int_equal(sim_node_do(seed, &gone), SHOAL_ERR_GONE);
+	sim_free(sim);
+	sim_content_fini(&other);
+	sim_content_fini(&c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_limit_is_met_over_any_five_seconds),
+		cmocka_unit_test(torrents_share_a_limit_alike),
+		cmocka_unit_test(a_shaped_swarm_comes_near_its_bound),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
