@@ -2,7 +2,9 @@
 #include "tools/commands.h"
 #include "tools/run.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const struct shoal_opt_page page = {
 	"TORRENT|MAGNET|INFOHASH [-o DIR] [OPTIONS]",
@@ -15,10 +17,36 @@ static const struct shoal_opt_page page = {
 	"  shoal get holiday.torrent -o Downloads --down 2M --json",
 };
 
-static int get(struct shoal_run *r, const char *arg, const char *folder)
+/* The folders of --adopt-from as an operation carries them: absolute, NUL between. */
+static int adopt_from(struct shoal_run *r, const struct shoal_opt_list *from)
+{
+	struct shoal_run_torrent *t = &r->torrent[0];
+	char shown[SHOAL_SAY_TEXT_MAX];
+	for (size_t i = 0; i < from->count; i++) {
+		char *real = realpath(from->at[i], NULL);
+		if (real == NULL)
+			return shoal_say_fail_as(r->tool, SHOAL_EXIT_USAGE, SHOAL_ERR_USAGE, "--adopt-from %s: %s",
+						 shoal_say_cstr(from->at[i], shown), strerror(errno));
+		size_t len = strlen(real) + 1;
+		char *more = realloc(t->adopt_from, t->adopt_from_len + len);
+		if (more != NULL) {
+			memcpy(more + t->adopt_from_len, real, len);
+			t->adopt_from = more;
+			t->adopt_from_len += len;
+		}
+		free(real);
+		if (more == NULL)
+			return shoal_say_fail(r->tool, SHOAL_ERR_NOMEM, "no memory");
+	}
+	return 0;
+}
+
+static int get(struct shoal_run *r, const char *arg, const char *folder, const struct shoal_opt_list *from)
 {
 	struct shoal_run_torrent *t = &r->torrent[0];
 	int code = shoal_source_open(r->tool, &t->source, arg, true);
+	if (code == 0)
+		code = adopt_from(r, from);
 	if (code)
 		return code;
 	t->folder = shoal_run_absolute(folder);
@@ -32,14 +60,18 @@ int shoal_get_main(struct shoal_tool *tool, int argc, char **argv)
 	struct shoal_net net = { 0 };
 	struct shoal_run_torrent *torrent = calloc(1, sizeof *torrent);
 	struct shoal_run r = { .tool = tool, .ops = &shoal_engine_native, .net = &net, .torrent = torrent, .count = 1 };
-	struct shoal_opt_list args = { 0 };
+	struct shoal_opt_list args = { 0 }, from = { 0 };
 	struct shoal_opt wire[SHOAL_NET_OPTIONS_MAX], every[SHOAL_SAY_OPTIONS_MAX];
 	const char *folder = ".";
-	bool sequential = false;
+	bool sequential = false, overwrite = false;
+	int adopt = SHOAL_ADOPT_HOW_AUTO;
 	/* clang-format off */
 	const struct shoal_opt own[] = {
 		{ SHOAL_OPT_TEXT, "output", 'o', &folder, "DIR", NULL, "where to; default: this folder" },
 		{ SHOAL_OPT_FLAG, "sequential", 0, &sequential, NULL, NULL, "pieces in order, from the first to the last" },
+		{ SHOAL_OPT_CHOICE, "adopt", 0, &adopt, "auto|reflink|link|copy|off", NULL, "take files that lie in other torrents' folders; default: auto" },
+		{ SHOAL_OPT_LIST, "adopt-from", 0, &from, "DIR", NULL, "and those of this folder; more than once" },
+		{ SHOAL_OPT_FLAG, "overwrite", 0, &overwrite, NULL, NULL, "replace what differs in files that are not ours" },
 		{ SHOAL_OPT_FLAG, "seed", 0, &r.stay, NULL, NULL, "go on giving when complete" },
 		{ SHOAL_OPT_SECONDS, "timeout", 0, &r.timeout, "SECONDS", NULL, "give up then; what was fetched stays" },
 		{ SHOAL_OPT_COUNT, "threads", 0, &net.threads, "N", NULL, "that hash and write; default: one a core" },
@@ -54,17 +86,19 @@ int shoal_get_main(struct shoal_tool *tool, int argc, char **argv)
 	shoal_say_options(tool, every);
 	int rc = shoal_options_parse(tool, &page, tables, argc, argv, &args), code;
 	shoal_say_init(tool);
-	torrent->flags = sequential ? SHOAL_ADD_SEQUENTIAL : 0;
+	torrent->flags = (sequential ? SHOAL_ADD_SEQUENTIAL : 0u) | (overwrite ? SHOAL_ADD_OVERWRITE : 0u);
+	torrent->adopt = (enum shoal_adopt_how)adopt;
 	if (rc != 0)
 		code = rc > 0 ? SHOAL_EXIT_GOOD : shoal_exit_of(rc);
 	else if (args.count != 1)
 		code = shoal_say_fail(tool, SHOAL_ERR_USAGE,
 				      "one TORRENT, MAGNET or INFOHASH is needed; see shoal get --help");
 	else
-		code = get(&r, args.at[0], folder);
+		code = get(&r, args.at[0], folder, &from);
 	shoal_run_torrent_fini(torrent);
 	free(torrent);
 	shoal_net_fini(&net);
+	shoal_opt_list_fini(&from);
 	shoal_opt_list_fini(&args);
 	return code;
 }

@@ -73,6 +73,7 @@ void shoal_run_torrent_fini(struct shoal_run_torrent *t)
 {
 	shoal_source_fini(&t->source);
 	free(t->folder);
+	free(t->adopt_from);
 	free(t->magnet);
 	free(t->peer);
 	*t = (struct shoal_run_torrent){ 0 };
@@ -93,6 +94,8 @@ static int add(struct shoal_run *r, size_t i)
 	struct shoal_op op = { .kind = SHOAL_OP_ADD,
 			       .ticket = i + 1,
 			       .flags = t->flags,
+			       .adopt = t->adopt,
+			       .adopt_from = { (const uint8_t *)t->adopt_from, t->adopt_from_len },
 			       .folder = shoal_bytes(t->folder, strlen(t->folder)) };
 	char shown[SHOAL_SAY_TEXT_MAX];
 	if (t->source.is_magnet)
@@ -246,6 +249,7 @@ static void on_event(struct shoal_run *r, const struct shoal_event *ev, bool *st
 		t->check_total = ev->total;
 		break;
 	case SHOAL_EV_CHECKED: on_checked(r, t, ev); break;
+	case SHOAL_EV_ADOPTED: shoal_run_tell_adopted(r, t, ev); break;
 	case SHOAL_EV_COMPLETE:
 		t->stats = ev->stats;
 		t->stats_known = true;

@@ -19,6 +19,9 @@ struct shoal_run_torrent {
 	struct shoal_source source;
 	char *folder;	/* absolute; heap */
 	unsigned flags; /* enum shoal_add_flag */
+	enum shoal_adopt_how adopt;
+	char *adopt_from; /* folders, NUL after each; heap */
+	size_t adopt_from_len;
 	/* the rest is run.c's */
 	uint32_t handle;
 	char id[65];		       /* hex of its info hash, as first known: names it in every event */
@@ -65,6 +68,7 @@ char *shoal_run_absolute(const char *path);
 void shoal_run_tell_started(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev);
 void shoal_run_tell_metadata(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev);
 void shoal_run_tell_checked(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev);
+void shoal_run_tell_adopted(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev);
 void shoal_run_tell_complete(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev);
 void shoal_run_tell_stats(struct shoal_run *r, struct shoal_run_torrent *t, shoal_us now);
 /* Everything that needs no bookkeeping: pieces, peers, bans, pauses, warnings. */

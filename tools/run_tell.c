@@ -136,6 +136,29 @@ void shoal_run_tell_checked(struct shoal_run *r, struct shoal_run_torrent *t, co
 			  shoal_human_size(ev->total, total));
 }
 
+void shoal_run_tell_adopted(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
+{
+	char size[SHOAL_HUMAN_MAX], files[SHOAL_HUMAN_MAX * 2], from[SHOAL_SAY_TEXT_MAX];
+	bool link = shoal_bytes_equal(ev->data, SHOAL_LIT("link")),
+	     copy = shoal_bytes_equal(ev->data, SHOAL_LIT("copy"));
+	bool shared = shoal_bytes_equal(ev->data, SHOAL_LIT("reflink"));
+	if (r->tool->json) {
+		struct shoal_json *j = begin(r, t, "adopted", ev->t);
+		shoal_json_u64(j, "bytes", ev->done);
+		shoal_json_u64(j, "files", ev->index);
+		shoal_json_str(j, "from", ev->text);
+		shoal_json_str(j, "how", ev->data);
+		shoal_say_event_end(r->tool);
+		return;
+	}
+	shoal_say(r->tool, "%s: adopted %s, %s, from %s (%s)", t->name, shoal_human_size(ev->done, size),
+		  shoal_human_count(ev->index, "file", "files", files), shoal_say_text(ev->text, from),
+		  shared ? "reflinks"
+		  : link ? "hard links"
+		  : copy ? "copied"
+			 : "reflinks and copies");
+}
+
 void shoal_run_tell_complete(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
 {
 	char size[SHOAL_HUMAN_MAX], took[SHOAL_HUMAN_MAX], rate[SHOAL_HUMAN_MAX];
@@ -145,6 +168,7 @@ void shoal_run_tell_complete(struct shoal_run *r, struct shoal_run_torrent *t, c
 		shoal_json_us(j, "seconds", us);
 		shoal_json_u64(j, "downloaded", ev->stats.downloaded);
 		shoal_json_u64(j, "uploaded", ev->stats.uploaded);
+		shoal_json_u64(j, "adopted", ev->stats.adopted);
 		shoal_json_u64(j, "wasted", ev->stats.wasted);
 		shoal_json_u64(j, "hash_failures", ev->stats.hash_failures);
 		shoal_say_event_end(r->tool);
@@ -300,6 +324,7 @@ static void summary_json(struct shoal_run *r, const struct shoal_run_torrent *t)
 	struct shoal_json *j = begin(r, t, "summary", 0);
 	shoal_json_u64(j, "downloaded", s->downloaded);
 	shoal_json_u64(j, "uploaded", s->uploaded);
+	shoal_json_u64(j, "adopted", s->adopted);
 	shoal_json_u64(j, "wasted", s->wasted);
 	shoal_json_u64(j, "hash_failures", s->hash_failures);
 	shoal_json_u64(j, "memory_peak", s->memory_peak);
@@ -331,7 +356,10 @@ void shoal_run_tell_summary(struct shoal_run *r, struct shoal_run_torrent *t)
 		summary_json(r, t);
 		return;
 	}
-	shoal_say(r->tool, "%s: %s received, %s sent, %s wasted, %" PRIu64 " hash failures", t->name,
+	char adopted[SHOAL_HUMAN_MAX], also[SHOAL_HUMAN_MAX + 16] = "";
+	if (s->adopted > 0)
+		snprintf(also, sizeof also, "%s adopted, ", shoal_human_size(s->adopted, adopted));
+	shoal_say(r->tool, "%s: %s%s received, %s sent, %s wasted, %" PRIu64 " hash failures", t->name, also,
 		  shoal_human_size(s->downloaded, got), shoal_human_size(s->uploaded, gave),
 		  shoal_human_size(s->wasted, wasted), s->hash_failures);
 	size_t shown = 0;

@@ -56,6 +56,16 @@ enum shoal_add_flag {
 	SHOAL_ADD_SEED_ONLY = 2,   /* the data is there: never write; fail when it is not (after a check) */
 	SHOAL_ADD_CHECK_ONLY = 4,  /* hash everything, tell, do not join the swarm */
 	SHOAL_ADD_FORCE_CHECK = 8, /* trust no claim: hash everything first */
+	SHOAL_ADD_OVERWRITE =
+		16, /* files of others that lie under a final name are mended in place; else the torrent ends */
+};
+/* How bytes that lie in other files of this machine already become part of a new torrent's. */
+enum shoal_adopt_how {
+	SHOAL_ADOPT_HOW_AUTO,	 /* shared where the file system can (reflink), else copied */
+	SHOAL_ADOPT_HOW_REFLINK, /* shared, or not at all */
+	SHOAL_ADOPT_HOW_LINK,	 /* a second name of the same file (hard link), or not at all */
+	SHOAL_ADOPT_HOW_COPY,
+	SHOAL_ADOPT_HOW_OFF,
 };
 struct shoal_op {
 	enum shoal_op_kind kind;
@@ -68,6 +78,9 @@ struct shoal_op {
 	uint64_t offset, length;
 	uint64_t up, down;
 	uint8_t ext;
+	enum shoal_adopt_how adopt; /* ADD */
+	struct shoal_bytes
+		adopt_from; /* ADD: folders to look in, besides those that records name: absolute paths, NUL between */
 };
 
 /* ---- events ---------------------------------------------------------------------- */
@@ -92,6 +105,7 @@ enum shoal_event_kind {
 	SHOAL_EV_EXT,	      /* `peer`, `text` the extension, `data` the message */
 	SHOAL_EV_PAUSED,      /* storage trouble: err, `text`; tries again by itself */
 	SHOAL_EV_RESUMED,
+	SHOAL_EV_ADOPTED, /* before CHECKED: `done` bytes of `index` files came from folder `text`; `data`: "reflink,copy" */
 	SHOAL_EV_WARNING, /* `text` */
 	SHOAL_EV_ERROR,	  /* `torrent` has ended: err, `text` says what and where */
 	SHOAL_EV_STOPPED,
@@ -100,6 +114,7 @@ struct shoal_stats {
 	uint64_t size, done;	       /* bytes wanted; verified and durable */
 	uint64_t verified;	       /* verified, perhaps not durable yet */
 	uint64_t downloaded, uploaded; /* payload bytes this session */
+	uint64_t adopted;	       /* bytes taken from other files of this machine */
 	uint64_t wasted;	       /* payload that came for nothing: duplicates, bad, dropped */
 	uint64_t hash_failures;	       /* pieces */
 	uint64_t down_rate, up_rate;   /* bytes a second */

@@ -6,6 +6,7 @@
 #include "proto/base/digest.h"
 
 #define CLAIM_VERSION 1
+#define CLAIM_VERSION_PLACE 2 /* folder and path follow */
 
 static void feed(struct shoal_sha256 *sha, struct shoal_bytes in)
 {
@@ -54,7 +55,10 @@ void shoal_claim_key(const struct shoal_metainfo *mi, uint32_t file, struct shoa
 ptrdiff_t shoal_claim_encode(const struct shoal_claim *claim, struct shoal_space out)
 {
 	struct shoal_wr w = shoal_wr(out);
-	shoal_wr_u8(&w, CLAIM_VERSION);
+	bool place = claim->path.len > 0;
+	if (claim->folder.len > SHOAL_PATH_BYTES_MAX || claim->path.len > SHOAL_PATH_BYTES_MAX)
+		return SHOAL_ERR_TOO_LONG;
+	shoal_wr_u8(&w, place ? CLAIM_VERSION_PLACE : CLAIM_VERSION);
 	shoal_wr_u8(&w, (uint8_t)claim->flags);
 	shoal_wr_u64(&w, claim->stamp.dev);
 	shoal_wr_u64(&w, claim->stamp.ino);
@@ -67,6 +71,12 @@ ptrdiff_t shoal_claim_encode(const struct shoal_claim *claim, struct shoal_space
 	shoal_wr_u32(&w, claim->count);
 	if (!(claim->flags & SHOAL_CLAIM_ALL))
 		shoal_wr_put(&w, claim->bitmap);
+	if (place) {
+		shoal_wr_u16(&w, (uint16_t)claim->folder.len);
+		shoal_wr_put(&w, claim->folder);
+		shoal_wr_u16(&w, (uint16_t)claim->path.len);
+		shoal_wr_put(&w, claim->path);
+	}
 	return w.bad ? SHOAL_ERR_TOO_LONG : (ptrdiff_t)w.pos;
 }
 
@@ -85,10 +95,16 @@ int shoal_claim_decode(struct shoal_bytes in, struct shoal_claim *out)
 	c.skew = shoal_rd_u32(&r);
 	c.first = shoal_rd_u32(&r);
 	c.count = shoal_rd_u32(&r);
-	if (r.bad || version != CLAIM_VERSION || c.count > SHOAL_CLAIM_CHUNK)
+	if (r.bad || (version != CLAIM_VERSION && version != CLAIM_VERSION_PLACE) || c.count > SHOAL_CLAIM_CHUNK)
 		return SHOAL_ERR_MALFORMED;
 	if (!(c.flags & SHOAL_CLAIM_ALL))
 		c.bitmap = shoal_rd_take(&r, ((size_t)c.count + 7) / 8);
+	if (version == CLAIM_VERSION_PLACE) {
+		c.folder = shoal_rd_take(&r, shoal_rd_u16(&r));
+		c.path = shoal_rd_take(&r, shoal_rd_u16(&r));
+		if (c.path.len == 0 || c.path.len > SHOAL_PATH_BYTES_MAX || c.folder.len > SHOAL_PATH_BYTES_MAX)
+			return SHOAL_ERR_MALFORMED;
+	}
 	if (r.bad || shoal_rd_left(&r) != 0)
 		return SHOAL_ERR_MALFORMED;
 	*out = c;

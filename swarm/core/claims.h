@@ -18,7 +18,8 @@
 
 #define SHOAL_CLAIM_CHUNK 32768u /* pieces a record covers */
 #define SHOAL_CLAIM_KEY_LEN (32 + 16 + 4)
-#define SHOAL_CLAIM_VALUE_MAX (64 + 8 + SHOAL_CLAIM_CHUNK / 8)
+#define SHOAL_CLAIM_PLACE_BYTES (32 + 16) /* of a key: content and place, before the number of the chunk */
+#define SHOAL_CLAIM_VALUE_MAX (64 + 8 + SHOAL_CLAIM_CHUNK / 8 + 2 * (2 + SHOAL_PATH_BYTES_MAX))
 
 enum shoal_claim_flag {
 	SHOAL_CLAIM_OPEN = 1, /* the file was being written: the stamp's times mean nothing, dev and inode do */
@@ -32,6 +33,9 @@ struct shoal_claim {
 	uint32_t skew;		   /* bytes from the start of the first piece to the start of the file (v1) */
 	uint32_t first, count;	   /* pieces of the file, from its first, that this record covers */
 	struct shoal_bytes bitmap; /* ceil(count / 8), bit 0 of byte 0 the first; empty with ALL */
+	/* Where a whole file lies, said by its first chunk, so that other torrents that hold the same content find it
+	 * (adopt.h). Both empty in all other records, and in those of the first form. */
+	struct shoal_bytes folder, path;
 };
 
 /* The key of chunk `chunk` of `file` below `folder` (an absolute path). */

@@ -10,6 +10,7 @@
 #define SHOAL_DISK_H
 
 #include <shoal/types.h>
+#include <stdatomic.h>
 #include "proto/base/digest.h"
 #include "proto/base/slots.h"
 #include "proto/metainfo.h"
@@ -22,6 +23,8 @@ enum shoal_disk_op {
 	SHOAL_DISK_SYNC, /* makes durable all that was written to the storage, names included, and all that files in list[] hold; fills
 			    * seen[] for those */
 	SHOAL_DISK_FINISH, /* files in list[] are whole: gives them their final names, durably; fills seen[] */
+	SHOAL_DISK_ADOPT,  /* brings bytes that lie elsewhere into `file` (see struct shoal_disk_adopt) */
+	SHOAL_DISK_FIND,   /* walks a folder for files that may be ours (see struct shoal_disk_find) */
 };
 
 enum shoal_disk_flag {
@@ -49,6 +52,63 @@ struct shoal_seen {
 	int16_t os;    /* errno when looking failed */
 };
 
+/* How bytes that lie in another file become ours. */
+enum shoal_adopt_way {
+	SHOAL_ADOPT_REFLINK = 1, /* FICLONE: shared until either is written to. Needs an absent file */
+	SHOAL_ADOPT_LINK = 2,	 /* a second name of the same file, which no WRITE goes to. Needs an absent file */
+	SHOAL_ADOPT_COPY = 4,
+};
+/*
+ * ADOPT. The candidate is opened below `folder`, no link followed, and only if it is a regular file. The ways allowed are
+ * tried in the order above. A candidate that is gone, too short or cannot be read is no error of ours: `way` is 0, `why`
+ * its errno. What was brought is not verified: it counts for nothing before it has been hashed.
+ */
+struct shoal_disk_adopt {
+	const char *folder, *path;
+	unsigned ways;
+	uint64_t offset, len; /* COPY: this range of the file, at the same place in both. The others: all of it */
+	unsigned way;	      /* the disk's answer */
+	uint64_t done;	      /* bytes brought, from `offset` on */
+	int why;
+};
+
+/*
+ * FIND: walks a folder for files that have the size of one that is wanted. No symlink is followed; what cannot be
+ * read is passed over. Those of a wanted size under another name are taken too, up to SHOAL_FIND_STRANGERS each.
+ */
+#define SHOAL_FIND_STRANGERS 4
+struct shoal_disk_want {
+	uint64_t size;
+	uint32_t name;	    /* shoal_disk_name() of the last component of its path */
+	uint32_t strangers; /* the disk's: so many of that size, with other names, were taken */
+};
+struct shoal_disk_found {
+	uint64_t size;
+	uint32_t name;
+	bool stranger; /* no wanted file of that size has its name */
+	char *path;    /* below the folder; heap, the submitter's once the job is back */
+};
+struct shoal_disk_find {
+	const char *folder;
+	struct shoal_disk_want *want; /* sorted by size, then name; no two alike */
+	uint32_t want_count;
+	uint64_t most;			/* bytes that what is found may take */
+	atomic_bool stop;		/* set by the submitter: come back soon, with what there is */
+	struct shoal_disk_found *found; /* the disk's answer; heap, the submitter's once the job is back */
+	uint32_t count;
+	uint64_t bytes; /* it takes */
+	bool more;	/* there was more than `most` allows */
+	int os;		/* why the folder itself cannot be read; 0 */
+};
+/* FNV-1a: a false meeting costs a look at a file. */
+static inline uint32_t shoal_disk_name(const char *at, size_t len)
+{
+	uint32_t h = UINT32_C(0x811c9dc5);
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (uint8_t)at[i]) * UINT32_C(0x01000193);
+	return h;
+}
+
 /* The running hash of one piece and what it must come to. Lent with each job of the piece. */
 struct shoal_piece_hash {
 	struct shoal_sha1 sha1; /* v1, running */
@@ -71,9 +131,11 @@ struct shoal_disk_job {
 	struct shoal_slot **slot;   /* ceil(len / 16 KiB) of them */
 	uint32_t slot_count;
 	struct shoal_piece_hash *hash;
-	uint32_t file, count;	 /* SCAN */
-	const uint32_t *list;	 /* SYNC, FINISH: files; `count` of them */
-	struct shoal_seen *seen; /* SCAN, SYNC, FINISH: count of them */
+	uint32_t file, count;		/* SCAN */
+	const uint32_t *list;		/* SYNC, FINISH: files; `count` of them */
+	struct shoal_seen *seen;	/* SCAN, SYNC, FINISH: count of them */
+	struct shoal_disk_adopt *adopt; /* ADOPT, into `file` */
+	struct shoal_disk_find *find;	/* FIND */
 	int err;	   /* the disk's answer: 0, or NO_SPACE, IO, DENIED, GONE (a file is missing or short) ... */
 	int os;		   /* errno behind it, for people */
 	uint32_t bad_file; /* the file it concerns, when err < 0 */

@@ -75,6 +75,8 @@ static int add_torrent(struct shoal_node *n, const struct shoal_op *op, shoal_us
 	}
 	rc = shoal_swarm_new(&s, n, mi, op->folder, op->flags, now);
 	if (rc == 0)
+		rc = shoal_adopt_ask(s, op);
+	if (rc == 0)
 		rc = shoal_swarm_begin(s, mi, now);
 	if (rc < 0) {
 		refused(n, op, rc,
@@ -103,6 +105,11 @@ static int add_magnet(struct shoal_node *n, const struct shoal_op *op, shoal_us 
 		refused(n, op, SHOAL_ERR_EXISTS, "this torrent is here already", now);
 	else if ((rc = shoal_swarm_new(&s, n, NULL, op->folder, op->flags, now)) < 0)
 		refused(n, op, rc, "no memory", now);
+	if (s != NULL && (rc = shoal_adopt_ask(s, op)) < 0) {
+		refused(n, op, rc, "the folders to adopt from cannot be used", now);
+		shoal_swarm_free(s);
+		s = NULL;
+	}
 	if (s != NULL) {
 		s->state = SHOAL_SWARM_METADATA;
 		s->has_v1 = m.has_v1;

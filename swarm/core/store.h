@@ -15,6 +15,8 @@ enum shoal_store_kind {
 	SHOAL_STORE_TORRENT = 1, /* by torrent id (32 bytes): folder, name, the info dictionary's hashes */
 	SHOAL_STORE_FILE = 2,	 /* by file object: stamp and claims */
 	SHOAL_STORE_INFO = 3,	 /* by torrent id: raw metadata of magnets, piece layers */
+	SHOAL_STORE_NAMED =
+		4, /* whole files without a v2 root, by name and size (adopt.h): a copy of their FILE record */
 };
 #define SHOAL_STORE_KEY_MAX 128
 #define SHOAL_STORE_VALUE_MAX (160u << 20)

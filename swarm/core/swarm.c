@@ -53,6 +53,7 @@ void shoal_swarm_free(struct shoal_swarm *s)
 		s->contacts = c->next;
 		free(c);
 	}
+	shoal_adopt_free(s);
 	shoal_landing_fini(&s->landing);
 	shoal_blame_fini(&s->blame);
 	shoal_metadata_fini(&s->metadata);
@@ -224,6 +225,7 @@ void shoal_swarm_stats(struct shoal_swarm *s, struct shoal_stats *out, shoal_us 
 		.verified = s->verified_bytes,
 		.downloaded = s->downloaded,
 		.uploaded = s->uploaded,
+		.adopted = s->adopted,
 		.wasted = s->wasted,
 		.hash_failures = s->hash_failures,
 		.down_rate = shoal_rate_now(&s->down, now),
@@ -395,8 +397,9 @@ static void check_state_tick(struct shoal_swarm *s, shoal_us now)
 		return;
 	if (!s->stopping)
 		shoal_swarm_check_tick(s, now);
+	bool adopting = shoal_adopt_tick(s, now);
 	bool settled = s->fresh.ones == 0 && s->barrier == SHOAL_BARRIER_IDLE && (s->dirty_count == 0 || s->read_only);
-	if (s->to_check.ones == 0 && s->checks_out == 0 && settled)
+	if (s->to_check.ones == 0 && s->checks_out == 0 && settled && !adopting)
 		run(s, now);
 }
 
@@ -547,7 +550,7 @@ shoal_us shoal_swarm_deadline(const struct shoal_swarm *s)
 		if (s->dirty_fill) /* since its peers were last looked at */
 			at = 0;
 	} else if (s->state == SHOAL_SWARM_CHECK) {
-		at = shoal_min_u64(at, shoal_swarm_barrier_due(s));
+		at = shoal_adopt_eager(s) ? 0 : shoal_min_u64(at, shoal_swarm_barrier_due(s));
 	}
 	return at;
 }
@@ -577,6 +580,8 @@ void shoal_swarm_job_done(struct shoal_swarm *s, struct shoal_disk_job *job, sho
 	case SHOAL_DISK_SYNC:
 	case SHOAL_DISK_FINISH: shoal_swarm_barrier_job(s, job, now); break;
 	case SHOAL_DISK_READ: shoal_peer_read_done(job->owner, now); break;
+	case SHOAL_DISK_ADOPT:
+	case SHOAL_DISK_FIND: shoal_adopt_job(s, job, now); break;
 	}
 }
 
@@ -587,6 +592,7 @@ void shoal_swarm_stop(struct shoal_swarm *s, shoal_us now)
 	while (s->peers != NULL)
 		shoal_peer_close(s->peers, SHOAL_ERR_CLOSED, now);
 	shoal_bits_wipe(&s->to_check);
+	shoal_adopt_stop(s);
 	if (s->mi == NULL || s->state == SHOAL_SWARM_ENDED || s->state == SHOAL_SWARM_SCAN ||
 	    s->state == SHOAL_SWARM_METADATA)
 		return;

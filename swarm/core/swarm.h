@@ -17,6 +17,7 @@
 #include <shoal/engine.h>
 #include "proto/base/bytes.h"
 #include "proto/metainfo.h"
+#include "swarm/core/adopt.h"
 #include "swarm/core/blame.h"
 #include "swarm/core/choker.h"
 #include "swarm/core/claims.h"
@@ -143,6 +144,9 @@ struct shoal_swarm {
 	uint32_t check_at, checks_out;
 	uint64_t check_done, check_total;
 	shoal_us check_said;
+
+	struct shoal_adopt *adopt; /* NULL: not asked for, or over */
+	uint64_t adopted;
 
 	/* barrier */
 	enum shoal_barrier_state barrier;

@@ -26,6 +26,7 @@ int shoal_swarm_record(struct shoal_swarm *s, uint32_t file, const struct shoal_
 		return 0;
 	uint8_t *bitmap = malloc(SHOAL_CLAIM_CHUNK / 8);
 	uint8_t *value = malloc(SHOAL_CLAIM_VALUE_MAX);
+	bool whole = !open && s->file[file].left == 0;
 	int rc = bitmap != NULL && value != NULL ? 0 : SHOAL_ERR_NOMEM;
 	for (uint32_t c = 0; rc == 0 && c < chunks_of(pieces); c++) {
 		uint32_t from = c * SHOAL_CLAIM_CHUNK;
@@ -49,6 +50,15 @@ int shoal_swarm_record(struct shoal_swarm *s, uint32_t file, const struct shoal_
 			.bitmap = { bitmap, (count + 7) / 8 },
 		};
 		shoal_claim_key(s->mi, file, shoal_bytes(s->folder, strlen(s->folder)), c, key);
+		char path[SHOAL_PATH_BYTES_MAX + 1];
+		int path_len = c == 0 && whole
+				       ? shoal_metainfo_path(s->mi, file,
+							     (struct shoal_space){ (uint8_t *)path, sizeof path })
+				       : 0;
+		if (path_len > 0) {
+			claim.folder = shoal_bytes(s->folder, strlen(s->folder));
+			claim.path = shoal_bytes(path, (size_t)path_len);
+		}
 		if (ones == 0) {
 			rc = store->ops->drop(store->s, SHOAL_STORE_FILE, shoal_bytes(key, sizeof key));
 			continue;
@@ -57,6 +67,8 @@ int shoal_swarm_record(struct shoal_swarm *s, uint32_t file, const struct shoal_
 		rc = len < 0 ? (int)len
 			     : store->ops->put(store->s, SHOAL_STORE_FILE, shoal_bytes(key, sizeof key),
 					       shoal_bytes(value, (size_t)len));
+		if (rc == 0 && path_len > 0)
+			rc = shoal_adopt_record(s, file, shoal_bytes(key, sizeof key), shoal_bytes(value, (size_t)len));
 	}
 	free(bitmap);
 	free(value);

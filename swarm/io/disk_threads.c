@@ -339,6 +339,8 @@ static void do_one(struct shoal_disk_threads *dt, struct shoal_disk_job *job)
 	case SHOAL_DISK_FINISH:
 		rc = shoal_files_finish(dt->files, job->storage, job->list, job->count, job->seen, &fault);
 		break;
+	case SHOAL_DISK_ADOPT: rc = shoal_files_adopt(dt->files, job->storage, job->file, job->adopt, &fault); break;
+	case SHOAL_DISK_FIND: rc = shoal_files_search(dt->os, job->find); break;
 	case SHOAL_DISK_WRITE:
 	case SHOAL_DISK_CHECK: break; /* do_hashed() */
 	}

@@ -82,6 +82,15 @@ SHOAL_MUST int shoal_files_sync(struct shoal_files *files, uint32_t storage, con
 SHOAL_MUST int shoal_files_finish(struct shoal_files *files, uint32_t storage, const uint32_t *list, uint32_t count,
 				  struct shoal_seen *seen, struct shoal_files_fault *fault);
 
+/*
+ * As SHOAL_DISK_ADOPT. 0 also when the candidate is of no use; < 0 is trouble at our end: NO_SPACE, DENIED, IO ...
+ * A file that is there, and not empty, is neither linked over nor cloned into.
+ */
+SHOAL_MUST int shoal_files_adopt(struct shoal_files *files, uint32_t storage, uint32_t file,
+				 struct shoal_disk_adopt *adopt, struct shoal_files_fault *fault);
+/* As SHOAL_DISK_FIND; knows no storage. NOMEM. */
+SHOAL_MUST int shoal_files_search(const struct shoal_os_ops *os, struct shoal_disk_find *find);
+
 /* As in shoal_disk_ops. A write of ours makes a file's stamp unknown until it is set again. Stamps are to be set
  * in the order they were seen in: one taken before a sync and set after it would be taken for news. */
 int shoal_files_span(struct shoal_files *files, uint32_t storage, uint32_t piece, uint32_t begin, uint32_t len,

@@ -108,6 +108,9 @@ struct shoal_files {
 /* Turns a file's path into that of its unfinished name, in place (SHOAL_FILES_PATH_MAX bytes). */
 SHOAL_MUST int shoal_files_part_name(struct storage *st, char *path);
 
+/* Both names of a file, below the folder. SHOAL_FILES_PATH_MAX bytes each. */
+SHOAL_MUST int shoal_files_paths(struct storage *st, uint32_t file, char *path, char *part);
+
 /* ---- files_fd.c ---- */
 enum { FD_READ, FD_WRITE };
 struct storage *shoal_files_storage(struct shoal_files *files, uint32_t storage);

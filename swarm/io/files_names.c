@@ -107,6 +107,15 @@ static int cut_name(const struct storage *st, char *path, size_t dir, size_t len
 	return SHOAL_ERR_EXISTS;
 }
 
+int shoal_files_paths(struct storage *st, uint32_t file, char *path, char *part)
+{
+	int len = shoal_metainfo_path(st->mi, file, (struct shoal_space){ (uint8_t *)path, SHOAL_PATH_BYTES_MAX + 1 });
+	if (len < 0)
+		return len;
+	memcpy(part, path, (size_t)len + 1);
+	return shoal_files_part_name(st, part);
+}
+
 int shoal_files_part_name(struct storage *st, char *path)
 {
 	int rc = 0;

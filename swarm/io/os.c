@@ -2,10 +2,12 @@
 #include "swarm/io/os.h"
 
 #include <errno.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
@@ -66,6 +68,11 @@ static int real_cachestat(int fd, uint64_t offset, uint64_t len, uint64_t *pages
 		return -1;
 	*pages = stat[0];
 	return 0;
+}
+
+static int real_ficlone(int to, int from)
+{
+	return ioctl(to, FICLONE, from);
 }
 
 static int real_fcntl_lock(int fd, int cmd, struct flock *lock)
@@ -143,6 +150,8 @@ const struct shoal_os_ops shoal_os_real = {
 	.fadvise = real_fadvise,
 	.cachestat = real_cachestat,
 	.fcntl_lock = real_fcntl_lock,
+	.copy_file_range = copy_file_range,
+	.ficlone = real_ficlone,
 	.sendfile = sendfile,
 	.read = read,
 	.write = write,

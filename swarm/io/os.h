@@ -46,6 +46,8 @@ struct shoal_os_ops {
 	/* How many pages of the range are in the page cache: cachestat(2), Linux 6.5; else ENOSYS. */
 	int (*cachestat)(int fd, uint64_t offset, uint64_t len, uint64_t *pages);
 	int (*fcntl_lock)(int fd, int cmd, struct flock *lock); /* F_OFD_SETLK, F_OFD_GETLK */
+	ssize_t (*copy_file_range)(int from, off_t *from_at, int to, off_t *to_at, size_t len, unsigned flags);
+	int (*ficlone)(int to, int from); /* ioctl FICLONE: `to` shares all of `from`'s bytes until one is written to */
 	ssize_t (*sendfile)(int to, int from, off_t *offset, size_t len);
 	/* ---- small descriptors ---- */
 	ssize_t (*read)(int fd, void *to, size_t len);

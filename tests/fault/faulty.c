@@ -29,6 +29,9 @@
 	X(f, int, fadvise, (int fd, off_t at, off_t len, int advice), (fd, at, len, advice))                    \
 	X(f, int, cachestat, (int fd, uint64_t at, uint64_t len, uint64_t *pages), (fd, at, len, pages))        \
 	X(f, int, fcntl_lock, (int fd, int cmd, struct flock *lock), (fd, cmd, lock))                           \
+	X(m, ssize_t, copy_file_range, (int from, off_t *a, int to, off_t *b, size_t len, unsigned flags),      \
+	  (from, a, to, b, len, flags))                                                                         \
+	X(f, int, ficlone, (int to, int from), (to, from))                                                      \
 	X(s, ssize_t, sendfile, (int to, int from, off_t *at, size_t len), (to, from, at, len))                 \
 	X(m, ssize_t, read, (int fd, void *to, size_t len), (fd, to, len))                                      \
 	X(m, ssize_t, write, (int fd, const void *from, size_t len), (fd, from, len))                           \

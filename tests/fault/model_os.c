@@ -308,6 +308,26 @@ static int m_cachestat(int fd, uint64_t offset, uint64_t len, uint64_t *pages)
 	return fail(ENOSYS);
 }
 
+/* A copy within the disk is its reads and writes, so that each can be torn; a clone is one change. */
+static ssize_t m_copy_file_range(int from, off_t *from_at, int to, off_t *to_at, size_t len, unsigned flags)
+{
+	(void)from, (void)from_at, (void)to, (void)to_at, (void)len, (void)flags;
+	return fail(EXDEV);
+}
+
+static int m_ficlone(int to, int from)
+{
+	struct stat st;
+	if (m_fstat(from, &st) < 0)
+		return -1;
+	struct iovec v = { model_must(malloc((size_t)st.st_size + 1)), (size_t)st.st_size };
+	ssize_t n = m_preadv(from, &v, 1, 0);
+	if (n >= 0)
+		n = m_pwritev(to, &v, 1, 0);
+	free(v.iov_base);
+	return n < 0 ? -1 : 0;
+}
+
 static int m_fcntl_lock(int fd, int cmd, struct flock *lock)
 {
 	(void)fd, (void)cmd, (void)lock;
@@ -339,6 +359,8 @@ const struct shoal_os_ops *model_os(void)
 		ops.syncfs = m_syncfs;
 		ops.fadvise = m_fadvise;
 		ops.cachestat = m_cachestat;
+		ops.copy_file_range = m_copy_file_range;
+		ops.ficlone = m_ficlone;
 		ops.fcntl_lock = m_fcntl_lock;
 	}
 	return &ops;

@@ -10,7 +10,7 @@
 #include "tests/sim/digest.h"
 
 #define STORAGES 8
-#define OPS (SHOAL_DISK_FINISH + 1)
+#define OPS (SHOAL_DISK_FIND + 1)
 #define HOLD_LOOK SHOAL_MS(10)
 
 struct storage {
@@ -329,6 +329,8 @@ static int perform(struct sim_disk *d, struct shoal_disk_job *job)
 	case SHOAL_DISK_CHECK: return do_check(d, st, job);
 	case SHOAL_DISK_SYNC: return do_sync(d, st, job, true);
 	case SHOAL_DISK_FINISH: return do_finish(d, st, job, true);
+	case SHOAL_DISK_ADOPT:
+	case SHOAL_DISK_FIND: return SHOAL_ERR_UNSUPPORTED;
 	}
 	abort();
 }

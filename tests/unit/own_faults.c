@@ -31,13 +31,16 @@ enum call {
 	C_write,
 	C_thread_start,
 	C_ftruncate,
+	C_copy_file_range,
+	C_ficlone,
 	C_COUNT
 };
-static const char *const names[C_COUNT] = { "openat2",	"openat",	 "mkdirat",	 "renameat2",  "linkat",
-					    "unlinkat", "fstat",	 "fstatat",	 "fstatvfs",   "fs_magic",
-					    "preadv",	"preadv_nowait", "pwritev",	 "fdatasync",  "fsync",
-					    "syncfs",	"fadvise",	 "cachestat",	 "fcntl_lock", "eventfd",
-					    "read",	"write",	 "thread_start", "ftruncate" };
+static const char *const names[C_COUNT] = {
+	"openat2", "openat",	   "mkdirat",	"renameat2",	   "linkat",	    "unlinkat", "fstat",
+	"fstatat", "fstatvfs",	   "fs_magic",	"preadv",	   "preadv_nowait", "pwritev",	"fdatasync",
+	"fsync",   "syncfs",	   "fadvise",	"cachestat",	   "fcntl_lock",    "eventfd",	"read",
+	"write",   "thread_start", "ftruncate", "copy_file_range", "ficlone"
+};
 
 static atomic_uint calls, calls_of[C_COUNT], nth, after, moves;
 static atomic_int fails_with, fds, only = -1;
@@ -146,6 +149,9 @@ PASS(int, fstatvfs, (int fd, struct statvfs *vfs), (fd, vfs))
 PASS(int, fs_magic, (int fd, uint32_t *magic), (fd, magic))
 PASS(ssize_t, preadv_nowait, (int fd, const struct iovec *v, int n, off_t at), (fd, v, n, at))
 PASS(int, ftruncate, (int fd, off_t size), (fd, size))
+PASS(ssize_t, copy_file_range, (int from, off_t *a, int to, off_t *b, size_t len, unsigned flags),
+     (from, a, to, b, len, flags))
+PASS(int, ficlone, (int to, int from), (to, from))
 PASS(int, fdatasync, (int fd), (fd))
 PASS(int, fsync, (int fd), (fd))
 PASS(int, syncfs, (int fd), (fd))
@@ -221,6 +227,8 @@ const struct shoal_os_ops own_faults = {
 	.preadv_nowait = f_preadv_nowait,
 	.pwritev = f_pwritev,
 	.ftruncate = f_ftruncate,
+	.copy_file_range = f_copy_file_range,
+	.ficlone = f_ficlone,
 	.fdatasync = f_fdatasync,
 	.fsync = f_fsync,
 	.syncfs = f_syncfs,

@@ -41,6 +41,36 @@ static void a_record_is_read_as_it_was_written(void **state)
 		assert_int_equal(shoal_claim_encode(&claim, (struct shoal_space){ raw, room }), SHOAL_ERR_TOO_LONG);
 }
 
+static void a_whole_file_says_where_it_lies(void **state)
+{
+	(void)state;
+	uint8_t bits[2], raw[SHOAL_CLAIM_VALUE_MAX];
+	struct shoal_claim out, claim = sample(bits);
+	claim.folder = SHOAL_LIT("/home/data");
+	claim.path = SHOAL_LIT("set/a file");
+	ptrdiff_t len = shoal_claim_encode(&claim, (struct shoal_space){ raw, sizeof raw });
+	assert_true(len > 0);
+	assert_int_equal(shoal_claim_decode(shoal_bytes(raw, (size_t)len), &out), 0);
+	assert_true(shoal_bytes_equal(out.folder, claim.folder));
+	assert_true(shoal_bytes_equal(out.path, claim.path));
+	assert_true(shoal_bytes_equal(out.bitmap, claim.bitmap));
+	for (size_t cut = 0; cut < (size_t)len; cut++) {
+		uint8_t *exact = malloc(cut ? cut : 1);
+		memcpy(exact, raw, cut);
+		assert_int_equal(shoal_claim_decode(shoal_bytes(exact, cut), &out), SHOAL_ERR_MALFORMED);
+		free(exact);
+	}
+	assert_int_equal(shoal_claim_decode(shoal_bytes(raw, (size_t)len + 1), &out), SHOAL_ERR_MALFORMED);
+
+	static const uint8_t longest[SHOAL_PATH_BYTES_MAX + 1], all[SHOAL_CLAIM_CHUNK / 8];
+	claim.folder = claim.path = shoal_bytes(longest, SHOAL_PATH_BYTES_MAX);
+	claim.count = SHOAL_CLAIM_CHUNK;
+	claim.bitmap = shoal_bytes(all, sizeof all);
+	assert_true(shoal_claim_encode(&claim, (struct shoal_space){ raw, sizeof raw }) > 0);
+	claim.path.len++;
+	assert_int_equal(shoal_claim_encode(&claim, (struct shoal_space){ raw, sizeof raw }), SHOAL_ERR_TOO_LONG);
+}
+
 static void no_cut_and_no_excess_passes(void **state)
 {
 	(void)state;
@@ -151,6 +181,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_record_is_read_as_it_was_written),
+		cmocka_unit_test(a_whole_file_says_where_it_lies),
 		cmocka_unit_test(no_cut_and_no_excess_passes),
 		cmocka_unit_test(a_closed_record_is_believed_of_the_very_file_alone),
 		cmocka_unit_test(an_open_record_is_believed_of_the_same_inode),

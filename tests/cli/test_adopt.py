@@ -1,0 +1,169 @@
+"""test_adopt.py - the next version of a data set fetches what has changed; what lies there already is adopted, and nothing else touched."""
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fault"))
+import faultkit as kit  # noqa: E402
+
+FILES = 100
+CHANGED = range(3, FILES, 20)  # 5 of 100
+
+
+class Versions:
+    """Two versions of a data set, a torrent of each, and a seed of either when it is asked for."""
+    count = 0
+
+    def __init__(self, work, form):
+        Versions.count += 1
+        self.work = work
+        self.form = form
+        self.host = f"127.3.0.{Versions.count}"
+        rnd = random.Random(Versions.count)
+        self.seeds = []
+        for v in "1.0", "1.1":
+            os.makedirs(self.top(v))
+        for i in range(FILES):
+            data = rnd.randbytes(rnd.randint(60_000, 64_000))
+            self.put("1.0", i, data)
+            self.put("1.1", i, rnd.randbytes(len(data)) if i in CHANGED else data)
+        for v in "1.0", "1.1":
+            subprocess.run([kit.shoal_program(), "create", self.top(v), "-o", self.torrent(v), "--format", form, "--piece-size",
+                            "16K", "--quiet"], check=True)
+        self.size = sum(os.path.getsize(os.path.join(d, f)) for d, _, fs in os.walk(self.top("1.1")) for f in fs)
+
+    def top(self, v):
+        return os.path.join(self.work, v, "set")
+
+    def torrent(self, v):
+        return os.path.join(self.work, v + ".torrent")
+
+    def name(self, i):
+        return f"{i % 7}/sample-{i}.bin"
+
+    def put(self, v, i, data):
+        path = os.path.join(self.top(v), self.name(i))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as f:
+            f.write(data)
+
+    def seed(self, v):
+        address = f"{self.host}:{7000 + len(self.seeds)}"
+        s = kit.Shoal(self.work, "seed", self.torrent(v), "-d", os.path.dirname(self.top(v)), "--listen", address,
+                      state=os.path.join(self.work, "seed-" + v))
+        self.seeds.append(s)
+        s.wait_for("started")
+        return address
+
+    def get(self, v, *more, out=None, state="state", code=0):
+        g = kit.Shoal(self.work, "get", self.torrent(v), "-o", out or os.path.join(self.work, "got-" + v), "--peer", self.seed(v),
+                      "--listen", f"{self.host}:0", "--timeout", "60", *more, state=os.path.join(self.work, state))
+        got = g.wait(90)
+        assert got == code, f"exit code {got}: {g.why()}"
+        return g
+
+    def same(self, v, out):
+        done = subprocess.run(["diff", "-r", self.top(v), os.path.join(out, "set")], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def end(self):
+        for s in self.seeds:
+            s.kill()
+
+
+class Case(unittest.TestCase):
+    def versions(self, form):
+        work = tempfile.mkdtemp(prefix="shoal-adopt-")
+        self.addCleanup(shutil.rmtree, work)
+        v = Versions(work, form)
+        self.addCleanup(v.end)
+        return v
+
+    def moved(self, g):
+        """Bytes that came from peers, and that were adopted."""
+        end = g.last("summary")
+        return end["downloaded"], end["adopted"]
+
+
+class NextVersion(Case):
+    def five_percent(self, form):
+        v = self.versions(form)
+        v.get("1.0")
+        g = v.get("1.1")
+        came, adopted = self.moved(g)
+        v.same("1.1", os.path.join(v.work, "got-1.1"))
+        v.same("1.0", os.path.join(v.work, "got-1.0"))
+        print(f"{form}: {len(CHANGED)} of {FILES} files changed: {came / v.size:.2%} of the bytes moved, {adopted / v.size:.2%} adopted")
+        self.assertLessEqual(came, 0.06 * v.size)
+        self.assertEqual(came + adopted, v.size)
+        said = g.last("adopted")
+        self.assertEqual((said["from"], said["files"]), (os.path.realpath(os.path.join(v.work, "got-1.0")), FILES - len(CHANGED)))
+        self.assertEqual(g.last("complete")["adopted"], adopted)
+
+    def test_v2(self):
+        self.five_percent("v2")
+
+    def test_hybrid(self):
+        self.five_percent("hybrid")
+
+    def test_v1_by_name_and_size(self):
+        """Files do not begin with a piece there, so those beside a change come again in part."""
+        v = self.versions("v1")
+        v.get("1.0")
+        came, adopted = self.moved(v.get("1.1"))
+        v.same("1.1", os.path.join(v.work, "got-1.1"))
+        self.assertLessEqual(came, 0.08 * v.size)
+        self.assertGreaterEqual(adopted, 0.92 * v.size)
+
+    def test_off(self):
+        v = self.versions("v2")
+        v.get("1.0")
+        g = v.get("1.1", "--adopt", "off")
+        self.assertEqual(self.moved(g), (v.size, 0))
+        self.assertIsNone(g.last("adopted"))
+
+    def test_a_folder_that_is_named(self):
+        """Without any record: by size and name, one of them under another name."""
+        v = self.versions("hybrid")
+        shutil.move(os.path.join(v.top("1.0"), v.name(8)), os.path.join(v.top("1.0"), "another-name"))
+        g = v.get("1.1", "--adopt-from", os.path.dirname(v.top("1.0")), state="fresh")
+        came, _ = self.moved(g)
+        v.same("1.1", os.path.join(v.work, "got-1.1"))
+        self.assertLessEqual(came, 0.06 * v.size)
+        self.assertTrue(os.path.exists(os.path.join(v.top("1.0"), "another-name")))
+
+    def test_a_candidate_that_has_changed_is_fetched(self):
+        """Its size is the old one and its bytes are not: what is wrong of it comes from peers, and it is left alone."""
+        v = self.versions("v2")
+        v.get("1.0")
+        path = os.path.join(v.work, "got-1.0", "set", v.name(8))
+        with open(path, "r+b") as f:
+            f.seek(20_000)
+            f.write(b"mine")
+        with open(path, "rb") as f:
+            mine = f.read()
+        came, adopted = self.moved(v.get("1.1"))
+        v.same("1.1", os.path.join(v.work, "got-1.1"))
+        with open(path, "rb") as f:
+            self.assertEqual(f.read(), mine)
+        self.assertEqual(came + adopted, v.size)
+        self.assertGreater(came, 0.05 * v.size)
+        self.assertLessEqual(came, 0.06 * v.size)
+
+    def test_wrong_words(self):
+        done = subprocess.run([kit.shoal_program(), "get", "x", "--adopt", "steal"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("auto|reflink|link|copy|off", done.stderr)
+        done = subprocess.run([kit.shoal_program(), "get", "a" * 40, "--adopt-from", "/no/such"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--adopt-from /no/such: No such file", done.stderr)
+
+
+kit.inside()
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
