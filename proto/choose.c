@@ -262,6 +262,7 @@ int shoal_ranges_next(struct shoal_bytes list, size_t *at, uint32_t *first, uint
 		return 0;
 	if (*at > 0 && list.at[(*at)++] != ',')
 		return SHOAL_ERR_MALFORMED;
+	*first = 0;
 	int rc = take_number(list, at, first);
 	*last = *first;
 	if (rc == 0 && *at < list.len && list.at[*at] == '-') {

@@ -93,7 +93,6 @@ static bool parse_v6(struct shoal_bytes s, uint8_t ip[16])
 			if (n > 12 || !parse_v4(shoal_bytes(s.at + from, s.len - from), groups + n))
 				return false;
 			n += 4;
-			pos = s.len;
 			break;
 		}
 		if (pos == from || n == 16)

@@ -170,7 +170,8 @@ int shoal_hex_decode(struct shoal_bytes in, struct shoal_space out)
 		if (shoal_hex_digit(in.at[i]) < 0)
 			return SHOAL_ERR_MALFORMED;
 	for (size_t i = 0; i < out.len; i++)
-		out.at[i] = (uint8_t)(shoal_hex_digit(in.at[2 * i]) << 4 | shoal_hex_digit(in.at[2 * i + 1]));
+		out.at[i] = (uint8_t)((unsigned)shoal_hex_digit(in.at[2 * i]) << 4 |
+				      (unsigned)shoal_hex_digit(in.at[2 * i + 1]));
 	return 0;
 }
 
