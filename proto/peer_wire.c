@@ -52,6 +52,11 @@ size_t shoal_pw_bytes(const struct shoal_pw *pw)
 	return sizeof *pw + pw->slow.room + pw_out_bytes(&pw->out);
 }
 
+size_t shoal_pw_long(const struct shoal_pw *pw)
+{
+	return pw->slow.room;
+}
+
 void shoal_pw_terms(struct shoal_pw *pw, uint32_t pieces, bool fast, bool extended, bool v2)
 {
 	pw->pieces = pieces;

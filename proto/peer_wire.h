@@ -73,6 +73,8 @@ SHOAL_MUST int shoal_pw_new(struct shoal_pw **out, shoal_us now);
 void shoal_pw_free(struct shoal_pw *pw); /* NULL is fine. Tokens still lent: take them with shoal_pw_drain first */
 /* Heap bytes one takes at rest, and what it holds now (long messages, out queue). */
 size_t shoal_pw_bytes(const struct shoal_pw *pw);
+/* Of these, what a message takes that is too long for the buffer and not whole yet. */
+size_t shoal_pw_long(const struct shoal_pw *pw);
 /* How long a message may be: before the metadata a bitfield of any plausible size, after it exact.
  * `pieces` 0: unknown yet. `fast`, `v2`: whether messages 13-17, 21-23 are legal on this connection. */
 void shoal_pw_terms(struct shoal_pw *pw, uint32_t pieces, bool fast, bool extended, bool v2);

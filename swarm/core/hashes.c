@@ -357,7 +357,10 @@ void shoal_swarm_hash_request(struct shoal_swarm *s, struct shoal_peer *p, const
 		if (!served && r->base == 0) {
 			uint32_t piece = piece_of_leaves(s, r);
 			struct shoal_check *check;
+			/* Each is a piece read and hashed: nobody needs many. */
 			if (piece != SHOAL_PIECE_NONE && shoal_swarm_running(s) && shoal_bits_get(&s->claimed, piece) &&
+			    shoal_patience_charge(&p->leaves, SHOAL_PATIENCE_LEAVES, SHOAL_PATIENCE_LEAVES_MINUTE,
+						  now) &&
 			    shoal_swarm_check_piece(s, piece, SHOAL_CHECK_LEAVES, SHOAL_DISK_LEAVES, &check) == 0) {
 				check->peer_serial = p->serial;
 				check->range = *r;
@@ -365,6 +368,8 @@ void shoal_swarm_hash_request(struct shoal_swarm *s, struct shoal_peer *p, const
 			}
 		}
 	}
+	if (shoal_peer_idle_talk(p, now) < 0)
+		return shoal_peer_close(p, SHOAL_ERR_REFUSED, now);
 	if (!served)
 		say_range(p, SHOAL_WIRE_HASH_REJECT, r, (struct shoal_bytes){ 0 }, now);
 }

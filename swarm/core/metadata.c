@@ -23,17 +23,20 @@ static void blocks_free(struct shoal_metadata *m, struct shoal_metadata_sized *s
 	s->here = 0;
 }
 
+static void sized_free(struct shoal_metadata *m, struct shoal_metadata_sized *s)
+{
+	if (s->block != NULL)
+		blocks_free(m, s);
+	free(s->block);
+	free(s->asked);
+	free(s->source);
+	*s = m->sized[--m->count];
+}
+
 void shoal_metadata_fini(struct shoal_metadata *m)
 {
-	for (unsigned i = 0; i < m->count; i++) {
-		struct shoal_metadata_sized *s = &m->sized[i];
-		if (s->block != NULL)
-			blocks_free(m, s);
-		free(s->block);
-		free(s->asked);
-		free(s->source);
-	}
-	m->count = 0;
+	while (m->count > 0)
+		sized_free(m, &m->sized[m->count - 1]);
 }
 
 static struct shoal_metadata_sized *find(struct shoal_metadata *m, uint64_t size)
@@ -44,14 +47,43 @@ static struct shoal_metadata_sized *find(struct shoal_metadata *m, uint64_t size
 	return NULL;
 }
 
-static struct shoal_metadata_sized *find_or_make(struct shoal_metadata *m, uint64_t size)
+/* What `peer` alone said is taken back. */
+static void forget_claim(struct shoal_metadata *m, uint32_t peer)
+{
+	for (unsigned i = m->count; i-- > 0;)
+		if (m->sized[i].by == peer)
+			sized_free(m, &m->sized[i]);
+}
+
+static bool place_for_one_more(struct shoal_metadata *m, shoal_us now)
+{
+	struct shoal_metadata_sized *still = &m->sized[0];
+	if (m->count < SHOAL_METADATA_SIZES)
+		return true;
+	for (unsigned i = 1; i < m->count; i++)
+		if (m->sized[i].moved < still->moved)
+			still = &m->sized[i];
+	if (still->moved + SHOAL_METADATA_ASK_TIME > now)
+		return false;
+	sized_free(m, still);
+	return true;
+}
+
+static struct shoal_metadata_sized *find_or_make(struct shoal_metadata *m, uint64_t size, uint32_t peer, shoal_us now)
 {
 	struct shoal_metadata_sized *s = find(m, size);
-	if (s != NULL || size == 0 || size > SHOAL_METAINFO_BYTES_MAX || m->count == SHOAL_METADATA_SIZES)
+	if (s != NULL && s->by != peer)
+		s->by = 0;
+	if (s != NULL || size == 0 || size > SHOAL_METAINFO_BYTES_MAX)
 		return s;
+	forget_claim(m, peer);
+	if (!place_for_one_more(m, now))
+		return NULL;
 	uint32_t blocks = (uint32_t)((size + SHOAL_METADATA_BLOCK - 1) / SHOAL_METADATA_BLOCK);
 	struct shoal_metadata_sized made = {
 		.size = size,
+		.by = peer,
+		.moved = now,
 		.blocks = blocks,
 		.block = calloc(blocks, sizeof *made.block),
 		.asked = calloc(blocks, sizeof *made.asked),
@@ -69,12 +101,18 @@ static struct shoal_metadata_sized *find_or_make(struct shoal_metadata *m, uint6
 
 uint32_t shoal_metadata_want(struct shoal_metadata *m, uint64_t size, uint32_t peer, shoal_us now)
 {
-	struct shoal_metadata_sized *s = find_or_make(m, size);
+	struct shoal_metadata_sized *s = find_or_make(m, size, peer, now);
 	if (s == NULL)
 		return UINT32_MAX;
 	if (s->failures > 0) {
-		if (s->only == 0)
+		/* One who keeps silent may not keep the others from answering. */
+		if (s->only != peer && s->moved + SHOAL_METADATA_ASK_TIME <= now)
+			s->only = 0;
+		if (s->only == 0) {
 			s->only = peer;
+			s->moved = now;
+			memset(s->asked, 0, s->blocks * sizeof *s->asked);
+		}
 		if (s->only != peer)
 			return UINT32_MAX;
 	}
@@ -89,14 +127,15 @@ uint32_t shoal_metadata_want(struct shoal_metadata *m, uint64_t size, uint32_t p
 }
 
 int shoal_metadata_block(struct shoal_metadata *m, uint64_t size, uint32_t index, struct shoal_bytes data,
-			 uint32_t peer)
+			 uint32_t peer, shoal_us now)
 {
 	struct shoal_metadata_sized *s = find(m, size);
-	if (s == NULL || index >= s->blocks)
-		return SHOAL_ERR_MALFORMED;
+	/* What was not asked of this very peer could be anybody's poison. */
+	if (s == NULL || index >= s->blocks || s->asked[index] == 0 || s->source[index] != peer)
+		return 0;
 	uint64_t begin = (uint64_t)index * SHOAL_METADATA_BLOCK;
 	size_t want = size - begin < SHOAL_METADATA_BLOCK ? (size_t)(size - begin) : SHOAL_METADATA_BLOCK;
-	if (data.len != want || s->asked[index] == 0)
+	if (data.len != want)
 		return SHOAL_ERR_MALFORMED;
 	if (s->block[index] != NULL)
 		return 0;
@@ -108,12 +147,13 @@ int shoal_metadata_block(struct shoal_metadata *m, uint64_t size, uint32_t index
 		return SHOAL_ERR_NOMEM;
 	}
 	memcpy(s->block[index], data.at, want);
-	s->source[index] = peer;
+	s->moved = now;
 	return ++s->here == s->blocks;
 }
 
 void shoal_metadata_gone(struct shoal_metadata *m, uint32_t peer)
 {
+	forget_claim(m, peer);
 	for (unsigned k = 0; k < m->count; k++) {
 		struct shoal_metadata_sized *s = &m->sized[k];
 		if (s->only == peer)
@@ -124,10 +164,17 @@ void shoal_metadata_gone(struct shoal_metadata *m, uint32_t peer)
 	}
 }
 
-void shoal_metadata_refused(struct shoal_metadata *m, uint64_t size, uint32_t index)
+void shoal_metadata_drop(struct shoal_metadata *m, uint64_t size)
 {
 	struct shoal_metadata_sized *s = find(m, size);
-	if (s != NULL && index < s->blocks && s->block[index] == NULL)
+	if (s != NULL)
+		sized_free(m, s);
+}
+
+void shoal_metadata_refused(struct shoal_metadata *m, uint64_t size, uint32_t index, uint32_t peer)
+{
+	struct shoal_metadata_sized *s = find(m, size);
+	if (s != NULL && index < s->blocks && s->block[index] == NULL && s->source[index] == peer)
 		s->asked[index] = 0;
 }
 

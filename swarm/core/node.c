@@ -171,24 +171,11 @@ void shoal_node_ban(struct shoal_node *n, const struct shoal_addr *addr, shoal_u
 
 /* ---- connections ---------------------------------------------------------------------------- */
 
-/* Two who need nothing of each other part when somebody else wants to come in. */
-static bool make_room(struct shoal_node *n, shoal_us now)
-{
-	for (struct shoal_peer *p = n->peers; p != NULL; p = p->next) {
-		if (p->closing || p->in_swarm_at == NULL || !shoal_swarm_seeding(p->swarm) || !shoal_peer_is_seed(p))
-			continue;
-		shoal_peer_close(p, SHOAL_ERR_BUSY, now);
-		free_closed(n);
-		return true;
-	}
-	return false;
-}
-
 void shoal_node_accept(struct shoal_node *n, struct shoal_transport *t, const struct shoal_addr *from, shoal_us now)
 {
 	n->now = now;
 	bool welcome = !n->stopping && !ip_banned(n, from, now);
-	if (!welcome || (n->peer_count >= n->max_peers && !make_room(n, now))) {
+	if (!welcome || (n->peer_count >= n->max_peers && !shoal_node_make_room(n, now))) {
 		t->ops->close(t);
 		return;
 	}

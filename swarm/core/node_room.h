@@ -64,6 +64,7 @@ struct shoal_node {
 	size_t ext_count;
 
 	uint8_t *bounce;
+	size_t long_bytes; /* charged for messages that are not whole yet */
 	shoal_us now;
 	unsigned jobs_out, commits_out;
 	bool stopping, stopped_said;
@@ -81,6 +82,8 @@ int shoal_node_submit(struct shoal_node *n, struct shoal_disk_job *job);
 int shoal_node_commit(struct shoal_node *n, struct shoal_swarm *s);
 struct shoal_peer *shoal_node_peer(struct shoal_node *n, uint32_t serial);
 bool shoal_node_banned(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now);
+/* Somebody useless is closed so that another can come in (crowd.c). false: all are of use. */
+bool shoal_node_make_room(struct shoal_node *n, shoal_us now);
 void shoal_node_ban(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now);
 /* The swarm an info hash names, v1 or truncated v2 (`*by_v2`); NULL. */
 struct shoal_swarm *shoal_node_swarm(struct shoal_node *n, const struct shoal_id20 *hash, bool *by_v2);

@@ -108,6 +108,7 @@ void shoal_peer_close(struct shoal_peer *p, int why, shoal_us now)
 		leave_swarm(p, now);
 	}
 	shoal_peer_uploads_end(p);
+	shoal_peer_long_message(p, now);
 	if (p->contact != NULL) {
 		shoal_contact_gone(p->swarm, p->contact, p->closing, now);
 		p->contact = NULL;
@@ -133,6 +134,18 @@ void shoal_peer_free(struct shoal_peer *p)
 	free(p->wanted);
 	shoal_pw_free(p->pw);
 	free(p);
+}
+
+int shoal_peer_idle_talk(struct shoal_peer *p, shoal_us now)
+{
+	if (shoal_patience_charge(&p->talk, SHOAL_PATIENCE_TALK, SHOAL_PATIENCE_TALK_MINUTE, now))
+		return 0;
+	return SHOAL_ERR_REFUSED;
+}
+
+bool shoal_peer_deaf(const struct shoal_peer *p, shoal_us now)
+{
+	return p->blocked_since != 0 && p->blocked_since + SHOAL_PEER_DEAF_TIME <= now;
 }
 
 bool shoal_peer_is_seed(const struct shoal_peer *p)
@@ -228,6 +241,9 @@ static bool duplicate(struct shoal_peer *p, shoal_us now)
 	for (struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm) {
 		if (memcmp(q->id.b, p->id.b, 20) != 0)
 			continue;
+		/* A peer id is no secret: from elsewhere it may be a thief, who shall not push out its owner. */
+		if (q->addr.is_v4 == p->addr.is_v4 && memcmp(q->addr.ip, p->addr.ip, p->addr.is_v4 ? 4 : 16) != 0)
+			return true;
 		bool ours_higher = memcmp(p->swarm->peer_id.b, p->id.b, 20) > 0;
 		bool keep_new = p->incoming != q->incoming && (p->incoming ? !ours_higher : ours_higher);
 		if (!keep_new)
@@ -324,7 +340,7 @@ static int on_have(struct shoal_peer *p, uint32_t piece, shoal_us now)
 		return SHOAL_ERR_RANGE;
 	count_in(p);
 	if (!shoal_bits_set(&p->have, piece))
-		return 0;
+		return shoal_peer_idle_talk(p, now);
 	shoal_picker_peer_has(s->picker, piece);
 	if (shoal_bits_full(&p->have) && !p->one_by_one)
 		shoal_picker_peer_full(s->picker, &p->have);
@@ -386,9 +402,9 @@ static void on_choke(struct shoal_peer *p, bool choked, shoal_us now)
 static int on_reject(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now)
 {
 	if (p->swarm->mi == NULL || msg->begin % SHOAL_BLOCK != 0)
-		return 0;
+		return shoal_peer_idle_talk(p, now);
 	if (!shoal_peer_unask(p, msg->index, msg->begin / SHOAL_BLOCK, false, now))
-		return 0; /* the answer to a cancel */
+		return shoal_peer_idle_talk(p, now); /* the answer to a cancel */
 	shoal_pace_spared(p->swarm, msg->len < SHOAL_BLOCK ? msg->len : SHOAL_BLOCK);
 	p->swarm->dirty_fill = true; /* others may have it */
 	if (!p->choking_us)	     /* asked again at once, it would say the same again, for ever */
@@ -399,14 +415,14 @@ static int on_reject(struct shoal_peer *p, const struct shoal_wire_msg *msg, sho
 static int on_message(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now)
 {
 	switch (msg->id) {
-	case SHOAL_WIRE_KEEPALIVE: return 0;
+	case SHOAL_WIRE_KEEPALIVE: return shoal_peer_idle_talk(p, now);
 	case SHOAL_WIRE_CHOKE:
-	case SHOAL_WIRE_UNCHOKE: on_choke(p, msg->id == SHOAL_WIRE_CHOKE, now); return 0;
+	case SHOAL_WIRE_UNCHOKE: on_choke(p, msg->id == SHOAL_WIRE_CHOKE, now); return shoal_peer_idle_talk(p, now);
 	case SHOAL_WIRE_INTERESTED:
 	case SHOAL_WIRE_NOT_INTERESTED:
 		p->interested = msg->id == SHOAL_WIRE_INTERESTED;
 		p->swarm->rechoke = true;
-		return 0;
+		return shoal_peer_idle_talk(p, now);
 	case SHOAL_WIRE_HAVE: return on_have(p, msg->index, now);
 	case SHOAL_WIRE_BITFIELD:
 	case SHOAL_WIRE_HAVE_ALL:
@@ -418,7 +434,8 @@ static int on_message(struct shoal_peer *p, const struct shoal_wire_msg *msg, sh
 	case SHOAL_WIRE_HASH_REQUEST: shoal_swarm_hash_request(p->swarm, p, &msg->range, now); return 0;
 	case SHOAL_WIRE_HASHES: shoal_swarm_hashes(p->swarm, p, msg, now); return 0;
 	case SHOAL_WIRE_HASH_REJECT: shoal_swarm_hash_rejected(p->swarm, p, &msg->range, now); return 0;
-	default: /* port, suggest, allowed fast, and what we do not know: advice we do not take */ return 0;
+	default: /* port, suggest, allowed fast, and what we do not know: advice we do not take */
+		return shoal_peer_idle_talk(p, now);
 	}
 }
 
@@ -463,6 +480,11 @@ void shoal_peer_readable(struct shoal_peer *p, shoal_us now)
 		}
 		if (rc < 0)
 			return shoal_peer_close(p, rc, now);
+		if (p->long_bytes != shoal_pw_long(p->pw)) {
+			shoal_peer_long_message(p, now);
+			if (p->closing)
+				return;
+		}
 		p->in_dirty = true;
 		if ((size_t)got < room || (size_t)got >= budget)
 			return; /* nothing more for now, or others' turn: readiness is level triggered */
@@ -525,6 +547,7 @@ void shoal_peer_flush(struct shoal_peer *p, shoal_us now)
 		if (sent < 0)
 			return shoal_peer_close(p, (int)sent, now);
 		if (sent > 0) {
+			p->blocked_since = 0;
 			void *done[PARTS];
 			size_t k = shoal_pw_sent(p->pw, (size_t)sent, done, PARTS, now);
 			shoal_peer_sent(p, done, k, true, now);
@@ -532,6 +555,10 @@ void shoal_peer_flush(struct shoal_peer *p, shoal_us now)
 	}
 	if (p->closing)
 		return;
+	if (!blocked)
+		p->blocked_since = 0;
+	else if (p->blocked_since == 0)
+		p->blocked_since = now;
 	unsigned want = SHOAL_WANT_READ | (blocked ? SHOAL_WANT_WRITE : 0u);
 	if (want != p->wants) {
 		p->wants = want;
@@ -551,6 +578,10 @@ void shoal_peer_tick(struct shoal_peer *p, shoal_us now)
 		return;
 	}
 	if (heard + SHOAL_PEER_IDLE_TIME <= now || (partial != 0 && partial + SHOAL_PEER_PARTIAL_TIME <= now))
+		return shoal_peer_close(p, SHOAL_ERR_TIMEOUT, now);
+	if (!p->choked && shoal_peer_deaf(p, now))
+		p->swarm->rechoke = true;
+	if (p->blocked_since != 0 && p->blocked_since + SHOAL_PEER_BLOCKED_TIME <= now)
 		return shoal_peer_close(p, SHOAL_ERR_TIMEOUT, now);
 	if (shoal_pw_spoke(p->pw) + SHOAL_PEER_KEEPALIVE <= now && shoal_pw_queued(p->pw) == 0)
 		shoal_peer_say_id(p, SHOAL_WIRE_KEEPALIVE, now);

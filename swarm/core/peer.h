@@ -16,10 +16,13 @@
 #include "swarm/core/disk.h"
 #include "swarm/core/flow.h"
 #include "swarm/core/landing.h"
+#include "swarm/core/patience.h"
 
 #define SHOAL_PEER_HANDSHAKE_TIME SHOAL_S(10)
 #define SHOAL_PEER_IDLE_TIME SHOAL_S(130)   /* nothing heard at all */
 #define SHOAL_PEER_PARTIAL_TIME SHOAL_S(60) /* one message that does not end */
+#define SHOAL_PEER_BLOCKED_TIME SHOAL_S(60) /* reads nothing of what we have for it */
+#define SHOAL_PEER_DEAF_TIME SHOAL_S(5)	    /* the same: its slot goes to others */
 #define SHOAL_PEER_KEEPALIVE SHOAL_S(60)
 #define SHOAL_PEER_REQQ 2000		  /* requests we queue for a peer, and say so */
 #define SHOAL_PEER_REQQ_SILENT 250	  /* assumed of one that does not say */
@@ -129,8 +132,11 @@ struct shoal_peer {
 	struct shoal_rate up;
 	uint64_t gave, got; /* payload bytes to it; verified bytes from it while it had no entry in the book */
 	unsigned bad_requests;
-	bool out_dirty; /* something may wait to be sent */
-	bool in_dirty;	/* asks may be refilled */
+	struct shoal_patience talk, unasked, leaves, metadata_given;
+	shoal_us blocked_since; /* the transport takes nothing since; 0: it does */
+	size_t long_bytes;	/* charged for a message that is not whole yet */
+	bool out_dirty;		/* something may wait to be sent */
+	bool in_dirty;		/* asks may be refilled */
 };
 
 /* The connection `t` becomes a peer. `swarm` and `contact` are set when we dialled. NULL when memory is short (and t closed). */
@@ -158,6 +164,10 @@ void shoal_peer_say_ext_handshake(struct shoal_peer *p, shoal_us now);
 int shoal_peer_extended(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now);
 /* First words after the handshakes. */
 void shoal_peer_introduce(struct shoal_peer *p, shoal_us now);
+/* It said something that asks for nothing and tells nothing. REFUSED when that is too much of it. */
+SHOAL_MUST int shoal_peer_idle_talk(struct shoal_peer *p, shoal_us now);
+/* It takes nothing of what it asked for. */
+bool shoal_peer_deaf(const struct shoal_peer *p, shoal_us now);
 bool shoal_peer_is_seed(const struct shoal_peer *p);
 
 /* request.c: asking */
@@ -175,6 +185,9 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 void shoal_peer_asks_overdue(struct shoal_peer *p, shoal_us now);
 /* It stalls no longer. */
 void shoal_peer_recovered(struct shoal_peer *p);
+
+/* crowd.c: charges what a long message holds that is not whole yet; somebody goes when that is too much. */
+void shoal_peer_long_message(struct shoal_peer *p, shoal_us now);
 
 /* upload.c: serving */
 void shoal_peer_wants(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now);

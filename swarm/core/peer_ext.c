@@ -45,6 +45,8 @@ static int on_donthave(struct shoal_peer *p, struct shoal_bytes body, shoal_us n
 	if (body.len != 4)
 		return SHOAL_ERR_MALFORMED;
 	uint32_t piece = shoal_get_u32(body.at);
+	if (shoal_peer_idle_talk(p, now) < 0)
+		return SHOAL_ERR_REFUSED;
 	if (p->swarm->mi == NULL || piece >= p->have.count)
 		return 0;
 	if (p->counted) {
@@ -136,7 +138,7 @@ static int on_metadata(struct shoal_peer *p, struct shoal_bytes body, shoal_us n
 	if (msg.kind == SHOAL_METADATA_REJECT) {
 		if (p->metadata_asked > 0)
 			p->metadata_asked--;
-		shoal_metadata_refused(&s->metadata, p->early_metadata_size, msg.piece);
+		shoal_metadata_refused(&s->metadata, p->early_metadata_size, msg.piece, p->serial);
 		p->metadata_ask_after = now + SHOAL_S(30);
 	}
 	return 0;
@@ -161,5 +163,5 @@ int shoal_peer_extended(struct shoal_peer *p, const struct shoal_wire_msg *msg, 
 					  .data = msg->body };
 		shoal_swarm_say(p->swarm, &ev, now);
 	}
-	return 0; /* a number we never gave out: BEP 10 says to ignore it */
+	return shoal_peer_idle_talk(p, now); /* a number we never gave out: BEP 10 says to ignore it */
 }

@@ -73,6 +73,7 @@ void shoal_peer_unask_all(struct shoal_peer *p, shoal_us now)
 	(void)now;
 	if (p->ask_count > 0) /* others may be asked for them */
 		p->swarm->dirty_fill = true;
+	shoal_patience_forgive(&p->unasked, p->ask_count); /* some may be on their way */
 	while (p->ask_count > 0) {
 		struct shoal_ask ask = *ask_at(p, --p->ask_count);
 		ask_return(p, &ask);
@@ -85,6 +86,7 @@ static void say_cancel(struct shoal_peer *p, const struct shoal_ask *ask, uint32
 	struct shoal_wire_msg msg = {
 		.id = SHOAL_WIRE_CANCEL, .index = ask->piece, .begin = ask->block * SHOAL_BLOCK, .len = len
 	};
+	shoal_patience_forgive(&p->unasked, 1);
 	shoal_peer_say(p, &msg, now);
 }
 
@@ -329,6 +331,14 @@ static void wasted(struct shoal_peer *p, uint32_t len)
 		p->contact->info.wasted += len;
 }
 
+/* A block we had not asked for, or not so long or so short. */
+static void unasked(struct shoal_peer *p, uint32_t len, shoal_us now)
+{
+	wasted(p, len);
+	if (!shoal_patience_charge(&p->unasked, SHOAL_PATIENCE_UNASKED, SHOAL_PATIENCE_UNASKED_MINUTE, now))
+		shoal_peer_close(p, SHOAL_ERR_REFUSED, now);
+}
+
 void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, shoal_us now)
 {
 	struct shoal_swarm *s = p->swarm;
@@ -337,11 +347,11 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 	s->downloaded += ev->len;
 	shoal_rate_add(&s->down, ev->len, now);
 	if (i == UINT32_MAX) /* late after a cancel, or never asked */
-		return wasted(p, ev->len);
+		return unasked(p, ev->len, now);
 	struct shoal_ask ask = ask_take(p, i);
 	if (ev->at == NULL || ask.slot == NULL || ev->at != ask.slot->at) {
-		wasted(p, ev->len);
-		return ask_return(p, &ask);
+		ask_return(p, &ask);
+		return unasked(p, ev->len, now);
 	}
 	shoal_flow_block(&p->flow, ev->len, ask.at, now);
 	shoal_peer_recovered(p);

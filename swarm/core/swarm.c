@@ -416,7 +416,7 @@ static void choke_round(struct shoal_swarm *s, shoal_us now)
 	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) {
 		view[n++] = (struct shoal_choker_view){
 			.peer = p->serial,
-			.interested = p->interested,
+			.interested = p->interested && !shoal_peer_deaf(p, now),
 			.snubbed = p->snubbed,
 			.seed = shoal_peer_is_seed(p),
 			.unchoked = !p->choked,

@@ -5,13 +5,26 @@
 #include "proto/base/digest.h"
 #include "swarm/core/node_room.h"
 
+/* Twice the whole of it a minute: who needs it again has lost it. */
+static bool may_have_block(struct shoal_swarm *s, struct shoal_peer *p, shoal_us now)
+{
+	size_t blocks = shoal_metainfo_info(s->mi).len / SHOAL_METADATA_BLOCK + 1;
+	int32_t most = (int32_t)(2 * blocks + SHOAL_PATIENCE_METADATA);
+	return shoal_patience_charge(&p->metadata_given, most, (uint32_t)most, now);
+}
+
 int shoal_swarm_metadata_asked(struct shoal_swarm *s, struct shoal_peer *p, uint32_t index, shoal_us now)
 {
 	uint8_t *body = malloc(SHOAL_METADATA_BLOCK + 128);
 	struct shoal_metadata_msg msg = { .kind = SHOAL_METADATA_REJECT, .piece = index };
 	if (body == NULL)
 		return SHOAL_ERR_NOMEM;
-	if (s->mi != NULL && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_LOW / 2) {
+	if (s->mi == NULL || !may_have_block(s, p, now)) {
+		if (shoal_peer_idle_talk(p, now) < 0) {
+			free(body);
+			return SHOAL_ERR_REFUSED;
+		}
+	} else if (shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_LOW / 2) {
 		struct shoal_bytes info = shoal_metainfo_info(s->mi);
 		uint64_t begin = (uint64_t)index * SHOAL_METADATA_BLOCK;
 		if (begin < info.len) {
@@ -82,7 +95,7 @@ static void whole(struct shoal_swarm *s, uint64_t size, shoal_us now)
 int shoal_swarm_metadata_came(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_metadata_msg *msg,
 			      shoal_us now)
 {
-	int rc = shoal_metadata_block(&s->metadata, p->early_metadata_size, msg->piece, msg->data, p->serial);
+	int rc = shoal_metadata_block(&s->metadata, p->early_metadata_size, msg->piece, msg->data, p->serial, now);
 	if (p->metadata_asked > 0)
 		p->metadata_asked--;
 	if (rc == 1) {
@@ -90,8 +103,16 @@ int shoal_swarm_metadata_came(struct shoal_swarm *s, struct shoal_peer *p, const
 		return 0;
 	}
 	if (rc == SHOAL_ERR_NOMEM) {
-		shoal_swarm_fail(s, rc, "the torrent's metadata needs more memory than --memory allows", now);
-		return 0;
+		/* Nothing is proved yet: a liar's endless dictionary is no reason to give the torrent up. */
+		struct shoal_event ev = { .kind = SHOAL_EV_WARNING,
+					  .addr = p->addr,
+					  .err = rc,
+					  .text = SHOAL_LIT(
+						  "metadata as long as a peer says it is needs more memory than "
+						  "--memory allows") };
+		shoal_metadata_drop(&s->metadata, p->early_metadata_size);
+		shoal_swarm_say(s, &ev, now);
+		return rc;
 	}
 	shoal_swarm_metadata_tick(s, now);
 	return rc;

@@ -72,13 +72,18 @@ void shoal_peer_wants(struct shoal_peer *p, const struct shoal_wire_msg *msg, sh
 		return;
 	}
 	/* Asking without being served: it may not have seen our choke yet. */
-	if (p->choked || p->wanted_count >= SHOAL_PEER_REQQ || !wanted_push(p, w))
+	if (p->choked || p->wanted_count >= SHOAL_PEER_REQQ || !wanted_push(p, w)) {
+		if (shoal_peer_idle_talk(p, now) < 0)
+			return shoal_peer_close(p, SHOAL_ERR_REFUSED, now);
 		return reject(p, &w, now);
+	}
 	p->out_dirty = true;
 }
 
 void shoal_peer_cancels(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now)
 {
+	if (shoal_peer_idle_talk(p, now) < 0)
+		return shoal_peer_close(p, SHOAL_ERR_REFUSED, now);
 	struct shoal_wanted w = { msg->index, msg->begin, msg->len };
 	for (uint32_t i = p->wanted_count; i-- > 0;) {
 		const struct shoal_wanted *q = wanted_at(p, i);

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include "proto/base/bytes.h"
 #include "proto/magnet.h"
 #include "swarm/core/events.h"
 #include "swarm/core/node.h"
@@ -19,6 +21,7 @@
 #include "swarm/io/store_sqlite.h"
 #include "swarm/io/tcp.h"
 
+#define FDS_KEPT 24	       /* descriptors for all that is neither a file of a torrent nor a connection */
 #define ADDS_MAX 64	       /* magnets whose ADDED has not been fetched yet, and whose peers we remember */
 #define TICK_AGAIN SHOAL_MS(1) /* a deadline that a tick left in the past is not asked for again sooner */
 
@@ -295,6 +298,17 @@ static int open_storage(struct native *e, const struct shoal_config *config, cha
 	return shoal_owned_disk_new(&e->owned, e->os, config->state_dir, shoal_disk_threads_disk(e->disk));
 }
 
+/* Connections that have descriptors for sure: files take half of them, and some are kept for all else. Beyond that,
+ * those who do nothing make room (swarm/core/crowd.c) instead of the honest waiting in the backlog behind them. */
+static uint32_t peers_bound(uint32_t wanted)
+{
+	struct rlimit rl;
+	uint64_t bound = wanted != 0 ? wanted : SHOAL_ENGINE_PEERS;
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur != RLIM_INFINITY)
+		bound = shoal_min_u64(bound, rl.rlim_cur / 2 > 2 * FDS_KEPT ? rl.rlim_cur / 2 - FDS_KEPT : FDS_KEPT);
+	return (uint32_t)bound;
+}
+
 static int open_node(struct native *e, const struct shoal_config *config, uint16_t port)
 {
 	uint64_t seed;
@@ -308,7 +322,7 @@ static int open_node(struct native *e, const struct shoal_config *config, uint16
 		.port = port,
 		.up = config->up,
 		.down = config->down,
-		.max_peers = config->max_peers,
+		.max_peers = peers_bound(config->max_peers),
 		.upload_slots = config->upload_slots,
 		.agent = config->agent != NULL ? config->agent : "shoal " SHOAL_VERSION,
 	};

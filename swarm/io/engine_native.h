@@ -7,7 +7,8 @@
  * open() blocks SIGPIPE in the calling thread, which is the engine's from
  * then on; close(), in the same thread, gives the mask back. Descriptors are
  * bounded by RLIMIT_NOFILE: files take at most half of them, so a program
- * that wants thousands of peers raises the soft limit before it opens one.
+ * that wants thousands of peers raises the soft limit before it opens one;
+ * peers are at most as many as the rest allows.
  */
 #ifndef SHOAL_ENGINE_NATIVE_H
 #define SHOAL_ENGINE_NATIVE_H
@@ -17,6 +18,7 @@
 
 #define SHOAL_ENGINE_MEMORY (128u << 20) /* when nothing else is said */
 #define SHOAL_ENGINE_MEMORY_MIN (8u << 20)
+#define SHOAL_ENGINE_PEERS 500
 #define SHOAL_ENGINE_CLOSE_MAX SHOAL_S(10) /* how long close() waits for a disk that does not answer */
 
 /* As shoal_engine_native.open, for tests that fail a call. `os` must be static (swarm/io/resolve.h). */

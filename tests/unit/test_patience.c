@@ -1,0 +1,67 @@
+/* test_patience.c - so much at once, so much a minute, and what is forgiven. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include "swarm/core/patience.h"
+
+static void so_many_at_once_and_then_as_time_gives_them(void **state)
+{
+	(void)state;
+	struct shoal_patience p = { 0 };
+	shoal_us now = SHOAL_S(1000);
+	for (int i = 0; i < 10; i++)
+		assert_true(shoal_patience_charge(&p, 10, 60, now));
+	assert_false(shoal_patience_charge(&p, 10, 60, now));
+	assert_false(shoal_patience_charge(&p, 10, 60, now + SHOAL_MS(999)));
+	assert_true(shoal_patience_charge(&p, 10, 60, now + SHOAL_S(1)));
+	assert_false(shoal_patience_charge(&p, 10, 60, now + SHOAL_S(1)));
+	/* After a long rest it is as at the beginning, and no more. */
+	now += SHOAL_S(86400);
+	for (int i = 0; i < 10; i++)
+		assert_true(shoal_patience_charge(&p, 10, 60, now));
+	assert_false(shoal_patience_charge(&p, 10, 60, now));
+}
+
+static void asking_often_loses_no_time(void **state)
+{
+	(void)state;
+	struct shoal_patience p = { 0 };
+	unsigned given = 0;
+	for (shoal_us now = 1; now < SHOAL_S(60); now += 777) /* far more often than one comes free */
+		given += shoal_patience_charge(&p, 5, 600, now);
+	assert_in_range(given, 5 + 595, 5 + 600);
+}
+
+static void what_is_forgiven_comes_on_top(void **state)
+{
+	(void)state;
+	struct shoal_patience p = { 0 };
+	shoal_patience_forgive(&p, 3);
+	for (int i = 0; i < 8; i++)
+		assert_true(shoal_patience_charge(&p, 5, 60, 1));
+	assert_false(shoal_patience_charge(&p, 5, 60, 1));
+	for (int i = 0; i < 1000; i++)
+		shoal_patience_forgive(&p, UINT32_MAX); /* bounded, and no overflow */
+	assert_in_range(-p.used, 1, 5000);
+}
+
+static void a_clock_that_steps_back_gives_nothing(void **state)
+{
+	(void)state;
+	struct shoal_patience p = { 0 };
+	for (int i = 0; i < 5; i++)
+		assert_true(shoal_patience_charge(&p, 5, 60, SHOAL_S(100)));
+	assert_false(shoal_patience_charge(&p, 5, 60, SHOAL_S(10)));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(so_many_at_once_and_then_as_time_gives_them),
+		cmocka_unit_test(asking_often_loses_no_time),
+		cmocka_unit_test(what_is_forgiven_comes_on_top),
+		cmocka_unit_test(a_clock_that_steps_back_gives_nothing),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
