@@ -14,6 +14,8 @@
 enum shoal_fetch_flag {
 	SHOAL_FETCH_TRUSTED = 1, /* the user named the URL: it may lead to this host and its neighbours */
 	SHOAL_FETCH_PROXIED = 2, /* never without the proxy, if one is set */
+	SHOAL_FETCH_V4 = 4,	 /* a name is looked up in this family alone (BEP 7: trackers are told in each) */
+	SHOAL_FETCH_V6 = 8,
 };
 struct shoal_fetch {
 	struct shoal_bytes url; /* absolute, http or https, checked (proto/url.h); copied */
@@ -25,10 +27,11 @@ struct shoal_fetch {
 /* How it ended. */
 struct shoal_fetched {
 	int err; /* 0: an answer came, whole; `status` says which. NET, TIMEOUT, TOO_LONG, REFUSED (a policy), CLOSED */
-	int status;	      /* of HTTP; 0 without an answer */
-	uint64_t total;	      /* size of the resource, where a range's answer says it; 0 unknown */
-	uint32_t retry_after; /* seconds; 0 none */
-	char what[96];	      /* for people: raw text of strangers is not in it */
+	int status;		  /* of HTTP; 0 without an answer */
+	uint64_t total;		  /* size of the resource, where a range's answer says it; 0 unknown */
+	uint32_t retry_after;	  /* seconds; 0 none */
+	struct shoal_addr server; /* who answered at the last; port 0: not known, or a proxy did */
+	char what[96];		  /* for people: raw text of strangers is not in it */
 };
 
 struct shoal_world_ops {
@@ -52,6 +55,9 @@ struct shoal_world_ops {
 	int (*resolve)(void *w, const char *host, uint64_t cookie);
 	/* Sends a datagram from the port we listen on; lost ones are nobody's fault. < 0: it cannot be. */
 	int (*datagram)(void *w, const struct shoal_addr *to, struct shoal_bytes data);
+	/* Whether this host has an address in the private range that `to` lies in: a stranger may send us there then
+	 * (swarm/io/reachable.h). NULL: it has none. */
+	bool (*neighbour)(void *w, const struct shoal_addr *to);
 	/* Says it to the local network (BEP 14), v4 or v6, on every interface that may hear it. */
 	int (*shout)(void *w, bool v4, struct shoal_bytes data);
 };
