@@ -24,6 +24,8 @@
 enum shoal_claim_flag {
 	SHOAL_CLAIM_OPEN = 1, /* the file was being written: the stamp's times mean nothing, dev and inode do */
 	SHOAL_CLAIM_ALL = 2,  /* every piece of the chunk; no bitmap follows */
+	SHOAL_CLAIM_FOREIGN =
+		4, /* the file was there before us and is not whole: what differs in it is not ours to replace */
 };
 
 struct shoal_claim {

@@ -120,6 +120,7 @@ struct shoal_piece_hash {
 	bool has_v1, has_v2;   /* which of the two are wanted; both must hold */
 	uint8_t (*leaf)[32];   /* room for ceil(bytes / 16 KiB); NULL: only for v1 without LEAVES */
 	int good;	       /* the verdict after LAST or CHECK: 1 right, 0 wrong */
+	bool blank;	       /* CHECK: all that was read is zeros */
 };
 
 struct shoal_disk_job {
@@ -165,6 +166,8 @@ struct shoal_disk_ops {
 	void (*unspan)(void *d, uint32_t file);
 	/* The stamp that file's spans and reads must match; all-zero size and ino: none is known, spans are refused. */
 	void (*stamp)(void *d, uint32_t storage, uint32_t file, const struct shoal_stamp *stamp);
+	/* From now on no WRITE to that file replaces a byte that is neither zero nor the same: REFUSED. May be NULL. */
+	void (*guard)(void *d, uint32_t storage, uint32_t file);
 	/* Free bytes on the volume of `folder` that we may use, UINT64_MAX when unknown. */
 	uint64_t (*room)(void *d, uint32_t storage);
 };

@@ -354,6 +354,8 @@ static void run(struct shoal_swarm *s, shoal_us now)
 		s->checked_said = true;
 		shoal_swarm_say(s, &ev, now);
 	}
+	if (shoal_swarm_existing_judge(s, now))
+		return;
 	if (s->long_files > 0) {
 		char text[96];
 		snprintf(text, sizeof text, "%u file%s longer than the torrent says; the extra bytes are left alone",

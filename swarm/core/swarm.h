@@ -78,6 +78,8 @@ struct shoal_swarm_file {
 	bool record_open;	  /* the durable record says it is being written */
 	bool whole;		  /* finished: under its final name, all claimed */
 	bool record_stale;	  /* a record was found that must be rewritten before the file is */
+	bool foreign;		  /* it lay under its final name before us (existing.c), and may not be overwritten */
+	bool differs;		  /* and bytes in it that are no zeros failed their hash */
 	bool too_long;		  /* it has more bytes than the torrent says */
 	struct shoal_stamp stamp; /* as last seen */
 	uint32_t left;		  /* pieces of it not verified */
@@ -275,6 +277,14 @@ int shoal_swarm_blame_from_disk(struct shoal_swarm *s, const struct shoal_open *
 /* The true leaves of a piece are known: whoever sent other blocks lied. */
 void shoal_swarm_leaves_known(struct shoal_swarm *s, uint32_t piece, const uint8_t (*leaf)[32], uint32_t n,
 			      shoal_us now);
+
+/* files of others: existing.c */
+/* What lies there of a piece is neither right nor all zeros. */
+void shoal_swarm_existing_differs(struct shoal_swarm *s, uint32_t piece);
+/* Everything has been looked at. true: the torrent has ended, because something of somebody's is in the way. */
+bool shoal_swarm_existing_judge(struct shoal_swarm *s, shoal_us now);
+/* A write would have replaced it. */
+void shoal_swarm_existing_refuse(struct shoal_swarm *s, uint32_t file, shoal_us now);
 
 /* hashes.c: BEP 52 */
 void shoal_swarm_hash_request(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_hash_range *range,

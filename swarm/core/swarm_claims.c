@@ -41,7 +41,8 @@ int shoal_swarm_record(struct shoal_swarm *s, uint32_t file, const struct shoal_
 			}
 		}
 		struct shoal_claim claim = {
-			.flags = (open ? SHOAL_CLAIM_OPEN : 0u) | (ones == count ? SHOAL_CLAIM_ALL : 0u),
+			.flags = (open ? SHOAL_CLAIM_OPEN : 0u) | (ones == count ? SHOAL_CLAIM_ALL : 0u) |
+				 (s->file[file].foreign && s->file[file].left > 0 ? SHOAL_CLAIM_FOREIGN : 0u),
 			.stamp = seen->stamp,
 			.piece_size = shoal_metainfo_piece_size(s->mi),
 			.skew = skew,
@@ -91,7 +92,7 @@ struct loading {
 	struct shoal_swarm *s;
 	const struct shoal_seen *seen;
 	uint32_t first, pieces, skew, chunk;
-	bool believed, any, open;
+	bool believed, any, open, foreign;
 };
 
 static void clear_range(struct shoal_bits *bits, uint32_t from, uint32_t count)
@@ -108,9 +109,13 @@ static void on_record(void *to, struct shoal_bytes value)
 	uint32_t from = l->chunk * SHOAL_CLAIM_CHUNK;
 	uint32_t count = l->pieces - from < SHOAL_CLAIM_CHUNK ? l->pieces - from : SHOAL_CLAIM_CHUNK;
 	l->any = true;
-	if (shoal_claim_decode(value, &claim) < 0 || claim.piece_size != shoal_metainfo_piece_size(s->mi) ||
-	    claim.skew != l->skew || claim.first != from || claim.count != count ||
-	    !shoal_claim_trusted(&claim, l->seen))
+	if (shoal_claim_decode(value, &claim) < 0)
+		return;
+	l->foreign = l->foreign || (claim.flags & SHOAL_CLAIM_FOREIGN);
+	if (s->flags & (SHOAL_ADD_FORCE_CHECK | SHOAL_ADD_CHECK_ONLY))
+		return;
+	if (claim.piece_size != shoal_metainfo_piece_size(s->mi) || claim.skew != l->skew || claim.first != from ||
+	    claim.count != count || !shoal_claim_trusted(&claim, l->seen))
 		return;
 	l->believed = true;
 	l->open = l->open || (claim.flags & SHOAL_CLAIM_OPEN);
@@ -158,7 +163,7 @@ int shoal_swarm_claims_load(struct shoal_swarm *s, uint32_t file, const struct s
 		uint32_t from = c * SHOAL_CLAIM_CHUNK;
 		l.believed = false;
 		l.chunk = c;
-		if (store->ops != NULL && !(s->flags & (SHOAL_ADD_FORCE_CHECK | SHOAL_ADD_CHECK_ONLY))) {
+		if (store->ops != NULL) {
 			shoal_claim_key(s->mi, file, shoal_bytes(s->folder, strlen(s->folder)), c, key);
 			int rc = store->ops->get(store->s, SHOAL_STORE_FILE, shoal_bytes(key, sizeof key), on_record,
 						 &l);
@@ -169,6 +174,7 @@ int shoal_swarm_claims_load(struct shoal_swarm *s, uint32_t file, const struct s
 			clear_range(&s->claimed, l.first + from,
 				    l.pieces - from < SHOAL_CLAIM_CHUNK ? l.pieces - from : SHOAL_CLAIM_CHUNK);
 	}
+	f->foreign = seen->state == SHOAL_SEEN_WHOLE && (!l.any || l.foreign) && !(s->flags & SHOAL_ADD_OVERWRITE);
 	f->record_open = l.open;
 	f->record_stale = l.any; /* rewritten, or withdrawn, before anything is written to the file */
 	return 0;

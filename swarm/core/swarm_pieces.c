@@ -311,6 +311,8 @@ static void unask_piece(struct shoal_swarm *s, const struct shoal_open *open, sh
 void shoal_swarm_write_done(struct shoal_swarm *s, struct shoal_open *open, shoal_us now)
 {
 	open->job_out = false;
+	if (open->job.err == SHOAL_ERR_REFUSED)
+		return shoal_swarm_existing_refuse(s, open->job.bad_file, now);
 	if (open->job.err < 0) {
 		char text[160];
 		snprintf(text, sizeof text, "cannot write piece %u", open->piece);
@@ -484,6 +486,8 @@ void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, sh
 					   check->piece); /* it was kept from being fetched until we had looked */
 			shoal_swarm_needs_more(s, now);
 		}
+		if (!good && check->job.err == 0 && !check->hash.blank)
+			shoal_swarm_existing_differs(s, check->piece);
 		if (check->job.err == SHOAL_ERR_IO || check->job.err == SHOAL_ERR_DENIED) {
 			s->storage_os = check->job.os;
 			s->check_error = check->job.err;

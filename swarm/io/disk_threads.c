@@ -250,6 +250,8 @@ static void stage_fill(struct worker *w, struct shoal_disk_job *job, unsigned nu
 		lane->at[i] = at + (size_t)i * SHOAL_BLOCK;
 	if (job->err < 0)
 		lane->count = 0;
+	else if (job->hash->blank)
+		job->hash->blank = shoal_files_blank(at, len);
 }
 
 static bool begin_hashed(struct worker *w, struct shoal_disk_job *job)
@@ -266,6 +268,7 @@ static bool begin_hashed(struct worker *w, struct shoal_disk_job *job)
 		return true;
 	}
 	job->begin = 0;
+	job->hash->blank = true;
 	shoal_sha1_init(&job->hash->sha1);
 	if (job->flags & SHOAL_DISK_DROP)
 		answer(job, shoal_files_drop(w->dt->files, job->storage, job->piece, &fault), &fault);
@@ -472,6 +475,12 @@ static void d_stamp(void *d, uint32_t storage, uint32_t file, const struct shoal
 	shoal_files_stamp(dt->files, storage, file, stamp);
 }
 
+static void d_guard(void *d, uint32_t storage, uint32_t file)
+{
+	struct shoal_disk_threads *dt = d;
+	shoal_files_guard(dt->files, storage, file);
+}
+
 static uint64_t d_room(void *d, uint32_t storage)
 {
 	struct shoal_disk_threads *dt = d;
@@ -486,6 +495,7 @@ static const struct shoal_disk_ops disk_ops = {
 	.span = d_span,
 	.unspan = d_unspan,
 	.stamp = d_stamp,
+	.guard = d_guard,
 	.room = d_room,
 };
 

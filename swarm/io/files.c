@@ -496,6 +496,8 @@ static int piece_move(struct shoal_files *files, uint32_t storage, uint32_t piec
 				*fault = (struct shoal_files_fault){ ESTALE, seg.file };
 				rc = SHOAL_ERR_GONE;
 			}
+			if (rc >= 0 && mode == FD_WRITE)
+				rc = shoal_files_guarded(files, e, at.v, at.n, at.skip, &seg, fault);
 			if (rc >= 0)
 				rc = segment_move(files, e, &at, seg, mode, &moved, fault);
 			shoal_files_release(files, e, mode, moved);

@@ -91,6 +91,10 @@ SHOAL_MUST int shoal_files_adopt(struct shoal_files *files, uint32_t storage, ui
 /* As SHOAL_DISK_FIND; knows no storage. NOMEM. */
 SHOAL_MUST int shoal_files_search(const struct shoal_os_ops *os, struct shoal_disk_find *find);
 
+/* As in shoal_disk_ops: writes to it are held against what they would replace, and REFUSED. */
+void shoal_files_guard(struct shoal_files *files, uint32_t storage, uint32_t file);
+bool shoal_files_blank(const uint8_t *at, size_t len);
+
 /* As in shoal_disk_ops. A write of ours makes a file's stamp unknown until it is set again. Stamps are to be set
  * in the order they were seen in: one taken before a sync and set after it would be taken for news. */
 int shoal_files_span(struct shoal_files *files, uint32_t storage, uint32_t piece, uint32_t begin, uint32_t len,

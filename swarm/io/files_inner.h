@@ -17,8 +17,9 @@ enum place { /* where a file lies; the low bits of storage->flag[] */
 	     PLACE_PART = 2,
 	     PLACE_WHOLE = 3,
 	     PLACE_MASK = 3,
-	     FLAG_WROTE = 4,  /* we wrote since its stamp was last taken: no stamp holds */
-	     FLAG_SYNCED = 8, /* what others did to it, or we in an earlier life, a sync of ours has covered */
+	     FLAG_WROTE = 4,	/* we wrote since its stamp was last taken: no stamp holds */
+	     FLAG_GUARDED = 16, /* somebody's: what lies there is not replaced */
+	     FLAG_SYNCED = 8,	/* what others did to it, or we in an earlier life, a sync of ours has covered */
 };
 
 struct entry;
@@ -141,6 +142,12 @@ struct shoal_files_mark {
 	struct storage *st;
 };
 void shoal_files_dir_told(void *to, const char *dir, size_t len);
+
+/* ---- files_guard.c ---- */
+struct segment;
+/* REFUSED when the file is guarded and the segment of a write, whose first bytes are v[] from `skip` on, would replace others. */
+SHOAL_MUST int shoal_files_guarded(struct shoal_files *files, const struct entry *e, const struct iovec *v, int n,
+				   size_t skip, const struct segment *seg, struct shoal_files_fault *fault);
 
 /* ---- files.c ---- */
 struct segment { /* a stretch of the stream within one file */

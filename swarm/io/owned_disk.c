@@ -102,6 +102,13 @@ static void pass_stamp(void *d, uint32_t storage, uint32_t file, const struct sh
 	below->ops->stamp(below->d, storage, file, stamp);
 }
 
+static void pass_guard(void *d, uint32_t storage, uint32_t file)
+{
+	const struct shoal_disk *below = &((struct shoal_owned_disk *)d)->below;
+	if (below->ops->guard != NULL)
+		below->ops->guard(below->d, storage, file);
+}
+
 static uint64_t pass_room(void *d, uint32_t storage)
 {
 	const struct shoal_disk *below = &((struct shoal_owned_disk *)d)->below;
@@ -116,6 +123,7 @@ static const struct shoal_disk_ops owned_ops = {
 	.span = pass_span,
 	.unspan = pass_unspan,
 	.stamp = pass_stamp,
+	.guard = pass_guard,
 	.room = pass_room,
 };
 

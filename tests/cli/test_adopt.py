@@ -25,7 +25,7 @@ class Versions:
         self.form = form
         self.host = f"127.3.0.{Versions.count}"
         rnd = random.Random(Versions.count)
-        self.seeds = []
+        self.seeds = {}
         for v in "1.0", "1.1":
             os.makedirs(self.top(v))
         for i in range(FILES):
@@ -53,10 +53,12 @@ class Versions:
             f.write(data)
 
     def seed(self, v):
+        if v in self.seeds:
+            return self.seeds[v][0]
         address = f"{self.host}:{7000 + len(self.seeds)}"
         s = kit.Shoal(self.work, "seed", self.torrent(v), "-d", os.path.dirname(self.top(v)), "--listen", address,
                       state=os.path.join(self.work, "seed-" + v))
-        self.seeds.append(s)
+        self.seeds[v] = address, s
         s.wait_for("started")
         return address
 
@@ -72,7 +74,7 @@ class Versions:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def end(self):
-        for s in self.seeds:
+        for _, s in self.seeds.values():
             s.kill()
 
 
@@ -162,6 +164,85 @@ class NextVersion(Case):
         done = subprocess.run([kit.shoal_program(), "get", "a" * 40, "--adopt-from", "/no/such"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 2)
         self.assertIn("--adopt-from /no/such: No such file", done.stderr)
+
+
+class FilesOfOthers(Case):
+    """What lies under a final name and is not from us is filled in where it lacks bytes, and never replaced unasked."""
+
+    def fetch(self, v, *more, code=0):
+        return v.get("1.1", *more, out=v.out, code=code)
+
+    def versions(self, form):
+        v = super().versions(form)
+        v.out = os.path.join(v.work, "mine")
+        os.makedirs(os.path.join(v.out, "set", "1"))
+        v.path = os.path.join(v.out, "set", v.name(8))
+        with open(os.path.join(v.top("1.1"), v.name(8)), "rb") as f:
+            v.right = f.read()
+        return v
+
+    def lay(self, v, data):
+        with open(v.path, "wb") as f:
+            f.write(data)
+
+    def read(self, v):
+        with open(v.path, "rb") as f:
+            return f.read()
+
+    def refused(self, data, form):
+        v = self.versions(form)
+        self.lay(v, data(v.right))
+        before = os.stat(v.path)
+        g = self.fetch(v, code=6)
+        said = g.last("error")["what"]
+        self.assertIn("set/1/sample-8.bin was there before and holds other bytes", said)
+        self.assertIn("--overwrite", said)
+        self.assertEqual(self.read(v), data(v.right))
+        self.assertEqual(os.stat(v.path).st_mtime_ns, before.st_mtime_ns)
+        self.fetch(v, "--overwrite")
+        v.same("1.1", v.out)
+
+    def test_another_file_of_that_size(self):
+        for form in "v1", "v2", "hybrid":
+            with self.subTest(form):
+                self.refused(lambda right: bytes(b ^ 1 for b in right), form)
+
+    def test_another_file_that_is_shorter(self):
+        self.refused(lambda right: b"my notes, which are mine", "v2")
+
+    def test_one_that_was_edited(self):
+        """Most of it is right: refused when the first byte would be lost, and not before."""
+        self.refused(lambda right: right[:40_000] + b"edited" + right[40_006:], "hybrid")
+
+    def test_a_second_start_is_refused_as_well(self):
+        v = self.versions("v2")
+        self.lay(v, b"mine" + v.right[4:])
+        for _ in range(3):
+            self.fetch(v, code=6)
+            self.assertEqual(self.read(v), b"mine" + v.right[4:])
+
+    def test_a_download_of_another_program_goes_on(self):
+        """Its blocks are there or zeros, here and there within a piece."""
+        for form in "v1", "v2":
+            with self.subTest(form):
+                v = self.versions(form)
+                self.lay(v, v.right[:40_000] + bytes(10_000) + v.right[50_000:])
+                g = self.fetch(v)
+                v.same("1.1", v.out)
+                self.assertLess(g.last("summary")["downloaded"], v.size)
+
+    def test_a_copy_that_broke_off_goes_on(self):
+        v = self.versions("hybrid")
+        self.lay(v, v.right[:50_000])
+        self.fetch(v)
+        v.same("1.1", v.out)
+
+    def test_what_is_ours_is_mended(self):
+        v = self.versions("v2")
+        self.fetch(v)
+        self.lay(v, bytes(b ^ 1 for b in v.right))
+        self.fetch(v)
+        v.same("1.1", v.out)
 
 
 kit.inside()
