@@ -1,99 +1,555 @@
-/* swarm/core/contacts.c - the address book of one swarm: whom to dial, when, and what came of it. */
+/* swarm/core/contacts.c - the address book of a swarm: keeping, forgetting, and when each is dialled again. */
+#include "swarm/core/contacts.h"
+
 #include <stdlib.h>
 #include <string.h>
+#include "proto/base/bytes.h"
+#include "proto/compact.h"
+#include "proto/priority.h"
+#include "proto/reach.h"
 #include "swarm/core/node_room.h"
 
-/* Seconds until the next try, by how many have failed in a row; people whom the user named are tried sooner. */
-static const uint32_t wait_s[] = { 2, 10, 30, 60, 120, 300, 600 };
-static const uint32_t wait_trusted_s[] = { 1, 1, 2, 3, 5, 5, 10 };
+#define ROOM_START 16u
+/* With its share of three heaps and the buckets, which grow by doubling. */
+#define CONTACT_COST (sizeof(struct shoal_contact) + 6 * sizeof(struct shoal_timer *) + 2 * sizeof(void *))
+#define PORT_LOW 1024 /* of a stranger's word: no peer's port, and somebody's server */
 
-static bool same_addr(const struct shoal_addr *a, const struct shoal_addr *b)
+/* Seconds until the next try, by how many have failed in a row; neighbours and those the user named are tried sooner. */
+static const uint32_t wait_s[SHOAL_CONTACT_TRIES] = { 5, 30, 120, 300, 600, 900, 1800, 1800 };
+static const uint32_t wait_near_s[SHOAL_CONTACT_TRIES] = { 1, 1, 2, 3, 5, 5, 10, 10 };
+
+static bool far(const struct shoal_addr *addr)
 {
-	return a->is_v4 == b->is_v4 && a->port == b->port && memcmp(a->ip, b->ip, a->is_v4 ? 4 : 16) == 0;
+	return shoal_reach_of(addr) == SHOAL_REACH_GLOBAL;
+}
+
+/* ---- our own address ----------------------------------------------------------------- */
+
+void shoal_node_seen_as(struct shoal_node *n, const struct shoal_addr *ours)
+{
+	if (!far(ours))
+		return;
+	struct shoal_seen_as *v = n->seen_as[ours->is_v4 ? 1 : 0], *least = v;
+	for (size_t i = 0; i < SHOAL_NODE_SEEN_AS; i++) {
+		if (v[i].votes > 0 && memcmp(v[i].addr.ip, ours->ip, 16) == 0) {
+			v[i].votes += v[i].votes < UINT16_MAX;
+			return;
+		}
+		least = v[i].votes < least->votes ? &v[i] : least;
+	}
+	if (least->votes > 1) { /* a table of lies wears off */
+		least->votes--;
+		return;
+	}
+	*least = (struct shoal_seen_as){ .addr = *ours, .votes = 1 };
+}
+
+uint32_t shoal_node_priority(struct shoal_node *n, const struct shoal_addr *addr)
+{
+	const struct shoal_seen_as *v = n->seen_as[addr->is_v4 ? 1 : 0], *most = v;
+	for (size_t i = 1; i < SHOAL_NODE_SEEN_AS; i++)
+		most = v[i].votes > most->votes ? &v[i] : most;
+	if (most->votes >= 2) {
+		struct shoal_addr ours = most->addr;
+		ours.port = n->port;
+		return shoal_peer_priority(&ours, addr);
+	}
+	uint8_t raw[SHOAL_COMPACT6];
+	size_t len = shoal_compact_encode(addr, raw);
+	return (uint32_t)shoal_siphash(n->key, 'p', shoal_bytes(raw, len));
+}
+
+/* ---- the table ------------------------------------------------------------------------- */
+
+/* Hosts of the wide world have one bucket for all their ports; a lab's nodes may share one host. */
+static uint32_t home_of(const struct shoal_swarm *s, const struct shoal_addr *addr)
+{
+	uint8_t raw[SHOAL_COMPACT6];
+	size_t len = shoal_compact_encode(addr, raw);
+	if (far(addr))
+		len = addr->is_v4 ? 4 : 8;
+	return (uint32_t)shoal_siphash(s->node->key, 'c', shoal_bytes(raw, len)) & (s->contacts.room - 1);
+}
+
+static bool table_grow(struct shoal_swarm *s)
+{
+	struct shoal_contacts *t = &s->contacts, old = *t;
+	uint32_t room = t->room ? t->room * 2 : ROOM_START;
+	struct shoal_contact **bucket = calloc(room, sizeof *bucket);
+	if (bucket == NULL)
+		return false;
+	t->bucket = bucket;
+	t->room = room;
+	for (uint32_t i = 0; i < old.room; i++) {
+		for (struct shoal_contact *c = old.bucket[i], *next; c != NULL; c = next) {
+			next = c->next;
+			uint32_t home = home_of(s, &c->addr);
+			c->next = t->bucket[home];
+			t->bucket[home] = c;
+		}
+	}
+	free(old.bucket);
+	return true;
+}
+
+struct shoal_contact *shoal_contacts_next(const struct shoal_swarm *s, const struct shoal_contact *after)
+{
+	const struct shoal_contacts *t = &s->contacts;
+	if (after != NULL && after->next != NULL)
+		return after->next;
+	for (uint32_t i = after != NULL ? home_of(s, &after->addr) + 1 : 0; i < t->room; i++)
+		if (t->bucket[i] != NULL)
+			return t->bucket[i];
+	return NULL;
+}
+
+static void contact_free(struct shoal_swarm *s, struct shoal_contact *c)
+{
+	struct shoal_contacts *t = &s->contacts;
+	struct shoal_contact **at = &t->bucket[home_of(s, &c->addr)];
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	shoal_heap_drop(c->in_ready ? &t->ready : &t->waiting, &c->due);
+	shoal_heap_drop(&t->worst, &c->worth);
+	t->count--;
+	t->parked -= c->parked;
+	t->trusted -= c->trusted;
+	s->node->contact_count--;
+	shoal_budget_give(s->node->budget, CONTACT_COST + (c->account != NULL ? sizeof *c->account : 0));
+	free(c->account);
+	free(c);
+}
+
+void shoal_contacts_fini(struct shoal_swarm *s)
+{
+	struct shoal_contacts *t = &s->contacts;
+	for (size_t i = 0; i < SHOAL_DIALS; i++)
+		if (s->node->dialling[i].swarm == s)
+			s->node->dialling[i].swarm = NULL;
+	for (uint32_t i = 0; i < t->room; i++)
+		while (t->bucket[i] != NULL)
+			contact_free(s, t->bucket[i]);
+	shoal_heap_fini(&t->waiting);
+	shoal_heap_fini(&t->ready);
+	shoal_heap_fini(&t->worst);
+	free(t->bucket);
+	*t = (struct shoal_contacts){ 0 };
+}
+
+/* ---- heaps ------------------------------------------------------------------------------ */
+
+/* The least is forgotten first: what never worked, failed most, came from the least believed. */
+static uint64_t worth_of(const struct shoal_contact *c)
+{
+	return (uint64_t)c->worked << 48 | (uint64_t)(15 - c->tries) << 44 | (uint64_t)(15 - c->source) << 40 |
+	       (uint64_t)!c->self << 36 | c->priority;
+}
+
+/* It may be forgotten unless somebody relies on it. A heap with no memory for it keeps it until it is next looked at. */
+static void worth_set(struct shoal_swarm *s, struct shoal_contact *c)
+{
+	if (c->trusted || c->peer != NULL || c->dial != 0)
+		shoal_heap_drop(&s->contacts.worst, &c->worth);
+	else
+		(void)!shoal_heap_set(&s->contacts.worst, &c->worth, worth_of(c));
+}
+
+/* The least is dialled first. */
+static uint64_t rank_of(const struct shoal_contact *c)
+{
+	return (uint64_t)!c->trusted << 48 | (uint64_t)c->tries << 44 | (uint64_t)!c->worked << 40 |
+	       (uint64_t)c->source << 36 | (UINT32_MAX - c->priority);
+}
+
+static void due_drop(struct shoal_swarm *s, struct shoal_contact *c)
+{
+	shoal_heap_drop(c->in_ready ? &s->contacts.ready : &s->contacts.waiting, &c->due);
+	c->in_ready = false;
+}
+
+/* To be dialled at `at`. */
+static void wait_until(struct shoal_swarm *s, struct shoal_contact *c, shoal_us at)
+{
+	due_drop(s, c);
+	s->contacts.parked -= c->parked;
+	c->parked = false;
+	if (c->self || c->banned || c->peer != NULL || c->dial != 0)
+		return;
+	if (shoal_heap_set(&s->contacts.waiting, &c->due, at) < 0) {
+		c->parked = true; /* no memory: looked at again with those that are */
+		s->contacts.parked++;
+	}
+	s->dial_at = shoal_min_u64(s->dial_at, at);
+}
+
+static void park(struct shoal_swarm *s, struct shoal_contact *c)
+{
+	due_drop(s, c);
+	s->contacts.parked += !c->parked;
+	c->parked = true;
+}
+
+bool shoal_contacts_waiting(const struct shoal_swarm *s)
+{
+	return s->contacts.ready.count > 0;
+}
+
+/* ---- coming ------------------------------------------------------------------------------ */
+
+/* Whether one of `source` may name it at all (DESIGN 5): private places only by those who live there. */
+static bool wanted(const struct shoal_addr *addr, unsigned source)
+{
+	unsigned from = source & ~(unsigned)SHOAL_FROM_NEAR;
+	if (addr->port == 0)
+		return false;
+	if (from == SHOAL_FROM_USER)
+		return true;
+	switch (shoal_reach_of(addr)) {
+	case SHOAL_REACH_NOWHERE: return false;
+	case SHOAL_REACH_GLOBAL: break;
+	default:
+		if (!(source & SHOAL_FROM_NEAR) && from != SHOAL_FROM_LSD && from != SHOAL_FROM_INCOMING)
+			return false;
+	}
+	return addr->port >= PORT_LOW || from < SHOAL_FROM_TRACKER;
+}
+
+/* Makes room for one that is worth `worth`; SHOAL_NEVER: at any price. */
+static bool make_room(struct shoal_swarm *s, uint64_t worth)
+{
+	struct shoal_heap *worst = &s->contacts.worst;
+	if (worst->count == 0 || shoal_heap_next(worst) >= worth)
+		return false;
+	struct shoal_timer *least = shoal_heap_due(worst, SHOAL_NEVER);
+	contact_free(s, (struct shoal_contact *)(void *)((char *)least - offsetof(struct shoal_contact, worth)));
+	return true;
+}
+
+static bool has_room(struct shoal_swarm *s, uint64_t worth)
+{
+	struct shoal_node *n = s->node;
+	if (s->contacts.count >= SHOAL_CONTACTS_MAX || n->contact_count >= SHOAL_CONTACTS_NODE)
+		if (!make_room(s, worth))
+			return false;
+	if (s->contacts.count >= s->contacts.room && !table_grow(s))
+		return false;
+	while (!shoal_node_charge(n, CONTACT_COST))
+		if (!make_room(s, worth))
+			return false;
+	return true;
+}
+
+static struct shoal_contact *known(const struct shoal_swarm *s, const struct shoal_addr *addr, unsigned *same_host)
+{
+	*same_host = 0;
+	for (struct shoal_contact *c = s->contacts.room ? s->contacts.bucket[home_of(s, addr)] : NULL; c != NULL;
+	     c = c->next) {
+		if (shoal_addr_equal(&c->addr, addr))
+			return c;
+		*same_host += !c->trusted && shoal_guard_same_host(&c->addr, addr);
+	}
+	return NULL;
+}
+
+bool shoal_contact_known(const struct shoal_swarm *s, const struct shoal_addr *addr)
+{
+	unsigned same_host;
+	return known(s, addr, &same_host) != NULL;
+}
+
+static void trust(struct shoal_swarm *s, struct shoal_contact *c, shoal_us now)
+{
+	c->trusted = true;
+	s->contacts.trusted++;
+	shoal_guard_trust(&s->node->guard, &c->addr, now);
 }
 
 struct shoal_contact *shoal_swarm_contact(struct shoal_swarm *s, const struct shoal_addr *addr, unsigned source,
 					  shoal_us now)
 {
-	bool trusted = (source & ~(unsigned)SHOAL_FROM_NEAR) == SHOAL_FROM_USER;
-	struct shoal_contact **at = &s->contacts;
-	for (; *at != NULL; at = &(*at)->next) {
-		if (same_addr(&(*at)->addr, addr)) {
-			(*at)->trusted |= trusted;
-			return *at;
+	uint8_t from = (uint8_t)(source & ~(unsigned)SHOAL_FROM_NEAR);
+	unsigned same_host;
+	if (!wanted(addr, source))
+		return NULL;
+	struct shoal_contact *c = known(s, addr, &same_host);
+	if (c != NULL) {
+		c->source = from < c->source ? from : c->source;
+		if (from == SHOAL_FROM_USER && !c->trusted) {
+			trust(s, c, now);
+			wait_until(s, c, now);
 		}
+		worth_set(s, c);
+		return c;
 	}
-	if (addr->port == 0 || s->contact_count >= SHOAL_SWARM_CONTACTS_MAX)
+	struct shoal_contact fresh = { .addr = *addr, .source = from, .priority = shoal_node_priority(s->node, addr) };
+	if (from != SHOAL_FROM_USER && far(addr) && same_host >= SHOAL_CONTACTS_HOST)
 		return NULL;
-	struct shoal_contact *c = calloc(1, sizeof *c);
-	if (c == NULL)
+	if (!has_room(s, from == SHOAL_FROM_USER ? SHOAL_NEVER : worth_of(&fresh)))
 		return NULL;
-	c->addr = *addr;
-	c->info.addr = *addr;
-	c->serial = ++s->node->next_contact;
-	c->trusted = trusted;
-	c->next_try = now;
-	*at = c;
-	s->contact_count++;
+	c = malloc(sizeof *c);
+	if (c == NULL) {
+		shoal_budget_give(s->node->budget, CONTACT_COST);
+		return NULL;
+	}
+	*c = fresh;
+	uint32_t home = home_of(s, addr);
+	c->next = s->contacts.bucket[home];
+	s->contacts.bucket[home] = c;
+	s->contacts.count++;
+	s->node->contact_count++;
+	if (from == SHOAL_FROM_USER)
+		trust(s, c, now);
+	worth_set(s, c);
+	wait_until(s, c, now);
 	s->dial_now = true;
 	return c;
 }
 
+/* ---- connected, and not any more -------------------------------------------------------- */
+
+bool shoal_contact_meet(struct shoal_swarm *s, struct shoal_contact *c, struct shoal_peer *p)
+{
+	if (c->peer != NULL)
+		return false;
+	if (c->account == NULL) {
+		if (!shoal_node_charge(s->node, sizeof *c->account))
+			return false;
+		c->account = calloc(1, sizeof *c->account);
+		if (c->account == NULL) {
+			shoal_budget_give(s->node->budget, sizeof *c->account);
+			return false;
+		}
+		c->account->info.addr = c->addr;
+	}
+	c->peer = p;
+	p->contact = c;
+	due_drop(s, c);
+	worth_set(s, c);
+	return true;
+}
+
+static shoal_us wait_after(struct shoal_swarm *s, const struct shoal_contact *c)
+{
+	uint32_t i = c->tries < SHOAL_CONTACT_TRIES ? c->tries : SHOAL_CONTACT_TRIES - 1;
+	if (c->trusted || !far(&c->addr))
+		return SHOAL_S(wait_near_s[i]);
+	/* A quarter more or less, so that a crowd that lost us together does not come back together. */
+	uint32_t wait = wait_s[i] * 1000;
+	return SHOAL_MS(wait - wait / 4 + shoal_rng_below(&s->rng, wait / 2));
+}
+
 void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why, shoal_us now)
 {
-	const uint32_t *wait = c->trusted ? wait_trusted_s : wait_s;
-	uint32_t last = sizeof wait_s / sizeof *wait_s - 1;
 	if (c->peer != NULL) {
-		c->last_peer = c->peer->serial;
-		memcpy(c->client, c->peer->client, sizeof c->client);
-		c->info.connected = false;
+		c->uploads_only = c->peer->known ? c->peer->upload_only || shoal_peer_is_seed(c->peer)
+						 : c->uploads_only;
+		c->account->last_peer = c->peer->serial;
+		memcpy(c->account->client, c->peer->client, sizeof c->account->client);
+		c->account->info.connected = false;
 		c->peer->contact = NULL;
-		if (c->peer->known) /* it worked: the count of failures starts anew */
+		if (c->peer->known) { /* it worked: the count of failures starts anew */
+			c->worked = true;
 			c->tries = 0;
+			shoal_guard_worked(&s->node->guard, &c->addr, now);
+		} else if (!c->trusted) {
+			shoal_guard_failed(&s->node->guard, &c->addr, now);
+		}
+		c->peer = NULL;
+	} else if (c->dial != 0 && !c->trusted && why != SHOAL_ERR_BUSY && why != SHOAL_ERR_NOMEM) {
+		shoal_guard_failed(&s->node->guard, &c->addr, now);
 	}
-	if (why == SHOAL_ERR_REFUSED && c->self)
-		c->tries = last;
-	c->next_try = now + SHOAL_S(wait[c->tries < last ? c->tries : last]);
-	c->tries++;
-	c->peer = NULL;
 	c->dial = 0;
-	s->dial_at = shoal_min_u64(s->dial_at, c->next_try);
+	shoal_us at = now + wait_after(s, c);
+	c->tries += c->tries < 15;
+	/* What was worth a record is kept for the list of peers; the rest, unreachable, makes room. */
+	if (c->tries >= SHOAL_CONTACT_TRIES && !c->trusted && !c->worked && !c->banned && !c->self && far(&c->addr)) {
+		contact_free(s, c);
+		return;
+	}
+	wait_until(s, c, at);
+	worth_set(s, c);
 }
 
+void shoal_contact_ban(struct shoal_swarm *s, struct shoal_contact *c)
+{
+	c->banned = true;
+	if (c->account != NULL)
+		c->account->info.banned = true;
+	due_drop(s, c);
+}
+
+/* ---- dialling --------------------------------------------------------------------------------- */
+
+static bool swarm_dials(const struct shoal_swarm *s)
+{
+	return !s->stopping && (s->state == SHOAL_SWARM_METADATA || shoal_swarm_running(s)) &&
+	       !(s->flags & SHOAL_ADD_CHECK_ONLY);
+}
+
+/* With everything here there is nothing to fetch, but some cannot come to us. */
 static bool worth_dialling(const struct shoal_swarm *s, const struct shoal_contact *c)
 {
-	/* With everything here there is nothing to fetch; others will come to us, and a peer the user named gets a call. */
-	/* Pieces whose hashes are still to come are not wanted yet. */
-	bool need = s->mi == NULL || !shoal_swarm_running(s) || shoal_picker_left(s->picker) > 0 || s->layers_missing;
-	return c->peer == NULL && c->dial == 0 && !c->self && !c->banned && (need || (c->trusted && c->tries == 0));
+	if (!shoal_swarm_uploads_only(s))
+		return true;
+	return !c->uploads_only && (c->trusted || c->tries < SHOAL_CONTACT_TRIES_SEEDING);
 }
 
-void shoal_swarm_dial(struct shoal_swarm *s, shoal_us now)
+/* When the throttle lets one more go. */
+static shoal_us throttle_until(const struct shoal_node *n)
+{
+	shoal_us oldest = n->dial_times[n->dial_turn % SHOAL_DIALS_SECOND];
+	return oldest == 0 ? 0 : oldest + SHOAL_S(1);
+}
+
+/* Its host and network have their share of this swarm's places. */
+bool shoal_swarm_crowded(struct shoal_swarm *s, const struct shoal_addr *addr, shoal_us now)
+{
+	if (shoal_guard_spares(&s->node->guard, addr, now))
+		return false;
+	unsigned hosts = 0, nets = 0;
+	for (const struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) {
+		hosts += shoal_guard_same_host(&p->addr, addr);
+		nets += shoal_guard_same_net(&p->addr, addr);
+	}
+	return hosts >= SHOAL_GUARD_HOST_CONNS || nets >= SHOAL_GUARD_NET_CONNS;
+}
+
+static struct shoal_dial *free_dial(struct shoal_node *n)
+{
+	for (size_t i = 0; i < SHOAL_DIALS; i++)
+		if (n->dialling[i].cookie == 0)
+			return &n->dialling[i];
+	return NULL;
+}
+
+static void start(struct shoal_swarm *s, struct shoal_contact *c, struct shoal_dial *d, shoal_us now)
 {
 	struct shoal_node *n = s->node;
-	shoal_us next = SHOAL_NEVER;
-	s->dial_now = false;
-	for (struct shoal_contact *c = s->contacts; c != NULL; c = c->next) {
-		if (!worth_dialling(s, c))
-			continue;
-		if (c->next_try > now) {
-			next = shoal_min_u64(next, c->next_try);
-			continue;
-		}
-		if (n->dials >= SHOAL_NODE_DIALS || n->peer_count >= n->max_peers || n->stopping ||
-		    shoal_node_banned(n, &c->addr, now)) {
-			next = shoal_min_u64(next, now + SHOAL_S(1));
-			continue;
-		}
-		c->dial = ++n->next_cookie;
-		n->dials++;
-		int rc = n->world.ops->dial(n->world.w, &c->addr, c->dial);
-		if (rc < 0) {
-			n->dials--;
-			c->dial = 0;
-			shoal_contact_gone(s, c, rc, now);
-			next = shoal_min_u64(next, c->next_try);
-		}
+	c->dial = shoal_node_cookie(n, SHOAL_COOKIE_DIAL);
+	*d = (struct shoal_dial){ c->dial, s, c };
+	n->dials++;
+	n->dial_times[n->dial_turn++ % SHOAL_DIALS_SECOND] = now;
+	worth_set(s, c);
+	int rc = n->world.ops->dial(n->world.w, &c->addr, c->dial);
+	if (rc < 0) {
+		n->dials--;
+		d->cookie = 0;
+		shoal_contact_gone(s, c, rc, now);
 	}
-	s->dial_at = next;
+}
+
+static struct shoal_contact *pop(struct shoal_heap *heap, shoal_us until)
+{
+	struct shoal_timer *t = shoal_heap_due(heap, until);
+	return t != NULL ? (struct shoal_contact *)(void *)((char *)t - offsetof(struct shoal_contact, due)) : NULL;
+}
+
+/* Those whose time has come, into the heap by rank. */
+static void wake_due(struct shoal_swarm *s, shoal_us now)
+{
+	struct shoal_contacts *t = &s->contacts;
+	struct shoal_contact *c;
+	if (t->parked > 0 && !shoal_swarm_uploads_only(s)) {
+		for (c = shoal_contacts_next(s, NULL); c != NULL; c = shoal_contacts_next(s, c))
+			if (c->parked)
+				wait_until(s, c, now);
+	}
+	while ((c = pop(&t->waiting, now)) != NULL) {
+		if (!worth_dialling(s, c)) {
+			park(s, c);
+			continue;
+		}
+		c->in_ready = shoal_heap_set(&t->ready, &c->due, rank_of(c)) == 0;
+		if (!c->in_ready)
+			park(s, c);
+	}
+}
+
+/* Dials the best that may be: true, or nobody may now. */
+static bool dial_best(struct shoal_swarm *s, struct shoal_dial *d, shoal_us now)
+{
+	struct shoal_node *n = s->node;
+	struct shoal_contact *c;
+	while ((c = pop(&s->contacts.ready, SHOAL_NEVER)) != NULL) {
+		c->in_ready = false;
+		if (!worth_dialling(s, c)) {
+			park(s, c);
+			continue;
+		}
+		if (!c->trusted && s->peer_count >= SHOAL_DIAL_PEERS) {
+			c->in_ready = shoal_heap_set(&s->contacts.ready, &c->due, rank_of(c)) == 0;
+			return false;
+		}
+		if (shoal_node_banned(n, &c->addr, now) || shoal_swarm_crowded(s, &c->addr, now)) {
+			wait_until(s, c, now + SHOAL_S(60));
+			continue;
+		}
+		if (!c->trusted) {
+			shoal_us at = shoal_guard_ready(&n->guard, &c->addr, now);
+			if (at <= now && !shoal_guard_dialling(&n->guard, &c->addr, now))
+				at = now + SHOAL_S(30);
+			if (at > now) {
+				wait_until(s, c, at);
+				continue;
+			}
+		}
+		start(s, c, d, now);
+		return true;
+	}
+	return false;
+}
+
+void shoal_node_dial(struct shoal_node *n, shoal_us now)
+{
+	shoal_us later = SHOAL_NEVER; /* whoever is ready and could not be dialled is tried then */
+	struct shoal_swarm *first = NULL;
+	uint32_t swarms = 0, idle = 0, ready = 0;
+	if (n->stopping)
+		return;
+	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next, swarms++) {
+		if (swarm_dials(s) && (s->dial_now || s->dial_at <= now)) {
+			s->dial_now = false;
+			s->dial_at = SHOAL_NEVER;
+			wake_due(s, now);
+		}
+		ready += s->contacts.ready.count > 0;
+		if (first == NULL && s->handle > n->dial_handle)
+			first = s;
+	}
+	/* One for each in turn, until nobody has any, or no more may be begun. */
+	for (struct shoal_swarm *s = first != NULL ? first : n->swarms; ready > 0 && idle < swarms;
+	     s = s->next != NULL ? s->next : n->swarms) {
+		struct shoal_dial *d = free_dial(n);
+		if (d == NULL || n->peer_count + n->dials >= n->max_peers)
+			later = now + SHOAL_S(1);
+		else if (throttle_until(n) > now)
+			later = throttle_until(n);
+		if (later != SHOAL_NEVER)
+			break;
+		bool dialled = swarm_dials(s) && dial_best(s, d, now);
+		idle = dialled ? 0 : idle + 1;
+		n->dial_handle = s->handle;
+	}
+	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next) {
+		if (!swarm_dials(s))
+			continue;
+		shoal_us at = shoal_min_u64(s->dial_at, shoal_heap_next(&s->contacts.waiting));
+		if (s->contacts.ready.count > 0)
+			at = shoal_min_u64(at, later != SHOAL_NEVER ? later : now + SHOAL_S(1));
+		s->dial_at = at;
+	}
+}
+
+bool shoal_node_dial_ended(struct shoal_node *n, uint64_t cookie, struct shoal_dial *out)
+{
+	for (size_t i = 0; i < SHOAL_DIALS && cookie != 0; i++) {
+		if (n->dialling[i].cookie != cookie)
+			continue;
+		*out = n->dialling[i];
+		n->dialling[i] = (struct shoal_dial){ 0 };
+		n->dials--;
+		return out->swarm != NULL;
+	}
+	return false;
 }

@@ -1,32 +1,115 @@
 /*
- * swarm/core/contacts.h - the address book of one swarm: whom we know of, and from whom.
+ * swarm/core/contacts.h - the address book of one swarm: whom we know of, from whom, and when to dial them.
  *
- * Internal to swarm/core.
+ * Internal to swarm/core. A hash table by host, so that one address cannot
+ * fill it with its ports, and three heaps: who waits for a time, who may be
+ * dialled now (best first), and who is worth least when the table is full.
+ * Nothing here walks a list that strangers make long. Every contact is
+ * charged to the budget; where that says no, it is not kept.
+ *
+ * Whom to dial first: those the user named, then those that failed least
+ * often, then by who told us, then by canonical peer priority (BEP 40). What
+ * has worked is forgotten last, whatever strangers name.
  */
 #ifndef SHOAL_CONTACTS_H
 #define SHOAL_CONTACTS_H
 
-#include <shoal/types.h>
+#include <shoal/engine.h>
+#include "proto/base/heap.h"
 
+#define SHOAL_CONTACTS_MAX 2000	      /* of a swarm */
+#define SHOAL_CONTACTS_NODE 200000    /* of a node */
+#define SHOAL_CONTACTS_HOST 3	      /* ports of one host, unless the user named them or it is near */
+#define SHOAL_CONTACT_TRIES 8	      /* failures in a row, and it is forgotten */
+#define SHOAL_CONTACT_TRIES_SEEDING 3 /* with nothing to fetch: who cannot be reached may come to us */
+#define SHOAL_DIALS 100		      /* half-open connections of a node */
+#define SHOAL_DIALS_SECOND 30	      /* begun in any second */
+#define SHOAL_DIAL_PEERS 80	      /* with so many a swarm dials nobody but whom the user named */
+
+struct shoal_node;
+struct shoal_peer;
 struct shoal_swarm;
-struct shoal_contact;
 
-/* Who told us. The first has the last word: a contact once named by the user stays one. */
+/* Who told us; the earlier ones are believed first. */
 enum shoal_contact_source {
-	SHOAL_FROM_USER,     /* --peer, or the user's own tracker list: no caps, no guards */
+	SHOAL_FROM_USER,     /* --peer: no caps, no guards */
 	SHOAL_FROM_LSD,	     /* BEP 14: a neighbour */
 	SHOAL_FROM_INCOMING, /* it came to us, and said where it listens */
 	SHOAL_FROM_TRACKER,
-	SHOAL_FROM_TORRENT, /* x.pe of a magnet, and what else a file says */
+	SHOAL_FROM_TORRENT, /* what a file or a link says */
 	SHOAL_FROM_DHT,
 	SHOAL_FROM_PEX,
 	/* Or'ed in: whoever told us lies in this host's own networks itself, and may name others there. */
 	SHOAL_FROM_NEAR = 0x80,
 };
 
+/* What came of all connections with one contact. */
+struct shoal_account {
+	struct shoal_peer_info info; /* sums */
+	uint32_t last_peer;	     /* the serial of its last connection */
+	char client[64];	     /* as it last called itself */
+};
+
+/* Somebody we know an address of. */
+struct shoal_contact {
+	struct shoal_contact *next;    /* of its bucket */
+	struct shoal_timer due;	       /* in `waiting` (a time), `ready` (a rank), or neither */
+	struct shoal_timer worth;      /* in `worst`, while it may be evicted */
+	struct shoal_peer *peer;       /* connected now */
+	struct shoal_account *account; /* once it was connected; always while it is */
+	uint64_t dial;		       /* cookie of a dial under way, 0 none */
+	struct shoal_addr addr;
+	uint32_t priority; /* BEP 40, as far as we know our own address; else by dice */
+	uint8_t source;	   /* enum shoal_contact_source, the best that named it */
+	uint8_t tries;	   /* that failed, in a row */
+	bool trusted;	   /* the user named it */
+	bool worked;	   /* we have been connected */
+	bool uploads_only; /* it needs nothing, as far as we know */
+	bool self, banned;
+	bool in_ready;
+	bool parked; /* in no heap until there is something to fetch */
+};
+
+struct shoal_contacts {
+	struct shoal_contact **bucket;
+	uint32_t room, count; /* buckets: a power of two, or 0 */
+	uint32_t parked, trusted;
+	struct shoal_heap waiting, ready, worst;
+};
+
+/* One connection being made. */
+struct shoal_dial {
+	uint64_t cookie;	   /* 0: free */
+	struct shoal_swarm *swarm; /* NULL: gone meanwhile */
+	struct shoal_contact *contact;
+};
+
 /* The contact, known before or new; NULL: not wanted (a place no peer can be, a private one named from afar, a table
  * full of better ones, no memory). */
 struct shoal_contact *shoal_swarm_contact(struct shoal_swarm *s, const struct shoal_addr *addr, unsigned source,
 					  shoal_us now);
+bool shoal_contact_known(const struct shoal_swarm *s, const struct shoal_addr *addr);
+/* It is the contact of `p` from now on. false: it has one already, or no memory. */
+SHOAL_MUST bool shoal_contact_meet(struct shoal_swarm *s, struct shoal_contact *c, struct shoal_peer *p);
+/* Its connection ended, or could not be made. It may be gone after this. */
+void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why, shoal_us now);
+void shoal_contact_ban(struct shoal_swarm *s, struct shoal_contact *c);
+/* All of them, in no order: from NULL, to NULL. The table must not change meanwhile. */
+struct shoal_contact *shoal_contacts_next(const struct shoal_swarm *s, const struct shoal_contact *after);
+/* Whether somebody better than nobody waits to be dialled. */
+bool shoal_contacts_waiting(const struct shoal_swarm *s);
+void shoal_contacts_fini(struct shoal_swarm *s);
+
+/* The host or the network of `addr` has its share of this swarm's places. */
+bool shoal_swarm_crowded(struct shoal_swarm *s, const struct shoal_addr *addr, shoal_us now);
+
+/* Dials for all swarms in turns, as far as the node's throttle goes; sets their dial_at. */
+void shoal_node_dial(struct shoal_node *n, shoal_us now);
+/* Answers a dial: its swarm and contact, or false when they are gone. */
+SHOAL_MUST bool shoal_node_dial_ended(struct shoal_node *n, uint64_t cookie, struct shoal_dial *out);
+
+/* A peer tells us how it sees us (BEP 10 yourip): our own address, once two have said the same. */
+void shoal_node_seen_as(struct shoal_node *n, const struct shoal_addr *ours);
+uint32_t shoal_node_priority(struct shoal_node *n, const struct shoal_addr *addr);
 
 #endif

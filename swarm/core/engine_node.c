@@ -128,14 +128,16 @@ static int add_magnet(struct shoal_node *n, const struct shoal_op *op, shoal_us 
 
 static void say_peers(struct shoal_swarm *s, const struct shoal_op *op, shoal_us now)
 {
-	for (struct shoal_contact *c = s->contacts; c != NULL; c = c->next) {
+	for (struct shoal_contact *c = shoal_contacts_next(s, NULL); c != NULL; c = shoal_contacts_next(s, c)) {
 		struct shoal_peer *p = c->peer;
+		if (c->account == NULL) /* heard of, and never met */
+			continue;
 		struct shoal_event ev = {
-			.kind = SHOAL_EV_PEER, .ticket = op->ticket, .info = c->info, .addr = c->addr
+			.kind = SHOAL_EV_PEER, .ticket = op->ticket, .info = c->account->info, .addr = c->addr
 		};
 		if (p != NULL) {
 			ev.peer = p->serial;
-			memcpy(c->client, p->client, sizeof c->client);
+			memcpy(c->account->client, p->client, sizeof c->account->client);
 			ev.info.connected = true;
 			ev.info.seed = shoal_peer_is_seed(p);
 			ev.info.incoming = p->incoming;
@@ -149,8 +151,8 @@ static void say_peers(struct shoal_swarm *s, const struct shoal_op *op, shoal_us
 			ev.info.down_rate = shoal_rate_now(&p->flow.down, now);
 			ev.info.up_rate = shoal_rate_now(&p->up, now);
 		}
-		ev.text = shoal_bytes(c->client, strlen(c->client));
-		if (p != NULL || c->info.got || c->info.gave || c->info.wasted)
+		ev.text = shoal_bytes(c->account->client, strlen(c->account->client));
+		if (p != NULL || c->account->info.got || c->account->info.gave || c->account->info.wasted)
 			shoal_swarm_say(s, &ev, now);
 	}
 	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) {
@@ -322,7 +324,8 @@ static int read_range(struct shoal_node *n, struct shoal_swarm *s, const struct 
 
 static int ext_register(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 {
-	bool taken = op->ext == 0 || op->ext == SHOAL_EXT_METADATA || op->ext == SHOAL_EXT_DONTHAVE;
+	bool taken = op->ext == 0 || op->ext == SHOAL_EXT_PEX || op->ext == SHOAL_EXT_METADATA ||
+		     op->ext == SHOAL_EXT_DONTHAVE;
 	if (op->text.len == 0 || op->text.len >= SHOAL_EXT_NAME_BYTES || memchr(op->text.at, 0, op->text.len) != NULL)
 		return SHOAL_ERR_USAGE;
 	for (size_t i = 0; i < n->ext_count; i++)

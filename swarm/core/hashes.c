@@ -294,7 +294,7 @@ void shoal_swarm_hashes(struct shoal_swarm *s, struct shoal_peer *p, const struc
 		shoal_swarm_say(s, &ev, now);
 		shoal_node_ban(s->node, &p->addr, now);
 		if (p->contact != NULL)
-			p->contact->banned = p->contact->info.banned = true;
+			shoal_contact_ban(s, p->contact);
 		shoal_peer_close(p, rc, now);
 	}
 }

@@ -124,7 +124,9 @@ int shoal_landing_open(struct shoal_landing *l, uint32_t piece, uint32_t bytes, 
 		return SHOAL_ERR_BUSY;
 	if (l->count * 2 >= l->table_size && table_grow(l) < 0)
 		return SHOAL_ERR_NOMEM;
-	if (!shoal_budget_take(l->budget, size))
+	/* With all memory in chunks that nobody uses, nothing would ever be opened again. */
+	if (!shoal_budget_take(l->budget, size) &&
+	    (shoal_slots_trim(l->slots) == 0 || !shoal_budget_take(l->budget, size)))
 		return SHOAL_ERR_BUSY;
 	if (shoal_slots_reserve(l->slots, window) < 0) {
 		shoal_budget_give(l->budget, size);

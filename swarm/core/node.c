@@ -1,11 +1,15 @@
 /* swarm/core/node.c - all torrents and connections of one peer of the network, driven from outside. */
 #include "swarm/core/node.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "swarm/core/gossip.h"
 #include "swarm/core/node_room.h"
+#include "swarm/core/turnover.h"
 
 #define REAP_BATCH 64
+#define SAY_REFUSED SHOAL_S(600)
 #define SLOTS_LOOK SHOAL_MS(10)
 
 int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, shoal_us now)
@@ -36,6 +40,11 @@ int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, 
 	const char *agent = o->agent != NULL ? o->agent : "shoal";
 	size_t len = strlen(agent);
 	memcpy(n->agent, agent, len < sizeof n->agent ? len + 1 : sizeof n->agent - 1);
+	n->world.ops->secret(n->world.w, (struct shoal_space){ (uint8_t *)&n->key, sizeof n->key });
+	n->world.ops->secret(n->world.w, (struct shoal_space){ (uint8_t *)&n->lsd_cookie, sizeof n->lsd_cookie });
+	shoal_guard_init(&n->guard, n->budget, n->key);
+	n->quiet = o->quiet;
+	shoal_node_purse(n);
 	shoal_limiter_init(&n->up, o->up, now);
 	shoal_limiter_init(&n->down, o->down, now);
 	*out = n;
@@ -63,6 +72,8 @@ void shoal_node_free(struct shoal_node *n)
 		n->swarms = s->next;
 		shoal_swarm_free(s);
 	}
+	shoal_guard_fini(&n->guard);
+	shoal_budget_give(n->budget, n->purse);
 	shoal_events_fini(&n->events);
 	free(n->ban);
 	free(n->bounce);
@@ -171,39 +182,99 @@ void shoal_node_ban(struct shoal_node *n, const struct shoal_addr *addr, shoal_u
 
 /* ---- connections ---------------------------------------------------------------------------- */
 
+/* Said once in a while, however many there are. */
+static void say_refused(struct shoal_node *n, shoal_us now)
+{
+	char text[128];
+	n->refused++;
+	if (n->refused_said != 0 && n->refused_said + SAY_REFUSED > now)
+		return;
+	n->refused_said = now;
+	int len = snprintf(text, sizeof text, "no memory for more connections: %llu refused so far (raise --memory)",
+			   (unsigned long long)n->refused);
+	struct shoal_event ev = { .kind = SHOAL_EV_WARNING, .t = now, .text = shoal_bytes(text, (size_t)len) };
+	shoal_events_push(&n->events, &ev);
+}
+
+/* A place for one more, if need be somebody else's. */
+static bool find_place(struct shoal_node *n, const struct shoal_addr *from, shoal_us now)
+{
+	if (n->peer_count >= n->max_peers) {
+		if (!shoal_node_make_room(n, from, now))
+			return false;
+		free_closed(n);
+	}
+	while (!shoal_node_peers_take(n, SHOAL_PEER_COST)) {
+		if (!shoal_node_make_room(n, from, now)) {
+			say_refused(n, now);
+			return false;
+		}
+		free_closed(n);
+	}
+	shoal_node_peers_give(n, SHOAL_PEER_COST);
+	return true;
+}
+
+static uint32_t swarm_count(const struct shoal_node *n)
+{
+	uint32_t count = 0;
+	for (const struct shoal_swarm *s = n->swarms; s != NULL; s = s->next)
+		count++;
+	return count;
+}
+
 void shoal_node_accept(struct shoal_node *n, struct shoal_transport *t, const struct shoal_addr *from, shoal_us now)
 {
+	bool counted = false;
 	n->now = now;
-	bool welcome = !n->stopping && !ip_banned(n, from, now);
-	if (!welcome || (n->peer_count >= n->max_peers && !shoal_node_make_room(n, now))) {
+	/* Its torrent is not known yet: so many of one address as all torrents together may have. */
+	if (n->stopping || ip_banned(n, from, now) ||
+	    !shoal_guard_join(&n->guard, from, swarm_count(n), &counted, now)) {
 		t->ops->close(t);
 		return;
 	}
-	(void)shoal_peer_new(n, t, from, NULL, NULL, now);
+	struct shoal_peer *p = NULL;
+	if (find_place(n, from, now))
+		p = shoal_peer_new(n, t, from, NULL, NULL, now);
+	else
+		t->ops->close(t);
+	if (p != NULL)
+		p->guarded = counted;
+	else if (counted)
+		shoal_guard_leave(&n->guard, from, now);
 }
 
 void shoal_node_dialed(struct shoal_node *n, uint64_t cookie, struct shoal_transport *t, int err, shoal_us now)
 {
+	struct shoal_dial d;
 	n->now = now;
-	if (n->dials > 0)
-		n->dials--;
-	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next) {
-		for (struct shoal_contact *c = s->contacts; c != NULL; c = c->next) {
-			if (c->dial != cookie)
-				continue;
-			c->dial = 0;
-			if (t == NULL) {
-				shoal_contact_gone(s, c, err, now);
-				s->dial_now = true;
+	bool wanted = shoal_node_dial_ended(n, cookie, &d);
+	if (wanted) {
+		struct shoal_swarm *s = d.swarm;
+		s->dial_now = true; /* another may be dialled in its place */
+		if (t == NULL) {
+			shoal_contact_gone(s, d.contact, err, now);
+			return;
+		}
+		d.contact->dial = 0;
+		/* It may have come to us meanwhile. */
+		if (d.contact->peer == NULL && !n->stopping && !s->stopping && s->state != SHOAL_SWARM_ENDED) {
+			struct shoal_addr addr = d.contact->addr;
+			bool counted;
+			bool room = shoal_guard_join(&n->guard, &addr, swarm_count(n), &counted, now);
+			struct shoal_peer *p = NULL;
+			if (room || d.contact->trusted)
+				p = shoal_peer_new(n, t, &addr, s, d.contact, now);
+			else
+				t->ops->close(t);
+			if (p == NULL) {
+				if (counted)
+					shoal_guard_leave(&n->guard, &addr, now);
+				shoal_contact_gone(s, d.contact, room ? SHOAL_ERR_NOMEM : SHOAL_ERR_BUSY, now);
 				return;
 			}
-			if (c->peer != NULL || n->stopping || s->stopping || s->state == SHOAL_SWARM_ENDED)
-				break; /* it came to us meanwhile */
-			struct shoal_peer *p = shoal_peer_new(n, t, &c->addr, s, c, now);
-			if (p == NULL)
-				shoal_contact_gone(s, c, SHOAL_ERR_NOMEM, now);
-			else
-				shoal_peer_flush(p, now);
+			p->guarded = counted;
+			shoal_peer_flush(p, now);
 			return;
 		}
 	}
@@ -303,8 +374,11 @@ void shoal_node_tick(struct shoal_node *n, shoal_us now)
 		n->tick_at = now;
 		tick_unknown(n, now);
 	}
+	shoal_node_turnover(n, now);
+	shoal_node_dial(n, now);
+	shoal_us shout = shoal_node_shout(n, now);
 	serve_peers(n, now);
-	at = held_until(n, now);
+	at = shoal_min_u64(held_until(n, now), shout);
 	for (struct shoal_swarm **where = &n->swarms; *where != NULL;) {
 		struct shoal_swarm *s = *where;
 		if (s->removing && shoal_swarm_stopped(s) && s->peers == NULL) {

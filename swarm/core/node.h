@@ -17,6 +17,9 @@
 
 struct shoal_node;
 
+/* What a node does not do for its public torrents, though it could. */
+enum shoal_quiet { SHOAL_QUIET_PEX = 1, SHOAL_QUIET_LSD = 2 };
+
 struct shoal_node_options {
 	struct shoal_world world;
 	struct shoal_disk disk;
@@ -27,6 +30,7 @@ struct shoal_node_options {
 	uint16_t port; /* told to peers (BEP 10 `p`); 0 none */
 	uint64_t up, down;
 	uint32_t max_peers, upload_slots;
+	unsigned quiet; /* enum shoal_quiet */
 	const char *agent;
 };
 

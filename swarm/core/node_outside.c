@@ -1,4 +1,5 @@
 /* swarm/core/node_outside.c - answers of the world, each to the room of the node that asked. */
+#include "swarm/core/gossip.h"
 #include "swarm/core/node_room.h"
 
 uint64_t shoal_node_cookie(struct shoal_node *n, enum shoal_cookie_kind kind)
@@ -46,7 +47,6 @@ void shoal_node_datagram(struct shoal_node *n, const struct shoal_addr *from, st
 			 shoal_us now)
 {
 	n->now = now;
-	(void)from;
-	(void)data;
-	(void)local;
+	if (local)
+		shoal_node_overheard(n, from, data, now);
 }

@@ -5,18 +5,20 @@
 #define SHOAL_NODE_ROOM_H
 
 #include "proto/base/rng.h"
+#include "swarm/core/contacts.h"
 #include "swarm/core/events.h"
+#include "swarm/core/guard.h"
 #include "swarm/core/limiter.h"
 #include "swarm/core/node.h"
 #include "swarm/core/peer.h"
 #include "swarm/core/swarm.h"
 
-#define SHOAL_NODE_DIALS 100 /* half-open connections */
 #define SHOAL_NODE_PEERS 500 /* connections, when nothing else is said */
 #define SHOAL_NODE_BANS 4096
 #define SHOAL_NODE_BAN_TIME SHOAL_S(3600)
 #define SHOAL_NODE_READ_BUDGET (1u << 20) /* bytes read of one peer at a turn */
-#define SHOAL_EXT_METADATA 2		  /* our own number for ut_metadata */
+#define SHOAL_EXT_PEX 1			  /* our own number for ut_pex */
+#define SHOAL_EXT_METADATA 2		  /* for ut_metadata */
 #define SHOAL_EXT_DONTHAVE 7		  /* and for lt_donthave (BEP 54) */
 #define SHOAL_EXT_USER_MAX 16
 #define SHOAL_NODE_JOB_DATA 0x100 /* a disk job's flag: it answers SHOAL_OP_READ */
@@ -28,6 +30,13 @@ enum shoal_cookie_kind {
 	SHOAL_COOKIE_WEBSEED = 2,
 };
 #define SHOAL_COOKIE_SHIFT 56
+
+#define SHOAL_NODE_SEEN_AS 4
+/* An address of ours, as peers say they see it. */
+struct shoal_seen_as {
+	struct shoal_addr addr;
+	uint16_t votes;
+};
 
 struct shoal_node_ban {
 	uint8_t ip[16];
@@ -52,11 +61,29 @@ struct shoal_node {
 	char agent[64];
 
 	struct shoal_swarm *swarms;
-	uint32_t next_handle, next_serial, next_contact;
+	uint32_t next_handle, next_serial;
 	struct shoal_peer *peers, *peers_last;
 	uint32_t peer_count;
 	uint64_t next_cookie;
+	struct shoal_sipkey key; /* of tables that strangers fill */
+	struct shoal_guard guard;
+	uint32_t contact_count;				     /* in all swarms */
+	struct shoal_seen_as seen_as[2][SHOAL_NODE_SEEN_AS]; /* [is_v4] */
+
+	struct shoal_dial dialling[SHOAL_DIALS];
 	uint32_t dials;
+	shoal_us dial_times[SHOAL_DIALS_SECOND]; /* when the last ones began: a ring */
+	uint32_t dial_turn, dial_handle;	 /* its place; the swarm that dialled last */
+
+	unsigned quiet;		  /* enum shoal_quiet */
+	size_t purse, peers_used; /* set aside for connections; what they cost (turnover.h) */
+	shoal_us turnover_at, turned_since, full_until, refused_said;
+	uint32_t turned;     /* sent away since then, to make room */
+	uint64_t refused;    /* connections, for want of memory */
+	uint64_t lsd_cookie; /* so that we know our own voice */
+	shoal_us shouted, heard_since;
+	uint32_t heard;	       /* datagrams, since then */
+	uint32_t shout_handle; /* the swarm that was shouted about last */
 	struct shoal_node_ban *ban;
 	uint32_t ban_count;
 
@@ -82,8 +109,6 @@ int shoal_node_submit(struct shoal_node *n, struct shoal_disk_job *job);
 int shoal_node_commit(struct shoal_node *n, struct shoal_swarm *s);
 struct shoal_peer *shoal_node_peer(struct shoal_node *n, uint32_t serial);
 bool shoal_node_banned(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now);
-/* Somebody useless is closed so that another can come in (crowd.c). false: all are of use. */
-bool shoal_node_make_room(struct shoal_node *n, shoal_us now);
 void shoal_node_ban(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now);
 /* The swarm an info hash names, v1 or truncated v2 (`*by_v2`); NULL. */
 struct shoal_swarm *shoal_node_swarm(struct shoal_node *n, const struct shoal_id20 *hash, bool *by_v2);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "proto/base/bytes.h"
 #include "swarm/core/node_room.h"
+#include "swarm/core/turnover.h"
 
 /* ---- coming and going ------------------------------------------------------------- */
 
@@ -31,12 +32,19 @@ struct shoal_peer *shoal_peer_new(struct shoal_node *node, struct shoal_transpor
 		return NULL;
 	}
 	p->node = node;
+	p->swarm = swarm;
+	if (shoal_peer_settle(p) < 0 || (contact != NULL && !shoal_contact_meet(swarm, contact, p))) {
+		shoal_node_peers_give(node, p->charged);
+		shoal_pw_free(p->pw);
+		free(p);
+		t->ops->close(t);
+		return NULL;
+	}
 	p->t = t;
 	p->addr = *addr;
-	p->born = now;
+	p->born = p->useful_at = now;
 	p->serial = ++node->next_serial;
 	p->incoming = contact == NULL;
-	p->contact = contact;
 	p->choking_us = p->choked = true;
 	p->needs = p->piece = SHOAL_PIECE_NONE;
 	p->reqq = SHOAL_PEER_REQQ_SILENT;
@@ -49,11 +57,8 @@ struct shoal_peer *shoal_peer_new(struct shoal_node *node, struct shoal_transpor
 	node->peer_count++;
 	p->wants = SHOAL_WANT_READ;
 	t->ops->want(t, p->wants);
-	if (swarm != NULL) { /* last: it closes the peer, and its transport with it, when memory is short */
-		p->swarm = swarm;
-		contact->peer = p;
+	if (swarm != NULL) /* last: it closes the peer, and its transport with it, when memory is short */
 		greet(p, swarm->has_v1 ? &swarm->v1 : &swarm->v2_short, now);
-	}
 	return p;
 }
 
@@ -132,6 +137,10 @@ void shoal_peer_free(struct shoal_peer *p)
 	free(p->early_have);
 	free(p->ask);
 	free(p->wanted);
+	free(p->told);
+	if (p->guarded)
+		shoal_guard_leave(&node->guard, &p->addr, node->now);
+	shoal_node_peers_give(node, p->charged);
 	shoal_pw_free(p->pw);
 	free(p);
 }
@@ -224,6 +233,8 @@ static int on_info_hash(struct shoal_peer *p, const struct shoal_wire_handshake 
 	if (p->incoming) {
 		if (!shoal_swarm_running(s) && s->state != SHOAL_SWARM_METADATA)
 			return SHOAL_ERR_BUSY; /* not ready: it will try again */
+		if (shoal_swarm_crowded(s, &p->addr, now))
+			return SHOAL_ERR_BUSY;
 		p->swarm = s;
 		/* A hybrid answers a v1 greeting that can v2 with its v2 hash: the upgrade (BEP 52). */
 		bool upgrade = !by_v2 && s->has_v2 && (hs->can & SHOAL_CAN_V2);
@@ -319,6 +330,7 @@ static int on_bitfield(struct shoal_peer *p, const struct shoal_wire_msg *msg, s
 		return SHOAL_ERR_MALFORMED;
 	count_in(p);
 	shoal_peer_interest(p, now);
+	(void)shoal_peer_part(p, now);
 	return 0;
 }
 
@@ -330,7 +342,9 @@ static int on_have(struct shoal_peer *p, uint32_t piece, shoal_us now)
 		if (piece >= SHOAL_PIECES_MAX || p->early_have_count == SHOAL_PEER_EARLY_HAVES)
 			return SHOAL_ERR_RANGE;
 		if (p->early_have == NULL)
-			p->early_have = malloc(SHOAL_PEER_EARLY_HAVES * sizeof *p->early_have);
+			p->early_have = shoal_peer_grow(p, SHOAL_PEER_EARLY_HAVES * sizeof *p->early_have)
+						? malloc(SHOAL_PEER_EARLY_HAVES * sizeof *p->early_have)
+						: NULL;
 		if (p->early_have == NULL)
 			return SHOAL_ERR_NOMEM;
 		p->early_have[p->early_have_count++] = piece;
@@ -478,7 +492,7 @@ void shoal_peer_readable(struct shoal_peer *p, shoal_us now)
 			if (rc < 0)
 				break;
 		}
-		if (rc < 0)
+		if (rc < 0 || (rc = shoal_peer_settle(p)) < 0)
 			return shoal_peer_close(p, rc, now);
 		if (p->long_bytes != shoal_pw_long(p->pw)) {
 			shoal_peer_long_message(p, now);
@@ -559,6 +573,9 @@ void shoal_peer_flush(struct shoal_peer *p, shoal_us now)
 		p->blocked_since = 0;
 	else if (p->blocked_since == 0)
 		p->blocked_since = now;
+	int rc = shoal_peer_settle(p);
+	if (rc < 0)
+		return shoal_peer_close(p, rc, now);
 	unsigned want = SHOAL_WANT_READ | (blocked ? SHOAL_WANT_WRITE : 0u);
 	if (want != p->wants) {
 		p->wants = want;
@@ -587,4 +604,6 @@ void shoal_peer_tick(struct shoal_peer *p, shoal_us now)
 		shoal_peer_say_id(p, SHOAL_WIRE_KEEPALIVE, now);
 	if (!p->closing)
 		shoal_peer_asks_overdue(p, now);
+	if (!p->closing)
+		shoal_peer_gossip(p, now);
 }

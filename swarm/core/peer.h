@@ -15,6 +15,7 @@
 #include "proto/transport.h"
 #include "swarm/core/disk.h"
 #include "swarm/core/flow.h"
+#include "swarm/core/gossip.h"
 #include "swarm/core/landing.h"
 #include "swarm/core/patience.h"
 
@@ -33,6 +34,7 @@
 #define SHOAL_PEER_EARLY_HAVES 4096	  /* HAVEs kept while the metadata is unknown */
 #define SHOAL_PEER_BAD_REQUESTS 64	  /* requests for what cannot be, before it is too many */
 #define SHOAL_PEER_EXT_HANDSHAKES 10
+#define SHOAL_PEER_COST 12288 /* about what one at rest is charged */
 
 struct shoal_node;
 struct shoal_swarm;
@@ -79,6 +81,8 @@ struct shoal_peer {
 	shoal_us born;
 	int closing;	/* < 0: why it ends; freed in the next tick */
 	unsigned wants; /* last told to the transport */
+	size_t charged; /* to the node, for itself and its buffers (turnover.h) */
+	bool guarded;	/* counted in the guard */
 
 	bool incoming, greeted, known; /* our handshake went out; its peer id is in */
 	bool fast, extended, v2;
@@ -98,11 +102,19 @@ struct shoal_peer {
 	bool choking_us, choked;      /* it chokes us; we choke it */
 	bool interested, interesting; /* it in us; we in it */
 	bool snubbed, optimistic;
+	shoal_us useful_at, snubbed_at; /* somebody was interested last; since when it stalls, 0 not */
+	uint64_t up_seen;		/* bytes to it at the last look for the useless */
 	shoal_us unchoked_at, choked_at;
 	uint64_t gave_turn;
 
 	/* extensions */
-	uint8_t ext_metadata, ext_donthave;
+	uint8_t ext_metadata, ext_donthave, ext_pex;
+	bool pex_said; /* that we speak it */
+	bool voted;    /* on what our own address is */
+	uint8_t pex_faults;
+	shoal_us pex_at, pex_heard; /* the next is due; the last was listened to */
+	struct shoal_told *told;    /* whom it was told of, by serial */
+	uint32_t told_count, told_room;
 	struct shoal_ext_name ext_user[16]; /* messages registered by the user of the engine */
 	size_t ext_user_count;
 	unsigned ext_handshakes;

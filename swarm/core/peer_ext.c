@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "proto/base/bytes.h"
+#include "proto/reach.h"
 #include "swarm/core/node_room.h"
 
 /* ---- ours ------------------------------------------------------------------------------ */
@@ -21,6 +22,10 @@ void shoal_peer_say_ext_handshake(struct shoal_peer *p, shoal_us now)
 	uint8_t body[2048];
 	if (hs == NULL)
 		return shoal_peer_close(p, SHOAL_ERR_NOMEM, now);
+	bool pex = shoal_swarm_gossips(s);
+	if (pex || p->pex_said) /* a magnet may turn out to be private: 0 takes it back */
+		ext_name(hs, "ut_pex", pex ? SHOAL_EXT_PEX : 0);
+	p->pex_said = pex || p->pex_said;
 	ext_name(hs, "ut_metadata", SHOAL_EXT_METADATA);
 	ext_name(hs, "lt_donthave", SHOAL_EXT_DONTHAVE);
 	for (size_t i = 0; i < p->node->ext_count; i++)
@@ -28,6 +33,7 @@ void shoal_peer_say_ext_handshake(struct shoal_peer *p, shoal_us now)
 	hs->v = shoal_bytes(p->node->agent, strlen(p->node->agent));
 	hs->reqq = SHOAL_PEER_REQQ;
 	hs->port = p->node->port;
+	hs->upload_only = s->mi != NULL && shoal_swarm_uploads_only(s);
 	if (s->mi != NULL)
 		hs->metadata_size = shoal_metainfo_info(s->mi).len;
 	hs->yourip = p->addr;
@@ -76,6 +82,8 @@ static int on_ext_handshake(struct shoal_peer *p, struct shoal_bytes body, shoal
 		const struct shoal_ext_name *m = &hs->m[i];
 		if (strcmp(m->name, "ut_metadata") == 0)
 			p->ext_metadata = m->id;
+		else if (strcmp(m->name, "ut_pex") == 0)
+			p->ext_pex = m->id;
 		else if (strcmp(m->name, "lt_donthave") == 0)
 			p->ext_donthave = m->id;
 		for (size_t k = 0; k < p->node->ext_count; k++) {
@@ -107,15 +115,19 @@ static int on_ext_handshake(struct shoal_peer *p, struct shoal_bytes body, shoal
 				addr.port = hs->port;
 				struct shoal_contact *c = shoal_swarm_contact(p->swarm, &addr, SHOAL_FROM_INCOMING,
 									      now);
-				if (c != NULL && c->peer == NULL) {
-					p->contact = c;
-					c->peer = p;
-				}
+				if (c != NULL)
+					(void)!shoal_contact_meet(p->swarm, c, p); /* else it goes without an account */
 			}
 		}
 		if (p->swarm->mi == NULL)
 			p->metadata_ask_after = hs->metadata_size ? now : SHOAL_NEVER;
 		p->early_metadata_size = hs->metadata_size;
+		if (p->ext_pex != 0 && p->pex_at == 0)
+			p->pex_at = now + SHOAL_PEX_FIRST;
+		if (hs->has_yourip && !p->voted && shoal_reach_of(&p->addr) == SHOAL_REACH_GLOBAL) {
+			p->voted = true;
+			shoal_node_seen_as(p->node, &hs->yourip);
+		}
 		p->in_dirty = true;
 	}
 	free(hs);
@@ -148,6 +160,8 @@ int shoal_peer_extended(struct shoal_peer *p, const struct shoal_wire_msg *msg, 
 {
 	if (msg->ext == 0)
 		return on_ext_handshake(p, msg->body, now);
+	if (msg->ext == SHOAL_EXT_PEX)
+		return shoal_peer_pex(p, msg->body, now);
 	if (msg->ext == SHOAL_EXT_METADATA)
 		return on_metadata(p, msg->body, now);
 	if (msg->ext == SHOAL_EXT_DONTHAVE)

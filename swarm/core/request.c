@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "swarm/core/node_room.h"
+#include "swarm/core/turnover.h"
 
 #define ASK_ROOM_START 32u
 #define DUPLICATES_MAX 2       /* end game: askers of one block */
@@ -21,7 +22,7 @@ static bool ask_push(struct shoal_peer *p, struct shoal_ask ask)
 {
 	if (p->ask_count == p->ask_room) {
 		uint32_t room = p->ask_room ? p->ask_room * 2 : ASK_ROOM_START;
-		struct shoal_ask *ring = malloc(room * sizeof *ring);
+		struct shoal_ask *ring = shoal_peer_grow(p, room * sizeof *ring) ? malloc(room * sizeof *ring) : NULL;
 		if (ring == NULL)
 			return false;
 		for (uint32_t i = 0; i < p->ask_count; i++)
@@ -328,7 +329,7 @@ static void wasted(struct shoal_peer *p, uint32_t len)
 	p->wasted += len;
 	p->swarm->wasted += len;
 	if (p->contact != NULL)
-		p->contact->info.wasted += len;
+		p->contact->account->info.wasted += len;
 }
 
 /* A block we had not asked for, or not so long or so short. */

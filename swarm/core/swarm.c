@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "swarm/core/node_room.h"
+#include "swarm/core/turnover.h"
 
 #define SCAN_FILES 4096u /* files looked at by one job */
 
@@ -48,11 +49,7 @@ void shoal_swarm_free(struct shoal_swarm *s)
 {
 	if (s == NULL)
 		return;
-	while (s->contacts != NULL) {
-		struct shoal_contact *c = s->contacts;
-		s->contacts = c->next;
-		free(c);
-	}
+	shoal_contacts_fini(s);
 	shoal_adopt_free(s);
 	shoal_landing_fini(&s->landing);
 	shoal_blame_fini(&s->blame);
@@ -490,6 +487,7 @@ static void peers_tick(struct shoal_swarm *s, shoal_us now)
 		next = p->in_swarm;
 		shoal_peer_tick(p, now);
 	}
+	shoal_swarm_turnover(s, now);
 }
 
 void shoal_swarm_tick(struct shoal_swarm *s, shoal_us now)
@@ -524,9 +522,6 @@ void shoal_swarm_tick(struct shoal_swarm *s, shoal_us now)
 			choke_round(s, now);
 		}
 	}
-	if (!s->stopping && (s->state == SHOAL_SWARM_METADATA || shoal_swarm_running(s)) &&
-	    (s->dial_now || s->dial_at <= now))
-		shoal_swarm_dial(s, now);
 	if (s->dirty_fill && s->state == SHOAL_SWARM_RUN) {
 		s->dirty_fill = false;
 		for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm)

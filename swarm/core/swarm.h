@@ -30,7 +30,6 @@
 #include "swarm/core/picker.h"
 #include "swarm/core/store.h"
 
-#define SHOAL_SWARM_CONTACTS_MAX 2000
 #define SHOAL_SWARM_CHECKS 16		      /* pieces being hashed at a time in a check */
 #define SHOAL_SWARM_BARRIER_BYTES (64u << 20) /* verified bytes that start a barrier at once */
 #define SHOAL_SWARM_BARRIER_MIN SHOAL_MS(20)
@@ -54,22 +53,6 @@ enum shoal_swarm_state {
 };
 
 enum shoal_barrier_state { SHOAL_BARRIER_IDLE, SHOAL_BARRIER_SYNC, SHOAL_BARRIER_FINISH, SHOAL_BARRIER_COMMIT };
-
-/* Somebody we know an address of. */
-struct shoal_contact {
-	struct shoal_contact *next;
-	struct shoal_addr addr;
-	uint32_t serial;
-	uint32_t tries;
-	shoal_us next_try;
-	uint64_t dial;		 /* cookie of a dial under way, 0 none */
-	struct shoal_peer *peer; /* connected now */
-	uint32_t last_peer;	 /* the serial of its last connection */
-	bool trusted;		 /* the user named it */
-	bool self, banned;
-	struct shoal_peer_info info; /* sums over all its connections */
-	char client[64];	     /* as it last called itself */
-};
 
 /* What is known about one file on disk. */
 struct shoal_swarm_file {
@@ -175,10 +158,11 @@ struct shoal_swarm {
 	/* peers */
 	struct shoal_peer *peers;
 	uint32_t peer_count;
-	struct shoal_contact *contacts;
-	uint32_t contact_count;
+	struct shoal_contacts contacts;
 	struct shoal_choker choker;
 	shoal_us choke_at, dial_at, tick_at;
+	shoal_us shout_at;	/* its next LSD announce, 0: it has had none */
+	bool said_uploads_only; /* what peers were told last */
 	bool rechoke;
 	bool dirty_fill;   /* blocks came free: every peer may have something to ask */
 	bool pieces_dirty; /* blocks landed: runs may be ready for the disk */
@@ -240,10 +224,8 @@ int shoal_swarm_metadata_came(struct shoal_swarm *s, struct shoal_peer *p, const
 			      shoal_us now);
 void shoal_swarm_metadata_tick(struct shoal_swarm *s, shoal_us now);
 
-/* contacts.c */
-void shoal_swarm_dial(struct shoal_swarm *s, shoal_us now);
-/* Its connection ended, or could not be made: when it is dialled again. */
-void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why, shoal_us now);
+/* turnover.c: it needs nothing and gives only (BEP 21). */
+bool shoal_swarm_uploads_only(const struct shoal_swarm *s);
 
 /* claims: swarm_claims.c */
 int shoal_swarm_claims_load(struct shoal_swarm *s, uint32_t file, const struct shoal_seen *seen);

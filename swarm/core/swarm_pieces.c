@@ -122,8 +122,9 @@ void shoal_swarm_ban(struct shoal_swarm *s, uint32_t source, uint32_t piece, con
 {
 	struct shoal_peer *p = shoal_node_peer(s->node, source);
 	struct shoal_contact *c = p != NULL ? p->contact : NULL;
-	for (struct shoal_contact *k = s->contacts; c == NULL && k != NULL; k = k->next)
-		if (k->last_peer == source)
+	for (struct shoal_contact *k = shoal_contacts_next(s, NULL); p == NULL && c == NULL && k != NULL;
+	     k = shoal_contacts_next(s, k))
+		if (k->account != NULL && k->account->last_peer == source)
 			c = k;
 	struct shoal_event ev = { .kind = SHOAL_EV_PEER_BANNED,
 				  .peer = source,
@@ -136,8 +137,8 @@ void shoal_swarm_ban(struct shoal_swarm *s, uint32_t source, uint32_t piece, con
 	if (c != NULL) {
 		if (c->banned)
 			return;
-		c->banned = c->info.banned = true;
-		c->info.spoiled += SHOAL_BLOCK;
+		shoal_contact_ban(s, c);
+		c->account->info.spoiled += SHOAL_BLOCK;
 	}
 	if (p == NULL && c == NULL)
 		return; /* gone, and nothing is known of it */
@@ -288,7 +289,7 @@ static void credit(struct shoal_swarm *s, const struct shoal_open *open)
 			bytes += shoal_open_block_len(open, k);
 		struct shoal_peer *p = shoal_node_peer(s->node, open->source[i]);
 		if (p != NULL && p->contact != NULL)
-			p->contact->info.got += bytes;
+			p->contact->account->info.got += bytes;
 		else if (p != NULL)
 			p->got += bytes;
 		i += n - 1;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "swarm/core/node_room.h"
+#include "swarm/core/turnover.h"
 
 #define WANTED_ROOM_START 64u
 
@@ -14,7 +15,8 @@ static bool wanted_push(struct shoal_peer *p, struct shoal_wanted w)
 {
 	if (p->wanted_count == p->wanted_room) {
 		uint32_t room = p->wanted_room ? p->wanted_room * 2 : WANTED_ROOM_START;
-		struct shoal_wanted *ring = malloc(room * sizeof *ring);
+		struct shoal_wanted *ring = shoal_peer_grow(p, room * sizeof *ring) ? malloc(room * sizeof *ring)
+										    : NULL;
 		if (ring == NULL)
 			return false;
 		for (uint32_t i = 0; i < p->wanted_count; i++)
@@ -140,7 +142,7 @@ void shoal_peer_sent(struct shoal_peer *p, void *const token[], size_t n, bool w
 			shoal_rate_add(&p->up, out->len, now);
 			shoal_rate_add(&p->swarm->up, out->len, now);
 			if (p->contact != NULL)
-				p->contact->info.gave += out->len;
+				p->contact->account->info.gave += out->len;
 		}
 		sending_free(p->node, out);
 	}

@@ -145,7 +145,8 @@ static void a_removed_torrent_leaves_its_claims(void **state)
 		assert_int_equal(a.data[100 + round], 1);
 		assert_int_equal(sim_node_do(leech, &remove), SHOAL_ERR_GONE);
 		(void)shoal_slots_trim(leech->slots);
-		assert_int_equal(leech->budget.used, 0);
+		/* What the node itself keeps: for connections, and of addresses. */
+		assert_in_range(leech->budget.used, 0, leech->budget.limit / 16 + 16 * KIB);
 		sim_witness_reborn(&leech->witness);
 		struct shoal_op add = { .kind = SHOAL_OP_ADD,
 					.data = { c.torrent, c.torrent_len },

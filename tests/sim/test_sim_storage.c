@@ -192,6 +192,8 @@ static void what_is_gone_is_withdrawn(void **state)
 			   (struct sim_node_options){ .up = 4 * MIB });
 		t.seed->o.flags = SHOAL_ADD_SEED_ONLY;
 		t.seed->line.up = MIB;
+		/* Whoever meets the seed after the loss is told of what it cannot know to be gone: nobody new does. */
+		t.seed->o.quiet = SHOAL_QUIET_PEX;
 		struct sim_node *other = scene_seed(t.sim, (struct sim_node_options){ .up = 256 * KIB });
 		sim_node_meet(t.leech, other);
 		scene_start_all(t.sim);

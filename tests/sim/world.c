@@ -101,7 +101,7 @@ static struct sim_node *listening(struct sim *sim, const struct shoal_addr *to)
 {
 	for (unsigned i = 0; i < sim->nodes; i++) {
 		struct sim_node *n = sim->node[i];
-		if (n->node != NULL && memcmp(n->addr.ip, to->ip, 4) == 0 && n->addr.port == to->port)
+		if (n->node != NULL && memcmp(n->addr.ip, to->ip, 16) == 0 && n->addr.port == to->port)
 			return n;
 	}
 	return NULL;
@@ -236,7 +236,7 @@ static void on_disk_or_store(void *to)
 static void note_ban(struct sim_node *n, const struct shoal_event *ev)
 {
 	for (unsigned i = 0; i < n->sim->nodes; i++) {
-		if (memcmp(n->sim->node[i]->addr.ip, ev->addr.ip, 4) != 0)
+		if (memcmp(n->sim->node[i]->addr.ip, ev->addr.ip, 16) != 0)
 			continue;
 		if (!n->sim->node[i]->o.liar)
 			sim_breach(n->sim, n, "banned node %u, which is honest: %.*s", i, (int)ev->text.len,
@@ -331,6 +331,8 @@ struct sim_node *sim_node_new(struct sim *sim, const struct sim_node_options *op
 	n->addr = (struct shoal_addr){ .ip = { 10, 0, (uint8_t)(i >> 8), (uint8_t)(1 + (i & 255)) },
 				       .port = SIM_PORT,
 				       .is_v4 = 1 };
+	if (n->o.addr.port != 0)
+		n->addr = n->o.addr;
 	n->line = (struct sim_line){ .up = n->o.up, .down = n->o.down, .delay = n->o.delay };
 	n->rng = shoal_rng_split(sim->o.seed, 4 * (uint64_t)i);
 	n->wake.ring = on_wake;
@@ -375,11 +377,12 @@ void sim_node_start(struct sim_node *n)
 		.disk = sim_disk_view(n->disk),
 		.budget = &n->budget,
 		.rng = shoal_rng_split(shoal_rng_u64(&n->rng), n->life),
-		.port = SIM_PORT,
+		.port = n->addr.port,
 		.up = n->o.limit_up,
 		.down = n->o.limit_down,
 		.max_peers = n->o.max_peers,
 		.upload_slots = n->o.upload_slots,
+		.quiet = n->o.quiet,
 		.agent = "sim",
 	};
 	if (!n->o.no_store)

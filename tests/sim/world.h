@@ -51,6 +51,8 @@ struct sim_node_options {
 	bool magnet;	/* it has the link alone */
 	bool liar;	/* it may send false bytes: not held to its word */
 	bool no_store;
+	unsigned quiet;		/* enum shoal_quiet */
+	struct shoal_addr addr; /* port 0: 10.0.x.y, as its number is */
 };
 
 struct sim_node {
