@@ -132,9 +132,9 @@ struct shoal_disk_job {
 	struct shoal_slot **slot;   /* ceil(len / 16 KiB) of them */
 	uint32_t slot_count;
 	struct shoal_piece_hash *hash;
-	uint32_t file, count;		/* SCAN */
-	const uint32_t *list;		/* SYNC, FINISH: files; `count` of them */
-	struct shoal_seen *seen;	/* SCAN, SYNC, FINISH: count of them */
+	uint32_t file, count;	 /* SCAN. SYNC: the first `file` of list[] need not be looked at, a FINISH follows */
+	const uint32_t *list;	 /* SYNC, FINISH: files; `count` of them */
+	struct shoal_seen *seen; /* SCAN, SYNC, FINISH: count of them */
 	struct shoal_disk_adopt *adopt; /* ADOPT, into `file` */
 	struct shoal_disk_find *find;	/* FIND */
 	int err;	   /* the disk's answer: 0, or NO_SPACE, IO, DENIED, GONE (a file is missing or short) ... */

@@ -249,6 +249,7 @@ static int barrier_submit(struct shoal_swarm *s, enum shoal_disk_op op, uint32_t
 	s->barrier_job = (struct shoal_disk_job){ .op = op,
 						  .storage = s->storage,
 						  .list = s->barrier_file,
+						  .file = op == SHOAL_DISK_SYNC ? s->finish_count : 0,
 						  .count = count,
 						  .seen = s->barrier_seen,
 						  .owner = s };

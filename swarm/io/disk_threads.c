@@ -337,7 +337,7 @@ static void do_one(struct shoal_disk_threads *dt, struct shoal_disk_job *job)
 		rc = shoal_files_scan(dt->files, job->storage, job->file, job->count, job->seen, &fault);
 		break;
 	case SHOAL_DISK_SYNC:
-		rc = shoal_files_sync(dt->files, job->storage, job->list, job->count, job->seen, &fault);
+		rc = shoal_files_sync(dt->files, job->storage, job->list, job->count, job->file, job->seen, &fault);
 		break;
 	case SHOAL_DISK_FINISH:
 		rc = shoal_files_finish(dt->files, job->storage, job->list, job->count, job->seen, &fault);

@@ -71,12 +71,13 @@ SHOAL_MUST int shoal_files_scan(struct shoal_files *files, uint32_t storage, uin
  * in list[] hold: bytes that were found in them count like bytes of ours. A failure is
  * told once and its descriptor never synced again: whatever was written
  * since the last good sync must be taken as lost. GONE: a file in list[] that we wrote
- * was moved away or replaced. seen[] is filled in any case.
+ * was moved away or replaced. seen[] is filled in any case, but for the first `blind` files:
+ * they are not looked at, as a finish() that looks follows at once.
  */
 SHOAL_MUST int shoal_files_sync(struct shoal_files *files, uint32_t storage, const uint32_t *list, uint32_t count,
-				struct shoal_seen *seen, struct shoal_files_fault *fault);
+				uint32_t blind, struct shoal_seen *seen, struct shoal_files_fault *fault);
 /*
- * sync(), then final names for list[] (empty files are created), and their folders
+ * sync() where they were written to since the last one that named them, then final names for list[] (empty files are created), and their folders
  * made durable. EXISTS when a final name is taken; the other files are finished all the same.
  */
 SHOAL_MUST int shoal_files_finish(struct shoal_files *files, uint32_t storage, const uint32_t *list, uint32_t count,

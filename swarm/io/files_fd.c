@@ -359,7 +359,7 @@ static int writer_begin(struct storage *st, struct entry *e, struct shoal_files_
 		return shoal_files_fail(fault, ESTALE, e->file);
 	st->inode[e->file] = e->inode;
 	e->writers++;
-	st->flag[e->file] |= FLAG_WROTE; /* before the write: see release() */
+	st->flag[e->file] |= FLAG_WROTE | FLAG_DIRTY; /* before the write: see release() */
 	if (st->stamp)
 		st->stamp[e->file] = 0;
 	return 0;
@@ -432,7 +432,7 @@ void shoal_files_release(struct shoal_files *files, struct entry *e, int mode, b
 	if (mode == FD_WRITE) {
 		/* After the write as well: a sync that ran meanwhile has not covered it, whatever it took. */
 		e->writers--;
-		e->storage->flag[e->file] |= FLAG_WROTE;
+		e->storage->flag[e->file] |= FLAG_WROTE | FLAG_DIRTY;
 		if (wrote)
 			dirty_add(files, e, spare);
 	}

@@ -19,6 +19,7 @@ enum place { /* where a file lies; the low bits of storage->flag[] */
 	     PLACE_MASK = 3,
 	     FLAG_WROTE = 4,	/* we wrote since its stamp was last taken: no stamp holds */
 	     FLAG_GUARDED = 16, /* somebody's: what lies there is not replaced */
+	     FLAG_DIRTY = 32,	/* we wrote since a sync that named it began, or that sync failed */
 	     FLAG_SYNCED = 8,	/* what others did to it, or we in an earlier life, a sync of ours has covered */
 };
 

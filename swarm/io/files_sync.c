@@ -338,6 +338,26 @@ static bool stranger(const struct storage *st, uint32_t file)
  * killed, or right in spite of a sync that failed. So may the folders above them hold new names. All that may be
  * in the page cache alone, and a claim stands for it as well: once, a syncfs covers it.
  */
+/* Before the sync takes what is dirty: what is written from now on is for the next one. */
+static void dirty_clear(struct shoal_files *files, struct storage *st, const uint32_t *list, uint32_t count)
+{
+	pthread_mutex_lock(&files->lock);
+	for (uint32_t i = 0; i < count; i++)
+		st->flag[list[i]] &= (uint8_t)~FLAG_DIRTY;
+	pthread_mutex_unlock(&files->lock);
+}
+
+/* Whether the last sync that named each of them covers all its bytes. */
+static bool all_clean(struct shoal_files *files, const struct storage *st, const uint32_t *list, uint32_t count)
+{
+	bool clean = true;
+	pthread_mutex_lock(&files->lock);
+	for (uint32_t i = 0; i < count && clean; i++)
+		clean = !(st->flag[list[i]] & FLAG_DIRTY);
+	pthread_mutex_unlock(&files->lock);
+	return clean;
+}
+
 static void strangers_mark(struct shoal_files *files, struct storage *st, const uint32_t *list, uint32_t count)
 {
 	pthread_mutex_lock(&files->lock);
@@ -357,6 +377,8 @@ static void strangers_known(struct shoal_files *files, struct storage *st, const
 	st->found = st->found && !good;
 	for (uint32_t i = 0; good && i < count; i++)
 		st->flag[list[i]] |= FLAG_SYNCED;
+	for (uint32_t i = 0; !good && i < count; i++)
+		st->flag[list[i]] |= FLAG_DIRTY;
 	st->way_synced = st->way_synced && good;
 	for (uint32_t f = 0; !good && f < shoal_metainfo_file_count(st->mi); f++)
 		st->flag[f] &= (uint8_t)~FLAG_SYNCED;
@@ -371,7 +393,7 @@ static bool list_good(const struct storage *st, const uint32_t *list, uint32_t c
 	return true;
 }
 
-int shoal_files_sync(struct shoal_files *files, uint32_t storage, const uint32_t *list, uint32_t count,
+int shoal_files_sync(struct shoal_files *files, uint32_t storage, const uint32_t *list, uint32_t count, uint32_t blind,
 		     struct shoal_seen *seen, struct shoal_files_fault *fault)
 {
 	struct storage *st = shoal_files_storage(files, storage);
@@ -382,6 +404,7 @@ int shoal_files_sync(struct shoal_files *files, uint32_t storage, const uint32_t
 	walk_init(&w, files, st);
 	pthread_mutex_lock(&st->sync_lock);
 	strangers_mark(files, st, list, count);
+	dirty_clear(files, st, list, count);
 	int rc = sync_locked(files, st, fault);
 	if (st->owed_err < 0) {
 		rc = st->owed_err;
@@ -394,6 +417,10 @@ int shoal_files_sync(struct shoal_files *files, uint32_t storage, const uint32_t
 		w.beneath.root = -1;
 	for (uint32_t i = 0; i < count; i++) {
 		struct shoal_files_fault here;
+		if (i < blind) {
+			seen[i] = (struct shoal_seen){ .state = SHOAL_SEEN_NONE };
+			continue;
+		}
 		int err = look_synced(&w, list[i], &seen[i], &here);
 		if (err < 0 && rc == 0) {
 			rc = err;
@@ -528,9 +555,12 @@ int shoal_files_finish(struct shoal_files *files, uint32_t storage, const uint32
 	else if (st->read_only)
 		rc = shoal_files_fail(fault, EROFS, SHOAL_FILES_NO_FILE);
 	else if ((rc = shoal_files_folder(files, st, true, &w.beneath, fault)) == 0) {
-		/* A whole name must never stand before whole bytes. */
-		rc = sync_locked(files, st, fault);
-		owe(st, rc, fault);
+		/* A whole name must never stand before whole bytes. Where a sync has just covered these files, nothing is
+		 * gained by another, which would wait for what others write meanwhile. */
+		if (!all_clean(files, st, list, count)) {
+			rc = sync_locked(files, st, fault);
+			owe(st, rc, fault);
+		}
 		for (uint32_t i = 0; i < count && (rc == 0 || rc == SHOAL_ERR_EXISTS); i++) {
 			struct shoal_files_fault here;
 			int err = file_finish(&w, list[i], &here);

@@ -13,6 +13,7 @@ struct change { /* one record put or dropped */
 	unsigned kind;
 	bool drop;
 	uint32_t key_len, value_len;
+	size_t number;	/* the store's thread: among those of its transaction */
 	uint8_t data[]; /* key, value */
 };
 struct batch {

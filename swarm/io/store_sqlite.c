@@ -301,6 +301,51 @@ static int mend(struct shoal_store_sqlite *s)
 	return rc;
 }
 
+/* By kind and key; of the same record, in the order they were put. */
+static int by_key(const void *left, const void *right)
+{
+	const struct change *a = *(const struct change *const *)left, *b = *(const struct change *const *)right;
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	int rc = memcmp(a->data, b->data, a->key_len < b->key_len ? a->key_len : b->key_len);
+	if (rc != 0 || a->key_len != b->key_len)
+		return rc ? rc : a->key_len < b->key_len ? -1 : 1;
+	return a->number < b->number ? -1 : 1;
+}
+
+static bool same_record(const struct change *a, const struct change *b)
+{
+	return a->kind == b->kind && a->key_len == b->key_len && memcmp(a->data, b->data, a->key_len) == 0;
+}
+
+/*
+ * Keys are hashes, so in the order they are put each one touches another page of the tree, and with ten thousands of
+ * files a page leaves the cache dirty and comes back many times over. In the tree's own order each page is
+ * touched once a transaction; and of what one record was changed to, the last counts.
+ */
+static int changes_write(struct shoal_store_sqlite *s, const struct batch *first)
+{
+	size_t count = 0, n = 0;
+	int rc = 0;
+	for (const struct batch *b = first; b; b = b->next)
+		for (const struct change *c = b->first; c; c = c->next)
+			count++;
+	const struct change **order = malloc((count + 1) * sizeof *order);
+	if (order == NULL)
+		return SHOAL_ERR_NOMEM;
+	for (const struct batch *b = first; b; b = b->next)
+		for (struct change *c = b->first; c; c = c->next) {
+			c->number = n;
+			order[n++] = c;
+		}
+	qsort(order, count, sizeof *order, by_key);
+	for (size_t i = 0; i < count && rc == 0; i++)
+		if (i + 1 == count || !same_record(order[i], order[i + 1]))
+			rc = change_write(s, order[i]);
+	free(order);
+	return rc;
+}
+
 /* All the batches in one transaction: each is durable whole, or none is. */
 static int batches_write(struct shoal_store_sqlite *s, const struct batch *first)
 {
@@ -314,9 +359,8 @@ static int batches_write(struct shoal_store_sqlite *s, const struct batch *first
 		return rc;
 	/* Ours, or that of another process which has stopped since: the file is no longer as a clean stop left it. */
 	rc = record_write(s, SHOAL_STORE_META, shoal_store_clean_key, (struct shoal_bytes){ NULL, 0 }, true);
-	for (const struct batch *b = first; b && rc == 0; b = b->next)
-		for (const struct change *c = b->first; c && rc == 0; c = c->next)
-			rc = change_write(s, c);
+	if (rc == 0)
+		rc = changes_write(s, first);
 	if (rc == 0)
 		rc = shoal_store_err(sqlite3_exec(s->writer, "COMMIT", NULL, NULL, NULL));
 	if (rc < 0)

@@ -185,7 +185,7 @@ static int use_files(void *arg)
 	for (uint32_t f = 0; f < count; f++)
 		list[f] = f;
 	if (rc == 0)
-		rc = shoal_files_sync(files, storage, list, count, seen, &fault);
+		rc = shoal_files_sync(files, storage, list, count, 0, seen, &fault);
 	if (rc == 0)
 		rc = shoal_files_finish(files, storage, list, count, seen, &fault);
 	for (uint32_t f = 0; f < count; f++)

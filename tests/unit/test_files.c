@@ -92,7 +92,7 @@ static int fill(struct shoal_files *files, uint32_t storage, const struct own_to
 	}
 	for (uint32_t f = 0; f < count; f++)
 		list[f] = f;
-	int rc = shoal_files_sync(files, storage, list, count, seen, fault);
+	int rc = shoal_files_sync(files, storage, list, count, 0, seen, fault);
 	if (rc < 0)
 		return rc;
 	return shoal_files_finish(files, storage, list, count, seen, fault);
@@ -417,12 +417,12 @@ static void a_file_replaced_under_us_is_told(void **state)
 		if (!gone)
 			own_write(folder, "n/one.part", "somebody's", 10);
 		/* What was written is not where its name is: a claim on that name would be false. */
-		assert_int_equal(shoal_files_sync(files, storage, list, 1, &seen, &fault), SHOAL_ERR_GONE);
+		assert_int_equal(shoal_files_sync(files, storage, list, 1, 0, &seen, &fault), SHOAL_ERR_GONE);
 		assert_int_equal(fault.file, 0);
 		assert_int_equal(seen.state, SHOAL_SEEN_OTHER);
 		/* Told once; then the file is taken as it is now. */
 		assert_int_equal(write_piece(files, storage, &t, 1, &fault), 0);
-		assert_int_equal(shoal_files_sync(files, storage, list, 1, &seen, &fault), 0);
+		assert_int_equal(shoal_files_sync(files, storage, list, 1, 0, &seen, &fault), 0);
 		assert_int_equal(seen.state, SHOAL_SEEN_PART);
 		assert_int_equal(own_read(folder, "n/one.part", NULL, 0), 32 * KIB);
 		shoal_files_free(files);
@@ -470,7 +470,7 @@ static void stamps_guard_reads_and_spans(void **state)
 		shoal_files_stamp(files, storage, 0, &seen.stamp);
 		assert_int_equal(shoal_files_span(files, storage, 1, 0, 16384, &span), 0);
 		assert_int_equal(read_piece(files, storage, &t, 1, SHOAL_FILES_STAMPED, &fault), 0);
-		assert_int_equal(shoal_files_sync(files, storage, list, 1, &seen, &fault), 0);
+		assert_int_equal(shoal_files_sync(files, storage, list, 1, 0, &seen, &fault), 0);
 		shoal_files_stamp(files, storage, 0, &seen.stamp);
 		assert_int_equal(shoal_files_span(files, storage, 1, 0, 16384, &span), 1);
 		shoal_files_unspan(files, span.file);
@@ -550,7 +550,7 @@ static void many_files_share_few_descriptors(void **state)
 	}
 	for (int s = 0; s < 4; s++) {
 		own_faults_arm(0, 0, 0);
-		assert_int_equal(shoal_files_sync(files, storage[s], NULL, 0, NULL, &fault), 0);
+		assert_int_equal(shoal_files_sync(files, storage[s], NULL, 0, 0, NULL, &fault), 0);
 		if (s < 3) /* more folders than are synced one by one, or descriptors that had to go */
 			assert_int_equal(own_faults_calls_of("syncfs"), 1);
 		assert_int_equal(own_faults_calls_of("syncfs") == 0, own_faults_calls_of("fdatasync") > 0);
@@ -578,21 +578,53 @@ static void a_sync_covers_what_was_written_and_no_more(void **state)
 	assert_int_equal(shoal_files_open(files, t.mi, folder, false, &storage), 0);
 	assert_int_equal(write_piece(files, storage, &t, 1, &fault), 0); /* n/b/c/d */
 	own_faults_arm(0, 0, 0);
-	assert_int_equal(shoal_files_sync(files, storage, list, 2, seen, &fault), 0);
+	assert_int_equal(shoal_files_sync(files, storage, list, 2, 0, seen, &fault), 0);
 	assert_int_equal(own_faults_calls_of("fdatasync"), 1);
 	/* what the folder lies in, once; the folder (n), n (b), b (c), c (d.part) */
 	assert_int_equal(own_faults_calls_of("fsync"), 5);
 	assert_int_equal(seen[0].state, SHOAL_SEEN_PART);
 	assert_int_equal(seen[1].state, SHOAL_SEEN_NONE);
 	own_faults_arm(0, 0, 0);
-	assert_int_equal(shoal_files_sync(files, storage, NULL, 0, NULL, &fault), 0);
+	assert_int_equal(shoal_files_sync(files, storage, NULL, 0, 0, NULL, &fault), 0);
 	assert_int_equal(own_faults_calls_of("fdatasync") + own_faults_calls_of("fsync"), 0);
 	assert_int_equal(write_piece(files, storage, &t, 2, &fault), 0);
 	own_faults_arm(0, 0, 0);
-	assert_int_equal(shoal_files_sync(files, storage, NULL, 0, NULL, &fault), 0);
+	assert_int_equal(shoal_files_sync(files, storage, NULL, 0, 0, NULL, &fault), 0);
 	assert_int_equal(own_faults_calls_of("fdatasync"), 1);
 	assert_int_equal(own_faults_calls_of("fsync"), 0);
 	shoal_files_free(files);
+	own_torrent_free(&t);
+}
+
+static void a_finish_syncs_what_no_sync_has(void **state)
+{
+	(void)state;
+	struct shoal_files *files;
+	struct shoal_files_fault fault;
+	struct own_torrent t;
+	uint32_t storage, list[] = { 0, 5 };
+	struct shoal_seen seen[2];
+	own_torrent_make(&t, OWN_V2, 64 * KIB, "n", v2_files, COUNT(v2_files), false);
+	for (int rewritten = 0; rewritten < 2; rewritten++) {
+		uint32_t last = t.pieces - 1;
+		assert_int_equal(shoal_files_new(&files, &own_faults, 32), 0);
+		assert_int_equal(shoal_files_open(files, t.mi, folder, false, &storage), 0);
+		assert_int_equal(write_piece(files, storage, &t, 0, &fault), 0);
+		assert_int_equal(write_piece(files, storage, &t, last, &fault), 0);
+		assert_int_equal(shoal_files_sync(files, storage, list, 2, 1, seen, &fault), 0);
+		assert_int_equal(seen[0].state, SHOAL_SEEN_NONE); /* not looked at: finish() will */
+		assert_int_equal(seen[1].state, SHOAL_SEEN_PART);
+		if (rewritten)
+			assert_int_equal(write_piece(files, storage, &t, last, &fault), 0);
+		own_faults_arm(0, 0, 0);
+		assert_int_equal(shoal_files_finish(files, storage, list, 2, seen, &fault), 0);
+		assert_int_equal(own_faults_calls_of("fdatasync"), rewritten);
+		assert_int_equal(seen[0].state, SHOAL_SEEN_WHOLE);
+		assert_int_equal(seen[1].state, SHOAL_SEEN_WHOLE);
+		shoal_files_free(files);
+		own_folder_end(folder);
+		own_folder(folder, sizeof folder);
+	}
 	own_torrent_free(&t);
 }
 
@@ -615,12 +647,12 @@ static void a_failed_sync_is_told_once_and_its_descriptor_goes(void **state)
 			assert_int_equal(shoal_files_finish(files, storage, list, 1, &seen, &fault), SHOAL_ERR_IO);
 			assert_false(own_exists(folder, "n/a")); /* no whole name without whole bytes */
 		}
-		assert_int_equal(shoal_files_sync(files, storage, NULL, 0, NULL, &fault), SHOAL_ERR_IO);
+		assert_int_equal(shoal_files_sync(files, storage, NULL, 0, 0, NULL, &fault), SHOAL_ERR_IO);
 		assert_int_equal(fault.os, EIO);
 		assert_int_equal(fault.file, 0);
 		assert_int_equal(own_faults_calls_of("fdatasync"), 1);
 		assert_int_equal(shoal_files_open_count(files), 0);
-		assert_int_equal(shoal_files_sync(files, storage, NULL, 0, NULL, &fault), 0);
+		assert_int_equal(shoal_files_sync(files, storage, NULL, 0, 0, NULL, &fault), 0);
 		own_faults_only(NULL);
 		shoal_files_free(files);
 	}
@@ -650,7 +682,7 @@ static void *storm_work(void *arg)
 				atomic_fetch_add(w->failures, 1);
 		uint32_t list[4] = { w->number, w->number + 4, w->number + 8, 0 };
 		pthread_mutex_lock(w->barrier);
-		if (shoal_files_sync(w->files, w->storage, list, 4, seen, &fault) < 0)
+		if (shoal_files_sync(w->files, w->storage, list, 4, 0, seen, &fault) < 0)
 			atomic_fetch_add(w->failures, 1);
 		for (int i = 0; i < 4; i++)
 			shoal_files_stamp(w->files, w->storage, list[i], &seen[i].stamp);
@@ -822,6 +854,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(spans_ask_the_system_seldom, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_files_share_few_descriptors, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_sync_covers_what_was_written_and_no_more, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_finish_syncs_what_no_sync_has, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_failed_sync_is_told_once_and_its_descriptor_goes, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_storm_of_threads, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_call_may_fail, setup, teardown),

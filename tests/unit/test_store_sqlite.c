@@ -150,6 +150,12 @@ static void records_come_back(void **state)
 	put(s, SHOAL_STORE_FILE, "a", "three"); /* the last of a batch holds */
 	drop(s, SHOAL_STORE_FILE, "b");
 	drop(s, SHOAL_STORE_FILE, "never was");
+	drop(s, SHOAL_STORE_FILE,
+	     "back"); /* records of a batch are written in the order of keys; those of one key in theirs */
+	put(s, SHOAL_STORE_FILE, "bac", "a shorter key");
+	put(s, SHOAL_STORE_FILE, "gone", "for a moment");
+	put(s, SHOAL_STORE_FILE, "back", "again");
+	drop(s, SHOAL_STORE_FILE, "gone");
 	assert_int_equal(commit(s, 8), 0);
 	put(s, SHOAL_STORE_FILE, "lost", "no commit follows");
 	shoal_store_sqlite_close(s);
@@ -163,6 +169,9 @@ static void records_come_back(void **state)
 	assert_string_equal(get(s, SHOAL_STORE_FILE, "a"), "three");
 	assert_null(get(s, SHOAL_STORE_FILE, "b"));
 	assert_null(get(s, SHOAL_STORE_FILE, "lost"));
+	assert_null(get(s, SHOAL_STORE_FILE, "gone"));
+	assert_string_equal(get(s, SHOAL_STORE_FILE, "back"), "again");
+	assert_string_equal(get(s, SHOAL_STORE_FILE, "bac"), "a shorter key");
 	assert_int_equal(commit(s, 9), 0); /* an empty one is answered too */
 	shoal_store_sqlite_close(s);
 	assert_int_equal(own_faults_open(), 0);
