@@ -55,6 +55,7 @@ void shoal_swarm_free(struct shoal_swarm *s)
 	shoal_landing_fini(&s->landing);
 	shoal_blame_fini(&s->blame);
 	shoal_metadata_fini(&s->metadata);
+	shoal_super_fini(s);
 	shoal_picker_free(s->picker);
 	shoal_bits_fini(&s->claimed);
 	shoal_bits_fini(&s->to_check);
@@ -527,6 +528,8 @@ void shoal_swarm_tick(struct shoal_swarm *s, shoal_us now)
 		}
 	}
 	shoal_webseeds_tick(s, now);
+	if (s->state == SHOAL_SWARM_RUN)
+		shoal_super_tick(s, now);
 	if (s->dirty_fill && s->state == SHOAL_SWARM_RUN) {
 		s->dirty_fill = false;
 		for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm)
@@ -546,6 +549,7 @@ shoal_us shoal_swarm_deadline(const struct shoal_swarm *s)
 		return s->stopping ? at : shoal_min_u64(at, s->retry_at);
 	if (s->state == SHOAL_SWARM_RUN) {
 		at = shoal_min_u64(at, shoal_swarm_barrier_due(s));
+		at = shoal_min_u64(at, shoal_super_deadline(s));
 		if (s->peer_count > 0)
 			at = shoal_min_u64(at, s->choke_at + (s->rechoke ? SHOAL_MS(100) : SHOAL_CHOKER_ROUND));
 		if (s->lane_wait != 0)

@@ -30,6 +30,7 @@
 #include "swarm/core/picker.h"
 #include "swarm/core/store.h"
 #include "swarm/core/webseed.h"
+#include "swarm/core/super.h"
 
 #define SHOAL_SWARM_CHECKS 16		      /* pieces being hashed at a time in a check */
 #define SHOAL_SWARM_BARRIER_BYTES (64u << 20) /* verified bytes that start a barrier at once */
@@ -183,6 +184,8 @@ struct shoal_swarm {
 	struct shoal_layer_want *layers_wanted;
 	bool layers_missing;
 	unsigned hash_requests;
+
+	struct shoal_super super;
 
 	/* rate limits: pace.h; arrays by enum shoal_way */
 	struct shoal_limiter up_limit, down_limit;
