@@ -85,7 +85,10 @@ static struct shoal_peer *somebody(const struct shoal_swarm *s, uint32_t piece, 
 			continue;
 		if (piece != SHOAL_PIECE_NONE && !shoal_bits_get(&p->have, piece))
 			continue;
-		if (found == NULL || found->serial == not_this || p->hash_asked < found->hash_asked)
+		/* Those who have not answered well yet come last, so that no number of them can hide one who does. */
+		if (found == NULL || p->hash_in_vain < found->hash_in_vain ||
+		    (p->hash_in_vain == found->hash_in_vain &&
+		     (found->serial == not_this || p->hash_asked < found->hash_asked)))
 			found = p;
 	}
 	return found;
@@ -106,6 +109,7 @@ static void ask_layer(struct shoal_swarm *s, struct shoal_layer_want *want, shoa
 	want->asked_of = p->serial;
 	want->asked_at = now;
 	p->hash_asked++;
+	p->hash_in_vain++;
 	shoal_peer_say(p, &msg, now);
 }
 
@@ -286,6 +290,8 @@ void shoal_swarm_hashes(struct shoal_swarm *s, struct shoal_peer *p, const struc
 		rc = take_layer(s, want, msg, now);
 	else if (msg->range.base == 0)
 		rc = take_leaves(s, msg, now);
+	if (want != NULL && rc == 0)
+		p->hash_in_vain = 0;
 	if (rc == SHOAL_ERR_HASH && !p->closing) {
 		struct shoal_event ev = { .kind = SHOAL_EV_PEER_BANNED,
 					  .peer = p->serial,

@@ -30,6 +30,7 @@ static void sized_free(struct shoal_metadata *m, struct shoal_metadata_sized *s)
 	free(s->block);
 	free(s->asked);
 	free(s->source);
+	free(s->before);
 	*s = m->sized[--m->count];
 }
 
@@ -63,7 +64,7 @@ static bool place_for_one_more(struct shoal_metadata *m, shoal_us now)
 	for (unsigned i = 1; i < m->count; i++)
 		if (m->sized[i].moved < still->moved)
 			still = &m->sized[i];
-	if (still->moved + SHOAL_METADATA_ASK_TIME > now)
+	if (still->moved + SHOAL_METADATA_STILL > now)
 		return false;
 	sized_free(m, still);
 	return true;
@@ -88,15 +89,24 @@ static struct shoal_metadata_sized *find_or_make(struct shoal_metadata *m, uint6
 		.block = calloc(blocks, sizeof *made.block),
 		.asked = calloc(blocks, sizeof *made.asked),
 		.source = calloc(blocks, sizeof *made.source),
+		.before = calloc(blocks, sizeof *made.before),
 	};
-	if (made.block == NULL || made.asked == NULL || made.source == NULL) {
+	if (made.block == NULL || made.asked == NULL || made.source == NULL || made.before == NULL) {
 		free(made.block);
 		free(made.asked);
 		free(made.source);
+		free(made.before);
 		return NULL;
 	}
 	m->sized[m->count] = made;
 	return &m->sized[m->count++];
+}
+
+/* Where nobody answers in time, time is what is missing: it grows. */
+static shoal_us patience(const struct shoal_metadata_sized *s)
+{
+	uint32_t times = 1 + s->lapses / 8;
+	return SHOAL_METADATA_ASK_TIME * (times < 10 ? times : 10);
 }
 
 uint32_t shoal_metadata_want(struct shoal_metadata *m, uint64_t size, uint32_t peer, shoal_us now)
@@ -106,7 +116,7 @@ uint32_t shoal_metadata_want(struct shoal_metadata *m, uint64_t size, uint32_t p
 		return UINT32_MAX;
 	if (s->failures > 0) {
 		/* One who keeps silent may not keep the others from answering. */
-		if (s->only != peer && s->moved + SHOAL_METADATA_ASK_TIME <= now)
+		if (s->only != peer && s->moved + SHOAL_METADATA_STILL <= now)
 			s->only = 0;
 		if (s->only == 0) {
 			s->only = peer;
@@ -117,7 +127,9 @@ uint32_t shoal_metadata_want(struct shoal_metadata *m, uint64_t size, uint32_t p
 			return UINT32_MAX;
 	}
 	for (uint32_t i = 0; i < s->blocks; i++) {
-		if (s->block[i] == NULL && (s->asked[i] == 0 || s->asked[i] + SHOAL_METADATA_ASK_TIME <= now)) {
+		if (s->block[i] == NULL && (s->asked[i] == 0 || s->asked[i] + patience(s) <= now)) {
+			s->lapses += s->asked[i] != 0;
+			s->before[i] = s->asked[i] != 0 ? s->source[i] : 0;
 			s->asked[i] = now;
 			s->source[i] = peer;
 			return i;
@@ -131,8 +143,9 @@ int shoal_metadata_block(struct shoal_metadata *m, uint64_t size, uint32_t index
 {
 	struct shoal_metadata_sized *s = find(m, size);
 	/* What was not asked of this very peer could be anybody's poison. */
-	if (s == NULL || index >= s->blocks || s->asked[index] == 0 || s->source[index] != peer)
-		return 0;
+	if (s == NULL || index >= s->blocks || s->asked[index] == 0 ||
+	    (s->source[index] != peer && s->before[index] != peer))
+		return SHOAL_ERR_GONE;
 	uint64_t begin = (uint64_t)index * SHOAL_METADATA_BLOCK;
 	size_t want = size - begin < SHOAL_METADATA_BLOCK ? (size_t)(size - begin) : SHOAL_METADATA_BLOCK;
 	if (data.len != want)
@@ -147,6 +160,8 @@ int shoal_metadata_block(struct shoal_metadata *m, uint64_t size, uint32_t index
 		return SHOAL_ERR_NOMEM;
 	}
 	memcpy(s->block[index], data.at, want);
+	s->source[index] = peer;
+	s->lapses = 0;
 	s->moved = now;
 	return ++s->here == s->blocks;
 }

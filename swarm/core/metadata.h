@@ -12,9 +12,10 @@
 #include <shoal/types.h>
 #include "proto/base/slots.h"
 
-#define SHOAL_METADATA_SIZES 32		    /* different sizes looked at side by side */
-#define SHOAL_METADATA_ASK_TIME SHOAL_S(10) /* a block not answered by then is asked elsewhere */
-#define SHOAL_METADATA_PER_PEER 4	    /* blocks asked of one peer at a time */
+#define SHOAL_METADATA_SIZES 32		   /* different sizes looked at side by side */
+#define SHOAL_METADATA_ASK_TIME SHOAL_S(3) /* a block not answered by then is asked elsewhere, too */
+#define SHOAL_METADATA_STILL SHOAL_S(10)   /* an assembly in which nothing moves makes way */
+#define SHOAL_METADATA_PER_PEER 4	   /* blocks asked of one peer at a time */
 
 struct shoal_metadata_sized {
 	uint64_t size;
@@ -22,6 +23,8 @@ struct shoal_metadata_sized {
 	uint8_t **block;   /* NULL until it has come */
 	shoal_us *asked;   /* when each was last asked, 0 not */
 	uint32_t *source;  /* who was asked last; once it is here, who sent it */
+	uint32_t *before;  /* who was asked before that, and may still answer */
+	uint32_t lapses;   /* asks that were not answered in time, since a block came */
 	uint32_t failures; /* whole assemblies that had the wrong hash */
 	uint32_t only;	   /* after a failure: the one peer it is fetched from; 0 any */
 	uint32_t by;	   /* the one peer that says it is so long; 0: several do */
@@ -38,8 +41,8 @@ void shoal_metadata_fini(struct shoal_metadata *m);
 /* A block to ask of `peer`, which said the dictionary has `size` bytes; marks it asked. UINT32_MAX: none now; the size is
  * not acceptable, everything is asked, or all places are taken. */
 uint32_t shoal_metadata_want(struct shoal_metadata *m, uint64_t size, uint32_t peer, shoal_us now);
-/* A block came. 1: all of that size are here (take it with shoal_metadata_whole); 0, also when it was not asked of this peer
- * (or no longer), and is dropped; MALFORMED: it was, and has the wrong length; NOMEM. */
+/* A block came. 1: all of that size are here (take it with shoal_metadata_whole); 0; GONE: it was not asked of this peer (or
+ * no longer), and is dropped; MALFORMED: it was, and has the wrong length; NOMEM. */
 SHOAL_MUST int shoal_metadata_block(struct shoal_metadata *m, uint64_t size, uint32_t index, struct shoal_bytes data,
 				    uint32_t peer, shoal_us now);
 /* The peer it was asked of refuses it: may be asked elsewhere. */

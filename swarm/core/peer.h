@@ -18,13 +18,13 @@
 #include "swarm/core/gossip.h"
 #include "swarm/core/landing.h"
 #include "swarm/core/patience.h"
-#include "swarm/core/super.h"
 
 #define SHOAL_PEER_HANDSHAKE_TIME SHOAL_S(10)
 #define SHOAL_PEER_IDLE_TIME SHOAL_S(130)   /* nothing heard at all */
 #define SHOAL_PEER_PARTIAL_TIME SHOAL_S(60) /* one message that does not end */
 #define SHOAL_PEER_BLOCKED_TIME SHOAL_S(60) /* reads nothing of what we have for it */
 #define SHOAL_PEER_DEAF_TIME SHOAL_S(5)	    /* the same: its slot goes to others */
+#define SHOAL_PEER_MUTE_TIME SHOAL_S(3)	    /* is served, and asks for nothing: the same */
 #define SHOAL_PEER_KEEPALIVE SHOAL_S(60)
 #define SHOAL_PEER_REQQ 2000		  /* requests we queue for a peer, and say so */
 #define SHOAL_PEER_REQQ_SILENT 250	  /* assumed of one that does not say */
@@ -126,7 +126,8 @@ struct shoal_peer {
 	uint64_t early_metadata_size; /* of the info dictionary, as it said */
 	shoal_us metadata_ask_after, metadata_asked_at;
 	unsigned metadata_asked;
-	unsigned hash_asked;
+	unsigned hash_asked, hash_in_vain; /* under way; since it last answered well */
+	unsigned metadata_lapses;	   /* asks it let pass since it last answered */
 
 	/* down */
 	struct shoal_ask *ask; /* a ring */
@@ -146,11 +147,10 @@ struct shoal_peer {
 	uint64_t gave, got; /* payload bytes to it; verified bytes from it while it had no entry in the book */
 	unsigned bad_requests;
 	struct shoal_patience talk, unasked, leaves, metadata_given;
-	shoal_us blocked_since;		/* the transport takes nothing since; 0: it does */
-	size_t long_bytes;		/* charged for a message that is not whole yet */
-	struct shoal_super_peer *super; /* of super-seeding; NULL: it knows what we have */
-	bool out_dirty;			/* something may wait to be sent */
-	bool in_dirty;			/* asks may be refilled */
+	shoal_us blocked_since; /* the transport takes nothing since; 0: it does */
+	size_t long_bytes;	/* charged for a message that is not whole yet */
+	bool out_dirty;		/* something may wait to be sent */
+	bool in_dirty;		/* asks may be refilled */
 };
 
 /* The connection `t` becomes a peer. `swarm` and `contact` are set when we dialled. NULL when memory is short (and t closed). */
@@ -180,7 +180,7 @@ int shoal_peer_extended(struct shoal_peer *p, const struct shoal_wire_msg *msg, 
 void shoal_peer_introduce(struct shoal_peer *p, shoal_us now);
 /* It said something that asks for nothing and tells nothing. REFUSED when that is too much of it. */
 SHOAL_MUST int shoal_peer_idle_talk(struct shoal_peer *p, shoal_us now);
-/* It takes nothing of what it asked for. */
+/* It takes nothing of what it asked for, or is served and asks for nothing. */
 bool shoal_peer_deaf(const struct shoal_peer *p, shoal_us now);
 bool shoal_peer_is_seed(const struct shoal_peer *p);
 

@@ -6,10 +6,11 @@
 #include "swarm/core/turnover.h"
 
 #define ASK_ROOM_START 32u
-#define DUPLICATES_MAX 2       /* end game: askers of one block */
-#define DUPLICATE_BLOCKS 64    /* end game: blocks one peer may have asked that others were asked for too */
-#define SLOW_PIECE SHOAL_S(5)  /* an owner that needs longer for the rest of its piece gets help */
-#define SLOW_ALONE SHOAL_S(30) /* the same for a piece that failed before */
+#define DUPLICATES_MAX 2	 /* end game: askers of one block */
+#define DUPLICATE_BLOCKS 64	 /* end game: blocks one peer may have asked that others were asked for too */
+#define UNPROVEN_TIME SHOAL_S(5) /* for the first block of a peer, while others deliver */
+#define SLOW_PIECE SHOAL_S(5)	 /* an owner that needs longer for the rest of its piece gets help */
+#define SLOW_ALONE SHOAL_S(30)	 /* the same for a piece that failed before */
 
 /* ---- the ring of asks ---------------------------------------------------------------- */
 
@@ -134,7 +135,7 @@ static bool trusted_with(const struct shoal_peer *p, const struct shoal_open *op
 	for (const struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm)
 		if (q->doubt < p->doubt && !q->snubbed && shoal_bits_get(&q->have, open->piece))
 			return false;
-	return !shoal_webseeds_less(p->swarm, open->piece, p->doubt);
+	return true;
 }
 
 static bool may_join(const struct shoal_peer *p, const struct shoal_open *open, bool any_owner, shoal_us now)
@@ -158,9 +159,6 @@ static bool may_join(const struct shoal_peer *p, const struct shoal_open *open, 
 			return q->choking_us || q->snubbed || !alone;
 		return (uint64_t)open->unasked * SHOAL_BLOCK * 1000000 / rate > (alone ? SLOW_ALONE : SLOW_PIECE);
 	}
-	uint64_t rate;
-	if (shoal_webseeds_owner(p->swarm, open->owner, &rate, now) && rate > 0)
-		return (uint64_t)open->unasked * SHOAL_BLOCK * 1000000 / rate > (alone ? SLOW_ALONE : SLOW_PIECE);
 	return true; /* its owner has left */
 }
 
@@ -172,11 +170,17 @@ static struct shoal_open *join_open(struct shoal_peer *p, bool any_owner, shoal_
 	return NULL;
 }
 
-struct shoal_open *shoal_swarm_open_piece(struct shoal_swarm *s, uint32_t piece, uint32_t owner, shoal_us now)
+static struct shoal_open *open_new(struct shoal_peer *p, shoal_us now)
 {
+	struct shoal_swarm *s = p->swarm;
 	struct shoal_open *open;
+	s->landing.busy = false;
 	if (s->landing.full_bytes > SHOAL_LANDING_BACKLOG)
 		return NULL; /* the disk is behind: its turn */
+	uint32_t piece = shoal_picker_pick(s->picker, &p->have,
+					   s->flags & SHOAL_ADD_SEQUENTIAL ? SHOAL_PICK_IN_ORDER : SHOAL_PICK_RAREST);
+	if (piece == SHOAL_PIECE_NONE)
+		return NULL;
 	if (shoal_landing_open(&s->landing, piece, shoal_metainfo_piece_bytes(s->mi, piece), s->has_v2, &open, now) < 0)
 		return NULL; /* memory: the pieces under way come first */
 	if (shoal_swarm_piece_expect(s, piece, &open->hash) < 0) {
@@ -184,20 +188,9 @@ struct shoal_open *shoal_swarm_open_piece(struct shoal_swarm *s, uint32_t piece,
 		return NULL;
 	}
 	shoal_picker_open(s->picker, piece);
-	open->owner = owner;
+	open->owner = p->serial;
 	open->job.owner = open;
 	return open;
-}
-
-static struct shoal_open *open_new(struct shoal_peer *p, shoal_us now)
-{
-	struct shoal_swarm *s = p->swarm;
-	s->landing.busy = false;
-	if (s->landing.full_bytes > SHOAL_LANDING_BACKLOG)
-		return NULL;
-	uint32_t piece = shoal_picker_pick(s->picker, &p->have,
-					   s->flags & SHOAL_ADD_SEQUENTIAL ? SHOAL_PICK_IN_ORDER : SHOAL_PICK_RAREST);
-	return piece != SHOAL_PIECE_NONE ? shoal_swarm_open_piece(s, piece, p->serial, now) : NULL;
 }
 
 static struct shoal_open *next_open(struct shoal_peer *p, shoal_us now)
@@ -243,7 +236,7 @@ static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uin
 			return true;
 		}
 	}
-	return shoal_webseeds_spare(s, p, piece, block, now);
+	return false;
 }
 
 static bool ask_block(struct shoal_peer *p, struct shoal_open *open, uint32_t block, shoal_us now)
@@ -373,7 +366,6 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 		for (struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm)
 			if (q != p)
 				shoal_peer_unask(q, ask.piece, block, true, now);
-		shoal_webseeds_unask(s, ask.piece, block);
 	}
 	s->pieces_dirty = true;
 }
@@ -392,12 +384,24 @@ void shoal_peer_recovered(struct shoal_peer *p)
 	}
 }
 
+/* A stranger may have to spin up a disk. But where others deliver, those who only promise must not hold up the rest. */
+static shoal_us patience_with(const struct shoal_peer *p, shoal_us since, shoal_us now)
+{
+	shoal_us patience = shoal_flow_patience(&p->flow);
+	if (p->flow.last_block != 0 || since + UNPROVEN_TIME > now)
+		return patience;
+	for (const struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm)
+		if (q->flow.last_block != 0 && !q->snubbed)
+			return UNPROVEN_TIME;
+	return patience;
+}
+
 void shoal_peer_asks_overdue(struct shoal_peer *p, shoal_us now)
 {
 	if (p->ask_count == 0)
 		return;
 	shoal_us since = shoal_max_u64(ask_at(p, 0)->at, p->flow.last_block);
-	if (since + shoal_flow_patience(&p->flow) > now)
+	if (since + patience_with(p, since, now) > now)
 		return;
 	/* It stalls. What it owes us is free for others; it keeps one block, to show that it has come back, which others
 	 * are asked for all the same: several that stall may not hold up the end of a piece. */

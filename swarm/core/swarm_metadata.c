@@ -1,4 +1,5 @@
 /* swarm/core/swarm_metadata.c - a magnet's info dictionary: asked for, served, proved against the hash (BEP 9). */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,10 @@ int shoal_swarm_metadata_came(struct shoal_swarm *s, struct shoal_peer *p, const
 	int rc = shoal_metadata_block(&s->metadata, p->early_metadata_size, msg->piece, msg->data, p->serial, now);
 	if (p->metadata_asked > 0)
 		p->metadata_asked--;
+	if (rc >= 0)
+		p->metadata_lapses = 0;
+	if (rc == SHOAL_ERR_GONE) /* it was not asked, or no longer */
+		return shoal_peer_idle_talk(p, now);
 	if (rc == 1) {
 		whole(s, p->early_metadata_size, now);
 		return 0;
@@ -118,17 +123,28 @@ int shoal_swarm_metadata_came(struct shoal_swarm *s, struct shoal_peer *p, const
 	return rc;
 }
 
+static bool can_be_asked(const struct shoal_peer *p, shoal_us now)
+{
+	return p->ext_metadata != 0 && p->early_metadata_size != 0 && p->metadata_ask_after <= now &&
+	       p->metadata_asked < SHOAL_METADATA_PER_PEER && !p->closing;
+}
+
 void shoal_swarm_metadata_tick(struct shoal_swarm *s, shoal_us now)
 {
+	unsigned least = UINT_MAX;
+	for (struct shoal_peer *p = s->peers; p != NULL && s->mi == NULL; p = p->in_swarm) {
+		if (p->metadata_asked > 0 && p->metadata_asked_at + SHOAL_METADATA_ASK_TIME <= now) {
+			p->metadata_asked = 0; /* never answered */
+			p->metadata_lapses++;
+		}
+		if (can_be_asked(p, now) && p->metadata_lapses < least)
+			least = p->metadata_lapses;
+	}
 	for (struct shoal_peer *p = s->peers, *next; p != NULL && s->mi == NULL; p = next) {
 		next = p->in_swarm;
-		if (p->ext_metadata == 0 || p->early_metadata_size == 0 || p->metadata_ask_after > now)
+		/* Those who let asks pass come last, so that no number of them can hide one who answers. */
+		if (!can_be_asked(p, now) || p->metadata_lapses > least)
 			continue;
-		if (p->metadata_asked >= SHOAL_METADATA_PER_PEER &&
-		    p->metadata_asked_at + SHOAL_METADATA_ASK_TIME > now)
-			continue;
-		if (p->metadata_asked >= SHOAL_METADATA_PER_PEER)
-			p->metadata_asked = 0; /* never answered */
 		while (p->metadata_asked < SHOAL_METADATA_PER_PEER && !p->closing) {
 			uint8_t body[64];
 			uint32_t block = shoal_metadata_want(&s->metadata, p->early_metadata_size, p->serial, now);

@@ -92,13 +92,15 @@ static void what_does_not_fit_is_refused(void **state)
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(shoal_metadata_want(&m, sizes[i], 1, 1), UINT32_MAX);
 	uint64_t size = 2 * SHOAL_METADATA_BLOCK;
-	assert_int_equal(shoal_metadata_block(&m, size, 0, filled(0, 10), 1, 2), 0); /* no such assembly */
+	assert_int_equal(shoal_metadata_block(&m, size, 0, filled(0, 10), 1, 2), SHOAL_ERR_GONE); /* no such assembly */
 	assert_int_equal(shoal_metadata_want(&m, size, 1, 1), 0);
 	assert_int_equal(budget.used, 0); /* asking costs nothing that grows */
 	assert_int_equal(shoal_metadata_block(&m, size, 0, filled(0, 10), 1, 2), SHOAL_ERR_MALFORMED); /* short */
-	assert_int_equal(shoal_metadata_block(&m, size, 1, filled(0, SHOAL_METADATA_BLOCK), 1, 2), 0); /* not asked */
-	assert_int_equal(shoal_metadata_block(&m, size, 2, filled(0, SHOAL_METADATA_BLOCK), 1, 2), 0); /* none */
-	assert_int_equal(budget.used, 0);							       /* all dropped */
+	assert_int_equal(shoal_metadata_block(&m, size, 1, filled(0, SHOAL_METADATA_BLOCK), 1, 2),
+			 SHOAL_ERR_GONE); /* not asked */
+	assert_int_equal(shoal_metadata_block(&m, size, 2, filled(0, SHOAL_METADATA_BLOCK), 1, 2),
+			 SHOAL_ERR_GONE); /* none */
+	assert_int_equal(budget.used, 0); /* all dropped */
 	assert_int_equal(shoal_metadata_block(&m, size, 0, filled(0, SHOAL_METADATA_BLOCK), 1, 2), 0);
 	assert_int_equal(shoal_metadata_want(&m, size, 1, 1), 1);
 	assert_int_equal(shoal_metadata_block(&m, size, 1, filled(0, SHOAL_METADATA_BLOCK), 1, 2), SHOAL_ERR_NOMEM);
@@ -116,7 +118,7 @@ static void liars_about_the_size_stand_beside_the_honest(void **state)
 	assert_int_equal(shoal_metadata_want(&m, 500, 39, 1), 0); /* the honest one still has a place */
 	assert_int_equal(shoal_metadata_want(&m, 501, 40, 1), UINT32_MAX);
 	/* With all places taken the one in which nothing moves makes way, and not the others with it. */
-	assert_int_equal(shoal_metadata_want(&m, 501, 40, SHOAL_METADATA_ASK_TIME + 1), 0);
+	assert_int_equal(shoal_metadata_want(&m, 501, 40, SHOAL_METADATA_STILL + 1), 0);
 	assert_int_equal(m.count, SHOAL_METADATA_SIZES);
 	shoal_metadata_fini(&m);
 }
@@ -136,13 +138,29 @@ static void a_peer_has_one_size_at_a_time(void **state)
 	shoal_metadata_fini(&m);
 }
 
+static void one_who_was_asked_before_may_still_answer(void **state)
+{
+	(void)state;
+	struct shoal_metadata m = fresh(1 << 20);
+	shoal_us t = 1;
+	for (uint32_t peer = 1; peer <= 3; peer++, t += SHOAL_METADATA_ASK_TIME)
+		assert_int_equal(shoal_metadata_want(&m, 100, peer, t), 0);
+	assert_int_equal(shoal_metadata_block(&m, 100, 0, filled(1, 100), 1, t), SHOAL_ERR_GONE); /* long ago */
+	assert_int_equal(shoal_metadata_block(&m, 100, 0, filled(1, 100), 2, t), 1);
+	uint32_t source[2];
+	assert_int_equal(shoal_metadata_wrong(&m, 100, source, 2), 1);
+	assert_int_equal(source[0], 2); /* blame goes to who sent it */
+	shoal_metadata_fini(&m);
+}
+
 static void nobody_answers_for_another(void **state)
 {
 	(void)state;
 	struct shoal_metadata m = fresh(1 << 20);
 	uint64_t size = SHOAL_METADATA_BLOCK;
 	assert_int_equal(shoal_metadata_want(&m, size, 1, 1), 0);
-	assert_int_equal(shoal_metadata_block(&m, size, 0, filled(9, SHOAL_METADATA_BLOCK), 2, 2), 0); /* poison */
+	assert_int_equal(shoal_metadata_block(&m, size, 0, filled(9, SHOAL_METADATA_BLOCK), 2, 2),
+			 SHOAL_ERR_GONE); /* poison */
 	assert_int_equal(budget.used, 0);
 	assert_int_equal(shoal_metadata_block(&m, size, 0, filled(1, SHOAL_METADATA_BLOCK), 1, 2), 1);
 	shoal_metadata_fini(&m);
@@ -158,11 +176,11 @@ static void one_alone_who_is_silent_loses_his_turn(void **state)
 	assert_int_equal(shoal_metadata_block(&m, size, 0, filled(9, SHOAL_METADATA_BLOCK), 1, 1), 1);
 	assert_int_equal(shoal_metadata_wrong(&m, size, source, 4), 1);
 	assert_int_equal(shoal_metadata_want(&m, size, 2, 2), 0);
-	shoal_us later = 2 + SHOAL_METADATA_ASK_TIME;
+	shoal_us later = 2 + SHOAL_METADATA_STILL;
 	assert_int_equal(shoal_metadata_want(&m, size, 3, later - 1), UINT32_MAX);
 	assert_int_equal(shoal_metadata_want(&m, size, 3, later), 0);
 	assert_int_equal(shoal_metadata_block(&m, size, 0, filled(9, SHOAL_METADATA_BLOCK), 2, later),
-			 0); /* too late */
+			 SHOAL_ERR_GONE); /* too late */
 	assert_int_equal(shoal_metadata_block(&m, size, 0, filled(1, SHOAL_METADATA_BLOCK), 3, later), 1);
 	shoal_metadata_fini(&m);
 }
@@ -198,6 +216,7 @@ int main(void)
 		cmocka_unit_test(what_does_not_fit_is_refused),
 		cmocka_unit_test(liars_about_the_size_stand_beside_the_honest),
 		cmocka_unit_test(a_peer_has_one_size_at_a_time),
+		cmocka_unit_test(one_who_was_asked_before_may_still_answer),
 		cmocka_unit_test(nobody_answers_for_another),
 		cmocka_unit_test(one_alone_who_is_silent_loses_his_turn),
 		cmocka_unit_test(after_a_wrong_hash_one_peer_alone_answers),

@@ -1,1 +1,155 @@
-"""x"""
+"""cases_hashes.py - BEP 52's hash messages: to a seed, bad requests; to a leech, forged layers and leaves (V01 to V03, V10)."""
+import wire
+from scene import BANNED, CLOSED, COMPLETES, IGNORED, REFUSED, case
+from wire import BLOCK, HASH_REJECT, HASH_REQUEST, HASHES, U32, Unexpected, message, words
+
+MANY = dict(size=40_000_000, piece=16384)  # 2,442 pieces: a layer of 4,096, asked for in two parts with a proof
+FAR = dict(memory=96)
+
+# (base, index, length, proof) of a request that cannot be answered.
+RANGES = [
+    ("V02b", "a layer that is none", lambda c: (1, 0, 2, 0)),
+    ("V02c", "layer 2^32 - 1", lambda c: (U32, 0, 2, 0)),
+    ("V02d", "length 0", lambda c: (c.content.layer_base, 0, 0, 0)),
+    ("V02e", "length 3", lambda c: (c.content.layer_base, 0, 3, 0)),
+    ("V02f", "an index that is no multiple of the length", lambda c: (c.content.layer_base, 1, 2, 0)),
+    ("V02g", "an index behind the end", lambda c: (c.content.layer_base, 1 << 20, 2, 0)),
+    ("V02h", "an index and a length that wrap around", lambda c: (c.content.layer_base, U32 - 1, 2, 0)),
+    ("V02i", "length 2^31", lambda c: (c.content.layer_base, 0, 1 << 31, 0)),
+    ("V02j", "length 16,384 leaves", lambda c: (0, 0, 16384, 0)),
+    ("V02k", "leaves behind the end", lambda c: (0, 1 << 20, 4, 0)),
+]
+for id_, what_, ask in RANGES:
+    @case(id_, f"a hash request: {what_}", REFUSED, needs_v2=True)
+    def _(c, ask=ask):
+        p = c.join_v2().settle(0.1)
+        said = c.content.root + words(*ask(c))
+        p.say(HASH_REQUEST, said)
+        if p.wait_for(lambda k, b: k in (HASH_REJECT, HASHES), 5 * c.patience) != said or not p.seen.get(HASH_REJECT):
+            raise Unexpected("it was not refused")
+        good_request(c, p)
+
+
+def good_request(c, p):
+    """The same connection is still answered, and truly."""
+    length = 1 << (len(c.content.layer) - 1).bit_length()
+    ask = (c.content.layer_base, 0, length, 0)
+    p.say(HASH_REQUEST, c.content.root + words(*ask))
+    body = p.wait_for(HASHES, 5 * c.patience)
+    if body[48:] != b"".join(c.content.hashes(*ask)):
+        raise Unexpected("the hashes it sends are not the file's")
+
+
+@case("V02l", "a hash request with 2^32 - 1 proof layers", "served", needs_v2=True)
+def _(c):
+    p = c.join_v2().settle(0.1)
+    p.say(HASH_REQUEST, c.content.root + words(c.content.layer_base, 0, 2, U32)).settle(0.5)
+    good_request(c, p)
+
+
+@case("V02m", "a hash request for a root nobody has", REFUSED, needs_v2=True)
+def _(c):
+    p = c.join_v2().settle(0.1).say(HASH_REQUEST, b"\x77" * 32 + words(0, 0, 2, 0))
+    p.wait_for(HASH_REJECT, 5 * c.patience)
+    good_request(c, p)
+
+
+@case("V02n", "a hash request of 47 bytes", CLOSED, needs_v2=True)
+def _(c):
+    c.join_v2().settle(0.1).say(HASH_REQUEST, bytes(47)).expect_closed(3)
+
+
+@case("V02o", "HASHES with half a hash", CLOSED, needs_v2=True)
+def _(c):
+    c.join_v2().settle(0.1).say(HASHES, bytes(48 + 80)).expect_closed(3)
+
+
+@case("V01a", "HASHES nobody asked for", CLOSED, needs_v2=True)
+def _(c):
+    p = c.join_v2().settle(0.1)
+    p.say(HASHES, c.content.root + words(c.content.layer_base, 0, 2, 0) + b"".join(c.content.layer[:2])).expect_closed(3)
+
+
+@case("V03a", "HASH REJECT of leaves that were never asked for", IGNORED, needs_v2=True)
+def _(c):
+    p = c.join_v2().settle(0.1)
+    for index in (0, 4, 1 << 20, U32 - 3):
+        p.say(HASH_REJECT, c.content.root + words(0, index, 4, 0))
+    good_request(c, p.settle(0.2))
+
+
+# To a leech with a v2 magnet link, which has to ask for the piece layer. `truth`: what BEP 52 answers.
+def zeros(truth):
+    return [bytes(32)] * len(truth)
+
+
+FORGED = [
+    ("V01b", "the layer: all hashes zero", BANNED, zeros, {}),
+    ("V01c", "the layer: one hash false", BANNED, lambda t: [bytes(32)] + t[1:], {}),
+    ("V01d", "the layer: two hashes in each other's place", BANNED, lambda t: [t[1], t[0]] + t[2:], {}),
+    ("V01e", "the layer: no hashes at all", COMPLETES, lambda t: [], {}),
+    ("V01f", "the layer: half of it", COMPLETES, lambda t: t[:len(t) // 2], {}),
+    ("V01g", "the layer and one hash more", COMPLETES, lambda t: t + [bytes(32)], {}),
+    ("V01h", "a part of the layer: its proof false", BANNED, lambda t: t[:-1] + [bytes(32)], MANY),
+    ("V01i", "a part of the layer: its proof too short", COMPLETES, lambda t: t[:-1], MANY),
+    ("V01j", "a part of the layer: its proof too long", COMPLETES, lambda t: t + [t[-1]], MANY),
+]
+for id_, what_, expect_, forge, how in FORGED:
+    @case(id_, what_, expect_, role="get", form="v2", memory=160 if how else 64, **how)
+    def _(c, forge=forge, expect=expect_):
+        c.seeder(hashes=lambda body, asked, truth: forge(truth), block=lambda p, b, d: None)
+        # The honest one is not there before the liar has been asked.
+        c.honest_seeder(handshake=lambda *said: (wait_for(lambda: c.seeders[0].hash_asked, 8), wire.handshake(*said))[1])
+        c.get(magnet=True)
+        c.complete(60)
+        if not c.seeders[0].hash_asked:
+            raise Unexpected("the liar was never asked: nothing was tried")
+        if expect == BANNED:
+            c.banned()
+        else:
+            c.not_banned()
+
+
+def wait_for(done, seconds):
+    import time
+    end = time.monotonic() + seconds
+    while not done() and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+@case("V03b", "rejects every hash request", COMPLETES, role="get", form="v2")
+def _(c):
+    for k in range(3):
+        c.seeder(k, hashes=lambda body, asked, truth: [message(HASH_REJECT, body)], block=lambda p, b, d: None)
+    c.honest_seeder()
+    c.get(magnet=True)
+    c.complete(60)
+
+
+@case("V10a", "never answers a hash request", COMPLETES, role="get", form="v2")
+def _(c):
+    for k in range(3):
+        c.seeder(k, hashes=lambda body, asked, truth: None, block=lambda p, b, d: None)
+    c.honest_seeder()
+    c.get(magnet=True)
+    c.complete(60)
+
+
+@case("V03c", "a reject for base 0 to every hash request", COMPLETES, role="get", form="v2")
+def _(c):
+    c.seeder(hashes=lambda body, asked, truth: [message(HASH_REJECT, body[:32] + words(0, 0, 4, 0)),
+                                                message(HASH_REJECT, body[:32] + words(0, U32, U32, U32))])
+    c.honest_seeder()
+    c.get(magnet=True)
+    c.complete(60)
+
+
+@case("V01k", "a polluter that forges the leaves which would name it", BANNED, role="get", form="v2")
+def _(c):
+    spoil = lambda d: d[:-1] + bytes([d[-1] ^ 1])
+    c.seeder(block=lambda p, b, d: spoil(d) if b == 0 else d,
+             hashes=lambda body, asked, truth: [bytes(32)] + truth[1:] if asked[1] == 0 else truth)
+    c.honest_seeder(delay=0.03)
+    c.get()
+    c.complete(40)
+    c.banned()
