@@ -176,7 +176,7 @@ uint64_t shoal_metainfo_file_size(const struct shoal_metainfo *mi, uint32_t file
 
 uint64_t shoal_metainfo_file_offset(const struct shoal_metainfo *mi, uint32_t file)
 {
-	return file_of(mi, file)->offset;
+	return mi_offset(file_of(mi, file));
 }
 
 unsigned shoal_metainfo_file_flags(const struct shoal_metainfo *mi, uint32_t file)
@@ -206,7 +206,7 @@ static int write_path(const struct shoal_metainfo *mi, uint32_t file, struct sho
 	} else {
 		part[n++] = name(mi, f->name);
 	}
-	for (uint32_t d = mi->single ? MI_NONE : f->folder; d != MI_NONE; d = mi->folder[d].parent)
+	for (uint32_t d = mi->single ? MI_NONE : mi_folder_of(f); d != MI_NONE; d = mi->folder[d].parent)
 		part[n++] = name(mi, mi->folder[d].name);
 	struct shoal_wr w = shoal_wr(out);
 	while (n-- > 0) {
@@ -233,7 +233,7 @@ uint32_t shoal_metainfo_file_at(const struct shoal_metainfo *mi, uint64_t offset
 	uint32_t low = 0, high = mi->file_count;
 	while (high - low > 1) {
 		uint32_t mid = low + (high - low) / 2;
-		if (mi->file[mid].offset <= offset)
+		if (mi_offset(&mi->file[mid]) <= offset)
 			low = mid;
 		else
 			high = mid;
@@ -275,9 +275,9 @@ uint32_t shoal_metainfo_piece_bytes(const struct shoal_metainfo *mi, uint32_t pi
 	uint64_t start = (uint64_t)piece * mi->piece_size, end = piece_end(mi, piece);
 	const struct mi_file *f = &mi->file[shoal_metainfo_file_at(mi, end - 1)];
 	if (mi_flags(f) & SHOAL_FILE_PAD)
-		end = mi->file[f->root].offset; /* not before the piece: the parser refuses pieces of padding */
+		end = mi_offset(&mi->file[f->root]); /* not before the piece: the parser refuses pieces of padding */
 	else
-		end = shoal_min_u64(end, f->offset + mi_size(f)); /* the gap of a v2 torrent */
+		end = shoal_min_u64(end, mi_offset(f) + mi_size(f)); /* the gap of a v2 torrent */
 	return (uint32_t)(end - start);
 }
 

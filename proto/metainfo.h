@@ -3,7 +3,7 @@
  *
  * One immutable object for v1, v2 and hybrid torrents alike. It keeps the
  * raw info dictionary (its hash is the torrent's identity; nothing is ever
- * re-encoded) and a table of 32 bytes a file that points into it, so that a
+ * re-encoded) and a table of 24 bytes a file that points into it, so that a
  * million files stay cheap. Every number in it has been checked against
  * the limits below; later code has no raw bytes to distrust.
  *

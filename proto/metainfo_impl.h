@@ -18,14 +18,19 @@
 #define MI_MADE (UINT32_C(1) << 31)
 #define MI_BLOCK (16u * 1024) /* a leaf of BEP 52 */
 
-struct mi_file {	     /* 32 bytes each: a million files are 32 MB beside their raw bytes */
-	uint64_t offset;     /* in the stream */
-	uint64_t size_flags; /* size << 8 | enum shoal_file_flag */
+/*
+ * 24 bytes each, for there may be a million: numbers of 48 bits in halves (SHOAL_TOTAL_SIZE_MAX is 2^47), the flags
+ * above the folder's number. Ask by the functions below.
+ */
+struct mi_file {
+	uint32_t offset_low, size_low; /* offset: in the stream */
+	uint16_t offset_high, size_high;
 	uint32_t name;
-	uint32_t folder;
-	uint32_t root;	/* v2: offset of the 32 bytes in info, or MI_NONE. A v1 pad: the first pad of its run */
-	uint32_t layer; /* index in layer[], or MI_NONE */
+	uint32_t flags_folder; /* enum shoal_file_flag << 24 | folder */
+	uint32_t root;	       /* v2: offset of the 32 bytes in info, or MI_NONE. A v1 pad: the first pad of its run */
 };
+_Static_assert(sizeof(struct mi_file) == 24, "what a file costs is a promise");
+#define MI_FOLDERS_MAX (UINT32_C(1) << 24)
 struct mi_folder {
 	uint32_t parent; /* MI_NONE for folder 0, the torrent's own; always before its children */
 	uint32_t name;
@@ -99,11 +104,31 @@ SHOAL_MUST int mi_kind(struct mi_parse *p, const struct shoal_ben_field *field, 
 
 static inline uint64_t mi_size(const struct mi_file *f)
 {
-	return f->size_flags >> 8;
+	return (uint64_t)f->size_high << 32 | f->size_low;
+}
+static inline uint64_t mi_offset(const struct mi_file *f)
+{
+	return (uint64_t)f->offset_high << 32 | f->offset_low;
 }
 static inline unsigned mi_flags(const struct mi_file *f)
 {
-	return (unsigned)(f->size_flags & 0xff);
+	return f->flags_folder >> 24;
+}
+static inline uint32_t mi_folder_of(const struct mi_file *f)
+{
+	return f->flags_folder & (MI_FOLDERS_MAX - 1);
+}
+/* The parser has checked: a number is below 2^48, a folder's below MI_FOLDERS_MAX. */
+static inline void mi_place(struct mi_file *f, uint64_t offset, uint64_t size)
+{
+	f->offset_low = (uint32_t)offset;
+	f->offset_high = (uint16_t)(offset >> 32);
+	f->size_low = (uint32_t)size;
+	f->size_high = (uint16_t)(size >> 32);
+}
+static inline void mi_add_flags(struct mi_file *f, unsigned flags)
+{
+	f->flags_folder |= (uint32_t)flags << 24;
 }
 /* The bencoded string at `at` of info, which the parser has seen already. */
 static inline struct shoal_bytes mi_raw_at(const struct shoal_metainfo *mi, uint32_t at)

@@ -12,6 +12,12 @@ static uint32_t pieces_of(const struct shoal_metainfo *mi, uint32_t file)
 	return (uint32_t)((mi_size(&mi->file[file]) + mi->piece_size - 1) / mi->piece_size);
 }
 
+static bool has_layer(const struct shoal_metainfo *mi, uint32_t file)
+{
+	const struct mi_file *f = &mi->file[file];
+	return mi_size(f) > mi->piece_size && !(mi_flags(f) & SHOAL_FILE_PAD);
+}
+
 int mi_layers_init(struct mi_parse *p)
 {
 	struct shoal_metainfo *mi = p->mi;
@@ -19,19 +25,15 @@ int mi_layers_init(struct mi_parse *p)
 	if (!mi->has_v2)
 		return 0;
 	for (uint32_t i = 0; i < mi->file_count; i++)
-		count += mi_size(&mi->file[i]) > mi->piece_size && !(mi_flags(&mi->file[i]) & SHOAL_FILE_PAD);
+		count += has_layer(mi, i);
 	if (count == 0)
 		return 0;
 	mi->layer = calloc(count, sizeof *mi->layer);
 	if (mi->layer == NULL)
 		return SHOAL_ERR_NOMEM;
-	for (uint32_t i = 0; i < mi->file_count; i++) {
-		struct mi_file *f = &mi->file[i];
-		if (mi_size(f) <= mi->piece_size || (mi_flags(f) & SHOAL_FILE_PAD))
-			continue;
-		f->layer = mi->layer_count;
-		mi->layer[mi->layer_count++].file = i;
-	}
+	for (uint32_t i = 0; i < mi->file_count; i++)
+		if (has_layer(mi, i))
+			mi->layer[mi->layer_count++].file = i;
 	return 0;
 }
 
@@ -169,11 +171,19 @@ uint32_t shoal_metainfo_layer_file(const struct shoal_metainfo *mi, uint32_t i)
 	return mi->layer[i].file;
 }
 
-static const struct mi_layer *layer_of(const struct shoal_metainfo *mi, uint32_t file)
+/* They stand in the order of their files. */
+static struct mi_layer *layer_of(const struct shoal_metainfo *mi, uint32_t file)
 {
 	assert(file < mi->file_count);
-	uint32_t i = mi->file[file].layer;
-	return i == MI_NONE ? NULL : &mi->layer[i];
+	uint32_t low = 0, high = mi->layer_count;
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+		if (mi->layer[mid].file < file)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < mi->layer_count && mi->layer[low].file == file ? &mi->layer[low] : NULL;
 }
 
 uint32_t shoal_metainfo_layer_length(const struct shoal_metainfo *mi, uint32_t file)
@@ -183,9 +193,9 @@ uint32_t shoal_metainfo_layer_length(const struct shoal_metainfo *mi, uint32_t f
 
 int shoal_metainfo_layer_set(struct shoal_metainfo *mi, uint32_t file, struct shoal_bytes hashes)
 {
-	if (file >= mi->file_count || mi->file[file].layer == MI_NONE)
+	struct mi_layer *l = file < mi->file_count ? layer_of(mi, file) : NULL;
+	if (l == NULL)
 		return SHOAL_ERR_RANGE;
-	struct mi_layer *l = &mi->layer[mi->file[file].layer];
 	int rc = prove(mi, file, hashes);
 	if (rc < 0 || l->hashes != NULL)
 		return rc;
@@ -233,5 +243,5 @@ const uint8_t *shoal_metainfo_piece_root(const struct shoal_metainfo *mi, uint32
 		return mi->info + f->root;
 	}
 	*leaves = mi->piece_size / MI_BLOCK;
-	return l->hashes ? l->hashes + (at - f->offset) / mi->piece_size * 32 : NULL;
+	return l->hashes ? l->hashes + (at - mi_offset(f)) / mi->piece_size * 32 : NULL;
 }

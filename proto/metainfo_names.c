@@ -30,6 +30,8 @@ int mi_folder_add(struct mi_parse *p, uint32_t parent, uint32_t name_at, uint32_
 	if (depth > SHOAL_PATH_DEPTH_MAX)
 		return mi_fail_info(p, SHOAL_ERR_TOO_LONG, name_at, "a path of more than %d folders",
 				    SHOAL_PATH_DEPTH_MAX);
+	if (mi->folder_count == MI_FOLDERS_MAX)
+		return mi_fail_info(p, SHOAL_ERR_TOO_LONG, name_at, "more than %u folders", MI_FOLDERS_MAX);
 	if (mi->folder_count == p->folder_room) {
 		uint32_t room = p->folder_room < 16 ? 16 : p->folder_room + p->folder_room / 2;
 		struct mi_folder *more = realloc(mi->folder, room * sizeof *more);
@@ -182,7 +184,7 @@ static uint32_t *name_of(struct shoal_metainfo *mi, uint32_t entry)
 
 static uint32_t parent_of(const struct shoal_metainfo *mi, uint32_t entry)
 {
-	return entry & IS_FOLDER ? mi->folder[entry & ~IS_FOLDER].parent : mi->file[entry].folder;
+	return entry & IS_FOLDER ? mi->folder[entry & ~IS_FOLDER].parent : mi_folder_of(&mi->file[entry]);
 }
 
 /* true: the entry has the name now. false: another has it. */
@@ -311,12 +313,13 @@ static int measure(struct mi_parse *p)
 		struct mi_file *f = &mi->file[i];
 		if (mi_flags(f) & SHOAL_FILE_PAD)
 			continue;
-		size_t len = mi_disk_name(mi, f->name).len + (mi->single ? 0u : 1u + mi->folder[f->folder].path_len);
+		size_t len = mi_disk_name(mi, f->name).len +
+			     (mi->single ? 0u : 1u + mi->folder[mi_folder_of(f)].path_len);
 		if (len > SHOAL_PATH_BYTES_MAX)
 			return mi_fail(p, SHOAL_ERR_TOO_LONG, 0, "the path of file %u has more than %d bytes", i,
 				       SHOAL_PATH_BYTES_MAX);
-		if ((f->name & MI_MADE) || (!mi->single && mi->folder[f->folder].renamed))
-			f->size_flags |= SHOAL_FILE_RENAMED;
+		if ((f->name & MI_MADE) || (!mi->single && mi->folder[mi_folder_of(f)].renamed))
+			mi_add_flags(f, SHOAL_FILE_RENAMED);
 	}
 	return 0;
 }

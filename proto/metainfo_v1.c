@@ -45,12 +45,12 @@ static int take_path(struct mi_parse *p, struct shoal_bytes path, size_t at, str
 	struct shoal_ben_value v;
 	bool any = false;
 	int rc = shoal_ben_open(&b, SHOAL_BEN_LIST);
-	file->folder = 0;
+	uint32_t folder = 0;
 	while (rc >= 0 && (rc = shoal_ben_item(&b, &v)) > 0) {
 		if (v.kind != SHOAL_BEN_STR)
 			return mi_fail_info(p, SHOAL_ERR_MALFORMED, at + v.at, "the path of file %u holds no string",
 					    p->mi->file_count);
-		if (any && (rc = mi_folder_get(p, file->folder, file->name, &file->folder)) < 0)
+		if (any && (rc = mi_folder_get(p, folder, file->name, &folder)) < 0)
 			return rc;
 		file->name = (uint32_t)(at + v.at);
 		any = true;
@@ -60,6 +60,7 @@ static int take_path(struct mi_parse *p, struct shoal_bytes path, size_t at, str
 				    p->mi->file_count);
 	if (!any)
 		return mi_fail_info(p, SHOAL_ERR_MALFORMED, at, "file %u has an empty path", p->mi->file_count);
+	file->flags_folder = folder;
 	return 0;
 }
 
@@ -75,8 +76,8 @@ static int place(struct mi_parse *p, struct mi_file *file, int64_t size, unsigne
 				    (long long)size);
 	if ((uint64_t)size > SHOAL_TOTAL_SIZE_MAX - mi->stream)
 		return mi_fail_info(p, SHOAL_ERR_RANGE, at, "the files up to number %u have more than 2^47 bytes", i);
-	file->offset = mi->stream;
-	file->size_flags = (uint64_t)size << 8 | flags;
+	mi_place(file, mi->stream, (uint64_t)size);
+	mi_add_flags(file, flags);
 	mi->stream += (uint64_t)size;
 	if (!(flags & SHOAL_FILE_PAD))
 		mi->size += (uint64_t)size;
@@ -91,7 +92,7 @@ static int take_file(struct mi_parse *p, const struct shoal_ben_value *entry, si
 					    [PATH8] = { .key = "path.utf-8" },
 					    [ATTR] = { .key = "attr" },
 					    [TARGET] = { .key = "symlink path" } };
-	struct mi_file file = { .root = MI_NONE, .layer = MI_NONE };
+	struct mi_file file = { .root = MI_NONE };
 	char where[32];
 	int rc;
 	uint32_t i = p->mi->file_count;
@@ -140,8 +141,8 @@ static int link_pads(struct mi_parse *p)
 		if (first == MI_NONE)
 			first = i;
 		f->root = first;
-		uint64_t end = f->offset + mi_size(f);
-		uint64_t whole = (mi->file[first].offset + ps - 1) / ps *
+		uint64_t end = mi_offset(f) + mi_size(f);
+		uint64_t whole = (mi_offset(&mi->file[first]) + ps - 1) / ps *
 				 ps; /* the first piece that begins in the run */
 		if (whole < end && (end - whole >= ps || end == mi->stream))
 			return mi_fail(p, SHOAL_ERR_MALFORMED, 0, "file %u: padding fills the whole of piece %llu", i,
@@ -160,7 +161,7 @@ int mi_v1_files(struct mi_parse *p, const struct shoal_ben_value *files, const s
 	if (length->kind != SHOAL_BEN_NONE) {
 		/* a lone file that calls itself padding or a link is taken as a file */
 		unsigned flags = mi_attr_flags(attr) & (SHOAL_FILE_EXEC | SHOAL_FILE_HIDDEN);
-		struct mi_file file = { .name = mi->name_at, .root = MI_NONE, .layer = MI_NONE };
+		struct mi_file file = { .name = mi->name_at, .root = MI_NONE };
 		mi->single = true;
 		return place(p, &file, length->num, flags, length->at);
 	}

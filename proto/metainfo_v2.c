@@ -92,12 +92,9 @@ static int add_leaf(struct walk *w, uint32_t folder, uint32_t name_at, const str
 	if (leaf->size > SHOAL_TOTAL_SIZE_MAX - start)
 		return mi_fail_info(w->p, SHOAL_ERR_RANGE, name_at,
 				    "the files up to number %u have more than 2^47 bytes", w->leaves);
-	struct mi_file file = { .offset = start,
-				.size_flags = leaf->size << 8 | leaf->flags,
-				.name = name_at,
-				.folder = folder,
-				.root = leaf->root,
-				.layer = MI_NONE };
+	struct mi_file file = { .name = name_at, .flags_folder = folder, .root = leaf->root };
+	mi_place(&file, start, leaf->size);
+	mi_add_flags(&file, leaf->flags);
 	if (leaf->size > 0)
 		w->stream = start + leaf->size;
 	mi->size += leaf->size;
@@ -116,7 +113,7 @@ static int match_leaf(struct walk *w, uint32_t folder, uint32_t name_at, const s
 				    "hybrid: file %u of the tree is not in the list", w->leaves);
 	struct mi_file *f = &mi->file[w->next];
 	const char *what = NULL;
-	if (f->folder != folder || !shoal_bytes_equal(mi_raw_at(mi, f->name), mi_raw_at(mi, name_at)))
+	if (mi_folder_of(f) != folder || !shoal_bytes_equal(mi_raw_at(mi, f->name), mi_raw_at(mi, name_at)))
 		what = "name";
 	else if (mi_size(f) != leaf->size)
 		what = "length";
@@ -127,13 +124,13 @@ static int match_leaf(struct walk *w, uint32_t folder, uint32_t name_at, const s
 				    "hybrid: file %u of the list and file %u of the tree differ in %s", w->next,
 				    w->leaves, what);
 	if (leaf->size > 0) {
-		if (f->offset != round_up(w->stream, mi->piece_size))
+		if (mi_offset(f) != round_up(w->stream, mi->piece_size))
 			return mi_fail_info(w->p, SHOAL_ERR_MALFORMED, name_at,
 					    "hybrid: file %u of the list does not begin on its piece", w->next);
-		w->stream = f->offset + leaf->size;
+		w->stream = mi_offset(f) + leaf->size;
 	}
 	f->root = leaf->root;
-	f->size_flags |= leaf->flags;
+	mi_add_flags(f, leaf->flags);
 	w->next++;
 	return 0;
 }

@@ -101,7 +101,8 @@ static int add(struct shoal_run *r, size_t i)
 	if (t->source.is_magnet)
 		op.text = shoal_bytes(t->source.arg, strlen(t->source.arg));
 	else
-		op.data = t->source.torrent;
+		op.data = t->source.torrent; /* kept until the run is over: a million files have 80 MB of it */
+	op.flags |= SHOAL_ADD_DATA_STAYS;
 	int rc = r->ops->do_op(r->engine, &op);
 	if (rc < 0)
 		ended(r, t,

@@ -58,6 +58,8 @@ enum shoal_add_flag {
 	SHOAL_ADD_FORCE_CHECK = 8, /* trust no claim: hash everything first */
 	SHOAL_ADD_OVERWRITE =
 		16, /* files of others that lie under a final name are mended in place; else the torrent ends */
+	SHOAL_ADD_DATA_STAYS =
+		0x1000, /* `data` stays where it is until the engine is freed: it may be read there, not copied */
 };
 /* How bytes that lie in other files of this machine already become part of a new torrent's. */
 enum shoal_adopt_how {

@@ -63,7 +63,8 @@ static int add_torrent(struct shoal_node *n, const struct shoal_op *op, shoal_us
 	struct shoal_metainfo *mi = NULL;
 	struct shoal_metainfo_fault why = { 0 };
 	struct shoal_swarm *s = NULL;
-	int rc = shoal_metainfo_parse(&mi, op->data, &why);
+	int rc = op->flags & SHOAL_ADD_DATA_STAYS ? shoal_metainfo_parse_lent(&mi, op->data, &why)
+						  : shoal_metainfo_parse(&mi, op->data, &why);
 	if (rc < 0) {
 		refused(n, op, rc, why.what, now);
 		return 0;

@@ -51,9 +51,7 @@ bool shoal_swarm_existing_judge(struct shoal_swarm *s, shoal_us now)
 			continue;
 		uint32_t pieces = shoal_claim_pieces(s->mi, f, &first, &skew);
 		/* One too short to tell is taken for another file: written on, it would have changed all the same. */
-		uint64_t size = s->file[f].stamp.size;
-		bool brief = size > 0 && size < shoal_metainfo_file_size(s->mi, f);
-		if ((s->file[f].differs || brief) && s->file[f].left == pieces && count++ == 0)
+		if ((s->file[f].differs || s->file[f].brief) && s->file[f].left == pieces && count++ == 0)
 			which = f;
 		if (disk->ops->guard != NULL)
 			disk->ops->guard(disk->d, s->storage, f);

@@ -68,6 +68,7 @@ void shoal_swarm_free(struct shoal_swarm *s)
 	shoal_swarm_layers_end(s);
 	free(s->file);
 	free(s->scan_seen);
+	free(s->scan_stamp);
 	free(s->barrier_file);
 	free(s->barrier_seen);
 	free(s->dirty_file);
@@ -289,7 +290,6 @@ static void scan_ended(struct shoal_swarm *s, shoal_us now)
 			continue;
 		if (file->left == 0 && file->seen == SHOAL_SEEN_WHOLE) {
 			file->whole = true;
-			s->node->disk.ops->stamp(s->node->disk.d, s->storage, f, &file->stamp);
 			if (file->record_open)
 				shoal_swarm_file_dirty(s, f); /* close its record */
 		} else if (file->left == 0) {
@@ -307,6 +307,9 @@ static void scan_ended(struct shoal_swarm *s, shoal_us now)
 	s->scan_seen = NULL;
 	s->state = SHOAL_SWARM_BASELINE;
 	int rc = shoal_swarm_baseline(s, now);
+	free(s->scan_stamp);
+	s->scan_stamp = NULL;
+	s->scan_stamps = s->scan_stamp_room = 0;
 	if (rc < 0)
 		shoal_swarm_fail(s, rc, "cannot write to the state database", now);
 	else if (rc == 0)
@@ -325,7 +328,9 @@ static void scan_done(struct shoal_swarm *s, shoal_us now)
 	for (uint32_t i = 0; i < s->scan_job.count; i++) {
 		const struct shoal_seen *seen = &s->scan_seen[i];
 		uint32_t f = s->scan_at + i;
-		s->file[f].stamp = seen->stamp;
+		/* From here on what is read from it must be this file; what we write ourselves makes the stamp void. */
+		if (seen->state == SHOAL_SEEN_WHOLE)
+			s->node->disk.ops->stamp(s->node->disk.d, s->storage, f, &seen->stamp);
 		int rc = shoal_swarm_claims_load(s, f, seen);
 		if (rc < 0)
 			return shoal_swarm_fail(s, rc, "cannot read the state database", now);

@@ -54,18 +54,24 @@ enum shoal_swarm_state {
 
 enum shoal_barrier_state { SHOAL_BARRIER_IDLE, SHOAL_BARRIER_SYNC, SHOAL_BARRIER_FINISH, SHOAL_BARRIER_COMMIT };
 
-/* What is known about one file on disk. */
+/* What is known about one file on disk: 8 bytes, for there may be a million. */
 struct shoal_swarm_file {
-	uint8_t seen;		  /* enum shoal_seen_state */
-	bool dirty;		  /* its record is to be written at the next barrier */
-	bool record_open;	  /* the durable record says it is being written */
-	bool whole;		  /* finished: under its final name, all claimed */
-	bool record_stale;	  /* a record was found that must be rewritten before the file is */
-	bool foreign;		  /* it lay under its final name before us (existing.c), and may not be overwritten */
-	bool differs;		  /* and bytes in it that are no zeros failed their hash */
-	bool too_long;		  /* it has more bytes than the torrent says */
-	struct shoal_stamp stamp; /* as last seen */
-	uint32_t left;		  /* pieces of it not verified */
+	uint32_t left;	       /* pieces of it not verified */
+	uint8_t seen;	       /* enum shoal_seen_state */
+	bool dirty : 1;	       /* its record is to be written at the next barrier */
+	bool record_open : 1;  /* the durable record says it is being written */
+	bool whole : 1;	       /* finished: under its final name, all claimed */
+	bool record_stale : 1; /* a record was found that must be rewritten before the file is */
+	bool foreign : 1;      /* it lay under its final name before us (existing.c), and may not be overwritten */
+	bool differs : 1;      /* and bytes in it that are no zeros failed their hash */
+	bool too_long : 1;     /* it has more bytes than the torrent says */
+	bool brief : 1;	       /* it had some bytes, and fewer, when it was first looked at */
+};
+_Static_assert(sizeof(struct shoal_swarm_file) == 8, "what a file costs is a promise");
+/* The stamp of a file whose record is not simply right, from the scan to the baseline. */
+struct shoal_swarm_stamp {
+	uint32_t file;
+	struct shoal_stamp stamp;
 };
 
 struct shoal_check {
@@ -116,6 +122,8 @@ struct shoal_swarm {
 	/* scan and check */
 	struct shoal_disk_job scan_job;
 	struct shoal_seen *scan_seen;
+	struct shoal_swarm_stamp *scan_stamp; /* in the order of files; gone after the baseline */
+	uint32_t scan_stamps, scan_stamp_room;
 	uint32_t scan_at;
 	bool scan_out;
 	bool check_later; /* pieces exist whose hashes are not known yet */

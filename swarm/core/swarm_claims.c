@@ -93,7 +93,23 @@ struct loading {
 	const struct shoal_seen *seen;
 	uint32_t first, pieces, skew, chunk;
 	bool believed, any, open, foreign;
+	bool whole; /* every record claims all its pieces, and is believed */
 };
+
+static int stamp_keep(struct shoal_swarm *s, uint32_t file, const struct shoal_stamp *stamp)
+{
+	if (s->scan_stamps == s->scan_stamp_room) {
+		uint32_t room = s->scan_stamp_room ? s->scan_stamp_room * 2
+						   : 64; /* at most SHOAL_FILES_MAX: no overflow */
+		struct shoal_swarm_stamp *more = realloc(s->scan_stamp, room * sizeof *more);
+		if (more == NULL)
+			return SHOAL_ERR_NOMEM;
+		s->scan_stamp = more;
+		s->scan_stamp_room = room;
+	}
+	s->scan_stamp[s->scan_stamps++] = (struct shoal_swarm_stamp){ file, *stamp };
+	return 0;
+}
 
 static void clear_range(struct shoal_bits *bits, uint32_t from, uint32_t count)
 {
@@ -119,6 +135,7 @@ static void on_record(void *to, struct shoal_bytes value)
 		return;
 	l->believed = true;
 	l->open = l->open || (claim.flags & SHOAL_CLAIM_OPEN);
+	l->whole = l->whole && (claim.flags & SHOAL_CLAIM_ALL);
 	for (uint32_t i = 0; i < count; i++)
 		if (!(claim.flags & SHOAL_CLAIM_ALL) && !(claim.bitmap.at[i / 8] >> i % 8 & 1))
 			shoal_bits_clear(&s->claimed, l->first + from + i);
@@ -130,7 +147,7 @@ static void on_record(void *to, struct shoal_bytes value)
  */
 int shoal_swarm_claims_load(struct shoal_swarm *s, uint32_t file, const struct shoal_seen *seen)
 {
-	struct loading l = { .s = s, .seen = seen };
+	struct loading l = { .s = s, .seen = seen, .whole = true };
 	struct shoal_swarm_file *f = &s->file[file];
 	const struct shoal_store *store = &s->node->store;
 	uint64_t size = shoal_metainfo_file_size(s->mi, file);
@@ -158,6 +175,7 @@ int shoal_swarm_claims_load(struct shoal_swarm *s, uint32_t file, const struct s
 	}
 	if (seen->stamp.size > size && seen->state == SHOAL_SEEN_WHOLE)
 		f->too_long = true;
+	f->brief = seen->stamp.size > 0 && seen->stamp.size < size;
 	for (uint32_t c = 0; c < chunks_of(l.pieces); c++) {
 		uint8_t key[SHOAL_CLAIM_KEY_LEN];
 		uint32_t from = c * SHOAL_CLAIM_CHUNK;
@@ -170,12 +188,18 @@ int shoal_swarm_claims_load(struct shoal_swarm *s, uint32_t file, const struct s
 			if (rc < 0)
 				return rc;
 		}
+		l.whole = l.whole && l.believed;
 		if (!l.believed)
 			clear_range(&s->claimed, l.first + from,
 				    l.pieces - from < SHOAL_CLAIM_CHUNK ? l.pieces - from : SHOAL_CLAIM_CHUNK);
 	}
 	f->foreign = seen->state == SHOAL_SEEN_WHOLE && (!l.any || l.foreign) && !(s->flags & SHOAL_ADD_OVERWRITE);
 	f->record_open = l.open;
+	if (l.any && !(l.whole && !l.open && seen->state == SHOAL_SEEN_WHOLE)) {
+		int rc = stamp_keep(s, file, &seen->stamp);
+		if (rc < 0)
+			return rc;
+	}
 	f->record_stale = l.any; /* rewritten, or withdrawn, before anything is written to the file */
 	return 0;
 }
@@ -187,7 +211,7 @@ int shoal_swarm_claims_load(struct shoal_swarm *s, uint32_t file, const struct s
 int shoal_swarm_baseline(struct shoal_swarm *s, shoal_us now)
 {
 	const struct shoal_store *store = &s->node->store;
-	uint32_t files = shoal_metainfo_file_count(s->mi);
+	uint32_t files = shoal_metainfo_file_count(s->mi), at = 0;
 	bool any = false;
 	(void)now;
 	if (store->ops == NULL)
@@ -199,7 +223,13 @@ int shoal_swarm_baseline(struct shoal_swarm *s, shoal_us now)
 			continue;
 		if (!will_write && !file->record_open && file->left == 0)
 			continue;
-		struct shoal_seen seen = { .stamp = file->stamp, .state = file->seen };
+		while (at < s->scan_stamps && s->scan_stamp[at].file < f)
+			at++;
+		/* None was kept: its record claims all of it, rightly, and a neighbour in a piece of both has lost bytes. The
+		 * neighbour's record speaks for that piece as well, and is rewritten; this one need not be. */
+		if (at == s->scan_stamps || s->scan_stamp[at].file != f)
+			continue;
+		struct shoal_seen seen = { .stamp = s->scan_stamp[at].stamp, .state = file->seen };
 		int rc = shoal_swarm_record(s, f, &seen, will_write);
 		if (rc < 0)
 			return rc;
@@ -319,7 +349,6 @@ static void commit(struct shoal_swarm *s, shoal_us now)
 	for (uint32_t i = 0; rc == 0 && i < s->barrier_files; i++) {
 		uint32_t f = s->barrier_file[i];
 		bool closed = s->file[f].whole || s->read_only || s->barrier_closing;
-		s->file[f].stamp = s->barrier_seen[i].stamp;
 		rc = shoal_swarm_record(s, f, &s->barrier_seen[i], !closed);
 		s->file[f].record_open = !closed;
 	}
