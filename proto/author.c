@@ -454,6 +454,7 @@ ptrdiff_t shoal_author_write(const struct shoal_author *a, struct shoal_ben_wr *
 	j.stream = shoal_author_stream(a->format, a->piece_size, a->single, j.stream);
 	shoal_ben_wr_dict(w);
 	write_trackers(&j);
+	write_strings(&j, "collections", a->collection, a->collection_count);
 	if (a->comment.len > 0)
 		shoal_ben_wr_pair_str(w, "comment", a->comment);
 	if (a->created_by.len > 0)
@@ -468,6 +469,7 @@ ptrdiff_t shoal_author_write(const struct shoal_author *a, struct shoal_ben_wr *
 		return rc;
 	if (j.v2 && (rc = write_layers(&j)) < 0)
 		return rc;
+	write_strings(&j, "similar", a->similar, a->similar_count);
 	write_strings(&j, "url-list", a->webseed, a->webseed_count);
 	write_strings(&j, "x.pe", a->peer, a->peer_count);
 	shoal_ben_wr_end(w);

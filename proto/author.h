@@ -58,6 +58,10 @@ struct shoal_author {
 	size_t node_count;
 	const struct shoal_bytes *peer; /* "host:port" */
 	size_t peer_count;
+	const struct shoal_bytes *similar; /* BEP 38, beside the info dictionary: it changes no info hash */
+	size_t similar_count;
+	const struct shoal_bytes *collection;
+	size_t collection_count;
 };
 
 /* File i as described, whichever way: in the array, or in `out` with its path in `room`. */

@@ -108,6 +108,10 @@ static uint64_t outer_bytes(const struct shoal_author *a)
 	}
 	for (size_t i = 0; i < a->webseed_count; i++)
 		sum += (i == 0 ? sizeof "8:url-listle" - 1 : 0) + string_bytes(a->webseed[i].len);
+	for (size_t i = 0; i < a->collection_count; i++)
+		sum += (i == 0 ? sizeof "11:collectionsle" - 1 : 0) + string_bytes(a->collection[i].len);
+	for (size_t i = 0; i < a->similar_count; i++)
+		sum += (i == 0 ? sizeof "7:similarle" - 1 : 0) + string_bytes(a->similar[i].len);
 	for (size_t i = 0; i < a->node_count; i++)
 		sum += (i == 0 ? sizeof "5:nodesle" - 1 : 0) + node_bytes(a->node[i]);
 	for (size_t i = 0; i < a->peer_count; i++)

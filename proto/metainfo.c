@@ -28,12 +28,15 @@ void shoal_metainfo_free(struct shoal_metainfo *mi)
 	free(mi->webseed.item);
 	free(mi->peer.item);
 	free(mi->node.item);
+	free(mi->similar.item);
+	free(mi->collection.item);
 	free(mi);
 }
 
 size_t shoal_metainfo_bytes(const struct shoal_metainfo *mi)
 {
-	size_t texts = mi->tracker.count + mi->webseed.count + mi->peer.count + mi->node.count;
+	size_t texts = mi->tracker.count + mi->webseed.count + mi->peer.count + mi->node.count + mi->similar.count +
+		       mi->collection.count;
 	return sizeof *mi + mi->info_len + mi->file_count * sizeof *mi->file + mi->folder_count * sizeof *mi->folder +
 	       mi->made_len + mi->layer_count * sizeof *mi->layer + mi->layer_arena_len + mi->layer_owned +
 	       mi->text_len + texts * sizeof(struct mi_text);
@@ -154,6 +157,26 @@ size_t shoal_metainfo_node_count(const struct shoal_metainfo *mi)
 struct shoal_bytes shoal_metainfo_node(const struct shoal_metainfo *mi, size_t i)
 {
 	return item_of(mi, &mi->node, i);
+}
+
+size_t shoal_metainfo_similar_count(const struct shoal_metainfo *mi)
+{
+	return mi->similar.count;
+}
+
+struct shoal_bytes shoal_metainfo_similar(const struct shoal_metainfo *mi, size_t i)
+{
+	return item_of(mi, &mi->similar, i);
+}
+
+size_t shoal_metainfo_collection_count(const struct shoal_metainfo *mi)
+{
+	return mi->collection.count;
+}
+
+struct shoal_bytes shoal_metainfo_collection(const struct shoal_metainfo *mi, size_t i)
+{
+	return item_of(mi, &mi->collection, i);
 }
 
 /* ---- files ------------------------------------------------------------------------ */

@@ -31,7 +31,9 @@
 #define SHOAL_TOTAL_SIZE_MAX (UINT64_C(1) << 47)
 #define SHOAL_TRACKERS_MAX 256
 #define SHOAL_WEBSEEDS_MAX 256
-#define SHOAL_NODES_MAX 256 /* and peers */
+#define SHOAL_NODES_MAX 256   /* and peers */
+#define SHOAL_SIMILAR_MAX 256 /* and collections (BEP 38) */
+#define SHOAL_COLLECTION_BYTES_MAX 255
 
 enum shoal_file_flag {
 	SHOAL_FILE_PAD = 1,	 /* BEP 47 `p`: zeros, never stored */
@@ -93,6 +95,11 @@ size_t shoal_metainfo_peer_count(const struct shoal_metainfo *mi);
 struct shoal_bytes shoal_metainfo_peer(const struct shoal_metainfo *mi, size_t i);
 size_t shoal_metainfo_node_count(const struct shoal_metainfo *mi);
 struct shoal_bytes shoal_metainfo_node(const struct shoal_metainfo *mi, size_t i);
+/* BEP 38: info hashes (20 bytes, or 32 of v2) of torrents that may share files, and names of collections (raw bytes). */
+size_t shoal_metainfo_similar_count(const struct shoal_metainfo *mi);
+struct shoal_bytes shoal_metainfo_similar(const struct shoal_metainfo *mi, size_t i);
+size_t shoal_metainfo_collection_count(const struct shoal_metainfo *mi);
+struct shoal_bytes shoal_metainfo_collection(const struct shoal_metainfo *mi, size_t i);
 
 /* ---- files, in the torrent's order, pads and symlinks included ------------------- */
 uint32_t shoal_metainfo_file_count(const struct shoal_metainfo *mi);

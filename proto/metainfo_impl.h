@@ -75,7 +75,7 @@ struct shoal_metainfo {
 	/* what stands beside the info dictionary */
 	char *text;
 	size_t text_len;
-	struct mi_texts tracker, webseed, peer, node;
+	struct mi_texts tracker, webseed, peer, node, similar, collection;
 	struct mi_text comment, created_by;
 	struct shoal_bytes source; /* in info */
 	int64_t created_at;
@@ -175,5 +175,7 @@ SHOAL_MUST int mi_layers_load(struct mi_parse *p, const struct shoal_ben_value *
 
 /* metainfo_outer.c: trackers and the like, and the comment */
 SHOAL_MUST int mi_outer(struct mi_parse *p, struct shoal_bytes torrent);
+/* BEP 38, which may stand in the info dictionary, beside it, or in both: then it is merged. */
+SHOAL_MUST int mi_hints(struct mi_parse *p, struct shoal_bytes dict);
 
 #endif

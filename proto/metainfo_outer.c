@@ -195,6 +195,30 @@ static int take_peers(struct mi_parse *p, const struct shoal_ben_value *v)
 	return rc < 0 ? rc : 0;
 }
 
+/* A list of strings from `least` to `most` bytes; whatever else is there is no hint, and no fault either. */
+static int take_hints(struct mi_parse *p, const struct shoal_ben_value *v, struct mi_texts *list, size_t least,
+		      size_t most)
+{
+	struct shoal_ben b = shoal_ben(v->raw, SHOAL_BEN_DEPTH_MAX);
+	struct shoal_ben_value item;
+	int rc = v->kind == SHOAL_BEN_LIST ? shoal_ben_open(&b, SHOAL_BEN_LIST) : 1;
+	while (rc == 0 && (rc = shoal_ben_item(&b, &item)) > 0) {
+		bool good = item.kind == SHOAL_BEN_STR && item.str.len >= least && item.str.len <= most &&
+			    (list != &p->mi->similar || item.str.len == 20 || item.str.len == 32);
+		rc = good ? add_item(p, list, SHOAL_SIMILAR_MAX, item.str, 0) : 0;
+	}
+	return rc < 0 ? rc : 0;
+}
+
+int mi_hints(struct mi_parse *p, struct shoal_bytes dict)
+{
+	struct shoal_ben_field f[] = { { .key = "similar" }, { .key = "collections" } };
+	if (shoal_ben_pick(dict, SHOAL_BEN_DEPTH_MAX, f, 2) < 0)
+		return 0; /* whoever reads the rest of it says so */
+	int rc = take_hints(p, &f[0].v, &p->mi->similar, 20, 32);
+	return rc < 0 ? rc : take_hints(p, &f[1].v, &p->mi->collection, 1, SHOAL_COLLECTION_BYTES_MAX);
+}
+
 static struct shoal_bytes cut_remark(const struct shoal_ben_value *v)
 {
 	return shoal_bytes(v->str.at, v->str.len < REMARK_BYTES_MAX ? v->str.len : REMARK_BYTES_MAX);
@@ -240,5 +264,5 @@ int mi_outer(struct mi_parse *p, struct shoal_bytes torrent)
 	    (rc = add_text(p, cut_remark(&f[CREATOR].v), &mi->created_by)) < 0)
 		return rc;
 	mi->created_at = f[DATE].v.num;
-	return 0;
+	return mi_hints(p, torrent);
 }

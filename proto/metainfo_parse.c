@@ -172,7 +172,7 @@ static int take_info(struct mi_parse *p, struct shoal_bytes raw)
 		return rc;
 	if (mi->has_v2 && (rc = mi_v2_tree(p, in.f[FILE_TREE].v.raw)) < 0)
 		return rc;
-	if ((rc = mi_names_settle(p)) < 0 || (rc = mi_layers_init(p)) < 0)
+	if ((rc = mi_names_settle(p)) < 0 || (rc = mi_layers_init(p)) < 0 || (rc = mi_hints(p, raw)) < 0)
 		return rc;
 	trim(mi);
 	return 0;

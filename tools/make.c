@@ -251,6 +251,8 @@ void shoal_make_rows(struct shoal_make_options *o, struct shoal_opt *rows)
 		{ SHOAL_OPT_FLAG, "private", 0, &o->is_private, NULL, NULL, "peers from its trackers alone (BEP 27)" },
 		{ SHOAL_OPT_TEXT, "comment", 'c', &o->comment, "TEXT", NULL, "a remark for people" },
 		{ SHOAL_OPT_TEXT, "source", 0, &o->source, "TEXT", NULL, "a mark that makes another info hash" },
+		{ SHOAL_OPT_LIST, "similar", 0, &o->similar, "TORRENT", NULL, "one that shares files: fetchers take those (BEP 38)" },
+		{ SHOAL_OPT_LIST, "collection", 0, &o->collection, "NAME", NULL, "all torrents of it may share files (BEP 38)" },
 		{ SHOAL_OPT_FLAG, "no-date", 0, &o->no_date, NULL, NULL, "do not say when it was made" },
 		{ SHOAL_OPT_LIST, "exclude", 0, &o->exclude, "GLOB", NULL, "leave out names (with a / in it: paths) like this" },
 		{ SHOAL_OPT_FLAG, "exclude-junk", 0, &o->exclude_junk, NULL, NULL, "leave out .DS_Store, Thumbs.db and their like" },
@@ -269,6 +271,8 @@ void shoal_make_options_fini(struct shoal_make_options *o)
 	shoal_opt_list_fini(&o->webseed);
 	shoal_opt_list_fini(&o->node);
 	shoal_opt_list_fini(&o->peer);
+	shoal_opt_list_fini(&o->similar);
+	shoal_opt_list_fini(&o->collection);
 	shoal_opt_list_fini(&o->exclude);
 	shoal_opt_list_fini(&o->lint.allow);
 	shoal_opt_list_fini(&o->lint.deny);

@@ -20,7 +20,7 @@ struct shoal_make_options {
 	bool is_private, no_date;
 	const char *comment, *source;  /* NULL: none */
 	struct shoal_opt_list tracker; /* each a tier; "," between trackers of one tier */
-	struct shoal_opt_list webseed, node, peer;
+	struct shoal_opt_list webseed, node, peer, similar, collection;
 	struct shoal_opt_list exclude; /* globs: with '/' of a path below the top, else of a name anywhere */
 	bool exclude_junk;	       /* what systems leave behind: lint.h */
 	struct shoal_lint_policy lint;
@@ -44,7 +44,7 @@ SHOAL_MUST int shoal_make(struct shoal_tool *tool, struct shoal_make *m, const s
 			  const char *path);
 void shoal_make_fini(struct shoal_make *m);
 /* The rows of the options above, for the commands that take them. */
-#define SHOAL_MAKE_OPTIONS_MAX 18
+#define SHOAL_MAKE_OPTIONS_MAX 20
 void shoal_make_rows(struct shoal_make_options *o, struct shoal_opt *rows);
 void shoal_make_options_fini(struct shoal_make_options *o);
 

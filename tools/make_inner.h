@@ -31,7 +31,8 @@ struct shoal_maker {
 	uint32_t at_file, at_top;
 	uint64_t at_stream;
 	struct shoal_author_url tracker[SHOAL_MAKE_URLS_MAX];
-	struct shoal_bytes list[3][SHOAL_MAKE_URLS_MAX]; /* web seeds, nodes, peers */
+	struct shoal_bytes list[5][SHOAL_MAKE_URLS_MAX]; /* web seeds, nodes, peers, similar torrents, collections */
+	struct shoal_id20 similar[SHOAL_MAKE_URLS_MAX];
 	struct shoal_lint_facts facts;
 	unsigned denied; /* lints that were told and that the user denies */
 	struct shoal_ben_wr wr;

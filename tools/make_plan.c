@@ -3,6 +3,7 @@
 #include "tools/human.h"
 #include "tools/make_inner.h"
 #include "tools/say.h"
+#include "tools/source.h"
 
 #include <fnmatch.h>
 #include <inttypes.h>
@@ -113,6 +114,40 @@ static int describe_list(struct shoal_maker *k, const struct shoal_opt_list *fro
 	return 0;
 }
 
+/* The hash that other engines know a torrent by: 20 bytes, of v1 where there is one. */
+static int describe_similar(struct shoal_maker *k)
+{
+	const struct shoal_opt_list *from = &k->o->similar;
+	if (from->count > SHOAL_MAKE_URLS_MAX)
+		return shoal_say_fail(k->tool, SHOAL_ERR_USAGE, "more than %d of --similar", SHOAL_MAKE_URLS_MAX);
+	for (size_t i = 0; i < from->count; i++) {
+		struct shoal_source s = { 0 };
+		struct shoal_id20 *id = &k->similar[i];
+		int code = shoal_source_open(k->tool, &s, from->at[i], true);
+		if (code == 0 && s.is_magnet)
+			memcpy(id->b, s.magnet.has_v1 ? s.magnet.v1.b : s.magnet.v2.b, sizeof id->b);
+		else if (code == 0)
+			memcpy(id->b,
+			       shoal_metainfo_v1(s.mi) ? shoal_metainfo_hash_v1(s.mi)->b
+						       : shoal_metainfo_hash_v2(s.mi)->b,
+			       sizeof id->b);
+		shoal_source_fini(&s);
+		if (code)
+			return code;
+		k->list[3][i] = shoal_bytes(id->b, sizeof id->b);
+	}
+	k->a.similar = k->list[3];
+	k->a.similar_count = from->count;
+	for (size_t i = 0; i < k->o->collection.count; i++) {
+		size_t len = strlen(k->o->collection.at[i]);
+		if (len == 0 || len > SHOAL_COLLECTION_BYTES_MAX)
+			return shoal_say_fail(k->tool, SHOAL_ERR_USAGE,
+					      "--collection: a name of 1 to %d bytes is needed",
+					      SHOAL_COLLECTION_BYTES_MAX);
+	}
+	return 0;
+}
+
 static struct shoal_bytes text_of(const char *text)
 {
 	return shoal_bytes(text, text ? strlen(text) : 0);
@@ -133,7 +168,9 @@ int shoal_make_describe(struct shoal_maker *k)
 	if ((code = describe_trackers(k)) ||
 	    (code = describe_list(k, &o->webseed, 0, "webseed", true, &a->webseed, &a->webseed_count)) ||
 	    (code = describe_list(k, &o->node, 1, "node", false, &a->node, &a->node_count)) ||
-	    (code = describe_list(k, &o->peer, 2, "peer", false, &a->peer, &a->peer_count)))
+	    (code = describe_list(k, &o->peer, 2, "peer", false, &a->peer, &a->peer_count)) ||
+	    (code = describe_similar(k)) ||
+	    (code = describe_list(k, &o->collection, 4, "collection", false, &a->collection, &a->collection_count)))
 		return code;
 	a->file_at = shoal_make_file_at;
 	a->self = k;

@@ -96,6 +96,10 @@ static void print_places(const struct shoal_metainfo *mi)
 		row_bytes("peer", shoal_metainfo_peer(mi, i));
 	for (size_t i = 0; i < shoal_metainfo_node_count(mi); i++)
 		row_bytes("node", shoal_metainfo_node(mi, i));
+	for (size_t i = 0; i < shoal_metainfo_similar_count(mi); i++)
+		row_hash("similar", shoal_metainfo_similar(mi, i).at, shoal_metainfo_similar(mi, i).len);
+	for (size_t i = 0; i < shoal_metainfo_collection_count(mi); i++)
+		row_bytes("in", shoal_metainfo_collection(mi, i));
 }
 
 static void print_files(const struct shoal_metainfo *mi)
@@ -249,6 +253,11 @@ static void json_torrent(struct shoal_tool *tool, const struct shoal_metainfo *m
 	json_list(j, "webseeds", mi, shoal_metainfo_webseed_count(mi), shoal_metainfo_webseed);
 	json_list(j, "peers", mi, shoal_metainfo_peer_count(mi), shoal_metainfo_peer);
 	json_list(j, "nodes", mi, shoal_metainfo_node_count(mi), shoal_metainfo_node);
+	shoal_json_array(j, "similar");
+	for (size_t i = 0; i < shoal_metainfo_similar_count(mi); i++)
+		shoal_json_hex(j, NULL, shoal_metainfo_similar(mi, i).at, shoal_metainfo_similar(mi, i).len);
+	shoal_json_end(j);
+	json_list(j, "collections", mi, shoal_metainfo_collection_count(mi), shoal_metainfo_collection);
 	shoal_json_array(j, "warnings");
 	shoal_lint(facts, json_warning, j);
 	shoal_json_end(j);

@@ -198,7 +198,7 @@ static void find_back(struct shoal_swarm *s, shoal_us now)
 	size_t give = SHOAL_ADOPT_FIND_MAX - (size_t)shoal_min_u64(a->find.bytes, SHOAL_ADOPT_FIND_MAX);
 	shoal_budget_give(s->node->budget, give);
 	a->charged -= give;
-	if (a->find.os != 0 || a->find.more) {
+	if ((a->find.os != 0 && !p->hinted) || a->find.more) {
 		char text[SHOAL_PATH_BYTES_MAX + 128];
 		snprintf(text, sizeof text,
 			 a->find.more
@@ -351,6 +351,8 @@ static bool begin(struct shoal_swarm *s)
 	a->begun = true;
 	a->files = files;
 	a->records = shoal_adopt_any_record(s);
+	if (lacking > 0)
+		shoal_adopt_hints(s);
 	bool named = a->place_count > 0;
 	if (lacking == 0 || (!named && !a->records))
 		return false;

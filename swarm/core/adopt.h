@@ -4,7 +4,8 @@
  * When what exists of a torrent has been checked, each file that still
  * lacks pieces is looked for: by its v2 root among the records of whole
  * files (swarm/core/claims.h), by name and size where there is no root (v1),
- * and in folders the user named. A candidate is shared, linked or copied into
+ * in the folders of torrents that BEP 38 calls similar (v1 alone: roots need
+ * no hints), and in folders the user named. A candidate is shared, linked or copied into
  * the file's unfinished name, and then hashed like anything that lies
  * there: what is right is claimed through the barrier, what is wrong is
  * fetched. So neither a record nor a stamp is believed, a candidate that changes
@@ -48,6 +49,8 @@ void shoal_adopt_free(struct shoal_swarm *s);
 /* A whole file was recorded: it can be found by its name, if it has no root. Puts into the store's batch. */
 SHOAL_MUST int shoal_adopt_record(struct shoal_swarm *s, uint32_t file, struct shoal_bytes key,
 				  struct shoal_bytes value);
+/* All of it is there: other torrents may be told that they share files with it (BEP 38). Puts into the store's batch. */
+SHOAL_MUST int shoal_adopt_torrent(struct shoal_swarm *s);
 /* The first 16 bytes of the key under which a v1 file is found by name and size. */
 void shoal_adopt_name_key(struct shoal_bytes path, uint64_t size, uint8_t out[16]);
 

@@ -10,7 +10,8 @@
 /* A folder that candidates lie in. */
 struct shoal_adopt_place {
 	char *folder;
-	bool named;			/* by the user: it is walked */
+	bool named;			/* by the user, or by a hint: it is walked */
+	bool hinted;			/* if it is gone, that is nobody's mistake */
 	struct shoal_disk_found *found; /* below it; sorted by size and name */
 	uint32_t found_count;
 	uint64_t bytes; /* adopted from it */
@@ -59,6 +60,9 @@ struct shoal_adopt {
 	uint32_t works, jobs, file_at, files;
 	size_t charged;
 };
+
+/* adopt_hints.c: adds the folders of torrents that may share files */
+void shoal_adopt_hints(struct shoal_swarm *s);
 
 /* adopt_find.c */
 bool shoal_adopt_any_record(struct shoal_swarm *s);

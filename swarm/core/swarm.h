@@ -140,6 +140,7 @@ struct shoal_swarm {
 
 	struct shoal_adopt *adopt; /* NULL: not asked for, or over */
 	uint64_t adopted;
+	bool torrent_recorded;
 
 	/* barrier */
 	enum shoal_barrier_state barrier;

@@ -352,6 +352,8 @@ static void commit(struct shoal_swarm *s, shoal_us now)
 		rc = shoal_swarm_record(s, f, &s->barrier_seen[i], !closed);
 		s->file[f].record_open = !closed;
 	}
+	if (rc == 0 && shoal_picker_left(s->picker) == 0 && shoal_bits_full(shoal_picker_have(s->picker)))
+		rc = shoal_adopt_torrent(s);
 	s->barrier = SHOAL_BARRIER_COMMIT;
 	if (rc == 0)
 		rc = shoal_node_commit(s->node, s);

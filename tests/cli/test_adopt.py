@@ -1,4 +1,5 @@
 """test_adopt.py - the next version of a data set fetches what has changed; what lies there already is adopted, and nothing else touched."""
+import json
 import os
 import random
 import shutil
@@ -33,9 +34,12 @@ class Versions:
             self.put("1.0", i, data)
             self.put("1.1", i, rnd.randbytes(len(data)) if i in CHANGED else data)
         for v in "1.0", "1.1":
-            subprocess.run([kit.shoal_program(), "create", self.top(v), "-o", self.torrent(v), "--format", form, "--piece-size",
-                            "16K", "--quiet"], check=True)
+            self.create(v)
         self.size = sum(os.path.getsize(os.path.join(d, f)) for d, _, fs in os.walk(self.top("1.1")) for f in fs)
+
+    def create(self, v, *more):
+        subprocess.run([kit.shoal_program(), "create", self.top(v), "-o", self.torrent(v), "--format", self.form, "--piece-size",
+                        "16K", "--quiet", "--force", *more], check=True)
 
     def top(self, v):
         return os.path.join(self.work, v, "set")
@@ -122,6 +126,26 @@ class NextVersion(Case):
         self.assertLessEqual(came, 0.08 * v.size)
         self.assertGreaterEqual(adopted, 0.92 * v.size)
 
+    def test_v1_by_hints(self):
+        """Its file has another name, in the folder of a torrent that is called similar, or is of the same collection."""
+        for hint in "similar", "collection":
+            with self.subTest(hint):
+                v = self.versions("v1")
+                os.rename(os.path.join(v.top("1.1"), v.name(8)), os.path.join(v.top("1.1"), "renamed"))
+                args = ["--similar", v.torrent("1.0")] if hint == "similar" else ["--collection", "c"]
+                v.create("1.1", *args)
+                if hint == "collection":
+                    v.create("1.0", *args)
+                v.get("1.0")
+                came, adopted = self.moved(v.get("1.1"))
+                v.same("1.1", os.path.join(v.work, "got-1.1"))
+                self.assertLessEqual(came, 0.09 * v.size)
+                plain = self.versions("v1")
+                os.rename(os.path.join(plain.top("1.1"), plain.name(8)), os.path.join(plain.top("1.1"), "renamed"))
+                plain.create("1.1")
+                plain.get("1.0")
+                self.assertGreater(self.moved(plain.get("1.1"))[0], came)
+
     def test_off(self):
         v = self.versions("v2")
         v.get("1.0")
@@ -164,6 +188,36 @@ class NextVersion(Case):
         done = subprocess.run([kit.shoal_program(), "get", "a" * 40, "--adopt-from", "/no/such"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 2)
         self.assertIn("--adopt-from /no/such: No such file", done.stderr)
+
+
+class Hints(Case):
+    """BEP 38: written beside the info dictionary, shown, and changing no info hash."""
+
+    def made(self, work, name, *more):
+        path = os.path.join(work, name)
+        subprocess.run([kit.shoal_program(), "create", os.path.join(work, "set"), "-o", path, "--no-date", "--quiet", *more], check=True)
+        done = subprocess.run([kit.shoal_program(), "show", path, "--json"], check=True, capture_output=True, text=True)
+        return path, json.loads(done.stdout)
+
+    def test_written_and_shown(self):
+        work = tempfile.mkdtemp(prefix="shoal-adopt-")
+        self.addCleanup(shutil.rmtree, work)
+        kit.tree(os.path.join(work, "set"), {"a": 5, "b/c": 70_000}, 1)
+        plain, bare = self.made(work, "1", "--format", "hybrid")
+        two, v2 = self.made(work, "2", "--format", "v2")
+        _, got = self.made(work, "3", "--format", "hybrid", "--similar", plain, "--similar", two, "--similar", "A" * 40, "--collection", "set.1",
+                           "--collection", "set")
+        self.assertEqual(got["similar"], [bare["infohash_v1"], v2["infohash_v2"][:40], "a" * 40])
+        self.assertEqual(got["collections"], ["set.1", "set"])
+        self.assertEqual((bare["similar"], bare["collections"]), ([], []))
+        self.assertEqual(got["infohash_v2"], bare["infohash_v2"])
+        text = subprocess.run([kit.shoal_program(), "show", os.path.join(work, "3")], check=True, capture_output=True, text=True).stdout
+        self.assertIn(f"similar   {bare['infohash_v1']}\n", text)
+        self.assertIn("in        set.1\n", text)
+        for wrong in ("--similar", "/no/such"), ("--collection", ""), ("--collection", "x" * 256):
+            done = subprocess.run([kit.shoal_program(), "create", os.path.join(work, "set"), "-o", "-", *wrong], capture_output=True)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertEqual(done.stdout, b"")
 
 
 class FilesOfOthers(Case):

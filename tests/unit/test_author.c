@@ -106,10 +106,17 @@ static void what_is_written_is_read_back(void **state)
 	static const struct shoal_bytes nodes[] = { SHOAL_LIT("1.2.3.4:5"), SHOAL_LIT("[::1]:6"),
 						    SHOAL_LIT("a.example:7") };
 	static const struct shoal_bytes peers[] = { SHOAL_LIT("1.2.3.4:5"), SHOAL_LIT("[::1]:6") };
+	static const struct shoal_bytes similar[] = { SHOAL_LIT("aaaaaaaaaaaaaaaaaaaa"),
+						      SHOAL_LIT("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb") };
+	static const struct shoal_bytes collections[] = { SHOAL_LIT("a.collection"), SHOAL_LIT("\xff") };
 	for (int round = 0; round < 600; round++) {
 		enum shoal_format format = (enum shoal_format)(round % 3);
 		desc_random(&d, &rng, format);
 		if (round % 5 == 0) {
+			d.a.similar = similar;
+			d.a.similar_count = 2;
+			d.a.collection = collections;
+			d.a.collection_count = 2;
 			d.a.tracker = trackers;
 			d.a.tracker_count = 1 + (size_t)round % 3;
 			d.a.webseed = seeds;
@@ -201,6 +208,12 @@ static void what_is_written_is_read_back(void **state)
 				assert_true(shoal_bytes_equal(shoal_metainfo_node(mi, i), nodes[i]));
 			assert_int_equal(shoal_metainfo_peer_count(mi), 2);
 			assert_true(shoal_bytes_equal(shoal_metainfo_peer(mi, 1), peers[1]));
+			assert_int_equal(shoal_metainfo_similar_count(mi), 2);
+			assert_int_equal(shoal_metainfo_collection_count(mi), 2);
+			for (size_t i = 0; i < 2; i++) {
+				assert_true(shoal_bytes_equal(shoal_metainfo_similar(mi, i), similar[i]));
+				assert_true(shoal_bytes_equal(shoal_metainfo_collection(mi, i), collections[i]));
+			}
 			assert_true(shoal_bytes_equal(shoal_metainfo_comment(mi), d.a.comment));
 			assert_true(shoal_bytes_equal(shoal_metainfo_created_by(mi), d.a.created_by));
 			assert_true(shoal_bytes_equal(shoal_metainfo_source(mi), d.a.source));

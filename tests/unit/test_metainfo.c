@@ -405,6 +405,44 @@ static void what_stands_beside_info_is_kept(void **state)
 	grow_fini(&g);
 }
 
+#define H20A "aaaaaaaaaaaaaaaaaaaa"
+#define H20B "bbbbbbbbbbbbbbbbbbbb"
+#define H32C "cccccccccccccccccccccccccccccccc"
+static void hints_are_merged_and_nonsense_is_passed_over(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		size_t similar, collections;
+	} rows[] = {
+		{ "d11:collectionsl1:x1:ye4:infod11:collectionsl1:y1:ze6:lengthi5e4:name1:N" PS P1 "7:similarl20:" H20A
+		  "32:" H32C "3:abci5eee7:similarl20:" H20A "20:" H20B "0:ee",
+		  3, 3 },
+		{ "d11:collectionsi5e4:infod6:lengthi5e4:name1:N" PS P1 "7:similar20:" H20A "e7:similarde"
+		  "e",
+		  0, 0 },
+		{ "d11:collectionsl0:li1eee4:infod6:lengthi5e4:name1:N" PS P1 "ee", 0, 0 },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct shoal_metainfo *mi;
+		struct shoal_metainfo_fault why;
+		int rc = parse_text(&mi, rows[i].text, strlen(rows[i].text), &why);
+		if (rc < 0)
+			print_message("%zu: %zu %s\n", i, why.at, why.what);
+		assert_int_equal(rc, 0);
+		assert_int_equal(shoal_metainfo_similar_count(mi), rows[i].similar);
+		assert_int_equal(shoal_metainfo_collection_count(mi), rows[i].collections);
+		if (i == 0) {
+			assert_true(shoal_bytes_equal(shoal_metainfo_similar(mi, 0), SHOAL_LIT(H20A)));
+			assert_true(shoal_bytes_equal(shoal_metainfo_similar(mi, 1), SHOAL_LIT(H32C)));
+			assert_true(shoal_bytes_equal(shoal_metainfo_similar(mi, 2), SHOAL_LIT(H20B)));
+			assert_true(shoal_bytes_equal(shoal_metainfo_collection(mi, 2), SHOAL_LIT("x")));
+		}
+		assert_int_equal(shoal_metainfo_similar(mi, rows[i].similar).len, 0);
+		shoal_metainfo_free(mi);
+	}
+}
+
 /* ---- pieces ----------------------------------------------------------------------- */
 
 static void pieces_are_what_a_map_of_bytes_says(void **state)
@@ -616,6 +654,7 @@ int main(void)
 		cmocka_unit_test(every_cut_of_a_good_torrent_is_refused),
 		cmocka_unit_test(a_wrong_type_at_a_known_key_is_refused),
 		cmocka_unit_test(what_stands_beside_info_is_kept),
+		cmocka_unit_test(hints_are_merged_and_nonsense_is_passed_over),
 		cmocka_unit_test(pieces_are_what_a_map_of_bytes_says),
 		cmocka_unit_test(v2_pieces_end_with_their_files),
 		cmocka_unit_test(layers_are_proven_or_refused),
