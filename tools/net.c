@@ -33,11 +33,11 @@ void shoal_net_rows(struct shoal_net *net, struct shoal_opt *rows)
 		{ SHOAL_OPT_CHOICE, "encryption", 0, NULL, "off|allow|require", "require", "default: allow" },
 		{ SHOAL_OPT_CHOICE, "engine", 0, NULL, "native|libtorrent", "libtorrent", "default: native" },
 		{ SHOAL_OPT_OFF, "no-dht", 0, NULL, NULL, NULL, NULL },
-		{ SHOAL_OPT_OFF, "no-lsd", 0, NULL, NULL, NULL, NULL },
-		{ SHOAL_OPT_OFF, "no-pex", 0, NULL, NULL, NULL, NULL },
+		{ SHOAL_OPT_FLAG, "no-lsd", 0, &net->no_lsd, NULL, NULL, "neither ask nor tell the local network" },
+		{ SHOAL_OPT_FLAG, "no-pex", 0, &net->no_pex, NULL, NULL, "neither ask nor tell peers of others" },
 		{ SHOAL_OPT_OFF, "no-trackers", 0, NULL, NULL, NULL, NULL },
 		{ SHOAL_OPT_OFF, "no-portmap", 0, NULL, NULL, NULL, NULL },
-		{ SHOAL_OPT_OFF, "no-utp", 0, NULL, NULL, NULL, "and --no-dht --no-lsd --no-pex --no-trackers --no-portmap: off" },
+		{ SHOAL_OPT_OFF, "no-utp", 0, NULL, NULL, NULL, "and --no-dht --no-trackers --no-portmap: off" },
 		{ SHOAL_OPT_UNBUILT, "no-tcp", 0, NULL, NULL, NULL, NULL },
 		{ SHOAL_OPT_UNBUILT, "dht-node", 0, NULL, "HOST:PORT", NULL, NULL },
 		{ SHOAL_OPT_UNBUILT, "proxy", 0, NULL, "URL", NULL, NULL },
@@ -126,6 +126,8 @@ int shoal_net_open(struct shoal_tool *tool, const struct shoal_net *net, const s
 				       .up = net->up,
 				       .down = net->down,
 				       .max_peers = net->max_peers,
+				       .no_pex = net->no_pex,
+				       .no_lsd = net->no_lsd,
 				       .dscp = net->dscp,
 				       .threads = net->threads };
 	char what[160] = "", shown[SHOAL_SAY_TEXT_MAX];

@@ -15,6 +15,7 @@ struct shoal_net {
 	struct shoal_opt_list peer;
 	uint64_t up, down, memory;
 	uint32_t max_peers, threads;
+	bool no_pex, no_lsd;
 	uint32_t dscp;
 	const char *state; /* NULL: the default */
 };

@@ -34,6 +34,8 @@ struct shoal_config {
 	uint32_t dscp;	       /* class of what is sent to peers, 0 to 63 (RFC 2474); 0: unmarked */
 	const char *state_dir; /* NULL: nothing is remembered */
 	const char *agent;     /* client name told to peers; NULL: "shoal VERSION" */
+	bool no_pex;	       /* peers tell us of no others, and we tell them of none */
+	bool no_lsd;	       /* the local network is not asked, nor told */
 };
 
 /* ---- operations ------------------------------------------------------------------ */
@@ -68,6 +70,9 @@ enum shoal_adopt_how {
 	SHOAL_ADOPT_HOW_LINK,	 /* a second name of the same file (hard link), or not at all */
 	SHOAL_ADOPT_HOW_COPY,
 	SHOAL_ADOPT_HOW_OFF,
+};
+enum shoal_peer_flag {
+	SHOAL_PEER_FROM_LINK = 1, /* PEER: a magnet link named it, and strangers write links: it is tried as they are */
 };
 struct shoal_op {
 	enum shoal_op_kind kind;

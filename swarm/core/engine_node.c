@@ -415,7 +415,12 @@ int shoal_node_do(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 		shoal_swarm_stop(s, now);
 		return 0;
 	case SHOAL_OP_PEER:
-		return shoal_swarm_contact(s, &op->addr, SHOAL_FROM_USER, now) != NULL ? 0 : SHOAL_ERR_RANGE;
+		return shoal_swarm_contact(s, &op->addr,
+					   op->flags & SHOAL_PEER_FROM_LINK ? SHOAL_FROM_TORRENT | SHOAL_FROM_NEAR
+									    : SHOAL_FROM_USER,
+					   now) != NULL
+			       ? 0
+			       : SHOAL_ERR_RANGE;
 	case SHOAL_OP_STATS:
 		ev.kind = SHOAL_EV_STATS;
 		shoal_swarm_stats(s, &ev.stats, now);

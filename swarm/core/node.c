@@ -204,14 +204,14 @@ static bool find_place(struct shoal_node *n, const struct shoal_addr *from, shoa
 			return false;
 		free_closed(n);
 	}
-	while (!shoal_node_peers_take(n, SHOAL_PEER_COST)) {
+	while (!shoal_node_peers_take(n, SHOAL_PEER_ROOM)) {
 		if (!shoal_node_make_room(n, from, now)) {
 			say_refused(n, now);
 			return false;
 		}
 		free_closed(n);
 	}
-	shoal_node_peers_give(n, SHOAL_PEER_COST);
+	shoal_node_peers_give(n, SHOAL_PEER_ROOM);
 	return true;
 }
 

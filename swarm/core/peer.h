@@ -35,7 +35,7 @@
 #define SHOAL_PEER_EARLY_HAVES 4096	  /* HAVEs kept while the metadata is unknown */
 #define SHOAL_PEER_BAD_REQUESTS 64	  /* requests for what cannot be, before it is too many */
 #define SHOAL_PEER_EXT_HANDSHAKES 10
-#define SHOAL_PEER_COST 12288 /* about what one at rest is charged */
+#define SHOAL_PEER_ROOM (48u * 1024) /* there has to be for a newcomer: it will grow, and so may the others */
 
 struct shoal_node;
 struct shoal_swarm;

@@ -15,6 +15,7 @@
 #include "swarm/core/node.h"
 #include "swarm/io/addr.h"
 #include "swarm/io/disk_threads.h"
+#include "swarm/io/local.h"
 #include "swarm/io/loop.h"
 #include "swarm/io/owned_disk.h"
 #include "swarm/io/resolve.h"
@@ -39,6 +40,7 @@ struct native {
 	const struct shoal_os_ops *os;
 	struct shoal_loop *loop;
 	struct shoal_tcp *tcp;
+	struct shoal_local *local;
 	struct shoal_resolve *resolve;
 	struct shoal_disk_threads *disk;
 	struct shoal_owned_disk *owned; /* NULL without a state folder: nobody to share it with */
@@ -95,11 +97,18 @@ static int64_t world_unix_s(void *w)
 	return e->os->unix_s();
 }
 
+static int world_shout(void *w, bool v4, struct shoal_bytes data)
+{
+	struct native *e = w;
+	return shoal_local_shout(e->local, v4, data);
+}
+
 static const struct shoal_world_ops world_ops = {
 	.secret = world_secret,
 	.dial = world_dial,
 	.wake_at = world_wake_at,
 	.unix_s = world_unix_s,
+	.shout = world_shout,
 };
 
 /* ---- what the world tells the node ------------------------------------------------------ */
@@ -114,6 +123,12 @@ static void on_dialed(void *to, uint64_t cookie, struct shoal_transport *t, int 
 {
 	struct native *e = to;
 	shoal_node_dialed(e->node, cookie, t, err, shoal_loop_now(e->loop));
+}
+
+static void on_heard(void *to, const struct shoal_addr *from, struct shoal_bytes data)
+{
+	struct native *e = to;
+	shoal_node_datagram(e->node, from, data, true, shoal_loop_now(e->loop));
 }
 
 static void on_ready(void *to, struct shoal_transport *t, unsigned what)
@@ -145,9 +160,13 @@ static void say_done(struct native *e, uint32_t torrent, uint64_t ticket, int er
 	shoal_events_push(&e->events, &ev);
 }
 
-static int peer_at(struct native *e, uint32_t torrent, uint64_t ticket, const struct shoal_addr *addr)
+static int peer_at(struct native *e, const struct shoal_resolve_for *asker, const struct shoal_addr *addr)
 {
-	struct shoal_op op = { .kind = SHOAL_OP_PEER, .ticket = ticket, .torrent = torrent, .addr = *addr };
+	struct shoal_op op = { .kind = SHOAL_OP_PEER,
+			       .ticket = asker->ticket,
+			       .torrent = asker->torrent,
+			       .flags = asker->flags & ASKED_BY_USER ? 0 : SHOAL_PEER_FROM_LINK,
+			       .addr = *addr };
 	e->dirty = true;
 	return shoal_node_do(e->node, &op, shoal_loop_now(e->loop));
 }
@@ -162,7 +181,7 @@ static int peer_named(struct native *e, struct shoal_bytes text, const struct sh
 		return SHOAL_ERR_USAGE;
 	if (shoal_addr_host(host, port, &addr) < 0)
 		return shoal_resolve_ask(e->resolve, host, port, asker);
-	int rc = peer_at(e, asker->torrent, asker->ticket, &addr);
+	int rc = peer_at(e, asker, &addr);
 	if (rc == 0 && asker->flags & ASKED_BY_USER)
 		say_done(e, asker->torrent, asker->ticket, 0);
 	return rc;
@@ -176,7 +195,7 @@ static void on_resolved(void *to, unsigned what)
 	while (shoal_resolve_reap(e->resolve, &done) > 0) {
 		int rc = done.err;
 		for (size_t i = 0; rc == 0 && i < done.count; i++)
-			rc = peer_at(e, done.asker.torrent, done.asker.ticket, &done.addr[i]);
+			rc = peer_at(e, &done.asker, &done.addr[i]);
 		if (done.asker.flags & ASKED_BY_USER)
 			say_done(e, done.asker.torrent, done.asker.ticket, rc);
 	}
@@ -324,6 +343,7 @@ static int open_node(struct native *e, const struct shoal_config *config, uint16
 		.down = config->down,
 		.max_peers = peers_bound(config->max_peers),
 		.upload_slots = config->upload_slots,
+		.quiet = (config->no_pex ? SHOAL_QUIET_PEX : 0u) | (config->no_lsd ? SHOAL_QUIET_LSD : 0u),
 		.agent = config->agent != NULL ? config->agent : "shoal " SHOAL_VERSION,
 	};
 	if (e->store != NULL)
@@ -362,6 +382,7 @@ int shoal_engine_native_open(struct shoal_engine **out, const struct shoal_confi
 	struct shoal_tcp_user user = { e, on_accepted, on_dialed, on_ready, on_file_fd };
 	step = "cannot make an event loop";
 	if ((rc = shoal_loop_new(&e->loop, os)) < 0 || (rc = shoal_tcp_new(&e->tcp, e->loop, os, &user)) < 0 ||
+	    (rc = shoal_local_new(&e->local, e->loop, os, on_heard, e)) < 0 ||
 	    (rc = shoal_resolve_new(&e->resolve, os, NULL)) < 0 ||
 	    (rc = watch(e, &e->resolve_watch, shoal_resolve_fd(e->resolve), SHOAL_LOOP_EDGE, on_resolved)) < 0)
 		goto out;
@@ -514,6 +535,7 @@ static void native_free(struct native *e)
 {
 	shoal_node_free(e->node);
 	shoal_tcp_free(e->tcp);
+	shoal_local_free(e->local);
 	shoal_watch_fini(&e->resolve_watch);
 	shoal_watch_fini(&e->disk_watch);
 	shoal_watch_fini(&e->store_watch);

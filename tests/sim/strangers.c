@@ -1,0 +1,519 @@
+/* strangers.c - see strangers.h. */
+#include "tests/sim/strangers.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "proto/base/bytes.h"
+#include "proto/base/digest.h"
+#include "proto/compact.h"
+#include "proto/extension.h"
+#include "proto/text.h"
+#include "proto/wire.h"
+
+#define OUT_MAX (1u << 20)
+#define DIAL_TAKES SHOAL_S(1)
+#define OWN_PEX 3 /* strangers' number for ut_pex */
+
+static void *must(void *at)
+{
+	if (at == NULL)
+		abort();
+	return at;
+}
+
+/* ---- transport ---------------------------------------------------------------------------- */
+
+static ptrdiff_t on_recv(struct shoal_transport *t, const struct shoal_space v[], size_t n)
+{
+	struct stranger *s = (struct stranger *)t;
+	size_t got = 0;
+	for (size_t i = 0; i < n && s->in.len > 0; i++) {
+		size_t k = v[i].len < s->in.len ? v[i].len : s->in.len;
+		memcpy(v[i].at, s->in.at, k);
+		s->in = shoal_bytes(s->in.at + k, s->in.len - k);
+		got += k;
+	}
+	return (ptrdiff_t)got;
+}
+
+static ptrdiff_t on_send(struct shoal_transport *t, const struct shoal_bytes v[], size_t n, bool more)
+{
+	struct stranger *s = (struct stranger *)t;
+	size_t sent = 0;
+	(void)more;
+	for (size_t i = 0; i < n; i++) {
+		if (s->out_len + v[i].len > OUT_MAX)
+			abort();
+		s->out = must(realloc(s->out, s->out_len + v[i].len + 1));
+		memcpy(s->out + s->out_len, v[i].at, v[i].len);
+		s->out_len += v[i].len;
+		sent += v[i].len;
+	}
+	return (ptrdiff_t)sent;
+}
+
+static void on_want(struct shoal_transport *t, unsigned what)
+{
+	(void)t;
+	(void)what;
+}
+
+static void on_close(struct shoal_transport *t)
+{
+	((struct stranger *)t)->open = false;
+}
+
+static const struct shoal_transport_ops transport = {
+	.name = "stranger", .recv = on_recv, .send = on_send, .want = on_want, .close = on_close
+};
+
+/* ---- disk: nothing is there -------------------------------------------------------------------- */
+
+static int disk_open(void *d, const struct shoal_metainfo *mi, const char *folder, bool read_only, uint32_t *storage)
+{
+	(void)d;
+	(void)mi;
+	(void)folder;
+	(void)read_only;
+	*storage = 0;
+	return 0;
+}
+static void disk_close(void *d, uint32_t storage)
+{
+	(void)d;
+	(void)storage;
+}
+static int disk_submit(void *d, struct shoal_disk_job *job)
+{
+	struct strangers *w = d;
+	if (w->jobs == sizeof w->job / sizeof *w->job)
+		return SHOAL_ERR_BUSY;
+	w->job[w->jobs++] = job;
+	return 0;
+}
+static size_t disk_reap(void *d, struct shoal_disk_job *out[], size_t max)
+{
+	struct strangers *w = d;
+	size_t n = w->jobs < max ? w->jobs : max;
+	for (size_t i = 0; i < n; i++) {
+		out[i] = w->job[i];
+		out[i]->err = 0;
+		for (uint32_t k = 0; out[i]->op == SHOAL_DISK_SCAN && k < out[i]->count; k++)
+			out[i]->seen[k] = (struct shoal_seen){ .state = SHOAL_SEEN_NONE };
+	}
+	w->jobs -= n;
+	memmove(w->job, w->job + n, w->jobs * sizeof *w->job);
+	return n;
+}
+static void disk_stamp(void *d, uint32_t storage, uint32_t file, const struct shoal_stamp *stamp)
+{
+	(void)d;
+	(void)storage;
+	(void)file;
+	(void)stamp;
+}
+static uint64_t disk_room(void *d, uint32_t storage)
+{
+	(void)d;
+	(void)storage;
+	return UINT64_MAX;
+}
+static const struct shoal_disk_ops disk = { .open = disk_open,
+					    .close = disk_close,
+					    .submit = disk_submit,
+					    .reap = disk_reap,
+					    .stamp = disk_stamp,
+					    .room = disk_room };
+
+/* ---- world ----------------------------------------------------------------------------------- */
+
+static void world_secret(void *to, struct shoal_space out)
+{
+	struct strangers *w = to;
+	for (size_t i = 0; i < out.len; i++)
+		out.at[i] = (uint8_t)shoal_rng_next(&w->rng);
+}
+static int world_dial(void *to, const struct shoal_addr *addr, uint64_t cookie)
+{
+	struct strangers *w = to;
+	if (w->dials == w->dial_room) {
+		w->dial_room = w->dial_room ? 2 * w->dial_room : 64;
+		w->dial = must(realloc(w->dial, w->dial_room * sizeof *w->dial));
+	}
+	w->dial[w->dials++] = (struct strangers_dial){ *addr, w->now, cookie, false };
+	return 0;
+}
+static void world_wake(void *to, shoal_us at)
+{
+	((struct strangers *)to)->wake = at;
+}
+static int64_t world_unix(void *to)
+{
+	(void)to;
+	return 1700000000;
+}
+static int world_shout(void *to, bool v4, struct shoal_bytes data)
+{
+	struct strangers *w = to;
+	assert(data.len <= sizeof w->shout[v4]);
+	memcpy(w->shout[v4], data.at, data.len);
+	w->shout_len[v4] = data.len;
+	w->shouted += v4;
+	return 1;
+}
+static const struct shoal_world_ops world = {
+	.secret = world_secret, .dial = world_dial, .wake_at = world_wake, .unix_s = world_unix
+};
+static const struct shoal_world_ops world_with_neighbours = {
+	.secret = world_secret, .dial = world_dial, .wake_at = world_wake, .unix_s = world_unix, .shout = world_shout
+};
+
+/* ---- what strangers are told --------------------------------------------------------------------- */
+
+static void forget(struct stranger *s, const struct shoal_addr *addr)
+{
+	for (size_t i = 0; i < s->known; i++) {
+		if (shoal_addr_equal(&s->knows[i], addr)) {
+			s->knows[i] = s->knows[--s->known];
+			return;
+		}
+	}
+	abort(); /* dropped, and never added */
+}
+
+static void on_pex(struct stranger *s, struct shoal_bytes body)
+{
+	if (shoal_pex_decode(body, &s->pex) < 0)
+		abort();
+	s->pex_at[s->pex_count++ % 64] = s->w->now;
+	for (size_t i = 0; i < s->pex.dropped_count; i++)
+		forget(s, &s->pex.dropped[i].addr);
+	for (size_t i = 0; i < s->pex.added_count; i++) {
+		for (size_t k = 0; k < s->known; k++)
+			if (shoal_addr_equal(&s->knows[k], &s->pex.added[i].addr))
+				abort(); /* told twice */
+		assert(s->known < sizeof s->knows / sizeof *s->knows);
+		s->knows[s->known++] = s->pex.added[i].addr;
+	}
+}
+
+static void on_ext(struct stranger *s, const struct shoal_wire_msg *msg)
+{
+	struct shoal_ext_handshake *hs = must(malloc(sizeof *hs));
+	if (msg->ext == OWN_PEX) {
+		on_pex(s, msg->body);
+	} else if (msg->ext == 0 && shoal_ext_handshake_decode(msg->body, hs) == 0) {
+		for (size_t i = 0; i < hs->m_count; i++)
+			if (strcmp(hs->m[i].name, "ut_pex") == 0)
+				s->pex_id = hs->m[i].id;
+		s->upload_only = hs->upload_only;
+	}
+	free(hs);
+}
+
+static void listen_to(struct stranger *s)
+{
+	size_t at = 0;
+	ptrdiff_t n = 1;
+	if (!s->greeted) {
+		if (s->out_len < SHOAL_WIRE_HANDSHAKE_LEN)
+			return;
+		s->greeted = true;
+		at = SHOAL_WIRE_HANDSHAKE_LEN;
+	}
+	while (n > 0) {
+		struct shoal_wire_msg msg;
+		n = shoal_wire_decode(shoal_bytes(s->out + at, s->out_len - at), OUT_MAX, &msg);
+		if (n < 0)
+			abort();
+		if (n > 0 && msg.id == SHOAL_WIRE_EXTENDED)
+			on_ext(s, &msg);
+		at += (size_t)n;
+	}
+	memmove(s->out, s->out + at, s->out_len - at);
+	s->out_len -= at;
+}
+
+/* ---- time ------------------------------------------------------------------------------------------ */
+
+static void settle(struct strangers *w)
+{
+	struct shoal_event ev;
+	shoal_node_reap(w->node, w->now);
+	shoal_node_tick(w->node, w->now);
+	while (shoal_node_poll(w->node, &ev) > 0) {
+		w->torrent = ev.kind == SHOAL_EV_ADDED && ev.err == 0 ? ev.torrent : w->torrent;
+		w->warnings += ev.kind == SHOAL_EV_WARNING;
+		w->joined += ev.kind == SHOAL_EV_PEER_JOINED;
+	}
+	for (size_t i = 0; i < w->count; i++)
+		listen_to(w->at[i]);
+	if (w->budget.used > w->budget.limit)
+		abort();
+}
+
+static shoal_us next_answer(const struct strangers *w)
+{
+	shoal_us at = SHOAL_NEVER;
+	for (size_t i = 0; i < w->dials && !w->o.hangs; i++)
+		if (!w->dial[i].answered)
+			at = shoal_min_u64(at, w->dial[i].at + DIAL_TAKES);
+	return at;
+}
+
+/* Nobody is thrown out for saying nothing. */
+static void keep_alive(struct strangers *w)
+{
+	static const uint8_t nothing[4];
+	if (w->kept_alive + SHOAL_S(50) > w->now)
+		return;
+	w->kept_alive = w->now;
+	for (size_t i = 0; i < w->count; i++)
+		if (w->at[i]->open && w->at[i]->greeted)
+			stranger_say(w->at[i], nothing, sizeof nothing);
+}
+
+void strangers_run(struct strangers *w, shoal_us time)
+{
+	shoal_us end = w->now + time;
+	settle(w);
+	while (w->now < end) {
+		shoal_us at = shoal_min_u64(shoal_min_u64(w->wake, next_answer(w)), end);
+		w->now = shoal_max_u64(at, w->now + 1);
+		keep_alive(w);
+		for (size_t i = 0; i < w->dials && !w->o.hangs; i++) {
+			struct strangers_dial *d = &w->dial[i];
+			if (d->answered || d->at + DIAL_TAKES > w->now)
+				continue;
+			d->answered = true;
+			shoal_node_dialed(w->node, d->cookie, NULL, SHOAL_ERR_NET, w->now);
+		}
+		settle(w);
+	}
+}
+
+/* ---- making ------------------------------------------------------------------------------------------ */
+
+static size_t make_info(uint8_t *out, bool is_private)
+{
+	static const char head[] = "d6:lengthi131072e4:name4:none12:piece lengthi32768e6:pieces80:";
+	size_t at = sizeof head - 1;
+	memcpy(out, head, at);
+	memset(out + at, 'h', 80);
+	at += 80;
+	if (is_private) {
+		memcpy(out + at, "7:privatei1e", 12);
+		at += 12;
+	}
+	out[at++] = 'e';
+	return at;
+}
+
+struct strangers *strangers_new(const struct strangers_options *o)
+{
+	struct strangers *w = must(calloc(1, sizeof *w));
+	uint8_t torrent[512] = "d4:info";
+	char text[41];
+	w->o = *o;
+	w->budget.limit = o->memory ? o->memory : 16u << 20;
+	w->rng = shoal_rng_split(11, 14);
+	w->now = SHOAL_S(100);
+	w->wake = SHOAL_NEVER;
+	if (shoal_slots_new(&w->slots, &w->budget) < 0)
+		abort();
+	struct shoal_node_options options = { .world = { o->shouts ? &world_with_neighbours : &world, w },
+					      .disk = { &disk, w },
+					      .budget = &w->budget,
+					      .slots = w->slots,
+					      .rng = shoal_rng_split(7, 7),
+					      .port = STRANGER_PORT,
+					      .max_peers = o->max_peers,
+					      .quiet = o->quiet };
+	if (shoal_node_new(&w->node, &options, w->now) < 0)
+		abort();
+	size_t info = make_info(torrent + 7, o->is_private);
+	shoal_sha1(shoal_bytes(torrent + 7, info), w->hash);
+	torrent[7 + info] = 'e';
+	shoal_hex_encode(shoal_bytes(w->hash, 20), text);
+	struct shoal_op add = { .kind = SHOAL_OP_ADD, .folder = { (const uint8_t *)"/f", 2 } };
+	if (o->torrent)
+		add.data = shoal_bytes(torrent, info + 8);
+	else
+		add.text = shoal_bytes(text, 40);
+	if (shoal_node_do(w->node, &add, w->now) < 0)
+		abort();
+	strangers_run(w, SHOAL_MS(10));
+	assert(w->torrent != 0);
+	return w;
+}
+
+void strangers_free(struct strangers *w)
+{
+	struct shoal_op stop = { .kind = SHOAL_OP_STOP };
+	if (shoal_node_do(w->node, &stop, w->now) < 0)
+		abort();
+	for (int i = 0; i < 8; i++)
+		settle(w);
+	assert(shoal_node_idle(w->node));
+	shoal_node_free(w->node);
+	assert(shoal_slots_out(w->slots) == 0);
+	shoal_slots_free(w->slots);
+	assert(w->budget.used == 0);
+	for (size_t i = 0; i < w->count; i++) {
+		assert(!w->at[i]->open);
+		free(w->at[i]->out);
+		free(w->at[i]);
+	}
+	free(w->dial);
+	free(w);
+}
+
+struct shoal_addr strangers_addr(const char *text)
+{
+	struct shoal_addr a;
+	if (shoal_addr_parse(shoal_bytes(text, strlen(text)), &a) < 0)
+		abort();
+	return a;
+}
+
+struct shoal_addr strangers_v4(uint32_t ip, uint16_t port)
+{
+	struct shoal_addr a = { .port = port, .is_v4 = 1 };
+	shoal_put_u32(a.ip, ip);
+	return a;
+}
+
+void strangers_name(struct strangers *w, const struct shoal_addr *addr)
+{
+	struct shoal_op op = { .kind = SHOAL_OP_PEER, .torrent = w->torrent, .addr = *addr };
+	if (shoal_node_do(w->node, &op, w->now) < 0)
+		abort();
+}
+
+/* ---- strangers ------------------------------------------------------------------------------------------ */
+
+static struct stranger *stranger_new(struct strangers *w, const struct shoal_addr *addr)
+{
+	struct stranger *s = must(calloc(1, sizeof *s));
+	assert(w->count < STRANGERS_MAX);
+	w->at[w->count++] = s;
+	s->t.ops = &transport;
+	s->w = w;
+	s->addr = *addr;
+	s->open = true;
+	return s;
+}
+
+void stranger_say(struct stranger *s, const void *at, size_t len)
+{
+	s->in = shoal_bytes(at, len);
+	while (s->open && s->in.len > 0) {
+		size_t before = s->in.len;
+		shoal_node_ready(s->w->node, &s->t, SHOAL_WANT_READ, s->w->now);
+		settle(s->w);
+		if (s->in.len == before)
+			break;
+	}
+	s->in.len = 0;
+}
+
+void stranger_say_ext(struct stranger *s, uint8_t id, struct shoal_bytes body)
+{
+	struct shoal_wire_msg msg = { .id = SHOAL_WIRE_EXTENDED, .ext = id, .body = body };
+	uint8_t *raw = must(malloc(body.len + 16));
+	ptrdiff_t n = shoal_wire_encode(&msg, (struct shoal_space){ raw, body.len + 16 });
+	if (n < 0)
+		abort();
+	stranger_say(s, raw, (size_t)n);
+	free(raw);
+}
+
+static void greet(struct stranger *s, uint16_t port)
+{
+	struct strangers *w = s->w;
+	uint8_t raw[SHOAL_WIRE_HANDSHAKE_LEN], body[256];
+	struct shoal_wire_handshake hs = { .can = SHOAL_CAN_EXTENDED | SHOAL_CAN_FAST };
+	memcpy(hs.info_hash.b, w->hash, 20);
+	for (int i = 0; i < 20; i++)
+		hs.peer_id.b[i] = (uint8_t)shoal_rng_next(&w->rng);
+	shoal_wire_handshake_encode(&hs, raw);
+	stranger_say(s, raw, sizeof raw);
+	struct shoal_ext_handshake *ext = must(calloc(1, sizeof *ext));
+	memcpy(ext->m[0].name, "ut_pex", 7);
+	ext->m[0].id = OWN_PEX;
+	ext->m_count = 1;
+	ext->port = port;
+	ptrdiff_t n = shoal_ext_handshake_encode(ext, (struct shoal_space){ body, sizeof body });
+	free(ext);
+	if (n < 0)
+		abort();
+	stranger_say_ext(s, 0, shoal_bytes(body, (size_t)n));
+}
+
+struct stranger *stranger_knock(struct strangers *w, const struct shoal_addr *from)
+{
+	struct stranger *s = stranger_new(w, from);
+	shoal_node_accept(w->node, &s->t, from, w->now);
+	return s;
+}
+
+struct stranger *stranger_come(struct strangers *w, const struct shoal_addr *from, uint16_t port)
+{
+	struct stranger *s = stranger_knock(w, from);
+	if (s->open)
+		greet(s, port);
+	return s;
+}
+
+struct stranger *stranger_answer(struct strangers *w, struct strangers_dial *d)
+{
+	struct stranger *s = stranger_new(w, &d->to);
+	assert(!d->answered);
+	d->answered = true;
+	shoal_node_dialed(w->node, d->cookie, &s->t, 0, w->now);
+	settle(w);
+	if (s->open)
+		greet(s, s->addr.port);
+	return s;
+}
+
+void stranger_pex(struct stranger *s, const struct shoal_pex *pex)
+{
+	uint8_t *raw = must(malloc(16384));
+	ptrdiff_t n = shoal_pex_encode(pex, (struct shoal_space){ raw, 16384 });
+	if (n < 0)
+		abort();
+	if (s->open)
+		stranger_say_ext(s, s->pex_id, shoal_bytes(raw, (size_t)n));
+	free(raw);
+}
+
+static ptrdiff_t recv_end(struct shoal_transport *t, const struct shoal_space v[], size_t n)
+{
+	(void)t;
+	(void)v;
+	(void)n;
+	return SHOAL_ERR_CLOSED;
+}
+
+void stranger_leave(struct stranger *s)
+{
+	static const struct shoal_transport_ops ended = {
+		.name = "gone", .recv = recv_end, .send = on_send, .want = on_want, .close = on_close
+	};
+	s->t.ops = &ended;
+	shoal_node_ready(s->w->node, &s->t, SHOAL_WANT_READ, s->w->now);
+	settle(s->w);
+	assert(!s->open);
+}
+
+size_t strangers_dials_to(const struct strangers *w, const struct shoal_addr *host, shoal_us since)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < w->dials; i++)
+		n += w->dial[i].at >= since && w->dial[i].to.is_v4 == host->is_v4 &&
+		     memcmp(w->dial[i].to.ip, host->ip, host->is_v4 ? 4 : 16) == 0;
+	return n;
+}
