@@ -64,6 +64,7 @@ void life_torrent_make(struct life_torrent *t, uint64_t seed, bool many)
 	static const enum shoal_format formats[] = { SHOAL_FORMAT_V1, SHOAL_FORMAT_V2, SHOAL_FORMAT_HYBRID };
 	struct shoal_rng rng = shoal_rng_split(seed, 31);
 	struct sim_file_spec file[40];
+	t->folder = MODEL_SAVE;
 	char path[40][16];
 	size_t count = many ? 20 + shoal_rng_below(&rng, 12) : 1 + shoal_rng_below(&rng, 7);
 	for (size_t i = 0; i < count; i++) {
@@ -140,28 +141,27 @@ static bool real_file(const struct shoal_metainfo *mi, uint32_t f)
 }
 
 /* `out` has SHOAL_PATH_BYTES_MAX + 64 bytes. */
-static void path_of(const struct shoal_metainfo *mi, uint32_t f, const char *ending, char *out)
+static void path_of(const struct life_torrent *t, uint32_t f, const char *ending, char *out)
 {
 	char path[SHOAL_PATH_BYTES_MAX + 1];
-	int n = shoal_metainfo_path(mi, f, (struct shoal_space){ (uint8_t *)path, sizeof path });
+	int n = shoal_metainfo_path(t->content.mi, f, (struct shoal_space){ (uint8_t *)path, sizeof path });
 	if (n < 0)
 		abort();
-	snprintf(out, SHOAL_PATH_BYTES_MAX + 64, "%s/%s%s", MODEL_SAVE, path, ending);
+	snprintf(out, SHOAL_PATH_BYTES_MAX + 64, "%s/%s%s", t->folder, path, ending);
 }
 
 /* Whether the bytes [from, from+len) of a file are right, under the name that `state` says it has. */
 static bool bytes_right(struct model *m, const struct life_torrent *t, uint32_t f, enum shoal_seen_state state,
 			uint64_t from, uint64_t len)
 {
-	const struct shoal_metainfo *mi = t->content.mi;
 	char path[SHOAL_PATH_BYTES_MAX + 64];
 	struct model_look look;
-	path_of(mi, f, state == SHOAL_SEEN_PART ? ".part" : "", path);
+	path_of(t, f, state == SHOAL_SEEN_PART ? ".part" : "", path);
 	if (len == 0)
 		return true;
 	return (state == SHOAL_SEEN_PART || state == SHOAL_SEEN_WHOLE) && model_look(m, path, &look) &&
 	       look.size >= from + len &&
-	       memcmp(look.at + from, t->stream + shoal_metainfo_file_offset(mi, f) + from, len) == 0;
+	       memcmp(look.at + from, t->stream + shoal_metainfo_file_offset(t->content.mi, f) + from, len) == 0;
 }
 
 static bool piece_right(struct model *m, const struct life_torrent *t, uint32_t piece, const struct shoal_seen *seen)
@@ -187,7 +187,7 @@ unsigned life_whole(struct model *m, const struct life_torrent *t)
 	for (uint32_t f = 0; f < shoal_metainfo_file_count(mi); f++) {
 		char path[SHOAL_PATH_BYTES_MAX + 64];
 		struct model_look look;
-		path_of(mi, f, "", path);
+		path_of(t, f, "", path);
 		if (real_file(mi, f) && (!model_look(m, path, &look) || look.size != shoal_metainfo_file_size(mi, f) ||
 					 !bytes_right(m, t, f, SHOAL_SEEN_WHOLE, 0, look.size)))
 			return LIFE_NAME;
@@ -239,7 +239,7 @@ static unsigned check_records(struct life *l, const struct shoal_seen *seen, con
 		if (n > SHOAL_CLAIM_CHUNK)
 			abort(); /* torrents here are small */
 		r.count = n;
-		shoal_claim_key(l->mi, f, shoal_bytes(MODEL_SAVE, strlen(MODEL_SAVE)), 0, key);
+		shoal_claim_key(l->mi, f, shoal_bytes(l->t->folder, strlen(l->t->folder)), 0, key);
 		if (l->store.ops->get(l->store.s, SHOAL_STORE_FILE, shoal_bytes(key, sizeof key), on_record, &r) < 0)
 			faults |= LIFE_STORE;
 	}
@@ -274,7 +274,8 @@ static unsigned check_disk(struct life *l, const struct life_told *told, uint64_
 	struct shoal_seen *seen = model_must(calloc(files, sizeof *seen));
 	struct shoal_files_fault fault;
 	struct shoal_files *own;
-	if (shoal_files_new(&own, model_os(), 0) < 0 || shoal_files_open(own, l->mi, MODEL_SAVE, true, &storage) < 0 ||
+	if (shoal_files_new(&own, model_os(), 0) < 0 ||
+	    shoal_files_open(own, l->mi, l->t->folder, true, &storage) < 0 ||
 	    shoal_files_scan(own, storage, 0, files, seen, &fault) < 0)
 		abort();
 	shoal_files_free(own);
@@ -357,7 +358,22 @@ static uint64_t q_room(void *d, uint32_t storage)
 	struct life *l = d;
 	return l->disk.ops->room(l->disk.d, storage);
 }
-static const struct shoal_disk_ops queue_ops = { q_open, q_close, q_submit, q_reap, q_span, q_unspan, q_stamp, q_room };
+static void q_guard(void *d, uint32_t storage, uint32_t file)
+{
+	struct life *l = d;
+	l->disk.ops->guard(l->disk.d, storage, file);
+}
+static const struct shoal_disk_ops queue_ops = {
+	.open = q_open,
+	.close = q_close,
+	.submit = q_submit,
+	.reap = q_reap,
+	.span = q_span,
+	.unspan = q_unspan,
+	.stamp = q_stamp,
+	.guard = q_guard,
+	.room = q_room,
+};
 
 /* The store in front of the real one: commits are waited for, and told when the dice say so. */
 static int c_get(void *s, unsigned kind, struct shoal_bytes key, void (*row)(void *, struct shoal_bytes), void *to)
@@ -582,6 +598,13 @@ unsigned life_faults(const struct life *l)
 {
 	return l->faults;
 }
+uint64_t life_asked(const struct life *l)
+{
+	uint64_t sum = 0;
+	for (uint32_t p = 0; p < shoal_metainfo_piece_count(l->mi); p++)
+		sum += l->source.asked[p];
+	return sum;
+}
 const char *life_words(const struct life *l)
 {
 	return l->words;
@@ -605,7 +628,8 @@ static bool node_make(struct life *l)
 					.rng = shoal_rng_split(l->o.seed, 5) };
 	struct shoal_op add = { .kind = SHOAL_OP_ADD,
 				.data = { l->t->content.torrent, l->t->content.torrent_len },
-				.folder = shoal_bytes(MODEL_SAVE, strlen(MODEL_SAVE)) };
+				.adopt = l->o.adopt,
+				.folder = shoal_bytes(l->t->folder, strlen(l->t->folder)) };
 	return shoal_node_new(&l->node, &o, l->now) == 0 && shoal_node_do(l->node, &add, l->now) == 0;
 }
 
@@ -664,7 +688,7 @@ struct life *life_begin(struct model *m, const struct life_torrent *t, const str
 	for (uint32_t f = 0; f < files; f++) { /* whichever name is there; the final one if both are */
 		char path[SHOAL_PATH_BYTES_MAX + 64];
 		struct model_look look;
-		path_of(l->mi, f, "", path);
+		path_of(t, f, "", path);
 		seen[f].state = model_look(m, path, &look) && look.size == shoal_metainfo_file_size(l->mi, f)
 					? SHOAL_SEEN_WHOLE
 					: SHOAL_SEEN_PART;

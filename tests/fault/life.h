@@ -8,12 +8,14 @@
 #ifndef FAULT_LIFE_H
 #define FAULT_LIFE_H
 
+#include <shoal/engine.h>
 #include "tests/fault/model.h"
 #include "tests/sim/content.h"
 
 struct life_torrent { /* what is fetched, by all lives of a test */
 	struct sim_content content;
-	uint8_t *stream; /* what it should be, padding included */
+	uint8_t *stream;    /* what it should be, padding included */
+	const char *folder; /* where it is saved: MODEL_SAVE, or below it */
 };
 /* The same dice, the same torrent. `many`: more files than are synced one by one. */
 void life_torrent_make(struct life_torrent *t, uint64_t seed, bool many);
@@ -26,7 +28,8 @@ struct life_options {
 	size_t memory;
 	uint32_t blocks; /* at most so many come in a step */
 	uint32_t bad;	 /* of 1000 blocks come false */
-	bool killed;	 /* the life before was killed; what it committed last may be in the cache alone */
+	enum shoal_adopt_how adopt;
+	bool killed; /* the life before was killed; what it committed last may be in the cache alone */
 };
 struct life;
 struct life_told;
@@ -70,6 +73,8 @@ size_t life_born(const struct life *l);
 uint32_t life_claimed(const struct life *l);
 /* Faults seen while it lived (AGAIN, STUCK); 0 is good. */
 unsigned life_faults(const struct life *l);
+/* Blocks it has asked its peer for. */
+uint64_t life_asked(const struct life *l);
 /* What a life said when it paused or ended, for people; "" nothing. */
 const char *life_words(const struct life *l);
 unsigned life_pauses(const struct life *l);
