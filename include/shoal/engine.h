@@ -52,6 +52,7 @@ enum shoal_op_kind {
 	SHOAL_OP_EXT_REGISTER, /* `text`: a BEP 10 message name; `ext` must be unused: its number here (1..255 minus the engine's own) */
 	SHOAL_OP_EXT_SEND, /* `torrent`, `peer`, `text`, `data`: to a peer that has the extension too */
 	SHOAL_OP_STOP,	   /* finish what is being written, record it, leave; ends with STOPPED */
+	SHOAL_OP_WEBSEED, /* `torrent`, `text`: the URL of an HTTP server that has the data (BEP 19), which the user named */
 };
 enum shoal_add_flag {
 	SHOAL_ADD_SEQUENTIAL = 1,  /* pieces in order */
@@ -101,7 +102,7 @@ enum shoal_event_kind {
 	SHOAL_EV_PIECE,	      /* `index` verified and durable (may be skipped under load) */
 	SHOAL_EV_COMPLETE,    /* everything wanted is verified, durable and under its final name; `stats` */
 	SHOAL_EV_STATS,
-	SHOAL_EV_PEER,	      /* answers PEERS */
+	SHOAL_EV_PEER,	      /* answers PEERS; a web seed has no `addr`, but a `name`: its host */
 	SHOAL_EV_PIECES,      /* `data`: bitfield of pieces we have, wire order; `copies`: one number a piece */
 	SHOAL_EV_DATA,	      /* answers READ: `data`, or err < 0 */
 	SHOAL_EV_DONE,	      /* answers an operation that has no other answer; err */

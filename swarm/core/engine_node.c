@@ -118,6 +118,10 @@ static int add_magnet(struct shoal_node *n, const struct shoal_op *op, shoal_us 
 		s->v1 = m.v1;
 		s->v2 = m.v2;
 		memcpy(s->v2_short.b, m.v2.b, 20);
+		for (size_t i = 0; i < m.webseed_count; i++) {
+			int bad = shoal_webseed_add(s, shoal_bytes(m.webseed[i], strlen(m.webseed[i])), false);
+			(void)bad; /* a stranger's link may name anything */
+		}
 		s->name = m.name != NULL ? copy_text(shoal_bytes(m.name, strlen(m.name))) : NULL;
 		added(n, s, op, now);
 	}
@@ -179,6 +183,7 @@ static void say_peers(struct shoal_swarm *s, const struct shoal_op *op, shoal_us
 						    .pieces = p->have.ones };
 		shoal_swarm_say(s, &ev, now);
 	}
+	shoal_webseeds_say(s, op->ticket, now);
 	struct shoal_event done = { .kind = SHOAL_EV_DONE, .ticket = op->ticket };
 	shoal_swarm_say(s, &done, now);
 }
@@ -421,6 +426,7 @@ int shoal_node_do(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 					   now) != NULL
 			       ? 0
 			       : SHOAL_ERR_RANGE;
+	case SHOAL_OP_WEBSEED: rc = shoal_webseed_add(s, op->text, true); return rc == SHOAL_ERR_EXISTS ? 0 : rc;
 	case SHOAL_OP_STATS:
 		ev.kind = SHOAL_EV_STATS;
 		shoal_swarm_stats(s, &ev.stats, now);

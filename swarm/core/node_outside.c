@@ -15,9 +15,9 @@ static enum shoal_cookie_kind kind_of(uint64_t cookie)
 void shoal_node_fetch_data(struct shoal_node *n, uint64_t cookie, uint64_t at, struct shoal_bytes data, shoal_us now)
 {
 	n->now = now;
-	(void)at;
-	(void)data;
+	(void)at; /* in order, and from where it was asked */
 	switch (kind_of(cookie)) {
+	case SHOAL_COOKIE_WEBSEED: shoal_webseed_data(n, cookie, data, now); break;
 	default: break;
 	}
 }
@@ -25,8 +25,8 @@ void shoal_node_fetch_data(struct shoal_node *n, uint64_t cookie, uint64_t at, s
 void shoal_node_fetch_end(struct shoal_node *n, uint64_t cookie, const struct shoal_fetched *how, shoal_us now)
 {
 	n->now = now;
-	(void)how;
 	switch (kind_of(cookie)) {
+	case SHOAL_COOKIE_WEBSEED: shoal_webseed_end(n, cookie, how, now); break;
 	default: break;
 	}
 }

@@ -65,7 +65,8 @@ struct shoal_node {
 	struct shoal_peer *peers, *peers_last;
 	uint32_t peer_count;
 	uint64_t next_cookie;
-	struct shoal_sipkey key; /* of tables that strangers fill */
+	struct shoal_webrun *webruns; /* that have a question open, or soon will */
+	struct shoal_sipkey key;      /* of tables that strangers fill */
 	struct shoal_guard guard;
 	uint32_t contact_count;				     /* in all swarms */
 	struct shoal_seen_as seen_as[2][SHOAL_NODE_SEEN_AS]; /* [is_v4] */

@@ -88,6 +88,7 @@ static void leave_swarm(struct shoal_peer *p, shoal_us now)
 	else if (p->counted)
 		shoal_picker_peer_gone(s->picker, &p->have);
 	p->counted = false;
+	shoal_super_left(p, now);
 	for (int way = SHOAL_UP; way <= SHOAL_DOWN; way++)
 		if (s->turn[way] == p)
 			s->turn[way] = p->in_swarm;
@@ -194,7 +195,7 @@ static void say_have(struct shoal_peer *p, shoal_us now)
 	struct shoal_swarm *s = p->swarm;
 	/* Until the scan has ended `claimed` is what it could still come to, not what is so; run() tells the rest. */
 	bool none = !shoal_swarm_running(s) || s->claimed.ones == 0;
-	if (s->mi == NULL || none) {
+	if (s->mi == NULL || none || shoal_super_masked(p)) {
 		if (p->fast)
 			shoal_peer_say_id(p, SHOAL_WIRE_HAVE_NONE, now);
 		return;
@@ -213,6 +214,7 @@ static void say_have(struct shoal_peer *p, shoal_us now)
 
 void shoal_peer_introduce(struct shoal_peer *p, shoal_us now)
 {
+	shoal_super_greet(p, now);
 	if (p->extended) {
 		p->ext_said = true;
 		shoal_peer_say_ext_handshake(p, now);
@@ -331,6 +333,7 @@ static int on_bitfield(struct shoal_peer *p, const struct shoal_wire_msg *msg, s
 	else if (msg->id == SHOAL_WIRE_BITFIELD && shoal_bits_load(&p->have, msg->body, true) < 0)
 		return SHOAL_ERR_MALFORMED;
 	count_in(p);
+	shoal_super_joined(p, now);
 	shoal_peer_interest(p, now);
 	(void)shoal_peer_part(p, now);
 	return 0;
@@ -360,6 +363,7 @@ static int on_have(struct shoal_peer *p, uint32_t piece, shoal_us now)
 	shoal_picker_peer_has(s->picker, piece);
 	if (shoal_bits_full(&p->have) && !p->one_by_one)
 		shoal_picker_peer_full(s->picker, &p->have);
+	shoal_super_has(p, piece, now);
 	if (p->needs == SHOAL_PIECE_NONE && !shoal_picker_is_done(s->picker, piece))
 		shoal_peer_interest(p, now);
 	p->in_dirty = true;
@@ -438,6 +442,7 @@ static int on_message(struct shoal_peer *p, const struct shoal_wire_msg *msg, sh
 	case SHOAL_WIRE_NOT_INTERESTED:
 		p->interested = msg->id == SHOAL_WIRE_INTERESTED;
 		p->swarm->rechoke = true;
+		shoal_super_woke(p);
 		return shoal_peer_idle_talk(p, now);
 	case SHOAL_WIRE_HAVE: return on_have(p, msg->index, now);
 	case SHOAL_WIRE_BITFIELD:
@@ -505,83 +510,6 @@ void shoal_peer_readable(struct shoal_peer *p, shoal_us now)
 		if ((size_t)got < room || (size_t)got >= budget)
 			return; /* nothing more for now, or others' turn: readiness is level triggered */
 		budget -= (size_t)got;
-	}
-}
-
-/* ---- sending ----------------------------------------------------------------------------- */
-
-#define PARTS 64
-
-/* Sends the parts; the bytes that went out, or < 0. `*blocked`: the transport takes no more now. */
-static ptrdiff_t send_parts(struct shoal_peer *p, const struct shoal_pw_piece_out part[], size_t n, bool *blocked)
-{
-	struct shoal_bytes mem[PARTS];
-	size_t i = 0;
-	size_t total = 0;
-	*blocked = false;
-	while (i < n) {
-		size_t k = 0;
-		size_t want = 0;
-		while (i + k < n && part[i + k].at != NULL) {
-			mem[k] = (struct shoal_bytes){ part[i + k].at, part[i + k].len };
-			want += mem[k++].len;
-		}
-		ptrdiff_t sent;
-		if (k > 0) {
-			sent = p->t->ops->send(p->t, mem, k, i + k < n);
-			i += k;
-		} else {
-			want = part[i].len;
-			sent = p->t->ops->send_file(p->t, part[i].file, part[i].offset, want, i + 1 < n);
-			i++;
-		}
-		if (sent < 0)
-			return sent;
-		total += (size_t)sent;
-		if ((size_t)sent < want) {
-			*blocked = true;
-			break;
-		}
-	}
-	return (ptrdiff_t)total;
-}
-
-void shoal_peer_flush(struct shoal_peer *p, shoal_us now)
-{
-	struct shoal_pw_piece_out part[PARTS];
-	bool blocked = false;
-	p->out_dirty = false;
-	while (!p->closing && !blocked) {
-		/* Under a limit the node deals blocks out in turns; without one each takes what it can send. */
-		if (p->wanted_count > 0 && !shoal_pace_limited(p->swarm, SHOAL_UP) &&
-		    shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_LOW)
-			shoal_peer_serve(p, UINT32_MAX, now);
-		size_t n = shoal_pw_output(p->pw, part, PARTS);
-		if (n == 0)
-			break;
-		ptrdiff_t sent = send_parts(p, part, n, &blocked);
-		if (sent < 0)
-			return shoal_peer_close(p, (int)sent, now);
-		if (sent > 0) {
-			p->blocked_since = 0;
-			void *done[PARTS];
-			size_t k = shoal_pw_sent(p->pw, (size_t)sent, done, PARTS, now);
-			shoal_peer_sent(p, done, k, true, now);
-		}
-	}
-	if (p->closing)
-		return;
-	if (!blocked)
-		p->blocked_since = 0;
-	else if (p->blocked_since == 0)
-		p->blocked_since = now;
-	int rc = shoal_peer_settle(p);
-	if (rc < 0)
-		return shoal_peer_close(p, rc, now);
-	unsigned want = SHOAL_WANT_READ | (blocked ? SHOAL_WANT_WRITE : 0u);
-	if (want != p->wants) {
-		p->wants = want;
-		p->t->ops->want(p->t, want);
 	}
 }
 

@@ -18,6 +18,7 @@
 #include "swarm/core/gossip.h"
 #include "swarm/core/landing.h"
 #include "swarm/core/patience.h"
+#include "swarm/core/super.h"
 
 #define SHOAL_PEER_HANDSHAKE_TIME SHOAL_S(10)
 #define SHOAL_PEER_IDLE_TIME SHOAL_S(130)   /* nothing heard at all */
@@ -147,10 +148,11 @@ struct shoal_peer {
 	uint64_t gave, got; /* payload bytes to it; verified bytes from it while it had no entry in the book */
 	unsigned bad_requests;
 	struct shoal_patience talk, unasked, leaves, metadata_given;
-	shoal_us blocked_since; /* the transport takes nothing since; 0: it does */
-	size_t long_bytes;	/* charged for a message that is not whole yet */
-	bool out_dirty;		/* something may wait to be sent */
-	bool in_dirty;		/* asks may be refilled */
+	shoal_us blocked_since;		/* the transport takes nothing since; 0: it does */
+	size_t long_bytes;		/* charged for a message that is not whole yet */
+	struct shoal_super_peer *super; /* of super-seeding; NULL: it knows what we have */
+	bool out_dirty;			/* something may wait to be sent */
+	bool in_dirty;			/* asks may be refilled */
 };
 
 /* The connection `t` becomes a peer. `swarm` and `contact` are set when we dialled. NULL when memory is short (and t closed). */

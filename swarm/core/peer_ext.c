@@ -33,7 +33,8 @@ void shoal_peer_say_ext_handshake(struct shoal_peer *p, shoal_us now)
 	hs->v = shoal_bytes(p->node->agent, strlen(p->node->agent));
 	hs->reqq = SHOAL_PEER_REQQ;
 	hs->port = p->node->port;
-	hs->upload_only = s->mi != NULL && shoal_swarm_uploads_only(s);
+	/* Who is kept in the dark (BEP 16) would leave one that only gives, and seems to have nothing. */
+	hs->upload_only = s->mi != NULL && shoal_swarm_uploads_only(s) && !shoal_super_masked(p);
 	if (s->mi != NULL)
 		hs->metadata_size = shoal_metainfo_info(s->mi).len;
 	hs->yourip = p->addr;

@@ -479,3 +479,65 @@ uint32_t shoal_picker_needs(const struct shoal_picker *p, const struct shoal_bit
 	}
 	return SHOAL_PIECE_NONE;
 }
+
+/* ---- runs ------------------------------------------------------------------------ */
+
+static uint64_t untouched_word(const struct shoal_picker *p, const struct shoal_bits *have, int rank, uint32_t w)
+{
+	uint64_t m = p->set[TODO].word[w] & (have != NULL ? have->word[w] : UINT64_MAX);
+	return rank == ANY_RANK ? m : m & rank_word(p, rank, w);
+}
+
+/* The rank of which pieces are taken: the highest of which there are any. */
+static int top_rank(const struct shoal_picker *p, const struct shoal_bits *have)
+{
+	if (p->todo_off_rank == 0)
+		return ANY_RANK;
+	for (int rank = SHOAL_RANK_HIGH; rank > SHOAL_RANK_LOW; rank--)
+		for (uint32_t w = 0; w < p->words; w++)
+			if (untouched_word(p, have, rank, w))
+				return rank;
+	return SHOAL_RANK_LOW;
+}
+
+uint32_t shoal_picker_next(const struct shoal_picker *p, const struct shoal_bits *have, uint32_t from)
+{
+	int rank = top_rank(p, have);
+	for (uint32_t w = from >> 6; from < p->pieces && w < p->words; w++) {
+		uint64_t m = untouched_word(p, have, rank, w);
+		if (w == from >> 6)
+			m &= UINT64_MAX << (from & 63);
+		if (m)
+			return w * 64 + (uint32_t)__builtin_ctzll(m);
+	}
+	return SHOAL_PIECE_NONE;
+}
+
+uint32_t shoal_picker_gap(const struct shoal_picker *p, const struct shoal_bits *have, uint32_t *len)
+{
+	uint32_t best = SHOAL_PIECE_NONE, start = 0, run = 0;
+	int rank = top_rank(p, have);
+	*len = 0;
+	for (uint32_t w = 0; w <= p->words; w++) {
+		uint64_t m = w < p->words ? untouched_word(p, have, rank, w)
+					  : 0; /* the last word closes what is open */
+		for (unsigned bit = 0; bit < 64;) {
+			uint64_t rest = m >> bit;
+			unsigned n;
+			if (rest & 1) {
+				n = ~rest ? (unsigned)__builtin_ctzll(~rest) : 64;
+				start = run == 0 ? w * 64 + bit : start;
+				run += n;
+			} else {
+				n = rest ? (unsigned)__builtin_ctzll(rest) : 64 - bit;
+				if (run > *len) {
+					best = start;
+					*len = run;
+				}
+				run = 0;
+			}
+			bit += n;
+		}
+	}
+	return best;
+}

@@ -72,6 +72,10 @@ const struct shoal_bits *shoal_picker_have(const struct shoal_picker *p); /* the
 /* The next piece to open for a peer that has `have`; SHOAL_PIECE_NONE when it has none we need untouched, which takes a
  * scan of the bits (an eighth of a byte a piece) to find out: keep the answer until a piece has changed. */
 uint32_t shoal_picker_pick(struct shoal_picker *p, const struct shoal_bits *have, enum shoal_pick_order order);
+/* For who fetches runs of pieces (webseed.h); `have` may be NULL: all. Both walk over the bits. The first piece at or
+ * after `from` that is wanted and untouched, of the highest rank there is; and the first of the longest run of such, of `*len` pieces. */
+uint32_t shoal_picker_next(const struct shoal_picker *p, const struct shoal_bits *have, uint32_t from);
+uint32_t shoal_picker_gap(const struct shoal_picker *p, const struct shoal_bits *have, uint32_t *len);
 /* A piece at or after `from` (cyclic) that is in `have`, wanted and not done: what makes a peer interesting. */
 uint32_t shoal_picker_needs(const struct shoal_picker *p, const struct shoal_bits *have, uint32_t from);
 

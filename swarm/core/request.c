@@ -135,7 +135,7 @@ static bool trusted_with(const struct shoal_peer *p, const struct shoal_open *op
 	for (const struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm)
 		if (q->doubt < p->doubt && !q->snubbed && shoal_bits_get(&q->have, open->piece))
 			return false;
-	return true;
+	return !shoal_webseeds_less(p->swarm, open->piece, p->doubt);
 }
 
 static bool may_join(const struct shoal_peer *p, const struct shoal_open *open, bool any_owner, shoal_us now)
@@ -159,6 +159,9 @@ static bool may_join(const struct shoal_peer *p, const struct shoal_open *open, 
 			return q->choking_us || q->snubbed || !alone;
 		return (uint64_t)open->unasked * SHOAL_BLOCK * 1000000 / rate > (alone ? SLOW_ALONE : SLOW_PIECE);
 	}
+	uint64_t rate;
+	if (shoal_webseeds_owner(p->swarm, open->owner, &rate, now) && rate > 0)
+		return (uint64_t)open->unasked * SHOAL_BLOCK * 1000000 / rate > (alone ? SLOW_ALONE : SLOW_PIECE);
 	return true; /* its owner has left */
 }
 
@@ -170,17 +173,11 @@ static struct shoal_open *join_open(struct shoal_peer *p, bool any_owner, shoal_
 	return NULL;
 }
 
-static struct shoal_open *open_new(struct shoal_peer *p, shoal_us now)
+struct shoal_open *shoal_swarm_open_piece(struct shoal_swarm *s, uint32_t piece, uint32_t owner, shoal_us now)
 {
-	struct shoal_swarm *s = p->swarm;
 	struct shoal_open *open;
-	s->landing.busy = false;
 	if (s->landing.full_bytes > SHOAL_LANDING_BACKLOG)
 		return NULL; /* the disk is behind: its turn */
-	uint32_t piece = shoal_picker_pick(s->picker, &p->have,
-					   s->flags & SHOAL_ADD_SEQUENTIAL ? SHOAL_PICK_IN_ORDER : SHOAL_PICK_RAREST);
-	if (piece == SHOAL_PIECE_NONE)
-		return NULL;
 	if (shoal_landing_open(&s->landing, piece, shoal_metainfo_piece_bytes(s->mi, piece), s->has_v2, &open, now) < 0)
 		return NULL; /* memory: the pieces under way come first */
 	if (shoal_swarm_piece_expect(s, piece, &open->hash) < 0) {
@@ -188,9 +185,20 @@ static struct shoal_open *open_new(struct shoal_peer *p, shoal_us now)
 		return NULL;
 	}
 	shoal_picker_open(s->picker, piece);
-	open->owner = p->serial;
+	open->owner = owner;
 	open->job.owner = open;
 	return open;
+}
+
+static struct shoal_open *open_new(struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	s->landing.busy = false;
+	if (s->landing.full_bytes > SHOAL_LANDING_BACKLOG)
+		return NULL;
+	uint32_t piece = shoal_picker_pick(s->picker, &p->have,
+					   s->flags & SHOAL_ADD_SEQUENTIAL ? SHOAL_PICK_IN_ORDER : SHOAL_PICK_RAREST);
+	return piece != SHOAL_PIECE_NONE ? shoal_swarm_open_piece(s, piece, p->serial, now) : NULL;
 }
 
 static struct shoal_open *next_open(struct shoal_peer *p, shoal_us now)
@@ -236,7 +244,7 @@ static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uin
 			return true;
 		}
 	}
-	return false;
+	return shoal_webseeds_spare(s, p, piece, block, now);
 }
 
 static bool ask_block(struct shoal_peer *p, struct shoal_open *open, uint32_t block, shoal_us now)
@@ -366,6 +374,7 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 		for (struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm)
 			if (q != p)
 				shoal_peer_unask(q, ask.piece, block, true, now);
+		shoal_webseeds_unask(s, ask.piece, block);
 	}
 	s->pieces_dirty = true;
 }

@@ -49,11 +49,13 @@ void shoal_swarm_free(struct shoal_swarm *s)
 {
 	if (s == NULL)
 		return;
+	shoal_webseeds_free(s);
 	shoal_contacts_fini(s);
 	shoal_adopt_free(s);
 	shoal_landing_fini(&s->landing);
 	shoal_blame_fini(&s->blame);
 	shoal_metadata_fini(&s->metadata);
+	shoal_super_fini(s);
 	shoal_picker_free(s->picker);
 	shoal_bits_fini(&s->claimed);
 	shoal_bits_fini(&s->to_check);
@@ -131,6 +133,7 @@ int shoal_swarm_begin(struct shoal_swarm *s, struct shoal_metainfo *mi, shoal_us
 		if (s->layers_wanted == NULL)
 			return SHOAL_ERR_NOMEM;
 	}
+	shoal_webseeds_begin(s);
 	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {
 		next = p->in_swarm;
 		if ((rc = shoal_peer_metadata(p, now)) < 0)
@@ -177,6 +180,7 @@ void shoal_swarm_fail(struct shoal_swarm *s, int err, const char *what, shoal_us
 	s->state = SHOAL_SWARM_ENDED;
 	while (s->peers != NULL)
 		shoal_peer_close(s->peers, SHOAL_ERR_GONE, now);
+	shoal_webseeds_stop(s);
 	struct shoal_event ev = { .kind = SHOAL_EV_ERROR, .err = err, .text = shoal_bytes(what, strlen(what)) };
 	shoal_swarm_say(s, &ev, now);
 }
@@ -241,6 +245,7 @@ void shoal_swarm_stats(struct shoal_swarm *s, struct shoal_stats *out, shoal_us 
 	};
 	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm)
 		out->seeds += shoal_peer_is_seed(p);
+	shoal_webseeds_stats(s, out);
 }
 
 /* ---- scan, check --------------------------------------------------------------------------- */
@@ -527,6 +532,9 @@ void shoal_swarm_tick(struct shoal_swarm *s, shoal_us now)
 			choke_round(s, now);
 		}
 	}
+	shoal_webseeds_tick(s, now);
+	if (s->state == SHOAL_SWARM_RUN)
+		shoal_super_tick(s, now);
 	if (s->dirty_fill && s->state == SHOAL_SWARM_RUN) {
 		s->dirty_fill = false;
 		for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm)
@@ -541,10 +549,12 @@ shoal_us shoal_swarm_deadline(const struct shoal_swarm *s)
 	shoal_us at = s->peer_count > 0 ? s->tick_at + SHOAL_S(1) : SHOAL_NEVER;
 	if (!s->stopping && (s->state == SHOAL_SWARM_METADATA || shoal_swarm_running(s)))
 		at = s->dial_now ? 0 : shoal_min_u64(at, s->dial_at);
+	at = shoal_min_u64(at, shoal_webseeds_deadline(s));
 	if (s->state == SHOAL_SWARM_PAUSED)
 		return s->stopping ? at : shoal_min_u64(at, s->retry_at);
 	if (s->state == SHOAL_SWARM_RUN) {
 		at = shoal_min_u64(at, shoal_swarm_barrier_due(s));
+		at = shoal_min_u64(at, shoal_super_deadline(s));
 		if (s->peer_count > 0)
 			at = shoal_min_u64(at, s->choke_at + (s->rechoke ? SHOAL_MS(100) : SHOAL_CHOKER_ROUND));
 		if (s->lane_wait != 0)
@@ -593,6 +603,7 @@ void shoal_swarm_stop(struct shoal_swarm *s, shoal_us now)
 	s->stopping = true;
 	while (s->peers != NULL)
 		shoal_peer_close(s->peers, SHOAL_ERR_CLOSED, now);
+	shoal_webseeds_stop(s);
 	shoal_bits_wipe(&s->to_check);
 	shoal_adopt_stop(s);
 	if (s->mi == NULL || s->state == SHOAL_SWARM_ENDED || s->state == SHOAL_SWARM_SCAN ||

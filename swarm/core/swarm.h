@@ -29,6 +29,8 @@
 #include "swarm/core/peer.h"
 #include "swarm/core/picker.h"
 #include "swarm/core/store.h"
+#include "swarm/core/webseed.h"
+#include "swarm/core/super.h"
 
 #define SHOAL_SWARM_CHECKS 16		      /* pieces being hashed at a time in a check */
 #define SHOAL_SWARM_BARRIER_BYTES (64u << 20) /* verified bytes that start a barrier at once */
@@ -183,11 +185,16 @@ struct shoal_swarm {
 	bool withdraw_said;		    /* that bytes went missing; once, until all is there again */
 	bool dial_now, choked_once;
 
+	struct shoal_webseed *webseeds;
+	uint32_t webruns; /* ranges under way at all of them */
+
 	/* v2 hashes */
 	uint32_t layer_at; /* next file whose layer may be missing */
 	struct shoal_layer_want *layers_wanted;
 	bool layers_missing;
 	unsigned hash_requests;
+
+	struct shoal_super super;
 
 	/* rate limits: pace.h; arrays by enum shoal_way */
 	struct shoal_limiter up_limit, down_limit;
@@ -263,6 +270,9 @@ void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, sh
 int shoal_swarm_check_piece(struct shoal_swarm *s, uint32_t piece, enum shoal_check_why why, unsigned flags,
 			    struct shoal_check **out);
 void shoal_swarm_ban(struct shoal_swarm *s, uint32_t source, uint32_t piece, const char *evidence, shoal_us now);
+
+/* An untouched piece is begun: its slots are promised, and it is `owner`'s. NULL: it cannot be now. (request.c) */
+struct shoal_open *shoal_swarm_open_piece(struct shoal_swarm *s, uint32_t piece, uint32_t owner, shoal_us now);
 
 int shoal_swarm_blame_from_disk(struct shoal_swarm *s, const struct shoal_open *open);
 /* The true leaves of a piece are known: whoever sent other blocks lied. */

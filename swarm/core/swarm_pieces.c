@@ -120,6 +120,8 @@ void shoal_swarm_withdraw(struct shoal_swarm *s, uint32_t piece, shoal_us now)
 
 void shoal_swarm_ban(struct shoal_swarm *s, uint32_t source, uint32_t piece, const char *evidence, shoal_us now)
 {
+	if (shoal_webseeds_ban(s, source, piece, evidence, now))
+		return;
 	struct shoal_peer *p = shoal_node_peer(s->node, source);
 	struct shoal_contact *c = p != NULL ? p->contact : NULL;
 	for (struct shoal_contact *k = shoal_contacts_next(s, NULL); p == NULL && c == NULL && k != NULL;
@@ -171,6 +173,7 @@ static void settle(struct shoal_swarm *s, uint32_t piece, const uint8_t (*truth)
 		return;
 	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) /* those who lied are gone */
 		p->doubt = 0;
+	shoal_webseeds_cleared(s);
 }
 
 /* A failed attempt of which the blocks' digests are known: who contradicts himself is named, the rest is remembered. */
@@ -192,6 +195,7 @@ static void suspect_sources(struct shoal_swarm *s, const struct shoal_open *open
 			i++;
 		p->doubt += i < open->blocks;
 	}
+	shoal_webseeds_suspect(s, open);
 }
 
 /* The digest of each block that is still in memory: SHA-256, so that in v2 it is the leaf. */
@@ -288,7 +292,9 @@ static void credit(struct shoal_swarm *s, const struct shoal_open *open)
 		for (uint32_t k = i; k < i + n; k++)
 			bytes += shoal_open_block_len(open, k);
 		struct shoal_peer *p = shoal_node_peer(s->node, open->source[i]);
-		if (p != NULL && p->contact != NULL)
+		if (p == NULL && shoal_webseeds_credit(s, open->source[i], bytes))
+			; /* it keeps its own account */
+		else if (p != NULL && p->contact != NULL)
 			p->contact->account->info.got += bytes;
 		else if (p != NULL)
 			p->got += bytes;
@@ -305,6 +311,9 @@ static void unask_piece(struct shoal_swarm *s, const struct shoal_open *open, sh
 			if (open->asked[b] != SHOAL_BLOCK_LANDED)
 				shoal_peer_unask(p, open->piece, b, true, now);
 	}
+	for (uint32_t b = 0; b < open->blocks; b++)
+		if (open->asked[b] != SHOAL_BLOCK_LANDED)
+			shoal_webseeds_unask(s, open->piece, b);
 }
 
 /* ---- jobs done ------------------------------------------------------------------------------ */

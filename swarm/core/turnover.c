@@ -87,7 +87,8 @@ static bool gives_only(const struct shoal_peer *p)
 
 static bool both_give_only(const struct shoal_peer *p)
 {
-	return p->known && gives_only(p) && shoal_swarm_uploads_only(p->swarm);
+	/* It is told first, if it does not know that we have all: so it knows that it is not alone. */
+	return p->known && gives_only(p) && shoal_swarm_uploads_only(p->swarm) && !shoal_super_masked(p);
 }
 
 bool shoal_peer_part(struct shoal_peer *p, shoal_us now)

@@ -79,6 +79,7 @@ void shoal_peer_wants(struct shoal_peer *p, const struct shoal_wire_msg *msg, sh
 			return shoal_peer_close(p, SHOAL_ERR_REFUSED, now);
 		return reject(p, &w, now);
 	}
+	shoal_super_asked(p, w.piece, now);
 	p->out_dirty = true;
 }
 
@@ -106,6 +107,7 @@ void shoal_peer_choke(struct shoal_peer *p, bool choke, shoal_us now)
 	if (p->choked == choke)
 		return;
 	p->choked = choke;
+	shoal_super_woke(p);
 	shoal_peer_say_id(p, choke ? SHOAL_WIRE_CHOKE : SHOAL_WIRE_UNCHOKE, now);
 	if (!choke) {
 		p->unchoked_at = now;
@@ -201,6 +203,7 @@ static int give_span(struct shoal_peer *p, const struct shoal_wanted *w)
 		return 0;
 	}
 	shoal_pace_took(p->swarm, SHOAL_UP, w->len);
+	shoal_super_gave(p, w->piece, w->len, p->node->now);
 	return 1;
 }
 
@@ -286,6 +289,7 @@ static uint32_t start_read(struct shoal_peer *p, uint32_t most, shoal_us now)
 		return 0;
 	}
 	p->read[at] = read;
+	shoal_super_gave(p, read->want[0].piece, count * read->want[0].len, now);
 	shoal_pace_took(p->swarm, SHOAL_UP, (uint64_t)count * read->want[0].len);
 	if (len == 0)
 		shoal_peer_read_done(read, now);

@@ -20,13 +20,16 @@ enum shoal_fetch_flag {
 struct shoal_fetch {
 	struct shoal_bytes url; /* absolute, http or https, checked (proto/url.h); copied */
 	uint64_t from, to;	/* asks for bytes [from, to) alone (Range); to 0: for all */
-	uint64_t most;		/* bytes of body; with more it ends in TOO_LONG */
-	shoal_us timeout;	/* for the whole of it */
-	unsigned flags;		/* enum shoal_fetch_flag */
+	uint64_t size; /* how long the resource must be, and nothing but its bytes is told; 0: any answer's body is */
+	uint64_t most; /* bytes of body; with more it ends in TOO_LONG */
+	shoal_us timeout; /* for the whole of it */
+	unsigned flags;	  /* enum shoal_fetch_flag */
 };
 /* How it ended. */
 struct shoal_fetched {
-	int err; /* 0: an answer came, whole; `status` says which. NET, TIMEOUT, TOO_LONG, REFUSED (a policy), CLOSED */
+	/* 0: an answer came, whole; `status` says which. NET, TIMEOUT, TOO_LONG, REFUSED (a policy), CLOSED; MALFORMED: not
+	 * the range, or not the size, that was asked for (status 200: it serves no ranges) */
+	int err;
 	int status;		  /* of HTTP; 0 without an answer */
 	uint64_t total;		  /* size of the resource, where a range's answer says it; 0 unknown */
 	uint32_t retry_after;	  /* seconds; 0 none */

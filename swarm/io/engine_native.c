@@ -16,6 +16,7 @@
 #include "swarm/io/addr.h"
 #include "swarm/io/disk_threads.h"
 #include "swarm/io/local.h"
+#include "swarm/io/http_curl.h"
 #include "swarm/io/loop.h"
 #include "swarm/io/owned_disk.h"
 #include "swarm/io/resolve.h"
@@ -42,6 +43,7 @@ struct native {
 	struct shoal_tcp *tcp;
 	struct shoal_local *local;
 	struct shoal_resolve *resolve;
+	struct shoal_http *http;
 	struct shoal_disk_threads *disk;
 	struct shoal_owned_disk *owned; /* NULL without a state folder: nobody to share it with */
 	struct shoal_store_sqlite *store;
@@ -103,12 +105,26 @@ static int world_shout(void *w, bool v4, struct shoal_bytes data)
 	return shoal_local_shout(e->local, v4, data);
 }
 
+static int world_fetch(void *w, const struct shoal_fetch *f, uint64_t cookie)
+{
+	struct native *e = w;
+	return shoal_http_fetch(e->http, f, cookie);
+}
+
+static void world_fetch_stop(void *w, uint64_t cookie)
+{
+	struct native *e = w;
+	shoal_http_stop(e->http, cookie);
+}
+
 static const struct shoal_world_ops world_ops = {
 	.secret = world_secret,
 	.dial = world_dial,
 	.wake_at = world_wake_at,
 	.unix_s = world_unix_s,
 	.shout = world_shout,
+	.fetch = world_fetch,
+	.fetch_stop = world_fetch_stop,
 };
 
 /* ---- what the world tells the node ------------------------------------------------------ */
@@ -135,6 +151,18 @@ static void on_ready(void *to, struct shoal_transport *t, unsigned what)
 {
 	struct native *e = to;
 	shoal_node_ready(e->node, t, what, shoal_loop_now(e->loop));
+}
+
+static void on_fetch_data(void *to, uint64_t cookie, uint64_t at, struct shoal_bytes data)
+{
+	struct native *e = to;
+	shoal_node_fetch_data(e->node, cookie, at, data, shoal_loop_now(e->loop));
+}
+
+static void on_fetch_end(void *to, uint64_t cookie, const struct shoal_fetched *how)
+{
+	struct native *e = to;
+	shoal_node_fetch_end(e->node, cookie, how, shoal_loop_now(e->loop));
 }
 
 static int on_file_fd(void *to, uint32_t file)
@@ -379,10 +407,13 @@ int shoal_engine_native_open(struct shoal_engine **out, const struct shoal_confi
 	e->budget.limit = memory < SIZE_MAX ? (size_t)memory : SIZE_MAX;
 	shoal_events_init(&e->events);
 	block_pipe(e);
+	struct shoal_http_user http = { e, on_fetch_data, on_fetch_end };
+	struct shoal_http_options web = { .agent = config->agent != NULL ? config->agent : "shoal/" SHOAL_VERSION };
 	struct shoal_tcp_user user = { e, on_accepted, on_dialed, on_ready, on_file_fd };
 	step = "cannot make an event loop";
 	if ((rc = shoal_loop_new(&e->loop, os)) < 0 || (rc = shoal_tcp_new(&e->tcp, e->loop, os, &user)) < 0 ||
 	    (rc = shoal_local_new(&e->local, e->loop, os, on_heard, e)) < 0 ||
+	    (rc = shoal_http_new(&e->http, e->loop, os, &http, &web)) < 0 ||
 	    (rc = shoal_resolve_new(&e->resolve, os, NULL)) < 0 ||
 	    (rc = watch(e, &e->resolve_watch, shoal_resolve_fd(e->resolve), SHOAL_LOOP_EDGE, on_resolved)) < 0)
 		goto out;
@@ -465,11 +496,13 @@ static void tick(struct native *e, shoal_us now)
 /* One round of the loop, up to `until`, and all that follows from it. */
 static int turn(struct native *e, shoal_us until)
 {
-	shoal_us tcp_at = shoal_tcp_deadline(e->tcp);
+	shoal_us tcp_at = shoal_tcp_deadline(e->tcp), http_at = shoal_http_deadline(e->http);
 	until = e->wake_at < until ? e->wake_at : until;
+	until = http_at < until ? http_at : until;
 	int rc = shoal_loop_run(e->loop, tcp_at < until ? tcp_at : until);
 	shoal_us now = shoal_loop_now(e->loop);
 	shoal_tcp_tick(e->tcp, now);
+	shoal_http_tick(e->http, now);
 	if (e->reap) {
 		e->reap = false;
 		shoal_node_reap(e->node, now);
@@ -534,6 +567,7 @@ static bool drain(struct native *e)
 static void native_free(struct native *e)
 {
 	shoal_node_free(e->node);
+	shoal_http_free(e->http);
 	shoal_tcp_free(e->tcp);
 	shoal_local_free(e->local);
 	shoal_watch_fini(&e->resolve_watch);

@@ -2,6 +2,7 @@
 #include "swarm/io/files_inner.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "proto/base/bytes.h"
@@ -39,12 +40,14 @@ static void candidate_close(struct candidate *c)
 
 /* ---- a copy ------------------------------------------------------------------------------------ */
 
-/* Read and written by hand. Only a failed write is our trouble: what cannot be read is not to be had here. */
+/* Read and written by hand. -1 and *os_err when that fails at our end; what cannot be read is not to be had here. */
 static int copy_by_hand(const struct shoal_os_ops *os, int from, int to, uint64_t at, uint64_t len,
 			struct shoal_disk_adopt *a, int *os_err)
 {
 	uint8_t *buffer = malloc(COPY_BUFFER);
-	int rc = buffer != NULL ? 0 : SHOAL_ERR_NOMEM;
+	int rc = buffer != NULL ? 0 : -1;
+	if (rc < 0)
+		*os_err = ENOMEM;
 	while (rc == 0 && len > 0) {
 		struct iovec v = { buffer, len < COPY_BUFFER ? (size_t)len : COPY_BUFFER };
 		ssize_t n = os->preadv(from, &v, 1, (off_t)at);
@@ -128,8 +131,7 @@ static int bring(struct shoal_files *files, struct storage *st, uint32_t file, c
 		a->way = SHOAL_ADOPT_COPY;
 		rc = copy_range(os, c->fd, e->fd, a->offset, end - a->offset, a, &os_err);
 		if (rc < 0)
-			rc = rc == SHOAL_ERR_NOMEM ? shoal_files_fail(fault, ENOMEM, file)
-						   : shoal_files_fail(fault, os_err, file);
+			rc = shoal_files_fail(fault, os_err, file);
 	} else {
 		a->why = clone ? errno : ENODATA;
 	}
@@ -197,6 +199,66 @@ static int link_up(struct shoal_files *files, struct storage *st, uint32_t file,
 	shoal_beneath_at_fini(&c->beneath, &n.from);
 	shoal_beneath_at_fini(&b, &n.to);
 	return rc;
+}
+
+/* ---- a file with two names ---------------------------------------------------------------------------- */
+
+#define OWN_SUFFIX "~own" /* and a digit: one may be left from a life that ended in here */
+#define OWN_NAMES 8
+
+/* All of it, from one descriptor to another. -1 and errno. */
+static int copy_whole(const struct shoal_os_ops *os, int from, int to, uint64_t size)
+{
+	struct shoal_disk_adopt a = { .len = size };
+	int os_err = 0;
+	if (os->ficlone(to, from) == 0)
+		return 0;
+	int rc = copy_range(os, from, to, 0, size, &a, &os_err);
+	if (rc == 0 && a.done == size)
+		return 0;
+	errno = rc < 0 ? os_err : a.why;
+	return -1;
+}
+
+int shoal_files_unshare(struct shoal_files *files, struct storage *st, const struct shoal_beneath *b, const char *path,
+			int *fd, struct stat *stat)
+{
+	const struct shoal_os_ops *os = files->os;
+	char own[SHOAL_FILES_PATH_MAX + sizeof OWN_SUFFIX + 1];
+	struct shoal_beneath_at at = SHOAL_BENEATH_AT_INIT;
+	const char *name;
+	size_t len = strlen(path);
+	struct stat made;
+	int dir = shoal_beneath_at(b, &at, path, &name), why, to = -1;
+	const char *own_name = own + (name - path);
+	errno = dir < 0 ? errno : EEXIST;
+	memcpy(own, path, len);
+	for (unsigned i = 0; dir >= 0 && to < 0 && errno == EEXIST && i < OWN_NAMES; i++) {
+		snprintf(own + len, sizeof own - len, OWN_SUFFIX "%u", i);
+		to = shoal_beneath_file(b, own, O_RDWR | O_CREAT | O_EXCL, 0666, &made);
+	}
+	if (to < 0)
+		goto failed;
+	/* What is claimed of it must be on the medium before the name stands for it. */
+	if (copy_whole(os, *fd, to, (uint64_t)stat->st_size) < 0 || os->fdatasync(to) < 0 || os->fstat(to, &made) < 0 ||
+	    os->renameat2(dir, own_name, dir, name, 0) < 0) {
+		why = errno;
+		(void)!os->unlinkat(dir, own_name, 0);
+		os->close(to);
+		errno = why;
+		goto failed;
+	}
+	shoal_files_dir_mark(files, st, path, shoal_beneath_dir_len(path));
+	shoal_beneath_at_fini(b, &at);
+	os->close(*fd);
+	*fd = to;
+	*stat = made;
+	return 0;
+failed:
+	why = errno;
+	shoal_beneath_at_fini(b, &at);
+	errno = why;
+	return -1;
 }
 
 int shoal_files_adopt(struct shoal_files *files, uint32_t storage, uint32_t file, struct shoal_disk_adopt *a,

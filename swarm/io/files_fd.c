@@ -326,6 +326,12 @@ static int file_open(struct shoal_files *files, struct storage *st, uint32_t fil
 		file_create(files, st, &b, part, f);
 	if (f->fd < 0) /* ENOTDIR: a file lies where a folder has to be */
 		return shoal_files_fail(fault, mode == FD_WRITE && errno == ENOTDIR ? EEXIST : errno, file);
+	const char *here = f->place == PLACE_PART ? part : path;
+	if (mode == FD_WRITE && f->st.st_nlink > 1 && shoal_files_unshare(files, st, &b, here, &f->fd, &f->st) < 0) {
+		rc = shoal_files_fail(fault, errno, file);
+		files->os->close(f->fd);
+		return rc;
+	}
 	if (mode == FD_WRITE && shoal_files_volume_learn(files, st, &b, f->st.st_dev, path) < 0) {
 		rc = shoal_files_fail(fault, errno, file);
 		files->os->close(f->fd);

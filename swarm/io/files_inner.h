@@ -144,6 +144,14 @@ struct shoal_files_mark {
 };
 void shoal_files_dir_told(void *to, const char *dir, size_t len);
 
+/* ---- files_adopt.c ---- */
+/*
+ * The file at `path`, open as *fd, has another name too (a hard link) and is about to be written to: puts a copy of
+ * it, durable, in its place, so that what bears the other name stays as it is. -1 and errno, and all is as it was.
+ */
+SHOAL_MUST int shoal_files_unshare(struct shoal_files *files, struct storage *st, const struct shoal_beneath *b,
+				   const char *path, int *fd, struct stat *stat);
+
 /* ---- files_guard.c ---- */
 struct segment;
 /* REFUSED when the file is guarded and the segment of a write, whose first bytes are v[] from `skip` on, would replace others. */

@@ -181,6 +181,41 @@ class NextVersion(Case):
         self.assertGreater(came, 0.05 * v.size)
         self.assertLessEqual(came, 0.06 * v.size)
 
+    def test_a_hard_link_is_never_written_to(self):
+        """Both names are one file, until one of them needs other bytes."""
+        v = self.versions("v2")
+        v.get("1.0")
+        g = v.get("1.1", "--adopt", "link")
+        came, adopted = self.moved(g)
+        self.assertEqual(g.last("adopted")["how"], "link")
+        self.assertLessEqual(came, 0.06 * v.size)
+        names = [os.path.join(v.work, "got-" + w, "set", v.name(8)) for w in ("1.0", "1.1")]
+        self.assertTrue(os.path.samefile(*names))
+        with open(names[0], "r+b") as f:
+            f.seek(20_000)
+            f.write(b"mine")
+        v.get("1.1")
+        v.same("1.1", os.path.join(v.work, "got-1.1"))
+        self.assertFalse(os.path.samefile(*names))
+        with open(names[0], "rb") as f:
+            f.seek(20_000)
+            self.assertEqual(f.read(4), b"mine")
+        self.assertEqual([n for n in os.listdir(os.path.dirname(names[1])) if "~" in n], [])
+
+    def test_a_link_to_what_is_wrong_in_part(self):
+        """It is linked before it is hashed; what is mended then is a file of our own."""
+        v = self.versions("v2")
+        v.get("1.0")
+        name = os.path.join(v.work, "got-1.0", "set", v.name(8))
+        with open(name, "r+b") as f:
+            f.seek(20_000)
+            f.write(b"mine")
+        v.get("1.1", "--adopt", "link")
+        v.same("1.1", os.path.join(v.work, "got-1.1"))
+        with open(name, "rb") as f:
+            f.seek(20_000)
+            self.assertEqual(f.read(4), b"mine")
+
     def test_wrong_words(self):
         done = subprocess.run([kit.shoal_program(), "get", "x", "--adopt", "steal"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 2)

@@ -54,7 +54,7 @@ void sim_breach(struct sim *sim, const struct sim_node *n, const char *format, .
 		 (double)(sim->clock.now - SIM_START) / 1e6, n != NULL ? (int)n->index : -1, what);
 }
 
-static void touch(struct sim_node *n)
+void sim_touch(struct sim_node *n)
 {
 	if (n->touched)
 		return;
@@ -72,7 +72,7 @@ static void on_transport_ready(void *owner, struct shoal_transport *t, unsigned 
 	if (n->node == NULL)
 		return;
 	shoal_node_ready(n->node, t, what, n->sim->clock.now);
-	touch(n);
+	sim_touch(n);
 }
 
 static void on_tap(void *to_tap, struct sim_end *end, void *from, void *to, struct shoal_bytes bytes)
@@ -149,7 +149,7 @@ static void dial_arrives(struct dial *d)
 	sim_pipe_new(&o, (struct sim_line *const[2]){ &from->line, &to->line }, (void *const[2]){ from, to }, end);
 	d->end = end[0];
 	shoal_node_accept(to->node, end[1], &addr, sim->clock.now);
-	touch(to);
+	sim_touch(to);
 }
 
 static void on_dial(struct sim_alarm *alarm)
@@ -165,7 +165,7 @@ static void on_dial(struct sim_alarm *alarm)
 	if (!d->answered)
 		return dial_arrives(d);
 	shoal_node_dialed(from->node, d->cookie, d->end, d->end != NULL ? 0 : SHOAL_ERR_NET, d->sim->clock.now);
-	touch(from);
+	sim_touch(from);
 	dial_free(d);
 }
 
@@ -214,21 +214,37 @@ static int64_t world_unix_s(void *w)
 	return 1700000000 + (int64_t)(n->sim->clock.now / 1000000);
 }
 
+static int world_fetch(void *w, const struct shoal_fetch *f, uint64_t cookie)
+{
+	struct sim_node *n = w;
+	if (n->sim->o.fetch == NULL || n->line.dead)
+		return SHOAL_ERR_NET;
+	return n->sim->o.fetch(n->sim->o.web, n, f, cookie);
+}
+
+static void world_fetch_stop(void *w, uint64_t cookie)
+{
+	struct sim_node *n = w;
+	n->sim->o.fetch_stop(n->sim->o.web, n, cookie);
+}
+
 static const struct shoal_world_ops world_ops = {
 	.secret = world_secret,
 	.dial = world_dial,
 	.wake_at = world_wake_at,
 	.unix_s = world_unix_s,
+	.fetch = world_fetch,
+	.fetch_stop = world_fetch_stop,
 };
 
 static void on_wake(struct sim_alarm *alarm)
 {
-	touch(SIM_OF(alarm, struct sim_node, wake));
+	sim_touch(SIM_OF(alarm, struct sim_node, wake));
 }
 
 static void on_disk_or_store(void *to)
 {
-	touch(to);
+	sim_touch(to);
 }
 
 /* ---- events ------------------------------------------------------------------------------------ */
@@ -416,7 +432,7 @@ void sim_node_meet(struct sim_node *n, struct sim_node *other)
 
 int sim_node_do(struct sim_node *n, const struct shoal_op *op)
 {
-	touch(n);
+	sim_touch(n);
 	return shoal_node_do(n->node, op, n->sim->clock.now);
 }
 

@@ -38,6 +38,10 @@ struct sim_options {
 	/* Sees every event of every node, after the world has. */
 	void (*on_event)(void *to, struct sim_node *node, const struct shoal_event *ev);
 	void *to;
+	/* Answers world->fetch (tests/sim/web.h); NULL: nobody is there to be asked. */
+	int (*fetch)(void *web, struct sim_node *n, const struct shoal_fetch *f, uint64_t cookie);
+	void (*fetch_stop)(void *web, struct sim_node *n, uint64_t cookie);
+	void *web;
 };
 struct sim_node_options {
 	size_t memory;		       /* 0: 16 MiB */
@@ -114,6 +118,9 @@ bool sim_node_stop(struct sim_node *n, shoal_us patience);
 /* Asks, and answers at once: fills n->stats, or n->have. */
 void sim_node_ask_stats(struct sim_node *n);
 void sim_node_ask_pieces(struct sim_node *n);
+
+/* Something came to it from outside: its turn in this instant. */
+void sim_touch(struct sim_node *n);
 
 /* One instant: all that happens then. false when nothing happens before `until`. */
 bool sim_step(struct sim *sim, shoal_us until);

@@ -1,0 +1,478 @@
+/* swarm/core/super.c - pieces dealt out one by one; see super.h. */
+#include "swarm/core/super.h"
+
+#include <stdlib.h>
+#include "swarm/core/node_room.h"
+
+#define LOOK SHOAL_MS(250)
+#define TELL_AGAIN SHOAL_MS(20)
+#define HELD_FREE 4u /* pieces a peer may hold alone before it matters whether it passes them on */
+
+/* ---- beginning and ending -------------------------------------------------------------- */
+
+static void state_free(struct shoal_swarm *s)
+{
+	struct shoal_super *u = &s->super;
+	shoal_bits_fini(&u->unseen);
+	shoal_bits_fini(&u->fresh);
+	free(u->owner);
+	shoal_budget_give(s->node->budget, u->charged);
+	uint32_t telling = u->telling;
+	*u = (struct shoal_super){ .telling = telling, .dirty = telling > 0 };
+}
+
+static void peer_free(struct shoal_peer *p)
+{
+	struct shoal_super_peer *x = p->super;
+	if (x == NULL)
+		return;
+	if (x->mode == SHOAL_SUPER_TELLING)
+		p->swarm->super.telling--;
+	shoal_bits_fini(&x->told);
+	shoal_budget_give(p->node->budget, x->charged);
+	free(x);
+	p->super = NULL;
+}
+
+static struct shoal_super_peer *peer_new(struct shoal_peer *p, enum shoal_super_mode mode, shoal_us now)
+{
+	uint32_t pieces = p->swarm->claimed.count;
+	size_t need = sizeof(struct shoal_super_peer) + (mode == SHOAL_SUPER_MASKED ? shoal_bits_bytes(pieces) : 0);
+	if (!shoal_node_charge(p->node, need))
+		return NULL;
+	struct shoal_super_peer *x = calloc(1, sizeof *x);
+	if (x == NULL || (mode == SHOAL_SUPER_MASKED && shoal_bits_init(&x->told, pieces) < 0)) {
+		free(x);
+		shoal_budget_give(p->node->budget, need);
+		return NULL;
+	}
+	x->mode = mode;
+	x->busy = now;
+	x->charged = need;
+	p->super = x;
+	return x;
+}
+
+static int state_new(struct shoal_swarm *s, shoal_us now)
+{
+	struct shoal_super *u = &s->super;
+	uint32_t pieces = s->claimed.count;
+	size_t need = 2 * shoal_bits_bytes(pieces) + (size_t)pieces * sizeof *u->owner;
+	if (!shoal_node_charge(s->node, need))
+		return SHOAL_ERR_NOMEM;
+	u->charged = need;
+	u->owner = calloc(pieces, sizeof *u->owner);
+	if (u->owner == NULL || shoal_bits_init(&u->unseen, pieces) < 0 || shoal_bits_init(&u->fresh, pieces) < 0) {
+		state_free(s);
+		return SHOAL_ERR_NOMEM;
+	}
+	for (uint32_t i = 0; i < pieces; i++)
+		if (shoal_picker_copies(s->picker, i) == 0)
+			shoal_bits_set(&u->unseen, i);
+	shoal_bits_copy(&u->fresh, &u->unseen);
+	u->cursor = shoal_rng_below(&s->rng, pieces); /* a seed that starts anew does not begin where it did */
+	u->moved = u->looked = now;
+	u->on = true;
+	return 0;
+}
+
+/* Whether to begin, or to go on: nobody else has all, and `others` besides `p` are fetching. */
+static bool called_for(const struct shoal_swarm *s, const struct shoal_peer *p, unsigned others)
+{
+	unsigned fetching = 0;
+	if (s->state != SHOAL_SWARM_RUN || s->stopping || !shoal_bits_full(&s->claimed) ||
+	    s->claimed.count < SHOAL_SUPER_PIECES_MIN)
+		return false;
+	for (const struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm) {
+		if (q == p)
+			continue;
+		if (shoal_peer_is_seed(q))
+			return false;
+		fetching += !q->upload_only;
+	}
+	return fetching >= others;
+}
+
+void shoal_super_greet(struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	if (!called_for(s, p, 1))
+		return;
+	if (!s->super.on) {
+		if (state_new(s, now) < 0)
+			return;
+		if (s->super.unseen.ones == 0)
+			return state_free(s);
+		/* Who came before knows everything, and is told what would be best. */
+		for (struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm)
+			if (q != p && q->super == NULL)
+				(void)peer_new(q, SHOAL_SUPER_KNOWS, now);
+	}
+	(void)peer_new(p, SHOAL_SUPER_MASKED, now); /* without the memory it knows, like the first one */
+}
+
+bool shoal_super_masked(const struct shoal_peer *p)
+{
+	return p->super != NULL && p->super->mode != SHOAL_SUPER_KNOWS;
+}
+
+static void tell_all(struct shoal_peer *p)
+{
+	struct shoal_super_peer *x = p->super;
+	if (x == NULL || x->mode != SHOAL_SUPER_MASKED)
+		return;
+	x->mode = SHOAL_SUPER_TELLING;
+	x->dirty = p->swarm->super.dirty = true;
+	p->swarm->super.telling++;
+}
+
+void shoal_super_end(struct shoal_swarm *s, shoal_us now)
+{
+	(void)now;
+	if (!s->super.on)
+		return;
+	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) {
+		if (p->super != NULL && p->super->mode == SHOAL_SUPER_KNOWS)
+			peer_free(p);
+		else
+			tell_all(p);
+	}
+	state_free(s);
+	s->super.dirty = s->super.telling > 0;
+}
+
+void shoal_super_fini(struct shoal_swarm *s)
+{
+	state_free(s);
+}
+
+/* ---- who owns what ------------------------------------------------------------------------ */
+
+static void owned(struct shoal_swarm *s, struct shoal_peer *p, uint32_t piece)
+{
+	struct shoal_super *u = &s->super;
+	shoal_bits_clear(&u->fresh, piece);
+	if (u->owner[piece] != 0)
+		return;
+	u->owner[piece] = p->serial;
+	u->held++;
+	p->super->held++;
+}
+
+static void disowned(struct shoal_swarm *s, uint32_t piece)
+{
+	struct shoal_super *u = &s->super;
+	if (u->owner[piece] == 0)
+		return;
+	for (struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm) {
+		if (q->serial != u->owner[piece] || q->super == NULL)
+			continue;
+		q->super->held--;
+		q->super->dirty = u->dirty = true;
+		break;
+	}
+	u->owner[piece] = 0;
+	u->held--;
+}
+
+static struct shoal_super_shown *find(struct shoal_super_peer *x, uint32_t piece)
+{
+	for (uint32_t i = 0; i < x->count; i++)
+		if (x->shown[i].piece == piece)
+			return &x->shown[i];
+	return NULL;
+}
+
+static void drop(struct shoal_super_peer *x, struct shoal_super_shown *e)
+{
+	x->unsent -= e->left;
+	*e = x->shown[--x->count];
+	x->dirty = true;
+}
+
+/* It will not come of this peer: another's turn. */
+static void lapse(struct shoal_swarm *s, struct shoal_peer *p, struct shoal_super_shown *e)
+{
+	uint32_t piece = e->piece;
+	drop(p->super, e);
+	if (s->super.owner[piece] == p->serial)
+		disowned(s, piece);
+	if (shoal_bits_get(&s->super.unseen, piece))
+		shoal_bits_set(&s->super.fresh, piece);
+	s->super.dirty = true;
+}
+
+/* ---- showing ------------------------------------------------------------------------------ */
+
+static void show(struct shoal_peer *p, uint32_t piece, shoal_us now)
+{
+	struct shoal_super_peer *x = p->super;
+	struct shoal_wire_msg msg = { .id = x->mode == SHOAL_SUPER_MASKED ? SHOAL_WIRE_HAVE : SHOAL_WIRE_SUGGEST,
+				      .index = piece };
+	if (x->mode == SHOAL_SUPER_MASKED)
+		shoal_bits_set(&x->told, piece);
+	shoal_peer_say(p, &msg, now); /* the last line that may end it: `x` may be gone */
+}
+
+static void show_fresh(struct shoal_peer *p, uint32_t piece, shoal_us now)
+{
+	struct shoal_super_peer *x = p->super;
+	uint32_t bytes = shoal_metainfo_piece_bytes(p->swarm->mi, piece);
+	x->shown[x->count++] = (struct shoal_super_shown){ .piece = piece, .left = bytes, .at = now };
+	x->unsent += bytes;
+	owned(p->swarm, p, piece);
+	show(p, piece, now);
+}
+
+static uint32_t next_fresh(struct shoal_super *u)
+{
+	uint32_t piece = shoal_bits_next(&u->fresh, u->cursor);
+	if (piece == u->fresh.count)
+		piece = shoal_bits_next(&u->fresh, 0);
+	u->cursor = piece + 1;
+	return piece < u->fresh.count ? piece : SHOAL_PIECE_NONE;
+}
+
+/* So that the choker knows of its interest: one that is out already, and it will find elsewhere, too. */
+static void bait(struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_super *u = &p->swarm->super;
+	uint32_t served = 0;
+	for (const struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm)
+		served += !q->choked;
+	uint32_t piece = shoal_bits_next_clear(&u->fresh, shoal_rng_below(&p->swarm->rng, u->fresh.count));
+	bool soon = served <= p->node->upload_slots; /* there is a place for it */
+	if (soon || piece == u->fresh.count || shoal_bits_get(&p->have, piece)) {
+		piece = next_fresh(u);
+		if (piece != SHOAL_PIECE_NONE)
+			show_fresh(p, piece, now);
+	} else {
+		show(p, piece, now);
+	}
+}
+
+/* What keeps its connection busy until we hear of it again. */
+static bool has_enough(struct shoal_peer *p, shoal_us now)
+{
+	const struct shoal_super_peer *x = p->super;
+	uint64_t window = (uint64_t)SHOAL_SUPER_SHOWN_MIN * shoal_metainfo_piece_size(p->swarm->mi);
+	window = shoal_max_u64(window, shoal_rate_now(&p->up, now) / 2);
+	return x->count == SHOAL_SUPER_SHOWN_MAX || x->unsent >= window;
+}
+
+/* It sits on what it got, and others do not: theirs is the next. Not for ever, for they may be all there is. */
+static bool hoards(const struct shoal_peer *p, shoal_us now)
+{
+	const struct shoal_super *u = &p->swarm->super;
+	const struct shoal_super_peer *x = p->super;
+	uint32_t free = HELD_FREE + x->count;
+	if (x->held <= free || now - x->busy > SHOAL_SUPER_TRUTH / 2)
+		return false;
+	return (uint64_t)x->held * p->swarm->peer_count > 2 * (uint64_t)u->held;
+}
+
+static void feed(struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_super *u = &p->swarm->super;
+	if ((!p->counted && p->born + SHOAL_MS(500) > now) || (p->super->mode == SHOAL_SUPER_KNOWS && !p->fast))
+		return;
+	if (p->choked || !p->interested) {
+		if (p->super->mode == SHOAL_SUPER_MASKED && p->super->told.ones == 0)
+			bait(p, now);
+		return;
+	}
+	while (!p->closing && !has_enough(p, now) && !hoards(p, now)) {
+		uint32_t piece = next_fresh(u);
+		if (piece == SHOAL_PIECE_NONE)
+			return;
+		show_fresh(p, piece, now);
+	}
+}
+
+/* As much of the truth as the queue takes. */
+static void tell(struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_super_peer *x = p->super;
+	size_t blocks = shoal_pw_queued_blocks(p->pw) * (SHOAL_BLOCK + SHOAL_WIRE_PIECE_HEAD);
+	size_t small = shoal_pw_queued(p->pw) > blocks ? shoal_pw_queued(p->pw) - blocks : 0;
+	uint32_t room = small < SHOAL_PW_OUT_MAX / 2 ? SHOAL_SUPER_TELL : 0;
+	/* Without the metadata it can keep only so many. */
+	if (!p->interested && x->told.ones + room > SHOAL_PEER_EARLY_HAVES)
+		room = x->told.ones < SHOAL_PEER_EARLY_HAVES ? SHOAL_PEER_EARLY_HAVES - x->told.ones : 0;
+	while (!p->closing && room > 0 && x->cursor < x->told.count) {
+		uint32_t piece = x->cursor++;
+		if (shoal_bits_get(&x->told, piece) || !shoal_bits_get(&p->swarm->claimed, piece))
+			continue;
+		struct shoal_wire_msg have = { .id = SHOAL_WIRE_HAVE, .index = piece };
+		shoal_bits_set(&x->told, piece);
+		shoal_peer_say(p, &have, now);
+		room--;
+	}
+	if (p->closing || x->cursor < x->told.count)
+		return;
+	peer_free(p);
+	if (p->ext_said) /* and that we only give */
+		shoal_peer_say_ext_handshake(p, now);
+}
+
+/* ---- what peers do ------------------------------------------------------------------------- */
+
+static void seen(struct shoal_swarm *s, const struct shoal_peer *p, uint32_t piece, shoal_us now)
+{
+	struct shoal_super *u = &s->super;
+	if (shoal_bits_clear(&u->unseen, piece))
+		u->moved = now;
+	shoal_bits_clear(&u->fresh, piece);
+	if (u->owner[piece] != p->serial)
+		disowned(s, piece);
+	struct shoal_super_shown *e = p->super != NULL ? find(p->super, piece) : NULL;
+	if (e != NULL) { /* it has come by it, whoever sent it */
+		drop(p->super, e);
+		u->dirty = true;
+	}
+}
+
+void shoal_super_has(struct shoal_peer *p, uint32_t piece, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	if (!s->super.on)
+		return;
+	seen(s, p, piece, now);
+	if (s->super.unseen.ones == 0 || shoal_peer_is_seed(p))
+		shoal_super_end(s, now);
+}
+
+void shoal_super_joined(struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	if (!s->super.on)
+		return;
+	if (shoal_peer_is_seed(p))
+		return shoal_super_end(s, now);
+	for (uint32_t i = shoal_bits_next(&p->have, 0); i < p->have.count; i = shoal_bits_next(&p->have, i + 1))
+		seen(s, p, i, now);
+	shoal_super_woke(p);
+	if (s->super.unseen.ones == 0)
+		shoal_super_end(s, now);
+}
+
+void shoal_super_asked(struct shoal_peer *p, uint32_t piece, shoal_us now)
+{
+	struct shoal_super_peer *x = p->super;
+	if (x == NULL || !p->swarm->super.on)
+		return;
+	struct shoal_super_shown *e = find(x, piece);
+	x->busy = now;
+	if (e != NULL)
+		e->at = now;
+	else if (shoal_bits_get(&p->swarm->super.fresh, piece))
+		owned(p->swarm, p, piece); /* it chose by itself */
+}
+
+void shoal_super_gave(struct shoal_peer *p, uint32_t piece, uint32_t bytes, shoal_us now)
+{
+	struct shoal_super_peer *x = p->super;
+	struct shoal_super *u = &p->swarm->super;
+	if (x == NULL || !u->on)
+		return;
+	u->moved = now;
+	struct shoal_super_shown *e = find(x, piece);
+	if (e == NULL)
+		return;
+	uint32_t part = bytes < e->left ? bytes : e->left;
+	e->at = now;
+	e->left -= part;
+	x->unsent -= part;
+	if (e->left == 0)
+		drop(x, e);
+	x->dirty = u->dirty = true;
+}
+
+void shoal_super_woke(struct shoal_peer *p)
+{
+	if (p->super != NULL)
+		p->super->dirty = p->swarm->super.dirty = true;
+}
+
+void shoal_super_left(struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	if (s->super.on) {
+		while (p->super != NULL && p->super->count > 0)
+			lapse(s, p, &p->super->shown[0]);
+		/* What it alone had is nobody's again; it is out of the picker's counts already. */
+		for (uint32_t i = 0; i < s->claimed.count; i++) {
+			if (s->super.owner[i] == p->serial) {
+				s->super.owner[i] = 0;
+				s->super.held--;
+			} else if (!shoal_bits_get(&p->have, i)) {
+				continue;
+			}
+			if (shoal_picker_copies(s->picker, i) == 0) {
+				shoal_bits_set(&s->super.unseen, i);
+				shoal_bits_set(&s->super.fresh, i);
+			}
+		}
+		for (struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm)
+			shoal_super_woke(q);
+	}
+	peer_free(p);
+	if (s->super.on && !called_for(s, NULL, 2))
+		shoal_super_end(s, now);
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+static void look_at(struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_super_peer *x = p->super;
+	struct shoal_swarm *s = p->swarm;
+	for (uint32_t i = x->count; i-- > 0;)
+		if (x->shown[i].at + SHOAL_SUPER_LAPSE <= now)
+			lapse(s, p, &x->shown[i]);
+	if (p->interested && p->choked)
+		x->busy = now; /* it waits for its turn, and for nothing else */
+	if (x->busy + SHOAL_SUPER_TRUTH <= now && s->super.fresh.ones > 0) {
+		while (x->count > 0)
+			lapse(s, p, &x->shown[0]);
+		tell_all(p);
+	}
+	x->dirty = true;
+}
+
+void shoal_super_tick(struct shoal_swarm *s, shoal_us now)
+{
+	struct shoal_super *u = &s->super;
+	if (u->on && u->looked + LOOK <= now) {
+		u->looked = now;
+		u->dirty = true;
+		if (!called_for(s, NULL, 2) || u->moved + SHOAL_SUPER_STALL <= now)
+			shoal_super_end(s, now);
+		for (struct shoal_peer *p = s->peers; p != NULL && u->on; p = p->in_swarm)
+			if (p->super != NULL && p->super->mode != SHOAL_SUPER_TELLING)
+				look_at(p, now);
+	}
+	if (!u->dirty && (u->telling == 0 || u->tell_at > now))
+		return;
+	u->dirty = false;
+	u->tell_at = now + TELL_AGAIN;
+	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {
+		next = p->in_swarm;
+		if (p->super == NULL)
+			continue;
+		if (p->super->mode == SHOAL_SUPER_TELLING) {
+			tell(p, now);
+		} else if (p->super->dirty && u->on) {
+			p->super->dirty = false;
+			feed(p, now);
+		}
+	}
+}
+
+shoal_us shoal_super_deadline(const struct shoal_swarm *s)
+{
+	if (s->super.dirty)
+		return 0;
+	shoal_us at = s->super.telling > 0 ? s->super.tell_at : SHOAL_NEVER;
+	return s->super.on ? shoal_min_u64(at, s->super.looked + LOOK) : at;
+}
