@@ -60,7 +60,7 @@ int shoal_get_main(struct shoal_tool *tool, int argc, char **argv)
 	struct shoal_net net = { 0 };
 	struct shoal_run_torrent *torrent = calloc(1, sizeof *torrent);
 	struct shoal_run r = { .tool = tool, .ops = &shoal_engine_native, .net = &net, .torrent = torrent, .count = 1 };
-	struct shoal_opt_list args = { 0 }, from = { 0 };
+	struct shoal_opt_list args = { 0 }, from = { 0 }, tracker = { 0 };
 	struct shoal_opt wire[SHOAL_NET_OPTIONS_MAX], every[SHOAL_SAY_OPTIONS_MAX];
 	const char *folder = ".";
 	bool sequential = false, overwrite = false;
@@ -72,6 +72,7 @@ int shoal_get_main(struct shoal_tool *tool, int argc, char **argv)
 		{ SHOAL_OPT_CHOICE, "adopt", 0, &adopt, "auto|reflink|link|copy|off", NULL, "take files that lie in other torrents' folders; default: auto" },
 		{ SHOAL_OPT_LIST, "adopt-from", 0, &from, "DIR", NULL, "and those of this folder; more than once" },
 		{ SHOAL_OPT_FLAG, "overwrite", 0, &overwrite, NULL, NULL, "replace what differs in files that are not ours" },
+		{ SHOAL_OPT_LIST, "tracker", 't', &tracker, "URL", NULL, "ask this one too, wherever it lies; more than once" },
 		{ SHOAL_OPT_FLAG, "seed", 0, &r.stay, NULL, NULL, "go on giving when complete" },
 		{ SHOAL_OPT_SECONDS, "timeout", 0, &r.timeout, "SECONDS", NULL, "give up then; what was fetched stays" },
 		{ SHOAL_OPT_COUNT, "threads", 0, &net.threads, "N", NULL, "that hash and write; default: one a core" },
@@ -87,6 +88,7 @@ int shoal_get_main(struct shoal_tool *tool, int argc, char **argv)
 	int rc = shoal_options_parse(tool, &page, tables, argc, argv, &args), code;
 	shoal_say_init(tool);
 	torrent->flags = (sequential ? SHOAL_ADD_SEQUENTIAL : 0u) | (overwrite ? SHOAL_ADD_OVERWRITE : 0u);
+	r.tracker = &tracker;
 	torrent->adopt = (enum shoal_adopt_how)adopt;
 	if (rc != 0)
 		code = rc > 0 ? SHOAL_EXIT_GOOD : shoal_exit_of(rc);
@@ -99,6 +101,7 @@ int shoal_get_main(struct shoal_tool *tool, int argc, char **argv)
 	free(torrent);
 	shoal_net_fini(&net);
 	shoal_opt_list_fini(&from);
+	shoal_opt_list_fini(&tracker);
 	shoal_opt_list_fini(&args);
 	return code;
 }

@@ -17,6 +17,7 @@ struct shoal_net {
 	uint32_t max_peers, threads;
 	bool no_pex, no_lsd;
 	uint32_t dscp;
+	bool no_trackers;
 	const char *state; /* NULL: the default */
 };
 

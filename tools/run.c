@@ -93,7 +93,7 @@ static int add(struct shoal_run *r, size_t i)
 	struct shoal_run_torrent *t = &r->torrent[i];
 	struct shoal_op op = { .kind = SHOAL_OP_ADD,
 			       .ticket = i + 1,
-			       .flags = t->flags,
+			       .flags = t->flags | (r->net->no_trackers ? SHOAL_ADD_NO_TRACKERS : 0u),
 			       .adopt = t->adopt,
 			       .adopt_from = { (const uint8_t *)t->adopt_from, t->adopt_from_len },
 			       .folder = shoal_bytes(t->folder, strlen(t->folder)) };
@@ -125,6 +125,37 @@ static void add_peer(struct shoal_run *r, const struct shoal_run_torrent *t, str
 		shoal_say_warn(r->tool, t->id, "peer %s: %s", shoal_say_text(text, shown), shoal_err_name(rc));
 }
 
+/* Those of --tracker: they may lie anywhere. Returns how many were taken. */
+static size_t add_trackers(struct shoal_run *r, const struct shoal_run_torrent *t)
+{
+	size_t taken = 0;
+	for (size_t i = 0; r->tracker && i < r->tracker->count; i++) {
+		for (const char *at = r->tracker->at[i]; at;) {
+			char shown[SHOAL_SAY_TEXT_MAX];
+			const char *comma = strchr(at, ',');
+			struct shoal_bytes url = shoal_bytes(at, comma ? (size_t)(comma - at) : strlen(at));
+			struct shoal_op op = { .kind = SHOAL_OP_TRACKER, .torrent = t->handle, .text = url };
+			int rc = r->ops->do_op(r->engine, &op);
+			if (rc == 0 || rc == SHOAL_ERR_EXISTS)
+				taken++;
+			else
+				shoal_say_warn(r->tool, t->id, "--tracker %s: %s", shoal_say_text(url, shown),
+					       rc == SHOAL_ERR_REFUSED
+						       ? "the torrent is private, and it is not one of its own"
+						       : shoal_err_name(rc));
+			at = comma ? comma + 1 : NULL;
+		}
+	}
+	return taken;
+}
+
+static size_t trackers_named(const struct shoal_run *r, const struct shoal_run_torrent *t)
+{
+	if (r->net->no_trackers)
+		return 0;
+	return t->source.is_magnet ? t->source.magnet.tracker_count : shoal_metainfo_tracker_count(t->source.mi);
+}
+
 /* Those of --peer, and those that the torrent or the link names (x.pe). */
 static void add_peers(struct shoal_run *r, const struct shoal_run_torrent *t)
 {
@@ -136,10 +167,11 @@ static void add_peers(struct shoal_run *r, const struct shoal_run_torrent *t)
 		add_peer(r, t,
 			 t->source.is_magnet ? shoal_bytes(m->peer[i], strlen(m->peer[i]))
 					     : shoal_metainfo_peer(t->source.mi, i));
+	named += add_trackers(r, t) + trackers_named(r, t);
 	if (!r->seeding && r->net->peer.count + named == 0)
-		shoal_say_warn(
-			r->tool, t->id,
-			"no peers are known: trackers and DHT are not built yet; name one with --peer HOST:PORT");
+		shoal_say_warn(r->tool, t->id,
+			       "no peer and no tracker is known, and the DHT is not built yet: name one with --peer "
+			       "HOST:PORT or --tracker URL");
 }
 
 /* ---- events -------------------------------------------------------------------------- */

@@ -44,6 +44,7 @@ struct shoal_run {
 	struct shoal_tool *tool;
 	const struct shoal_engine_ops *ops;
 	const struct shoal_net *net;
+	const struct shoal_opt_list *tracker; /* that the user named; commas between several. NULL: none */
 	struct shoal_run_torrent *torrent;
 	size_t count;
 	bool seeding;	  /* seed, not get: nothing is fetched */

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PEERS_SHOWN 20
 
@@ -282,6 +283,35 @@ static void tell_warning(struct shoal_run *r, const struct shoal_run_torrent *t,
 	shoal_say_warn(r->tool, t->id, "%s: %s%s%s", t->name, lead, lead[0] && text[0] ? ": " : "", text);
 }
 
+static void tell_tracker(struct shoal_run *r, const struct shoal_run_torrent *t, const struct shoal_event *ev)
+{
+	static const uint8_t nowhere[16];
+	char url[SHOAL_SAY_TEXT_MAX], what[SHOAL_SAY_TEXT_MAX];
+	shoal_say_text(ev->text, url);
+	if (r->tool->json) {
+		struct shoal_json *j = begin(r, t, "tracker", ev->t);
+		shoal_json_str(j, "url", ev->text);
+		shoal_json_u64(j, "tier", ev->index);
+		shoal_json_text(j, "error", ev->err < 0 ? shoal_err_name(ev->err) : NULL);
+		if (ev->name.len)
+			shoal_json_str(j, "what", ev->name);
+		shoal_json_u64(j, "peers", ev->done);
+		shoal_json_u64(j, "seeds", ev->stats.seeds);
+		shoal_json_u64(j, "leeches", ev->stats.peers);
+		shoal_json_u64(j, "next", ev->total);
+		if (memcmp(ev->addr.ip, nowhere, sizeof nowhere) != 0)
+			put_addr(j, "external", &ev->addr);
+		shoal_say_event_end(r->tool);
+	}
+	shoal_say_text(ev->name, what);
+	if (ev->err < 0)
+		shoal_say_log(r->tool, SHOAL_LOG_INFO, "%s: tracker %s: %s%s%s", t->name, url, shoal_err_name(ev->err),
+			      what[0] ? ": " : "", what);
+	else
+		shoal_say_log(r->tool, SHOAL_LOG_DEBUG, "%s: tracker %s: %" PRIu64 " peers, next in %" PRIu64 " s%s%s",
+			      t->name, url, ev->done, ev->total, what[0] ? ": " : "", what);
+}
+
 void shoal_run_tell_other(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
 {
 	char addr[SHOAL_ADDR_TEXT_MAX], text[SHOAL_SAY_TEXT_MAX];
@@ -291,6 +321,7 @@ void shoal_run_tell_other(struct shoal_run *r, struct shoal_run_torrent *t, cons
 	case SHOAL_EV_PAUSED: tell_warning(r, t, ev, "paused"); break;
 	case SHOAL_EV_RESUMED: tell_warning(r, t, ev, "goes on"); break;
 	case SHOAL_EV_WARNING: tell_warning(r, t, ev, ""); break;
+	case SHOAL_EV_TRACKER: tell_tracker(r, t, ev); break;
 	case SHOAL_EV_HASH_FAILED:
 		shoal_say_log(r->tool, SHOAL_LOG_INFO, "%s: piece %" PRIu32 " did not match its hash", t->name,
 			      ev->index);

@@ -127,6 +127,7 @@ int shoal_seed_main(struct shoal_tool *tool, int argc, char **argv)
 	int rc = shoal_options_parse(tool, &page, tables, argc, argv, &args), code;
 	shoal_say_init(tool);
 	net.threads = s.make.threads;
+	s.run.tracker = &s.make.tracker; /* those of torrents that are there already, too */
 	if (rc != 0)
 		code = rc > 0 ? SHOAL_EXIT_GOOD : shoal_exit_of(rc);
 	else if (args.count == 0)

@@ -43,22 +43,24 @@ enum shoal_op_kind {
 	SHOAL_OP_ADD = 1, /* a torrent: `text` (magnet, info hash) or `data` (.torrent), `folder`, `flags` */
 	SHOAL_OP_REMOVE,  /* `torrent`: stops it, keeps its data and claims */
 	SHOAL_OP_PEER,	  /* `torrent`, `addr` or `text` "host:port": somebody to connect to */
-	SHOAL_OP_LIMITS,  /* `up`, `down` payload bytes a second (0: none): of `torrent`, or (0) of all together */
-	SHOAL_OP_STATS,	  /* `torrent`: answered by one STATS event */
-	SHOAL_OP_PEERS,	  /* `torrent`: answered by a PEER event for each peer, known or gone, then DONE */
-	SHOAL_OP_PIECES,  /* `torrent`: answered by a PIECES event */
-	SHOAL_OP_READ,	  /* `torrent`, `offset`, `length` (<= 4 MiB) of the stream: answered by DATA */
-	SHOAL_OP_VERIFY,  /* `torrent`: hashes every piece again; ends with CHECKED */
+	SHOAL_OP_TRACKER, /* `torrent`, `text` a URL: a tracker the user names; it may lie on this host or in any network */
+	SHOAL_OP_LIMITS, /* `up`, `down` payload bytes a second (0: none): of `torrent`, or (0) of all together */
+	SHOAL_OP_STATS,	 /* `torrent`: answered by one STATS event */
+	SHOAL_OP_PEERS,	 /* `torrent`: answered by a PEER event for each peer, known or gone, then DONE */
+	SHOAL_OP_PIECES, /* `torrent`: answered by a PIECES event */
+	SHOAL_OP_READ,	 /* `torrent`, `offset`, `length` (<= 4 MiB) of the stream: answered by DATA */
+	SHOAL_OP_VERIFY, /* `torrent`: hashes every piece again; ends with CHECKED */
 	SHOAL_OP_EXT_REGISTER, /* `text`: a BEP 10 message name; `ext` must be unused: its number here (1..255 minus the engine's own) */
 	SHOAL_OP_EXT_SEND, /* `torrent`, `peer`, `text`, `data`: to a peer that has the extension too */
 	SHOAL_OP_STOP,	   /* finish what is being written, record it, leave; ends with STOPPED */
 	SHOAL_OP_WEBSEED, /* `torrent`, `text`: the URL of an HTTP server that has the data (BEP 19), which the user named */
 };
 enum shoal_add_flag {
-	SHOAL_ADD_SEQUENTIAL = 1,  /* pieces in order */
-	SHOAL_ADD_SEED_ONLY = 2,   /* the data is there: never write; fail when it is not (after a check) */
-	SHOAL_ADD_CHECK_ONLY = 4,  /* hash everything, tell, do not join the swarm */
-	SHOAL_ADD_FORCE_CHECK = 8, /* trust no claim: hash everything first */
+	SHOAL_ADD_SEQUENTIAL = 1,    /* pieces in order */
+	SHOAL_ADD_SEED_ONLY = 2,     /* the data is there: never write; fail when it is not (after a check) */
+	SHOAL_ADD_CHECK_ONLY = 4,    /* hash everything, tell, do not join the swarm */
+	SHOAL_ADD_FORCE_CHECK = 8,   /* trust no claim: hash everything first */
+	SHOAL_ADD_NO_TRACKERS = 256, /* those that the torrent or the link names are left alone */
 	SHOAL_ADD_OVERWRITE =
 		16, /* files of others that lie under a final name are mended in place; else the torrent ends */
 	SHOAL_ADD_DATA_STAYS =
@@ -110,8 +112,12 @@ enum shoal_event_kind {
 	SHOAL_EV_PEER_LEFT,   /* `peer`, err: why */
 	SHOAL_EV_PEER_BANNED, /* `peer`, `addr`, `index`: the piece it spoiled, `text` the evidence */
 	SHOAL_EV_HASH_FAILED, /* `index` */
-	SHOAL_EV_EXT,	      /* `peer`, `text` the extension, `data` the message */
-	SHOAL_EV_PAUSED,      /* storage trouble: err, `text`; tries again by itself */
+	/* A tracker was asked: `text` who (without the secrets of its URL), `index` its tier; err, `name` what it says to
+	 * people; `done` peers that were new, `total` seconds until the next time (0: not known yet), `stats.seeds` and
+	 * `stats.peers` (leeches) as it counts them, `addr` our address as it sees it (all 0: it does not say) */
+	SHOAL_EV_TRACKER,
+	SHOAL_EV_EXT,	 /* `peer`, `text` the extension, `data` the message */
+	SHOAL_EV_PAUSED, /* storage trouble: err, `text`; tries again by itself */
 	SHOAL_EV_RESUMED,
 	SHOAL_EV_ADOPTED, /* before CHECKED: `done` bytes of `index` files came from folder `text`; `data`: "reflink,copy" */
 	SHOAL_EV_WARNING, /* `text` */

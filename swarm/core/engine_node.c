@@ -88,6 +88,8 @@ static int add_torrent(struct shoal_node *n, const struct shoal_op *op, shoal_us
 		shoal_swarm_free(s);
 		return 0;
 	}
+	if (!(op->flags & SHOAL_ADD_NO_TRACKERS))
+		shoal_announce_torrent(s);
 	added(n, s, op, now);
 	return 0;
 }
@@ -123,6 +125,9 @@ static int add_magnet(struct shoal_node *n, const struct shoal_op *op, shoal_us 
 			(void)bad; /* a stranger's link may name anything */
 		}
 		s->name = m.name != NULL ? copy_text(shoal_bytes(m.name, strlen(m.name))) : NULL;
+		if (!(op->flags & SHOAL_ADD_NO_TRACKERS))
+			shoal_announce_magnet(s, &m);
+		shoal_announce_begin(s, now);
 		added(n, s, op, now);
 	}
 	shoal_magnet_fini(&m);
@@ -427,6 +432,7 @@ int shoal_node_do(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 			       ? 0
 			       : SHOAL_ERR_RANGE;
 	case SHOAL_OP_WEBSEED: rc = shoal_webseed_add(s, op->text, true); return rc == SHOAL_ERR_EXISTS ? 0 : rc;
+	case SHOAL_OP_TRACKER: return shoal_announce_user(s, op->text, now);
 	case SHOAL_OP_STATS:
 		ev.kind = SHOAL_EV_STATS;
 		shoal_swarm_stats(s, &ev.stats, now);

@@ -72,6 +72,7 @@ void shoal_node_free(struct shoal_node *n)
 		n->swarms = s->next;
 		shoal_swarm_free(s);
 	}
+	shoal_announcer_free(n);
 	shoal_guard_fini(&n->guard);
 	shoal_budget_give(n->budget, n->purse);
 	shoal_events_fini(&n->events);
@@ -377,8 +378,9 @@ void shoal_node_tick(struct shoal_node *n, shoal_us now)
 	shoal_node_turnover(n, now);
 	shoal_node_dial(n, now);
 	shoal_us shout = shoal_node_shout(n, now);
+	shoal_announcer_tick(n, now);
 	serve_peers(n, now);
-	at = shoal_min_u64(held_until(n, now), shout);
+	at = shoal_min_u64(shoal_min_u64(held_until(n, now), shout), shoal_announcer_deadline(n));
 	for (struct shoal_swarm **where = &n->swarms; *where != NULL;) {
 		struct shoal_swarm *s = *where;
 		if (s->removing && shoal_swarm_stopped(s) && s->peers == NULL) {

@@ -18,6 +18,7 @@ void shoal_node_fetch_data(struct shoal_node *n, uint64_t cookie, uint64_t at, s
 	(void)at; /* in order, and from where it was asked */
 	switch (kind_of(cookie)) {
 	case SHOAL_COOKIE_WEBSEED: shoal_webseed_data(n, cookie, data, now); break;
+	case SHOAL_COOKIE_TRACKER: shoal_announcer_fetch_data(n, cookie, data); break;
 	default: break;
 	}
 }
@@ -27,6 +28,7 @@ void shoal_node_fetch_end(struct shoal_node *n, uint64_t cookie, const struct sh
 	n->now = now;
 	switch (kind_of(cookie)) {
 	case SHOAL_COOKIE_WEBSEED: shoal_webseed_end(n, cookie, how, now); break;
+	case SHOAL_COOKIE_TRACKER: shoal_announcer_fetch_end(n, cookie, how, now); break;
 	default: break;
 	}
 }
@@ -35,10 +37,8 @@ void shoal_node_resolved(struct shoal_node *n, uint64_t cookie, const struct sho
 			 shoal_us now)
 {
 	n->now = now;
-	(void)addr;
-	(void)count;
-	(void)err;
 	switch (kind_of(cookie)) {
+	case SHOAL_COOKIE_TRACKER: shoal_announcer_resolved(n, cookie, addr, count, err, now); break;
 	default: break;
 	}
 }
@@ -49,4 +49,6 @@ void shoal_node_datagram(struct shoal_node *n, const struct shoal_addr *from, st
 	n->now = now;
 	if (local)
 		shoal_node_overheard(n, from, data, now);
+	else
+		(void)shoal_announcer_datagram(n, from, data, now); /* whose else it could be: nobody's, so far */
 }

@@ -5,6 +5,7 @@
 #define SHOAL_NODE_ROOM_H
 
 #include "proto/base/rng.h"
+#include "swarm/core/announce.h"
 #include "swarm/core/contacts.h"
 #include "swarm/core/events.h"
 #include "swarm/core/guard.h"
@@ -68,6 +69,7 @@ struct shoal_node {
 	struct shoal_webrun *webruns; /* that have a question open, or soon will */
 	struct shoal_sipkey key;      /* of tables that strangers fill */
 	struct shoal_guard guard;
+	struct shoal_announcer *announcer;		     /* NULL until there is a tracker */
 	uint32_t contact_count;				     /* in all swarms */
 	struct shoal_seen_as seen_as[2][SHOAL_NODE_SEEN_AS]; /* [is_v4] */
 

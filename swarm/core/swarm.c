@@ -50,6 +50,7 @@ void shoal_swarm_free(struct shoal_swarm *s)
 	if (s == NULL)
 		return;
 	shoal_webseeds_free(s);
+	shoal_announce_free(s);
 	shoal_contacts_fini(s);
 	shoal_adopt_free(s);
 	shoal_landing_fini(&s->landing);
@@ -181,6 +182,7 @@ void shoal_swarm_fail(struct shoal_swarm *s, int err, const char *what, shoal_us
 	while (s->peers != NULL)
 		shoal_peer_close(s->peers, SHOAL_ERR_GONE, now);
 	shoal_webseeds_stop(s);
+	shoal_announce_stop(s, now);
 	struct shoal_event ev = { .kind = SHOAL_EV_ERROR, .err = err, .text = shoal_bytes(what, strlen(what)) };
 	shoal_swarm_say(s, &ev, now);
 }
@@ -394,6 +396,7 @@ static void run(struct shoal_swarm *s, shoal_us now)
 		shoal_peer_interest(p, now);
 	}
 	s->dirty_fill = s->rechoke = true;
+	shoal_announce_begin(s, now);
 }
 
 static void check_state_tick(struct shoal_swarm *s, shoal_us now)
@@ -459,6 +462,7 @@ static void maybe_complete(struct shoal_swarm *s, shoal_us now)
 	s->withdraw_said = false;
 	struct shoal_event ev = { .kind = SHOAL_EV_COMPLETE, .done = s->size, .total = s->size };
 	shoal_swarm_say(s, &ev, now);
+	shoal_announce_complete(s, now);
 	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {
 		next = p->in_swarm;
 		shoal_peer_interest(p, now);
@@ -606,6 +610,7 @@ void shoal_swarm_stop(struct shoal_swarm *s, shoal_us now)
 	shoal_webseeds_stop(s);
 	shoal_bits_wipe(&s->to_check);
 	shoal_adopt_stop(s);
+	shoal_announce_stop(s, now);
 	if (s->mi == NULL || s->state == SHOAL_SWARM_ENDED || s->state == SHOAL_SWARM_SCAN ||
 	    s->state == SHOAL_SWARM_METADATA)
 		return;
@@ -617,7 +622,7 @@ void shoal_swarm_stop(struct shoal_swarm *s, shoal_us now)
 bool shoal_swarm_stopped(const struct shoal_swarm *s)
 {
 	if (s->disk_jobs > 0 || s->barrier != SHOAL_BARRIER_IDLE ||
-	    (s->state == SHOAL_SWARM_BASELINE && !s->baseline_done))
+	    (s->state == SHOAL_SWARM_BASELINE && !s->baseline_done) || !shoal_announce_stopped(s))
 		return false;
 	if (s->state == SHOAL_SWARM_PAUSED || s->state == SHOAL_SWARM_ENDED || !s->storage_open ||
 	    s->state == SHOAL_SWARM_SCAN || s->state == SHOAL_SWARM_BASELINE)

@@ -186,7 +186,8 @@ struct shoal_swarm {
 	bool dial_now, choked_once;
 
 	struct shoal_webseed *webseeds;
-	uint32_t webruns; /* ranges under way at all of them */
+	uint32_t webruns;		 /* ranges under way at all of them */
+	struct shoal_announce *announce; /* its trackers; NULL: it has none */
 
 	/* v2 hashes */
 	uint32_t layer_at; /* next file whose layer may be missing */

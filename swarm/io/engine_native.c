@@ -19,9 +19,11 @@
 #include "swarm/io/http_curl.h"
 #include "swarm/io/loop.h"
 #include "swarm/io/owned_disk.h"
+#include "swarm/io/reachable.h"
 #include "swarm/io/resolve.h"
 #include "swarm/io/store_sqlite.h"
 #include "swarm/io/tcp.h"
+#include "swarm/io/udp.h"
 
 #define FDS_KEPT 24	       /* descriptors for all that is neither a file of a torrent nor a connection */
 #define ADDS_MAX 64	       /* magnets whose ADDED has not been fetched yet, and whose peers we remember */
@@ -34,7 +36,8 @@ struct add {
 	struct shoal_magnet magnet;
 };
 
-enum asker_flag { ASKED_BY_USER = 1 }; /* of a name: it is owed a DONE */
+/* Of a name: the user is owed a DONE; the node's ticket is its cookie. */
+enum asker_flag { ASKED_BY_USER = 1, ASKED_BY_NODE = 2 };
 
 struct native {
 	struct shoal_engine base; /* first: the user's pointer is ours */
@@ -42,6 +45,7 @@ struct native {
 	struct shoal_loop *loop;
 	struct shoal_tcp *tcp;
 	struct shoal_local *local;
+	struct shoal_udp *udp;
 	struct shoal_resolve *resolve;
 	struct shoal_http *http;
 	struct shoal_disk_threads *disk;
@@ -117,6 +121,24 @@ static void world_fetch_stop(void *w, uint64_t cookie)
 	shoal_http_stop(e->http, cookie);
 }
 
+static int world_resolve(void *w, const char *host, uint64_t cookie)
+{
+	struct native *e = w;
+	return shoal_resolve_ask(e->resolve, host, 0, &(struct shoal_resolve_for){ cookie, 0, ASKED_BY_NODE });
+}
+
+static int world_datagram(void *w, const struct shoal_addr *to, struct shoal_bytes data)
+{
+	struct native *e = w;
+	return shoal_udp_send(e->udp, to, data);
+}
+
+static bool world_neighbour(void *w, const struct shoal_addr *to)
+{
+	(void)w;
+	return shoal_reachable_neighbour(to);
+}
+
 static const struct shoal_world_ops world_ops = {
 	.secret = world_secret,
 	.dial = world_dial,
@@ -125,6 +147,9 @@ static const struct shoal_world_ops world_ops = {
 	.shout = world_shout,
 	.fetch = world_fetch,
 	.fetch_stop = world_fetch_stop,
+	.resolve = world_resolve,
+	.datagram = world_datagram,
+	.neighbour = world_neighbour,
 };
 
 /* ---- what the world tells the node ------------------------------------------------------ */
@@ -163,6 +188,12 @@ static void on_fetch_end(void *to, uint64_t cookie, const struct shoal_fetched *
 {
 	struct native *e = to;
 	shoal_node_fetch_end(e->node, cookie, how, shoal_loop_now(e->loop));
+}
+
+static void on_datagram(void *to, const struct shoal_addr *from, struct shoal_bytes data)
+{
+	struct native *e = to;
+	shoal_node_datagram(e->node, from, data, false, shoal_loop_now(e->loop));
 }
 
 static int on_file_fd(void *to, uint32_t file)
@@ -221,6 +252,11 @@ static void on_resolved(void *to, unsigned what)
 	struct shoal_resolve_done done;
 	(void)what;
 	while (shoal_resolve_reap(e->resolve, &done) > 0) {
+		if (done.asker.flags & ASKED_BY_NODE) {
+			shoal_node_resolved(e->node, done.asker.ticket, done.addr, done.count, done.err,
+					    shoal_loop_now(e->loop));
+			continue;
+		}
 		int rc = done.err;
 		for (size_t i = 0; rc == 0 && i < done.count; i++)
 			rc = peer_at(e, &done.asker, &done.addr[i]);
@@ -299,6 +335,20 @@ static void unblock_pipe(const struct native *e)
 	pthread_sigmask(SIG_UNBLOCK, &pipe, NULL);
 }
 
+/* The same port for datagrams. Somebody else may have it: then trackers see us ask from another, and that is all. */
+static void open_datagrams(struct native *e, const struct shoal_addr *at)
+{
+	char text[SHOAL_ADDR_TEXT_MAX], what[160];
+	int os_err;
+	if (shoal_udp_bind(e->udp, at, &os_err) == 0)
+		return;
+	int n = snprintf(what, sizeof what, "cannot take UDP %s: %s", shoal_addr_text(at, text), strerror(os_err));
+	struct shoal_event ev = { .kind = SHOAL_EV_WARNING,
+				  .t = shoal_loop_now(e->loop),
+				  .text = { (const uint8_t *)what, (size_t)n } };
+	shoal_events_push(&e->events, &ev);
+}
+
 static int open_listeners(struct native *e, const struct shoal_config *config, uint16_t *port, char what[160])
 {
 	for (size_t i = 0; i < config->listen_count; i++) {
@@ -313,6 +363,7 @@ static int open_listeners(struct native *e, const struct shoal_config *config, u
 		if (*port == 0)
 			*port = ev.addr.port;
 		shoal_events_push(&e->events, &ev);
+		open_datagrams(e, &ev.addr);
 	}
 	return 0;
 }
@@ -410,10 +461,12 @@ int shoal_engine_native_open(struct shoal_engine **out, const struct shoal_confi
 	struct shoal_http_user http = { e, on_fetch_data, on_fetch_end };
 	struct shoal_http_options web = { .agent = config->agent != NULL ? config->agent : "shoal/" SHOAL_VERSION };
 	struct shoal_tcp_user user = { e, on_accepted, on_dialed, on_ready, on_file_fd };
+	struct shoal_udp_user udp_user = { e, on_datagram };
 	step = "cannot make an event loop";
 	if ((rc = shoal_loop_new(&e->loop, os)) < 0 || (rc = shoal_tcp_new(&e->tcp, e->loop, os, &user)) < 0 ||
 	    (rc = shoal_local_new(&e->local, e->loop, os, on_heard, e)) < 0 ||
 	    (rc = shoal_http_new(&e->http, e->loop, os, &http, &web)) < 0 ||
+	    (rc = shoal_udp_new(&e->udp, e->loop, os, &udp_user)) < 0 ||
 	    (rc = shoal_resolve_new(&e->resolve, os, NULL)) < 0 ||
 	    (rc = watch(e, &e->resolve_watch, shoal_resolve_fd(e->resolve), SHOAL_LOOP_EDGE, on_resolved)) < 0)
 		goto out;
@@ -570,6 +623,7 @@ static void native_free(struct native *e)
 	shoal_http_free(e->http);
 	shoal_tcp_free(e->tcp);
 	shoal_local_free(e->local);
+	shoal_udp_free(e->udp);
 	shoal_watch_fini(&e->resolve_watch);
 	shoal_watch_fini(&e->disk_watch);
 	shoal_watch_fini(&e->store_watch);
