@@ -190,6 +190,12 @@ static void on_fetch_end(void *to, uint64_t cookie, const struct shoal_fetched *
 	shoal_node_fetch_end(e->node, cookie, how, shoal_loop_now(e->loop));
 }
 
+static const struct shoal_addr *on_fetch_source(void *to, const struct shoal_addr *addr)
+{
+	struct native *e = to;
+	return shoal_tcp_source(e->tcp, addr);
+}
+
 static void on_datagram(void *to, const struct shoal_addr *from, struct shoal_bytes data)
 {
 	struct native *e = to;
@@ -458,7 +464,7 @@ int shoal_engine_native_open(struct shoal_engine **out, const struct shoal_confi
 	e->budget.limit = memory < SIZE_MAX ? (size_t)memory : SIZE_MAX;
 	shoal_events_init(&e->events);
 	block_pipe(e);
-	struct shoal_http_user http = { e, on_fetch_data, on_fetch_end };
+	struct shoal_http_user http = { e, on_fetch_data, on_fetch_end, on_fetch_source };
 	struct shoal_http_options web = { .agent = config->agent != NULL ? config->agent : "shoal/" SHOAL_VERSION };
 	struct shoal_tcp_user user = { e, on_accepted, on_dialed, on_ready, on_file_fd };
 	struct shoal_udp_user udp_user = { e, on_datagram };

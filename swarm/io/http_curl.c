@@ -154,7 +154,18 @@ static curl_socket_t on_open(void *to, curlsocktype purpose, struct curl_sockadd
 		f->refused = true;
 		return CURL_SOCKET_BAD;
 	}
-	return f->h->os->socket(at->family, at->socktype | SOCK_CLOEXEC, at->protocol);
+	int fd = f->h->os->socket(at->family, at->socktype | SOCK_CLOEXEC, at->protocol);
+	const struct shoal_addr *source = f->h->proxy == NULL && f->h->user.source != NULL
+						  ? f->h->user.source(f->h->user.to, &addr)
+						  : NULL;
+	if (fd >= 0 && source != NULL) {
+		struct sockaddr_storage sys;
+		struct shoal_addr from = *source;
+		from.port = 0;
+		socklen_t len = shoal_addr_to_sys(&from, &sys);
+		(void)f->h->os->bind(fd, (struct sockaddr *)&sys, len); /* without it, from wherever */
+	}
+	return fd;
 }
 
 static int on_close(void *to, curl_socket_t fd)

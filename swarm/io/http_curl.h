@@ -39,6 +39,9 @@ struct shoal_http_user { /* called from the loop and from shoal_http_tick(), nev
 	void *to;
 	void (*data)(void *to, uint64_t cookie, uint64_t at, struct shoal_bytes data);
 	void (*end)(void *to, uint64_t cookie, const struct shoal_fetched *how);
+	/* Where connections to `addr` are to come from (BEP 7: a tracker takes us to be there), from within tick() and the
+	 * loop; NULL: it does not matter. The function may be NULL too. */
+	const struct shoal_addr *(*source)(void *to, const struct shoal_addr *addr);
 };
 struct shoal_http_options {
 	const char *agent; /* sent as User-Agent; copied */

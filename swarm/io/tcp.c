@@ -254,7 +254,7 @@ static void dial_ready(void *to, unsigned what)
 }
 
 /* The one specific address all listeners of a family share; NULL when there is none, several, or a wildcard. */
-static const struct shoal_addr *source_for(const struct shoal_tcp *tcp, const struct shoal_addr *to)
+const struct shoal_addr *shoal_tcp_source(const struct shoal_tcp *tcp, const struct shoal_addr *to)
 {
 	const struct shoal_addr *only = NULL;
 	for (size_t i = 0; i < tcp->listener_count; i++) {
@@ -274,7 +274,7 @@ static const struct shoal_addr *source_for(const struct shoal_tcp *tcp, const st
 static int dial_start(struct shoal_tcp *tcp, int fd, const struct shoal_addr *to)
 {
 	struct sockaddr_storage sys;
-	const struct shoal_addr *source = source_for(tcp, to);
+	const struct shoal_addr *source = shoal_tcp_source(tcp, to);
 	set_stream(tcp, fd, to->is_v4);
 	if (source != NULL) {
 		struct shoal_addr from = *source;

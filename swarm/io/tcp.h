@@ -54,6 +54,9 @@ SHOAL_MUST int shoal_tcp_dial(struct shoal_tcp *tcp, const struct shoal_addr *to
  * at first) in both families. To be said before the first listener, so that every answer carries it too. */
 void shoal_tcp_class(struct shoal_tcp *tcp, unsigned dscp);
 
+/* The address that is: NULL, or valid until the next listen. Others that speak for us should come from there too. */
+const struct shoal_addr *shoal_tcp_source(const struct shoal_tcp *tcp, const struct shoal_addr *to);
+
 /* When shoal_tcp_tick() has something to do. */
 shoal_us shoal_tcp_deadline(const struct shoal_tcp *tcp);
 /* Ends dials that took too long, takes up accepting again. */
