@@ -43,17 +43,17 @@ enum shoal_op_kind {
 	SHOAL_OP_ADD = 1, /* a torrent: `text` (magnet, info hash) or `data` (.torrent), `folder`, `flags` */
 	SHOAL_OP_REMOVE,  /* `torrent`: stops it, keeps its data and claims */
 	SHOAL_OP_PEER,	  /* `torrent`, `addr` or `text` "host:port": somebody to connect to */
-	SHOAL_OP_TRACKER, /* `torrent`, `text` a URL: a tracker the user names; it may lie on this host or in any network */
-	SHOAL_OP_LIMITS, /* `up`, `down` payload bytes a second (0: none): of `torrent`, or (0) of all together */
-	SHOAL_OP_STATS,	 /* `torrent`: answered by one STATS event */
-	SHOAL_OP_PEERS,	 /* `torrent`: answered by a PEER event for each peer, known or gone, then DONE */
-	SHOAL_OP_PIECES, /* `torrent`: answered by a PIECES event */
-	SHOAL_OP_READ,	 /* `torrent`, `offset`, `length` (<= 4 MiB) of the stream: answered by DATA */
-	SHOAL_OP_VERIFY, /* `torrent`: hashes every piece again; ends with CHECKED */
+	SHOAL_OP_LIMITS,  /* `up`, `down` payload bytes a second (0: none): of `torrent`, or (0) of all together */
+	SHOAL_OP_STATS,	  /* `torrent`: answered by one STATS event */
+	SHOAL_OP_PEERS,	  /* `torrent`: answered by a PEER event for each peer, known or gone, then DONE */
+	SHOAL_OP_PIECES,  /* `torrent`: answered by a PIECES event */
+	SHOAL_OP_READ,	  /* `torrent`, `offset`, `length` (<= 4 MiB) of the stream: answered by DATA */
+	SHOAL_OP_VERIFY,  /* `torrent`: hashes every piece again; ends with CHECKED */
 	SHOAL_OP_EXT_REGISTER, /* `text`: a BEP 10 message name; `ext` must be unused: its number here (1..255 minus the engine's own) */
 	SHOAL_OP_EXT_SEND, /* `torrent`, `peer`, `text`, `data`: to a peer that has the extension too */
 	SHOAL_OP_STOP,	   /* finish what is being written, record it, leave; ends with STOPPED */
 	SHOAL_OP_WEBSEED, /* `torrent`, `text`: the URL of an HTTP server that has the data (BEP 19), which the user named */
+	SHOAL_OP_TRACKER, /* `torrent`, `text` a URL: a tracker the user names; it may lie on this host or in any network */
 };
 enum shoal_add_flag {
 	SHOAL_ADD_SEQUENTIAL = 1,    /* pieces in order */
