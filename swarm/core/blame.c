@@ -11,22 +11,47 @@ struct shoal_blame_piece {
 	uint8_t (*digest)[32];
 };
 
+static size_t cost_of(uint32_t blocks)
+{
+	return sizeof(struct shoal_blame_piece) + (size_t)blocks * (sizeof(uint32_t) + 32);
+}
+
+static void piece_free(struct shoal_blame *b, struct shoal_blame_piece *p)
+{
+	if (b->budget != NULL)
+		shoal_budget_give(b->budget, cost_of(p->blocks));
+	b->count--;
+	free(p);
+}
+
+/* The list is newest first: its end. */
+static void forget_oldest(struct shoal_blame *b)
+{
+	struct shoal_blame_piece **last = &b->head;
+	while ((*last)->next != NULL)
+		last = &(*last)->next;
+	piece_free(b, *last);
+	*last = NULL;
+}
+
 int shoal_blame_failed(struct shoal_blame *b, uint32_t piece, const uint8_t (*digest)[32], const uint32_t *source,
 		       uint32_t n)
 {
 	if (n > SHOAL_BLAME_BLOCKS)
 		return SHOAL_ERR_TOO_LONG;
-	if (b->count >= SHOAL_BLAME_PIECES) { /* the list is newest first: drop its end */
-		struct shoal_blame_piece **last = &b->head;
-		while ((*last)->next != NULL)
-			last = &(*last)->next;
-		free(*last);
-		*last = NULL;
-		b->count--;
+	while (b->count >= SHOAL_BLAME_PIECES)
+		forget_oldest(b);
+	while (b->budget != NULL && !shoal_budget_take(b->budget, cost_of(n))) {
+		if (b->count == 0)
+			return SHOAL_ERR_NOMEM;
+		forget_oldest(b);
 	}
-	struct shoal_blame_piece *p = malloc(sizeof *p + (size_t)n * (sizeof *source + sizeof *digest));
-	if (p == NULL)
+	struct shoal_blame_piece *p = malloc(cost_of(n));
+	if (p == NULL) {
+		if (b->budget != NULL)
+			shoal_budget_give(b->budget, cost_of(n));
 		return SHOAL_ERR_NOMEM;
+	}
 	p->piece = piece;
 	p->blocks = n;
 	p->source = (uint32_t *)(void *)(p + 1);
@@ -80,8 +105,7 @@ uint32_t shoal_blame_settle(struct shoal_blame *b, uint32_t piece, const uint8_t
 			}
 		}
 		*at = p->next;
-		b->count--;
-		free(p);
+		piece_free(b, p);
 	}
 	return found;
 }
@@ -91,7 +115,6 @@ void shoal_blame_fini(struct shoal_blame *b)
 	while (b->head != NULL) {
 		struct shoal_blame_piece *p = b->head;
 		b->head = p->next;
-		free(p);
+		piece_free(b, p);
 	}
-	b->count = 0;
 }

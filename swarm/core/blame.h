@@ -11,6 +11,7 @@
 #define SHOAL_BLAME_H
 
 #include <shoal/types.h>
+#include "proto/base/slots.h"
 
 #define SHOAL_BLAME_PIECES 64	/* failed pieces remembered, the oldest forgotten first */
 #define SHOAL_BLAME_BLOCKS 4096 /* of one piece */
@@ -18,6 +19,7 @@
 struct shoal_blame_piece;
 struct shoal_blame {
 	struct shoal_blame_piece *head;
+	struct shoal_budget *budget; /* charged; NULL: nothing is */
 	uint32_t count;
 };
 /* Remembers one failed attempt: `n` blocks, their digests (32 bytes each, any hash as long as it is always the same)

@@ -7,9 +7,17 @@
 
 struct shoal_event_item {
 	struct shoal_event_item *next;
+	size_t bytes, charged;
 	struct shoal_event ev;
 	uint8_t tail[];
 };
+
+static void item_free(struct shoal_events *q, struct shoal_event_item *item)
+{
+	if (item != NULL && q->budget != NULL)
+		shoal_budget_give(q->budget, item->charged);
+	free(item);
+}
 
 void shoal_events_init(struct shoal_events *q)
 {
@@ -22,14 +30,14 @@ void shoal_events_fini(struct shoal_events *q)
 	while (q->head != NULL) {
 		struct shoal_event_item *item = q->head;
 		q->head = item->next;
-		free(item);
+		item_free(q, item);
 	}
 	while (q->reserve != NULL) {
 		struct shoal_event_item *item = q->reserve;
 		q->reserve = item->next;
 		free(item);
 	}
-	free(q->lent);
+	item_free(q, q->lent);
 	shoal_events_init(q);
 }
 
@@ -70,7 +78,18 @@ void shoal_events_push(struct shoal_events *q, const struct shoal_event *ev)
 		q->dropped++;
 		return;
 	}
-	struct shoal_event_item *item = malloc(sizeof *item + room);
+	size_t bytes = sizeof(struct shoal_event_item) + room, charged = 0;
+	if (q->budget != NULL && shoal_budget_take(q->budget, bytes))
+		charged = bytes;
+	if (q->budget != NULL && charged == 0 && may_be_missed(ev->kind) && q->bytes + bytes > SHOAL_EVENTS_FREE) {
+		q->dropped++;
+		return;
+	}
+	struct shoal_event_item *item = malloc(bytes);
+	if (item == NULL && charged > 0) {
+		shoal_budget_give(q->budget, charged);
+		charged = 0;
+	}
 	struct shoal_event cut = *ev;
 	if (item == NULL && q->reserve != NULL && !may_be_missed(ev->kind)) {
 		item = q->reserve;
@@ -89,6 +108,9 @@ void shoal_events_push(struct shoal_events *q, const struct shoal_event *ev)
 	}
 	ev = &cut;
 	item->next = NULL;
+	item->bytes = bytes;
+	item->charged = charged;
+	q->bytes += bytes;
 	item->ev = *ev;
 	uint8_t *to = item->tail;
 	if (copies) { /* first, where the alignment holds */
@@ -106,7 +128,7 @@ void shoal_events_push(struct shoal_events *q, const struct shoal_event *ev)
 
 int shoal_events_poll(struct shoal_events *q, struct shoal_event *ev)
 {
-	free(q->lent);
+	item_free(q, q->lent);
 	(void)!shoal_events_reserve(q);
 	q->lent = q->head;
 	if (q->lent == NULL)
@@ -115,6 +137,7 @@ int shoal_events_poll(struct shoal_events *q, struct shoal_event *ev)
 	if (q->head == NULL)
 		q->tail = &q->head;
 	q->count--;
+	q->bytes -= q->lent->bytes;
 	*ev = q->lent->ev;
 	return 1;
 }

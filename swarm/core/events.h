@@ -2,7 +2,8 @@
  * swarm/core/events.h - events on their way out of a node, oldest first.
  *
  * Bounded: past EVENTS_SOFT_MAX only events that somebody must not miss are
- * taken; the chatty ones (a piece, a peer come or gone) are dropped first.
+ * taken; the chatty ones (a piece, a peer come or gone) are dropped first, and
+ * when the budget has no room for more of them.
  * Texts and data are copied in. When memory is short, a reserve carries the
  * first bytes of the text of those that must not be missed.
  */
@@ -10,6 +11,7 @@
 #define SHOAL_EVENTS_H
 
 #include <shoal/engine.h>
+#include "proto/base/slots.h"
 
 #define SHOAL_EVENTS_SOFT_MAX 4096
 #define SHOAL_EVENTS_HARD_MAX 65536
@@ -17,8 +19,12 @@
 #define SHOAL_EVENTS_RESERVE 4
 #define SHOAL_EVENTS_RESERVE_TEXT 256
 
+#define SHOAL_EVENTS_FREE (64u * 1024) /* bytes of chatty ones taken when the budget has no more */
+
 struct shoal_event_item;
 struct shoal_events {
+	struct shoal_budget *budget; /* charged; NULL: nothing is */
+	size_t bytes;		     /* of those that wait */
 	struct shoal_event_item *head, **tail, *lent, *reserve;
 	unsigned reserved;
 	size_t count;

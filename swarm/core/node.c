@@ -43,6 +43,7 @@ int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, 
 	n->world.ops->secret(n->world.w, (struct shoal_space){ (uint8_t *)&n->key, sizeof n->key });
 	n->world.ops->secret(n->world.w, (struct shoal_space){ (uint8_t *)&n->lsd_cookie, sizeof n->lsd_cookie });
 	shoal_guard_init(&n->guard, n->budget, n->key);
+	n->events.budget = n->budget;
 	n->quiet = o->quiet;
 	shoal_node_purse(n);
 	shoal_limiter_init(&n->up, o->up, now);

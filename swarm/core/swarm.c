@@ -40,6 +40,7 @@ int shoal_swarm_new(struct shoal_swarm **out, struct shoal_node *node, struct sh
 	s->choke_at = s->dial_at = s->tick_at = now;
 	s->dial_now = true;
 	shoal_metadata_init(&s->metadata, node->budget);
+	s->blame.budget = node->budget;
 	peer_id_of(s);
 	*out = s;
 	return 0;

@@ -80,6 +80,7 @@ struct shoal_check {
 	struct shoal_disk_job job;
 	struct shoal_piece_hash hash;
 	uint32_t piece;
+	size_t charged; /* to the node, with the leaves behind it */
 	enum shoal_check_why { SHOAL_CHECK_SCAN, SHOAL_CHECK_RESYNC, SHOAL_CHECK_LEAVES, SHOAL_CHECK_BLAME } why;
 	uint32_t sync_failures; /* of the swarm, when it was submitted */
 	uint32_t *source;	/* BLAME of a piece that failed: who sent each block */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "proto/merkle.h"
 #include "swarm/core/node_room.h"
+#include "swarm/core/turnover.h"
 
 /* ---- what a piece must come to ------------------------------------------------------- */
 
@@ -182,7 +183,10 @@ static void failed_with(struct shoal_swarm *s, uint32_t piece, const uint8_t (*d
 {
 	struct guilt g = { s, piece, now, "it had sent another before" };
 	shoal_blame_contradicted(&s->blame, piece, digest, source, n, guilty, &g);
-	if (shoal_blame_failed(&s->blame, piece, digest, source, n) < 0)
+	int rc = shoal_blame_failed(&s->blame, piece, digest, source, n);
+	if (rc == SHOAL_ERR_NOMEM && shoal_slots_trim(s->node->slots) > 0)
+		rc = shoal_blame_failed(&s->blame, piece, digest, source, n);
+	if (rc < 0)
 		s->blame_lost++;
 }
 
@@ -433,14 +437,29 @@ void shoal_swarm_pieces_tick(struct shoal_swarm *s, shoal_us now)
 
 /* ---- checks ------------------------------------------------------------------------------------ */
 
+static void check_free(struct shoal_check *check)
+{
+	shoal_node_peers_give(check->swarm->node, check->charged);
+	free(check);
+}
+
 int shoal_swarm_check_piece(struct shoal_swarm *s, uint32_t piece, enum shoal_check_why why, unsigned flags,
 			    struct shoal_check **out)
 {
 	uint32_t blocks = (shoal_metainfo_piece_bytes(s->mi, piece) + SHOAL_BLOCK - 1) / SHOAL_BLOCK;
 	bool leaves = s->has_v2 || (flags & SHOAL_DISK_LEAVES);
-	struct shoal_check *check = calloc(1, sizeof *check + (leaves ? (size_t)blocks * 32 : 0));
-	if (check == NULL)
+	size_t size = sizeof(struct shoal_check) + (leaves ? (size_t)blocks * 32 : 0);
+	/* One must always be possible: what lies there unlooked at stops everything else. */
+	bool charged = shoal_node_peers_take(s->node, size);
+	if (!charged && s->checks_out > 0)
 		return SHOAL_ERR_NOMEM;
+	struct shoal_check *check = calloc(1, size);
+	if (check == NULL) {
+		if (charged)
+			shoal_node_peers_give(s->node, size);
+		return SHOAL_ERR_NOMEM;
+	}
+	check->charged = charged ? size : 0;
 	check->swarm = s;
 	check->piece = piece;
 	check->why = why;
@@ -457,7 +476,7 @@ int shoal_swarm_check_piece(struct shoal_swarm *s, uint32_t piece, enum shoal_ch
 	if (rc == 0)
 		rc = shoal_swarm_submit(s, &check->job);
 	if (rc < 0) {
-		free(check);
+		check_free(check);
 		return rc;
 	}
 	if (why == SHOAL_CHECK_SCAN || why == SHOAL_CHECK_RESYNC)
@@ -520,7 +539,7 @@ void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, sh
 		break;
 	}
 	free(check->source);
-	free(check);
+	check_free(check);
 }
 
 /*

@@ -39,7 +39,7 @@ bool shoal_node_make_room(struct shoal_node *n, const struct shoal_addr *addr, s
 
 /* Sets the purse aside. */
 void shoal_node_purse(struct shoal_node *n);
-/* What connections cost, first from the purse, then from the budget. */
+/* What connections cost, and checks of pieces, first from the purse, then from the budget. */
 SHOAL_MUST bool shoal_node_peers_take(struct shoal_node *n, size_t bytes);
 void shoal_node_peers_give(struct shoal_node *n, size_t bytes);
 /* Charges what is about to be allocated for `p`; the next settle() finds it there. */

@@ -368,6 +368,8 @@ static int open_listeners(struct native *e, const struct shoal_config *config, u
 		}
 		if (*port == 0)
 			*port = ev.addr.port;
+		if (ev.addr.port == *port) /* the one port that is told to the neighbours */
+			(void)shoal_local_listens(e->local, &ev.addr);
 		shoal_events_push(&e->events, &ev);
 		open_datagrams(e, &ev.addr);
 	}

@@ -12,6 +12,7 @@
 #include "swarm/io/addr.h"
 
 #define INTERFACES_MAX 64
+#define BOUND_MAX 16
 #define LOOK_AGAIN SHOAL_S(30) /* interfaces come and go */
 #define READS 32	       /* datagrams taken at a turn; what is left waits for the next */
 
@@ -38,6 +39,9 @@ struct shoal_local {
 	struct ear ear[2]; /* [v4] */
 	struct subnet subnet[INTERFACES_MAX];
 	size_t subnets;
+	struct shoal_addr bound[BOUND_MAX];
+	size_t bounds;
+	bool anywhere[2]; /* [v4]: some listener has no address of its own */
 	shoal_us looked, since;
 	unsigned count; /* heard since then */
 };
@@ -55,6 +59,15 @@ int shoal_local_new(struct shoal_local **out, struct shoal_loop *loop, const str
 	for (int v4 = 0; v4 < 2; v4++)
 		l->ear[v4] = (struct ear){ .local = l, .fd = -1, .v4 = v4 };
 	*out = l;
+	return 0;
+}
+
+int shoal_local_listens(struct shoal_local *l, const struct shoal_addr *bound)
+{
+	if (l->bounds == BOUND_MAX)
+		return SHOAL_ERR_RANGE;
+	l->bound[l->bounds++] = *bound;
+	l->anywhere[bound->is_v4 ? 1 : 0] |= shoal_addr_is_any(bound);
 	return 0;
 }
 
@@ -139,6 +152,20 @@ static bool first_of(const struct shoal_local *l, size_t k, bool v4)
 		if (l->subnet[i].index == s->index && within(&s->addr, &l->subnet[i]))
 			return false;
 	return true;
+}
+
+/* Our address in subnet `k`, where others reach us: what a listener is bound to, or the interface's own. */
+static bool source_in(const struct shoal_local *l, size_t k, struct shoal_addr *source)
+{
+	const struct subnet *s = &l->subnet[k];
+	*source = s->addr;
+	for (size_t i = 0; i < l->bounds; i++) {
+		if (within(&l->bound[i], s)) {
+			*source = l->bound[i];
+			return true;
+		}
+	}
+	return l->bounds == 0 || l->anywhere[s->addr.is_v4 ? 1 : 0];
 }
 
 static bool neighbour(const struct shoal_local *l, const struct shoal_addr *from)
@@ -248,7 +275,7 @@ static void ear_open(struct ear *ear)
 /* ---- shouting ------------------------------------------------------------------------------- */
 
 /* From our address there, or others could not tell where we are. */
-static bool send_on(struct ear *ear, const struct subnet *s, struct shoal_bytes data)
+static bool send_on(struct ear *ear, unsigned index, const struct shoal_addr *source, struct shoal_bytes data)
 {
 	struct sockaddr_in at4 = { .sin_family = AF_INET, .sin_port = htons(SHOAL_LSD_PORT) };
 	struct sockaddr_in6 at6 = { .sin6_family = AF_INET6, .sin6_port = htons(SHOAL_LSD_PORT) };
@@ -269,15 +296,15 @@ static bool send_on(struct ear *ear, const struct subnet *s, struct shoal_bytes 
 							: CMSG_SPACE(sizeof(struct in6_pktinfo)) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 	if (ear->v4) {
-		struct in_pktinfo info = { .ipi_ifindex = (int)s->index };
-		memcpy(&info.ipi_spec_dst, s->addr.ip, 4);
+		struct in_pktinfo info = { .ipi_ifindex = (int)index };
+		memcpy(&info.ipi_spec_dst, source->ip, 4);
 		c->cmsg_level = IPPROTO_IP;
 		c->cmsg_type = IP_PKTINFO;
 		c->cmsg_len = CMSG_LEN(sizeof info);
 		memcpy(CMSG_DATA(c), &info, sizeof info);
 	} else {
-		struct in6_pktinfo info = { .ipi6_ifindex = s->index };
-		memcpy(&info.ipi6_addr, s->addr.ip, 16);
+		struct in6_pktinfo info = { .ipi6_ifindex = index };
+		memcpy(&info.ipi6_addr, source->ip, 16);
 		c->cmsg_level = IPPROTO_IPV6;
 		c->cmsg_type = IPV6_PKTINFO;
 		c->cmsg_len = CMSG_LEN(sizeof info);
@@ -296,8 +323,10 @@ int shoal_local_shout(struct shoal_local *l, bool v4, struct shoal_bytes data)
 	if (ear->fd < 0)
 		return SHOAL_ERR_NET;
 	join(ear);
-	for (size_t k = 0; k < l->subnets; k++)
-		if (first_of(l, k, v4))
-			sent += send_on(ear, &l->subnet[k], data);
+	for (size_t k = 0; k < l->subnets; k++) {
+		struct shoal_addr source;
+		if (first_of(l, k, v4) && source_in(l, k, &source))
+			sent += send_on(ear, l->subnet[k].index, &source, data);
+	}
 	return sent;
 }

@@ -25,6 +25,9 @@ SHOAL_MUST int shoal_local_new(struct shoal_local **out, struct shoal_loop *loop
 			       void (*heard)(void *to, const struct shoal_addr *from, struct shoal_bytes data),
 			       void *to);
 void shoal_local_free(struct shoal_local *l); /* NULL is fine */
+/* We take connections at `bound`: when all such addresses of a family are single ones, only their subnets are told, and
+ * from there. RANGE for one too many. */
+int shoal_local_listens(struct shoal_local *l, const struct shoal_addr *bound);
 /* To the group of that family, on every interface that may hear it: on how many it went out. NET: there is no socket. */
 int shoal_local_shout(struct shoal_local *l, bool v4, struct shoal_bytes data);
 

@@ -145,11 +145,38 @@ static void strangers_from_afar_are_not_neighbours(void **state)
 	shoal_loop_free(loop);
 }
 
+static void what_listens_at_one_address_shouts_from_there(void **state)
+{
+	static const struct {
+		const char *bound;
+		uint8_t last; /* of the source; 0: nothing goes out */
+	} cases[] = { { "127.0.0.9", 9 }, { "0.0.0.0", 1 }, { "198.51.100.1", 0 } };
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct shoal_loop *loop;
+		struct listener a = { 0 };
+		struct shoal_addr bound = { .port = 7000, .is_v4 = 1 };
+		print_message("%s\n", cases[i].bound);
+		assert_int_equal(inet_pton(AF_INET, cases[i].bound, bound.ip), 1);
+		assert_int_equal(shoal_loop_new(&loop, &shoal_os_real), 0);
+		assert_int_equal(shoal_local_new(&a.local, loop, &shoal_os_real, on_heard, &a), 0);
+		assert_int_equal(shoal_local_listens(a.local, &bound), 0);
+		assert_int_equal(shoal_local_shout(a.local, true, say("here")) > 0, cases[i].last != 0);
+		run_for(loop, SHOAL_MS(20));
+		assert_int_equal(a.heard > 0, cases[i].last != 0);
+		if (a.heard > 0)
+			assert_int_equal(a.from.ip[3], cases[i].last);
+		shoal_local_free(a.local);
+		shoal_loop_free(loop);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_on_one_host_hear_each_other),
 		cmocka_unit_test(floods_and_giants_are_not_passed_on),
+		cmocka_unit_test(what_listens_at_one_address_shouts_from_there),
 		cmocka_unit_test(strangers_from_afar_are_not_neighbours),
 	};
 	own_net();
