@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include "swarm/io/disk_hash.h"
 #include "swarm/io/files.h"
+#include "swarm/io/zeros.h"
 
 #define READS_MAX 8 /* READs a worker takes at once; of WRITE and CHECK, up to SHOAL_LANES_MAX */
 #define GROUP_MAX SHOAL_LANES_MAX
@@ -25,6 +26,7 @@ struct worker {
 	/* Its own. */
 	uint8_t *buffer;	/* CHECK: SHOAL_DISK_STAGE blocks; made when first needed */
 	uint8_t (*scratch)[32]; /* SHOAL_DISK_LEAVES_MAX */
+	struct shoal_zeros zeros;
 };
 
 struct shoal_disk_threads {
@@ -254,6 +256,20 @@ static void stage_fill(struct worker *w, struct shoal_disk_job *job, unsigned nu
 		job->hash->blank = shoal_files_blank(at, len);
 }
 
+/* A CHECK of a piece that lies in a hole has its verdict without a read. Where the medium itself is asked, it is read. */
+static bool hole_checked(struct worker *w, struct shoal_disk_job *job)
+{
+	struct shoal_piece_hash *hash = job->hash;
+	uint32_t bytes = hash->bytes;
+	if ((job->flags & (SHOAL_DISK_DROP | SHOAL_DISK_LEAVES)) || bytes < SHOAL_BLOCK || (bytes & (bytes - 1)) ||
+	    hash->pad || (hash->has_v2 && hash->width != bytes / SHOAL_BLOCK) ||
+	    !shoal_files_hole(w->dt->files, job->storage, job->piece) || shoal_zeros_know(&w->zeros, bytes) < 0)
+		return false;
+	hash->good = (!hash->has_v1 || memcmp(hash->want_sha1, w->zeros.sha1, 20) == 0) &&
+		     (!hash->has_v2 || memcmp(hash->want_root, w->zeros.root, 32) == 0);
+	return true;
+}
+
 static bool begin_hashed(struct worker *w, struct shoal_disk_job *job)
 {
 	struct shoal_files_fault fault;
@@ -270,6 +286,8 @@ static bool begin_hashed(struct worker *w, struct shoal_disk_job *job)
 	job->begin = 0;
 	job->hash->blank = true;
 	shoal_sha1_init(&job->hash->sha1);
+	if (hole_checked(w, job))
+		return false;
 	if (job->flags & SHOAL_DISK_DROP)
 		answer(job, shoal_files_drop(w->dt->files, job->storage, job->piece, &fault), &fault);
 	return job->err == 0;

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include "proto/base/bytes.h"
+#include "swarm/io/zeros.h"
 
 #define IOV_BATCH 64 /* spans in one call: 1 MiB of slots */
 
@@ -439,7 +440,9 @@ static int segment_move(struct shoal_files *files, const struct entry *e, struct
 		struct iovec v[IOV_BATCH];
 		int n = batch(at, seg.len, v);
 		assert(n > 0);
-		ssize_t got = mode == FD_WRITE ? os->pwritev(e->fd, v, n, (off_t)seg.offset)
+		ssize_t got = mode == FD_WRITE ? shoal_zeros_write(os, e->fd, v, n, seg.offset) : 0;
+		if (got == 0)
+			got = mode == FD_WRITE ? os->pwritev(e->fd, v, n, (off_t)seg.offset)
 					       : os->preadv(e->fd, v, n, (off_t)seg.offset);
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -520,6 +523,22 @@ int shoal_files_write(struct shoal_files *files, uint32_t storage, uint32_t piec
 		      const struct iovec *v, int n, size_t len, struct shoal_files_fault *fault)
 {
 	return piece_move(files, storage, piece, begin, v, n, len, FD_WRITE, 0, fault);
+}
+
+bool shoal_files_hole(struct shoal_files *files, uint32_t storage, uint32_t piece)
+{
+	struct storage *st = shoal_files_storage(files, storage);
+	struct shoal_files_fault fault;
+	struct entry *e;
+	if (st == NULL || piece >= shoal_metainfo_piece_count(st->mi))
+		return false;
+	uint32_t size = shoal_metainfo_piece_size(st->mi);
+	struct segment seg = shoal_files_segment(st->mi, (uint64_t)piece * size, size);
+	if (seg.zero || seg.len < size || shoal_files_acquire(files, st, seg.file, FD_READ, &e, &fault) < 0)
+		return false;
+	bool hole = shoal_zeros_hole(files->os, e->fd, seg.offset, seg.len);
+	shoal_files_release(files, e, FD_READ, false);
+	return hole;
 }
 
 void shoal_files_zero_pads(const struct shoal_metainfo *mi, uint32_t piece, uint32_t begin, const struct iovec *v,

@@ -56,6 +56,8 @@ SHOAL_MUST int shoal_files_read(struct shoal_files *files, uint32_t storage, uin
 				struct shoal_files_fault *fault);
 SHOAL_MUST int shoal_files_write(struct shoal_files *files, uint32_t storage, uint32_t piece, uint32_t begin,
 				 const struct iovec *v, int n, size_t len, struct shoal_files_fault *fault);
+/* Whether a whole piece of full size lies in a hole of one file: it is zeros, and need not be read. */
+bool shoal_files_hole(struct shoal_files *files, uint32_t storage, uint32_t piece);
 /* Sets to zero what of v[] stands for padding in the middle of a piece, so that what is hashed is what will be read. */
 void shoal_files_zero_pads(const struct shoal_metainfo *mi, uint32_t piece, uint32_t begin, const struct iovec *v,
 			   int n, size_t len);

@@ -5,6 +5,7 @@
 #include "proto/base/digest.h"
 #include "proto/base/slots.h"
 #include "proto/merkle.h"
+#include "swarm/io/zeros.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -41,6 +42,7 @@ struct lane {
 	uint32_t leaves; /* in leaf[] */
 	int err, os;
 	uint32_t bad_id;
+	bool hole; /* the whole piece is one, and was not read */
 	uint8_t *buf;
 	shoal_hash32 *leaf; /* NULL without v2 */
 	struct shoal_sha1 sha1;
@@ -53,6 +55,7 @@ struct worker {
 	uint64_t turn;
 	uint8_t *room;	/* the lanes' buffers; fewer lanes have more each, so that one piece's leaves fill a row too */
 	uint32_t chunk; /* bytes of each: whole leaves */
+	struct shoal_zeros zeros;
 };
 
 struct shoal_hasher {
@@ -188,6 +191,25 @@ static void lane_begin(struct shoal_hasher *h, struct lane *l, uint32_t piece)
 	shoal_sha1_init(&l->sha1);
 }
 
+/* A full piece in a hole of one file needs no reading: its hashes are those of as many zeros. */
+static void lane_hole(struct worker *w, struct lane *l)
+{
+	const struct shoal_hasher_plan *plan = &w->h->plan;
+	uint32_t size = plan->piece_size;
+	const struct shoal_hasher_file *f = l->file < plan->file_count ? &plan->file[l->file] : NULL;
+	l->hole = false;
+	if (size < SHOAL_BLOCK || (size & (size - 1)) || l->left != size || f == NULL || l->pos < f->offset ||
+	    l->pos + size > f->offset + f->size)
+		return;
+	struct door *d = door_of(w, l->file);
+	if (d->fd < 0 || !shoal_zeros_hole(plan->os, d->fd, l->pos - f->offset, size) ||
+	    shoal_zeros_know(&w->zeros, size) < 0)
+		return;
+	l->hole = true;
+	l->left = 0;
+	atomic_fetch_add_explicit(&w->h->bytes, size, memory_order_relaxed);
+}
+
 /* Fills the buffer with the piece's next bytes. In a v2 piece the padding comes last, so real bytes lead. */
 static void lane_fill(struct worker *w, struct lane *l)
 {
@@ -287,6 +309,10 @@ static void lane_end(struct worker *w, struct lane *l)
 		lane_root(plan, l, root);
 		p.root = root;
 	}
+	if (l->hole) {
+		p.sha1 = plan->v1 ? w->zeros.sha1 : NULL;
+		p.root = plan->v2 ? w->zeros.root : NULL;
+	}
 	int rc = plan->piece(plan->self, &p);
 	if (rc < 0)
 		fail(w->h, rc, l->bad_id);
@@ -314,6 +340,7 @@ static void run(struct worker *w, uint32_t first, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		w->lane[i].buf = w->room + (size_t)i * w->chunk;
 		lane_begin(w->h, &w->lane[i], first + i);
+		lane_hole(w, &w->lane[i]);
 	}
 	for (bool busy = true; busy;) {
 		uint64_t real = 0;

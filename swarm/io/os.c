@@ -144,6 +144,7 @@ const struct shoal_os_ops shoal_os_real = {
 	.preadv_nowait = real_preadv_nowait,
 	.pwritev = pwritev,
 	.ftruncate = ftruncate,
+	.lseek = lseek,
 	.fdatasync = fdatasync,
 	.fsync = fsync,
 	.syncfs = syncfs,

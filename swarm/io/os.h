@@ -39,6 +39,7 @@ struct shoal_os_ops {
 	ssize_t (*preadv_nowait)(int fd, const struct iovec *v, int n, off_t offset); /* preadv2 with RWF_NOWAIT */
 	ssize_t (*pwritev)(int fd, const struct iovec *v, int n, off_t offset);
 	int (*ftruncate)(int fd, off_t size);
+	off_t (*lseek)(int fd, off_t offset, int whence); /* SEEK_DATA alone; NULL: holes are not looked for */
 	int (*fdatasync)(int fd);
 	int (*fsync)(int fd);
 	int (*syncfs)(int fd);
