@@ -66,8 +66,11 @@ class Versions:
         s.wait_for("started")
         return address
 
-    def get(self, v, *more, out=None, state="state", code=0):
-        g = kit.Shoal(self.work, "get", self.torrent(v), "-o", out or os.path.join(self.work, "got-" + v), "--peer", self.seed(v),
+    def magnet(self, v):
+        return subprocess.run([kit.shoal_program(), "magnet", self.torrent(v)], check=True, capture_output=True, text=True).stdout.strip()
+
+    def get(self, v, *more, out=None, state="state", code=0, what=None):
+        g = kit.Shoal(self.work, "get", what or self.torrent(v), "-o", out or os.path.join(self.work, "got-" + v), "--peer", self.seed(v),
                       "--listen", f"{self.host}:0", "--timeout", "60", *more, state=os.path.join(self.work, state))
         got = g.wait(90)
         assert got == code, f"exit code {got}: {g.why()}"
@@ -116,6 +119,17 @@ class NextVersion(Case):
 
     def test_hybrid(self):
         self.five_percent("hybrid")
+
+    def test_magnet(self):
+        """Of v2 alone a magnet's metadata lacks the hashes of pieces: adopted first, and looked at when peers have told them."""
+        for form in "v2", "hybrid":
+            with self.subTest(form):
+                v = self.versions(form)
+                v.get("1.0")
+                came, adopted = self.moved(v.get("1.1", what=v.magnet("1.1")))
+                v.same("1.1", os.path.join(v.work, "got-1.1"))
+                self.assertLessEqual(came, 0.06 * v.size)
+                self.assertEqual(came + adopted, v.size)
 
     def test_v1_by_name_and_size(self):
         """Files do not begin with a piece there, so those beside a change come again in part."""
