@@ -8,7 +8,7 @@
 
 static const struct shoal_opt_page page = {
 	"TORRENT|MAGNET|INFOHASH [-o DIR] [OPTIONS]",
-	"Fetches everything a torrent names into DIR, from all its peers at once. What is there already\n"
+	"Fetches everything a torrent names into DIR, from all its peers and web seeds at once. What is there already\n"
 	"is checked and kept. Ends when every byte is verified and safe on the disk; stopped before\n"
 	"that, it goes on from there the next time. Exits 0 when complete, 1 when not complete at the\n"
 	"--timeout, 5 when no peer was reachable until then, 130 when interrupted.",
@@ -73,6 +73,7 @@ int shoal_get_main(struct shoal_tool *tool, int argc, char **argv)
 		{ SHOAL_OPT_LIST, "adopt-from", 0, &from, "DIR", NULL, "and those of this folder; more than once" },
 		{ SHOAL_OPT_FLAG, "overwrite", 0, &overwrite, NULL, NULL, "replace what differs in files that are not ours" },
 		{ SHOAL_OPT_LIST, "tracker", 't', &tracker, "URL", NULL, "ask this one too, wherever it lies; more than once" },
+		{ SHOAL_OPT_LIST, "webseed", 'w', &r.webseed, "URL", NULL, "a server that has the data by HTTP; more than once" },
 		{ SHOAL_OPT_FLAG, "seed", 0, &r.stay, NULL, NULL, "go on giving when complete" },
 		{ SHOAL_OPT_SECONDS, "timeout", 0, &r.timeout, "SECONDS", NULL, "give up then; what was fetched stays" },
 		{ SHOAL_OPT_COUNT, "threads", 0, &net.threads, "N", NULL, "that hash and write; default: one a core" },
@@ -102,6 +103,7 @@ int shoal_get_main(struct shoal_tool *tool, int argc, char **argv)
 	shoal_net_fini(&net);
 	shoal_opt_list_fini(&from);
 	shoal_opt_list_fini(&tracker);
+	shoal_opt_list_fini(&r.webseed);
 	shoal_opt_list_fini(&args);
 	return code;
 }

@@ -168,10 +168,29 @@ static void add_peers(struct shoal_run *r, const struct shoal_run_torrent *t)
 			 t->source.is_magnet ? shoal_bytes(m->peer[i], strlen(m->peer[i]))
 					     : shoal_metainfo_peer(t->source.mi, i));
 	named += add_trackers(r, t) + trackers_named(r, t);
+	/* Web seeds have the data, and not what a link alone does not tell. */
+	if (!t->source.is_magnet)
+		named += r->webseed.count + shoal_metainfo_webseed_count(t->source.mi);
 	if (!r->seeding && r->net->peer.count + named == 0)
 		shoal_say_warn(r->tool, t->id,
 			       "no peer and no tracker is known, and the DHT is not built yet: name one with --peer "
 			       "HOST:PORT or --tracker URL");
+}
+
+static void add_webseeds(struct shoal_run *r, const struct shoal_run_torrent *t)
+{
+	char shown[SHOAL_SAY_TEXT_MAX];
+	for (size_t i = 0; i < r->webseed.count; i++) {
+		struct shoal_op op = { .kind = SHOAL_OP_WEBSEED,
+				       .torrent = t->handle,
+				       .text = shoal_bytes(r->webseed.at[i], strlen(r->webseed.at[i])) };
+		int rc = r->ops->do_op(r->engine, &op);
+		if (rc < 0)
+			shoal_say_warn(r->tool, t->id, "web seed %s: %s", shoal_say_text(op.text, shown),
+				       rc == SHOAL_ERR_MALFORMED     ? "not a URL that can be asked"
+				       : rc == SHOAL_ERR_UNSUPPORTED ? "only http and https are built"
+								     : shoal_err_name(rc));
+	}
 }
 
 /* ---- events -------------------------------------------------------------------------- */
@@ -214,6 +233,7 @@ static void on_added(struct shoal_run *r, struct shoal_run_torrent *t, const str
 	t->added = true;
 	learn(t, ev);
 	add_peers(r, t);
+	add_webseeds(r, t);
 	/* Without metadata there is nothing to look at first: this is all there is to being started. */
 	if (t->source.is_magnet) {
 		t->started = true;
@@ -256,6 +276,7 @@ static void keep_peer(struct shoal_run_torrent *t, const struct shoal_event *ev)
 	p->info = ev->info;
 	p->info.addr = ev->info.addr.port ? ev->info.addr : ev->addr;
 	snprintf(p->client, sizeof p->client, "%.60s", shoal_say_text(ev->text, client));
+	snprintf(p->host, sizeof p->host, "%.79s", ev->addr.port == 0 ? shoal_say_text(ev->name, client) : "");
 }
 
 static void on_event(struct shoal_run *r, const struct shoal_event *ev, bool *stopped)

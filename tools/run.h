@@ -14,6 +14,8 @@
 
 #include <shoal/engine.h>
 
+#define SHOAL_RUN_HOST_MAX 80
+
 /* A torrent to add, and how it fares. */
 struct shoal_run_torrent {
 	struct shoal_source source;
@@ -37,7 +39,8 @@ struct shoal_run_torrent {
 };
 struct shoal_run_peer {
 	struct shoal_peer_info info;
-	char client[64]; /* safe to show */
+	char host[SHOAL_RUN_HOST_MAX]; /* of a web seed, which has no address of its own; safe to show; "": a peer */
+	char client[64];	       /* safe to show */
 };
 
 struct shoal_run {
@@ -45,6 +48,7 @@ struct shoal_run {
 	const struct shoal_engine_ops *ops;
 	const struct shoal_net *net;
 	const struct shoal_opt_list *tracker; /* that the user named; commas between several. NULL: none */
+	struct shoal_opt_list webseed;	      /* URLs that the user named */
 	struct shoal_run_torrent *torrent;
 	size_t count;
 	bool seeding;	  /* seed, not get: nothing is fetched */

@@ -48,6 +48,16 @@ static void put_addr(struct shoal_json *j, const char *key, const struct shoal_a
 	shoal_json_text(j, key, shoal_addr_text(addr, text));
 }
 
+/* By its address; a web seed by its host. `name` raw. */
+static const char *who(const struct shoal_event *ev, char out[SHOAL_SAY_TEXT_MAX])
+{
+	char text[SHOAL_ADDR_TEXT_MAX];
+	if (ev->addr.port == 0 && ev->name.len > 0)
+		return shoal_say_text(ev->name, out);
+	snprintf(out, SHOAL_SAY_TEXT_MAX, "%s", shoal_addr_text(&ev->addr, text));
+	return out;
+}
+
 /* The link others can use, our own addresses in it. */
 static void make_magnet(struct shoal_run *r, struct shoal_run_torrent *t)
 {
@@ -261,16 +271,19 @@ static void tell_first_piece(struct shoal_run *r, const struct shoal_run_torrent
 
 static void tell_banned(struct shoal_run *r, const struct shoal_run_torrent *t, const struct shoal_event *ev)
 {
-	char addr[SHOAL_ADDR_TEXT_MAX], what[SHOAL_SAY_TEXT_MAX];
+	char addr[SHOAL_SAY_TEXT_MAX], what[SHOAL_SAY_TEXT_MAX];
 	if (r->tool->json) {
 		struct shoal_json *j = begin(r, t, "peer_banned", ev->t);
-		put_addr(j, "addr", &ev->addr);
+		if (ev->addr.port == 0 && ev->name.len > 0)
+			shoal_json_str(j, "addr", ev->name);
+		else
+			put_addr(j, "addr", &ev->addr);
 		shoal_json_u64(j, "piece", ev->index);
 		shoal_json_str(j, "what", ev->text);
 		shoal_say_event_end(r->tool);
 	}
 	if (!r->tool->quiet)
-		shoal_say_log(r->tool, SHOAL_LOG_WARN, "%s: banned %s: %s", t->name, shoal_addr_text(&ev->addr, addr),
+		shoal_say_log(r->tool, SHOAL_LOG_WARN, "%s: banned %s: %s", t->name, who(ev, addr),
 			      shoal_say_text(ev->text, what));
 }
 
@@ -314,7 +327,7 @@ static void tell_tracker(struct shoal_run *r, const struct shoal_run_torrent *t,
 
 void shoal_run_tell_other(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
 {
-	char addr[SHOAL_ADDR_TEXT_MAX], text[SHOAL_SAY_TEXT_MAX];
+	char addr[SHOAL_SAY_TEXT_MAX], text[SHOAL_SAY_TEXT_MAX];
 	switch (ev->kind) {
 	case SHOAL_EV_FIRST_PIECE: tell_first_piece(r, t, ev); break;
 	case SHOAL_EV_PEER_BANNED: tell_banned(r, t, ev); break;
@@ -327,8 +340,8 @@ void shoal_run_tell_other(struct shoal_run *r, struct shoal_run_torrent *t, cons
 			      ev->index);
 		break;
 	case SHOAL_EV_PEER_JOINED:
-		shoal_say_log(r->tool, SHOAL_LOG_DEBUG, "%s: connected to %s %s", t->name,
-			      shoal_addr_text(&ev->addr, addr), shoal_say_text(ev->text, text));
+		shoal_say_log(r->tool, SHOAL_LOG_DEBUG, "%s: connected to %s %s", t->name, who(ev, addr),
+			      shoal_say_text(ev->text, text));
 		break;
 	case SHOAL_EV_PEER_LEFT:
 		shoal_say_log(r->tool, SHOAL_LOG_DEBUG, "%s: %s left: %s", t->name, shoal_addr_text(&ev->addr, addr),
@@ -363,7 +376,10 @@ static void summary_json(struct shoal_run *r, const struct shoal_run_torrent *t)
 	for (size_t i = 0; i < t->peer_count; i++) {
 		const struct shoal_run_peer *p = &t->peer[i];
 		shoal_json_object(j, NULL);
-		put_addr(j, "addr", &p->info.addr);
+		if (p->host[0] != '\0')
+			shoal_json_text(j, "addr", p->host);
+		else
+			put_addr(j, "addr", &p->info.addr);
 		shoal_json_text(j, "client", p->client);
 		shoal_json_u64(j, "got", p->info.got);
 		shoal_json_u64(j, "gave", p->info.gave);
@@ -400,8 +416,9 @@ void shoal_run_tell_summary(struct shoal_run *r, struct shoal_run_torrent *t)
 			continue;
 		if (shown++ < PEERS_SHOWN)
 			shoal_say(r->tool, "  %-24s  received %8s  sent %8s  %s%s",
-				  shoal_addr_text(&p->info.addr, addr), shoal_human_size(p->info.got, got),
-				  shoal_human_size(p->info.gave, gave), p->client, p->info.banned ? "  (banned)" : "");
+				  p->host[0] != '\0' ? p->host : shoal_addr_text(&p->info.addr, addr),
+				  shoal_human_size(p->info.got, got), shoal_human_size(p->info.gave, gave), p->client,
+				  p->info.banned ? "  (banned)" : "");
 	}
 	if (shown > PEERS_SHOWN)
 		shoal_say(r->tool, "  and %zu more", shown - PEERS_SHOWN);

@@ -377,21 +377,32 @@ static bool better_whole(const struct shoal_webrun *r, uint32_t piece, uint32_t 
 	       size > (uint64_t)(most - r->count) * SHOAL_BLOCK;
 }
 
-/* Untouched pieces from `piece` on, as long as they follow each other. */
+/* The open piece `piece` when all of it may be asked, or an untouched one, opened; NULL: the run cannot go on there. */
+static struct shoal_open *next_open(struct shoal_webrun *r, uint32_t piece, shoal_us now)
+{
+	struct shoal_webseed *ws = r->seed;
+	struct shoal_swarm *s = ws->swarm;
+	struct shoal_open *open = shoal_landing_find(&s->landing, piece);
+	if (open != NULL)
+		return may_join(ws, open, now) && shoal_open_unasked(open) == 0 ? open : NULL;
+	if (!has(ws, piece) || shoal_picker_next(s->picker, NULL, piece) != piece)
+		return NULL;
+	return shoal_swarm_open_piece(s, piece, ws->serial, now);
+}
+
+/* Pieces from `piece` on, as long as they follow each other. */
 static void take_pieces(struct shoal_webrun *r, uint32_t piece, uint32_t most, shoal_us now)
 {
 	struct shoal_webseed *ws = r->seed;
 	struct shoal_swarm *s = ws->swarm;
 	uint32_t pieces = shoal_metainfo_piece_count(s->mi);
 	for (; r->count < most && piece < pieces; piece++) {
-		if (!has(ws, piece) || shoal_picker_next(s->picker, NULL, piece) != piece)
-			break;
 		/* A small rest of a run is not worth a piece that others could have. */
 		if (r->count > 0 && (most - r->count) * SHOAL_BLOCK < shoal_metainfo_piece_bytes(s->mi, piece) / 2)
 			break;
 		if (r->count > 0 && better_whole(r, piece, most))
 			break;
-		struct shoal_open *open = shoal_swarm_open_piece(s, piece, ws->serial, now);
+		struct shoal_open *open = next_open(r, piece, now);
 		if (open == NULL)
 			break;
 		bool whole = take_unasked(r, open, most);

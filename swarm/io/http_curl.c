@@ -356,6 +356,7 @@ static bool set_rules(struct fetch *f)
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)SHOAL_HTTP_CONNECT_MS);
 	SET(CURLOPT_LOW_SPEED_LIMIT, (long)SHOAL_HTTP_SLOW_BYTES);
 	SET(CURLOPT_LOW_SPEED_TIME, (long)SHOAL_HTTP_SLOW_S);
+	SET(CURLOPT_QUICK_EXIT, 1L); /* ending a fetch does not wait for a name that is being looked up */
 	SET(CURLOPT_DNS_CACHE_TIMEOUT, HOST_CACHE_S);
 	SET(CURLOPT_HEADERFUNCTION, on_header);
 	SET(CURLOPT_HEADERDATA, f);

@@ -211,6 +211,33 @@ static void own_step(struct model *m, uint32_t piece)
 	}
 }
 
+/* Runs of pieces, for who fetches many at a time: of `have`, or of all. */
+static void check_runs(const struct model *m, const struct shoal_bits *have, uint32_t from)
+{
+	uint32_t next = SHOAL_PIECE_NONE, best = SHOAL_PIECE_NONE, best_len = 0, run = 0, len;
+	struct shoal_bits all = { 0 };
+	uint8_t rank = SHOAL_RANK_LOW;
+	assert_int_equal(shoal_bits_init(&all, m->pieces), 0);
+	shoal_bits_fill(&all);
+	const struct shoal_bits *in = have != NULL ? have : &all;
+	for (uint32_t i = 0; i < m->pieces; i++)
+		if (can_pick(m, in, i) && m->rank[i] > rank)
+			rank = m->rank[i];
+	for (uint32_t i = 0; i < m->pieces; i++) {
+		bool can = can_pick(m, in, i) && m->rank[i] == rank;
+		next = next == SHOAL_PIECE_NONE && can && i >= from ? i : next;
+		run = can ? run + 1 : 0;
+		if (run > best_len) {
+			best_len = run;
+			best = i + 1 - run;
+		}
+	}
+	assert_int_equal(shoal_picker_next(m->p, have, from), next);
+	assert_int_equal(shoal_picker_gap(m->p, have, &len), best);
+	assert_int_equal(len, best_len);
+	shoal_bits_fini(&all);
+}
+
 static void it_agrees_with_the_naive_model(void **state)
 {
 	(void)state;
@@ -231,6 +258,9 @@ static void it_agrees_with_the_naive_model(void **state)
 					check_pick(m, &m->have[who], step % 3);
 					check_needs(m, &m->have[who], shoal_rng_below(&m->rng, m->pieces + 2));
 				}
+				if (step % 7 == 0)
+					check_runs(m, m->here[who] && step % 2 ? &m->have[who] : NULL,
+						   shoal_rng_below(&m->rng, m->pieces + 2));
 				if (step % 97 == 0)
 					check_counts(m);
 			}
