@@ -427,13 +427,16 @@ static int on_reject(struct shoal_peer *p, const struct shoal_wire_msg *msg, sho
 		return shoal_peer_idle_talk(p, now); /* the answer to a cancel */
 	shoal_pace_spared(p->swarm, msg->len < SHOAL_BLOCK ? msg->len : SHOAL_BLOCK);
 	p->swarm->dirty_fill = true; /* others may have it */
-	if (!p->choking_us)	     /* asked again at once, it would say the same again, for ever */
+	if (p->choking_us)
+		shoal_fast_refused(p, msg->index);
+	else /* asked again at once, it would say the same again, for ever */
 		p->ask_after = now + SHOAL_S(1);
 	return 0;
 }
 
 static int on_message(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now)
 {
+	int rc;
 	switch (msg->id) {
 	case SHOAL_WIRE_KEEPALIVE: return shoal_peer_idle_talk(p, now);
 	case SHOAL_WIRE_CHOKE:
@@ -455,6 +458,8 @@ static int on_message(struct shoal_peer *p, const struct shoal_wire_msg *msg, sh
 	case SHOAL_WIRE_HASH_REQUEST: shoal_swarm_hash_request(p->swarm, p, &msg->range, now); return 0;
 	case SHOAL_WIRE_HASHES: shoal_swarm_hashes(p->swarm, p, msg, now); return 0;
 	case SHOAL_WIRE_HASH_REJECT: shoal_swarm_hash_rejected(p->swarm, p, &msg->range, now); return 0;
+	case SHOAL_WIRE_SUGGEST:
+	case SHOAL_WIRE_ALLOWED_FAST: rc = shoal_fast_said(p, msg); return rc > 0 ? shoal_peer_idle_talk(p, now) : rc;
 	default: /* port, suggest, allowed fast, and what we do not know: advice we do not take */
 		return shoal_peer_idle_talk(p, now);
 	}

@@ -14,6 +14,7 @@
 #include "proto/peer_wire.h"
 #include "proto/transport.h"
 #include "swarm/core/disk.h"
+#include "swarm/core/fast.h"
 #include "swarm/core/flow.h"
 #include "swarm/core/gossip.h"
 #include "swarm/core/landing.h"
@@ -150,6 +151,7 @@ struct shoal_peer {
 	struct shoal_patience talk, unasked, leaves, metadata_given;
 	shoal_us blocked_since;		/* the transport takes nothing since; 0: it does */
 	size_t long_bytes;		/* charged for a message that is not whole yet */
+	struct shoal_fast fasts;	/* of BEP 6: what goes while one chokes */
 	struct shoal_super_peer *super; /* of super-seeding; NULL: it knows what we have */
 	bool out_dirty;			/* something may wait to be sent */
 	bool in_dirty;			/* asks may be refilled */

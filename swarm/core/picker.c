@@ -408,6 +408,11 @@ bool shoal_picker_is_done(const struct shoal_picker *p, uint32_t piece)
 	return shoal_bits_get(&p->done, piece);
 }
 
+bool shoal_picker_is_untouched(const struct shoal_picker *p, uint32_t piece)
+{
+	return piece < p->pieces && bit_of(p->set[TODO].word, piece);
+}
+
 const struct shoal_bits *shoal_picker_have(const struct shoal_picker *p)
 {
 	return &p->done;

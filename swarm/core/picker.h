@@ -67,7 +67,8 @@ void shoal_picker_undone(struct shoal_picker *p, uint32_t piece); /* done -> unt
 uint32_t shoal_picker_left(const struct shoal_picker *p);	  /* wanted and not done */
 uint32_t shoal_picker_untouched(const struct shoal_picker *p);	  /* wanted, neither open nor done */
 bool shoal_picker_is_done(const struct shoal_picker *p, uint32_t piece);
-const struct shoal_bits *shoal_picker_have(const struct shoal_picker *p); /* the done ones */
+bool shoal_picker_is_untouched(const struct shoal_picker *p, uint32_t piece); /* and wanted: it may be opened */
+const struct shoal_bits *shoal_picker_have(const struct shoal_picker *p);     /* the done ones */
 
 /* The next piece to open for a peer that has `have`; SHOAL_PIECE_NONE when it has none we need untouched, which takes a
  * scan of the bits (an eighth of a byte a piece) to find out: keep the answer until a piece has changed. */

@@ -196,8 +196,10 @@ static struct shoal_open *open_new(struct shoal_peer *p, shoal_us now)
 	s->landing.busy = false;
 	if (s->landing.full_bytes > SHOAL_LANDING_BACKLOG)
 		return NULL;
-	uint32_t piece = shoal_picker_pick(s->picker, &p->have,
-					   s->flags & SHOAL_ADD_SEQUENTIAL ? SHOAL_PICK_IN_ORDER : SHOAL_PICK_RAREST);
+	uint32_t piece = s->flags & SHOAL_ADD_SEQUENTIAL ? SHOAL_PIECE_NONE : shoal_fast_next_hint(p);
+	if (piece == SHOAL_PIECE_NONE)
+		piece = shoal_picker_pick(s->picker, &p->have,
+					  s->flags & SHOAL_ADD_SEQUENTIAL ? SHOAL_PICK_IN_ORDER : SHOAL_PICK_RAREST);
 	return piece != SHOAL_PIECE_NONE ? shoal_swarm_open_piece(s, piece, p->serial, now) : NULL;
 }
 
@@ -216,6 +218,22 @@ static struct shoal_open *next_open(struct shoal_peer *p, shoal_us now)
 	if (open != NULL && open->attempts > 0 && open->owner == 0)
 		open->owner = p->serial;
 	return open;
+}
+
+/* While it chokes us: a piece it gives all the same. */
+static struct shoal_open *next_allowed(struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	uint32_t at = 0;
+	uint32_t piece;
+	while ((piece = shoal_fast_next_allowed(p, &at)) != SHOAL_PIECE_NONE) {
+		struct shoal_open *open = shoal_landing_find(&s->landing, piece);
+		if (open == NULL && shoal_picker_is_untouched(s->picker, piece))
+			return shoal_swarm_open_piece(s, piece, p->serial, now);
+		if (open != NULL && may_join(p, open, true, now) && shoal_open_unasked(open) != UINT32_MAX)
+			return open;
+	}
+	return NULL;
 }
 
 /* End game: a block that others were asked for and that has not come, for a peer with nothing else to do. */
@@ -269,10 +287,12 @@ uint32_t shoal_peer_fill(struct shoal_peer *p, uint32_t most, shoal_us now)
 	struct shoal_swarm *s = p->swarm;
 	uint32_t asked = 0;
 	p->in_dirty = false;
-	if (p->closing || s == NULL || s->state != SHOAL_SWARM_RUN || s->stopping || s->read_only || p->choking_us ||
-	    !p->counted || !p->interesting || p->ask_after > now)
+	if (p->closing || s == NULL || s->state != SHOAL_SWARM_RUN || s->stopping || s->read_only ||
+	    (p->choking_us && p->fasts.allowed_count == 0) || !p->counted || !p->interesting || p->ask_after > now)
 		return 0;
 	uint32_t depth = p->snubbed ? 1 : shoal_flow_depth(&p->flow, p->reqq, now);
+	if (p->choking_us && depth > SHOAL_FAST_DEPTH)
+		depth = SHOAL_FAST_DEPTH;
 	/* In batches, so that requests share a packet; under a limit they are few, and come when they may. */
 	if (p->ask_count > 0 && p->ask_count > depth - depth / 4 && most == UINT32_MAX)
 		return 0;
@@ -281,9 +301,9 @@ uint32_t shoal_peer_fill(struct shoal_peer *p, uint32_t most, shoal_us now)
 			p->in_dirty = true;
 			break;
 		}
-		struct shoal_open *open = next_open(p, now);
+		struct shoal_open *open = p->choking_us ? next_allowed(p, now) : next_open(p, now);
 		uint32_t block = open != NULL ? shoal_open_unasked(open) : UINT32_MAX;
-		if (block == UINT32_MAX && !duplicate_block(p, &open, &block, now))
+		if (block == UINT32_MAX && (p->choking_us || !duplicate_block(p, &open, &block, now)))
 			break;
 		if (!ask_block(p, open, block, now))
 			break;

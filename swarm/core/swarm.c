@@ -450,6 +450,8 @@ static void choke_round(struct shoal_swarm *s, shoal_us now)
 		next = p->in_swarm;
 		p->optimistic = view[i].optimistic;
 		shoal_peer_choke(p, !view[i].unchoked, now);
+		if (!p->closing)
+			shoal_fast_offer(p, now);
 	}
 	free(view);
 }

@@ -64,6 +64,12 @@ static bool servable(const struct shoal_peer *p, const struct shoal_wanted *w)
 	return w->begin <= bytes && w->len <= bytes - w->begin;
 }
 
+/* Served now, or of the few pieces the choked get too (BEP 6). */
+static bool may_have(const struct shoal_peer *p, uint32_t piece)
+{
+	return !p->choked || shoal_fast_given(p, piece);
+}
+
 void shoal_peer_wants(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now)
 {
 	struct shoal_wanted w = { msg->index, msg->begin, msg->len };
@@ -74,7 +80,8 @@ void shoal_peer_wants(struct shoal_peer *p, const struct shoal_wire_msg *msg, sh
 		return;
 	}
 	/* Asking without being served: it may not have seen our choke yet. */
-	if (p->choked || p->wanted_count >= SHOAL_PEER_REQQ || !wanted_push(p, w)) {
+	if ((p->choked && !shoal_fast_take(p, w.piece, w.len)) || p->wanted_count >= SHOAL_PEER_REQQ ||
+	    !wanted_push(p, w)) {
 		if (shoal_peer_idle_talk(p, now) < 0)
 			return shoal_peer_close(p, SHOAL_ERR_REFUSED, now);
 		return reject(p, &w, now);
@@ -115,10 +122,11 @@ void shoal_peer_choke(struct shoal_peer *p, bool choke, shoal_us now)
 		return;
 	}
 	p->choked_at = now;
-	while (p->wanted_count > 0 && !p->closing) {
+	for (uint32_t n = p->wanted_count; n > 0 && !p->closing; n--) {
 		struct shoal_wanted w = *wanted_at(p, 0);
 		wanted_drop(p, 0);
-		reject(p, &w, now);
+		if (!shoal_fast_given(p, w.piece) || !wanted_push(p, w))
+			reject(p, &w, now);
 	}
 }
 
@@ -316,7 +324,8 @@ void shoal_peer_read_done(struct shoal_read *read, shoal_us now)
 		have -= real;
 		memset(slot->at + real, 0, w->len - real);
 		struct shoal_pw_give how = { .at = slot->at };
-		if (!good || p->choked || !give(p, w, &how, (struct shoal_sending){ .slot = slot, .file = UINT32_MAX }))
+		if (!good || !may_have(p, w->piece) ||
+		    !give(p, w, &how, (struct shoal_sending){ .slot = slot, .file = UINT32_MAX }))
 			reject(p, w, now);
 		else
 			read->slots[i] = NULL; /* with the wire now */
@@ -333,8 +342,7 @@ void shoal_peer_read_done(struct shoal_read *read, shoal_us now)
 uint32_t shoal_peer_serve(struct shoal_peer *p, uint32_t blocks, shoal_us now)
 {
 	uint32_t served = 0;
-	while (served < blocks && p->wanted_count > 0 && !p->choked && !p->closing &&
-	       shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_HIGH) {
+	while (served < blocks && p->wanted_count > 0 && !p->closing && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_HIGH) {
 		struct shoal_wanted w = *wanted_at(p, 0);
 		if (!shoal_pace_allows(p->swarm, SHOAL_UP, now))
 			break;

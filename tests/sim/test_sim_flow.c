@@ -209,6 +209,43 @@ static void many_pieces_are_told_bit_by_bit(void **state)
 	sim_content_fini(&c);
 }
 
+/* ---- what goes while one chokes ---------------------------------------------------------- */
+
+/* Two full copies with two places each, eight who want them and know nobody else: each has its few pieces long before its
+ * turn comes, and no more than those. */
+static void newcomers_get_a_few_pieces_at_once(void **state)
+{
+	struct sim_content c;
+	(void)state;
+	scene_content(&c, SHOAL_FORMAT_HYBRID, 32 * KIB, 8 * MIB, 760);
+	struct sim *sim = sim_new(&(struct sim_options){ .seed = 760, .content = &c });
+	struct sim_node_options line = { .up = 400 * KIB, .upload_slots = 1 };
+	scene_seed(sim, line);
+	scene_seed(sim, line);
+	scene_start_all(sim);
+	sim_node_meet(sim_node(sim, 0), sim_node(sim, 1));
+	sim_run_for(sim, SHOAL_S(1));
+	for (unsigned i = 0; i < 8; i++) {
+		struct sim_node *n = sim_node_new(sim, &(struct sim_node_options){ .up = 400 * KIB });
+		sim_node_meet(n, sim_node(sim, 0));
+		sim_node_meet(n, sim_node(sim, 1));
+		sim_node_start(n);
+	}
+	sim_run_for(sim, SHOAL_S(8)); /* turns last ten seconds */
+	unsigned few = 0;
+	for (unsigned i = 2; i < 10; i++) {
+		struct sim_node *n = sim_node(sim, i);
+		sim_node_ask_stats(n);
+		print_message("%u pieces\n", n->stats.pieces_done);
+		assert_true(n->stats.pieces_done >= 6);
+		few += n->stats.pieces_done <= 20; /* one set, or two half overlapping */
+	}
+	assert_true(few >= 4);
+	scene_complete(sim, SHOAL_S(300));
+	sim_free(sim);
+	sim_content_fini(&c);
+}
+
 /* ---- limits ------------------------------------------------------------------------------ */
 
 #define SAMPLE SHOAL_MS(250)
@@ -348,6 +385,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_limit_is_met_over_any_five_seconds),
 		cmocka_unit_test(torrents_share_a_limit_alike),
+		cmocka_unit_test(newcomers_get_a_few_pieces_at_once),
 		cmocka_unit_test(a_shaped_swarm_comes_near_its_bound),
 		cmocka_unit_test(the_first_is_told_everything_the_second_in_time),
 		cmocka_unit_test(a_second_full_copy_ends_it),
