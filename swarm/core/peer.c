@@ -308,37 +308,6 @@ static void count_in(struct shoal_peer *p)
 	}
 }
 
-static int on_bitfield(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now)
-{
-	struct shoal_swarm *s = p->swarm;
-	if (p->got_bitfield)
-		return SHOAL_ERR_MALFORMED; /* once, and before any HAVE */
-	p->got_bitfield = true;
-	if (s->mi == NULL) {
-		if (msg->id == SHOAL_WIRE_HAVE_ALL)
-			p->have_all = true;
-		if (msg->id != SHOAL_WIRE_BITFIELD)
-			return 0;
-		if (!shoal_node_charge(p->node, msg->body.len))
-			return SHOAL_ERR_NOMEM;
-		p->early_bits = malloc(msg->body.len);
-		p->early_bits_len = msg->body.len;
-		if (p->early_bits == NULL)
-			return SHOAL_ERR_NOMEM;
-		memcpy(p->early_bits, msg->body.at, msg->body.len);
-		return 0;
-	}
-	if (msg->id == SHOAL_WIRE_HAVE_ALL)
-		shoal_bits_fill(&p->have);
-	else if (msg->id == SHOAL_WIRE_BITFIELD && shoal_bits_load(&p->have, msg->body, true) < 0)
-		return SHOAL_ERR_MALFORMED;
-	count_in(p);
-	shoal_super_joined(p, now);
-	shoal_peer_interest(p, now);
-	(void)shoal_peer_part(p, now);
-	return 0;
-}
-
 static int on_have(struct shoal_peer *p, uint32_t piece, shoal_us now)
 {
 	struct shoal_swarm *s = p->swarm;
@@ -367,6 +336,58 @@ static int on_have(struct shoal_peer *p, uint32_t piece, shoal_us now)
 	if (p->needs == SHOAL_PIECE_NONE && !shoal_picker_is_done(s->picker, piece))
 		shoal_peer_interest(p, now);
 	p->in_dirty = true;
+	return 0;
+}
+
+/*
+ * BEP 3 has one bitfield, before any HAVE. But aria2 says a bitfield where it has twenty HAVEs or more to say at once, and
+ * all it says is counted for so many HAVEs. What it had, it keeps: only lt_donthave takes a piece back.
+ */
+static int on_bitfield_again(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now)
+{
+	uint32_t had = p->have.ones;
+	if (p->swarm->mi == NULL || msg->id == SHOAL_WIRE_HAVE_NONE)
+		return SHOAL_ERR_MALFORMED;
+	bool all = msg->id == SHOAL_WIRE_HAVE_ALL;
+	if (!all && msg->body.len != ((size_t)p->have.count + 7) / 8)
+		return SHOAL_ERR_MALFORMED;
+	for (uint32_t i = shoal_bits_next_clear(&p->have, 0); i < p->have.count;
+	     i = shoal_bits_next_clear(&p->have, i + 1)) {
+		int rc = all || (msg->body.at[i / 8] >> (7 - i % 8) & 1) ? on_have(p, i, now) : 0;
+		if (rc < 0 || p->closing)
+			return rc;
+	}
+	return p->have.ones > had ? 0 : shoal_peer_idle_talk(p, now);
+}
+
+static int on_bitfield(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	if (p->got_bitfield)
+		return on_bitfield_again(p, msg, now);
+	p->got_bitfield = true;
+	if (s->mi == NULL) {
+		if (msg->id == SHOAL_WIRE_HAVE_ALL)
+			p->have_all = true;
+		if (msg->id != SHOAL_WIRE_BITFIELD)
+			return 0;
+		if (!shoal_node_charge(p->node, msg->body.len))
+			return SHOAL_ERR_NOMEM;
+		p->early_bits = malloc(msg->body.len);
+		p->early_bits_len = msg->body.len;
+		if (p->early_bits == NULL)
+			return SHOAL_ERR_NOMEM;
+		memcpy(p->early_bits, msg->body.at, msg->body.len);
+		return 0;
+	}
+	if (msg->id == SHOAL_WIRE_HAVE_ALL)
+		shoal_bits_fill(&p->have);
+	else if (msg->id == SHOAL_WIRE_BITFIELD && shoal_bits_load(&p->have, msg->body, true) < 0)
+		return SHOAL_ERR_MALFORMED;
+	count_in(p);
+	shoal_super_joined(p, now);
+	shoal_peer_interest(p, now);
+	(void)shoal_peer_part(p, now);
 	return 0;
 }
 

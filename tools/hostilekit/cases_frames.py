@@ -23,8 +23,7 @@ FRAMES = [
     ("W03a", "a bitfield that is a byte short", lambda c: message(BITFIELD, bytes((c.content.count + 7) // 8 - 1))),
     ("W03b", "a bitfield that is a byte long", lambda c: message(BITFIELD, bytes((c.content.count + 7) // 8 + 1))),
     ("W03c", "an empty bitfield", lambda c: message(BITFIELD)),
-    ("W03d", "a bitfield twice", lambda c: field(c) + field(c)),
-    ("W03e", "a bitfield after HAVE", lambda c: message(HAVE, words(0)) + field(c)),
+    ("W03d", "a bitfield, then one that is a byte short", lambda c: field(c) + message(BITFIELD, field(c)[5:-1])),
     ("W03f", "HAVE ALL, then HAVE NONE", lambda c: message(HAVE_ALL) + message(HAVE_NONE)),
     ("W03g", "a bitfield of 1 MiB", lambda c: b"\0\x10\0\x01\x05" + bytes(8192)),
     ("W04a", "HAVE of the first piece that is none", lambda c: message(HAVE, words(c.content.count))),
@@ -61,6 +60,7 @@ for id_, what_, bits_, said in UNCLAIMED:
 
 # Odd, and no reason to part: the same connection is served afterwards.
 ODD = [
+    ("W03e", "a bitfield after HAVE, and again, as aria2 says it", lambda c: message(HAVE, words(0)) + field(c) * 2),
     ("W15f", "messages of 60 kinds that nobody knows", lambda c: b"".join(message(i, b"x" * i) for i in range(24, 84))),
     ("W15g", "REJECT of what was never asked", lambda c: message(REJECT, words(0, 0, BLOCK)) * 8),
     ("W15h", "ALLOWED FAST and SUGGEST of pieces that exist", lambda c: b"".join(
