@@ -112,8 +112,9 @@ struct shoal_peer {
 
 	/* extensions */
 	uint8_t ext_metadata, ext_donthave, ext_pex;
-	bool pex_said; /* that we speak it */
-	bool voted;    /* on what our own address is */
+	bool pex_said;		/* that we speak it */
+	bool said_uploads_only; /* what it was told last of what we want (BEP 21) */
+	bool voted;		/* on what our own address is */
 	uint8_t pex_faults;
 	shoal_us pex_at, pex_heard; /* the next is due; the last was listened to */
 	struct shoal_told *told;    /* whom it was told of, by serial */

@@ -34,7 +34,8 @@ void shoal_peer_say_ext_handshake(struct shoal_peer *p, shoal_us now)
 	hs->reqq = SHOAL_PEER_REQQ;
 	hs->port = p->node->port;
 	/* Who is kept in the dark (BEP 16) would leave one that only gives, and seems to have nothing. */
-	hs->upload_only = s->mi != NULL && shoal_swarm_uploads_only(s) && !shoal_super_masked(p);
+	p->said_uploads_only = s->mi != NULL && shoal_swarm_uploads_only(s) && !shoal_super_masked(p);
+	hs->upload_only = p->said_uploads_only;
 	if (s->mi != NULL)
 		hs->metadata_size = shoal_metainfo_info(s->mi).len;
 	hs->yourip = p->addr;

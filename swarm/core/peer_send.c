@@ -1,5 +1,6 @@
 /* swarm/core/peer_send.c - what waits for one peer goes out, as far as its transport takes it. */
 #include "swarm/core/node_room.h"
+#include "swarm/core/turnover.h"
 
 #define PARTS 64
 

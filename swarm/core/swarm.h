@@ -173,8 +173,7 @@ struct shoal_swarm {
 	struct shoal_contacts contacts;
 	struct shoal_choker choker;
 	shoal_us choke_at, dial_at, tick_at;
-	shoal_us shout_at;	/* its next LSD announce, 0: it has had none */
-	bool said_uploads_only; /* what peers were told last */
+	shoal_us shout_at; /* its next LSD announce, 0: it has had none */
 	bool rechoke;
 	bool dirty_fill;   /* blocks came free: every peer may have something to ask */
 	bool pieces_dirty; /* blocks landed: runs may be ready for the disk */

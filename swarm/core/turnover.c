@@ -104,8 +104,6 @@ bool shoal_peer_part(struct shoal_peer *p, shoal_us now)
 void shoal_swarm_turnover(struct shoal_swarm *s, shoal_us now)
 {
 	bool only = s->mi != NULL && shoal_swarm_uploads_only(s);
-	bool news = only != s->said_uploads_only && shoal_swarm_running(s);
-	s->said_uploads_only = news ? only : s->said_uploads_only;
 	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {
 		next = p->in_swarm;
 		if (p->interested || p->interesting)
@@ -114,7 +112,7 @@ void shoal_swarm_turnover(struct shoal_swarm *s, shoal_us now)
 		/* Nobody goes while what it has, or may want, is not known yet. */
 		if (p->got_bitfield && shoal_peer_part(p, now))
 			continue;
-		if (news && p->ext_said)
+		if (p->ext_said && p->said_uploads_only != (only && !shoal_super_masked(p)))
 			shoal_peer_say_ext_handshake(p, now);
 	}
 }

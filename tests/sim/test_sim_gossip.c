@@ -14,6 +14,7 @@
 #include "swarm/core/contacts.h"
 #include "swarm/core/gossip.h"
 #include "swarm/core/guard.h"
+#include "swarm/core/node_room.h"
 #include "tests/sim/scene.h"
 #include "tests/sim/strangers.h"
 
@@ -397,6 +398,37 @@ static void floods_do_not_displace_what_works(void **state)
 	strangers_free(w);
 }
 
+/* Whoever names a million: two thousand are kept, at a price that is charged, in no time to speak of. */
+static void a_million_addresses_cost_little(void **state)
+{
+	(void)state;
+	struct strangers *w = strangers_new(&(struct strangers_options){ .torrent = true });
+	struct shoal_swarm *s = w->node->swarms;
+	struct shoal_addr named = strangers_addr("192.168.1.1:9999");
+	strangers_name(w, &named);
+	size_t before = w->budget.used;
+	for (uint32_t i = 0; i < scene_rounds(1000000, 100000, 1000000); i++) {
+		struct shoal_addr at = strangers_v4(0x30000000u + i * 256u, 7000);
+		(void)shoal_swarm_contact(s, &at, SHOAL_FROM_TRACKER, w->now);
+	}
+	print_message("%u kept, %zu bytes\n", s->contacts.count, w->budget.used - before);
+	assert_int_equal(s->contacts.count, SHOAL_CONTACTS_MAX);
+	assert_int_equal(w->node->contact_count, SHOAL_CONTACTS_MAX);
+	assert_in_range(w->budget.used - before, 100000, 800000);
+	assert_true(shoal_contact_known(s, &named));
+	/* The ports of one host are few, a neighbour's are not. */
+	unsigned far = 0, near = 0;
+	for (uint16_t i = 0; i < 100; i++) {
+		struct shoal_addr at = strangers_v4(0x2f010101u, (uint16_t)(7000 + i));
+		far += shoal_swarm_contact(s, &at, SHOAL_FROM_LSD, w->now) != NULL;
+		at = strangers_v4(0x0a010101u, (uint16_t)(7000 + i));
+		near += shoal_swarm_contact(s, &at, SHOAL_FROM_LSD, w->now) != NULL;
+	}
+	assert_int_equal(far, SHOAL_CONTACTS_HOST);
+	assert_int_equal(near, 100);
+	strangers_free(w);
+}
+
 /* However many there are: thirty in any second, a hundred under way. */
 static void dialling_is_throttled(void **state)
 {
@@ -611,6 +643,7 @@ int main(void)
 		cmocka_unit_test(liars_cannot_send_us_to_a_victim),
 		cmocka_unit_test(a_network_that_does_not_answer_rests),
 		cmocka_unit_test(floods_do_not_displace_what_works),
+		cmocka_unit_test(a_million_addresses_cost_little),
 		cmocka_unit_test(dialling_is_throttled),
 		cmocka_unit_test(one_address_has_its_share),
 		cmocka_unit_test(the_useless_make_room),
