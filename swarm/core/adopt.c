@@ -7,6 +7,8 @@
 #include "swarm/core/adopt_room.h"
 #include "swarm/core/node_room.h"
 
+#define PATH_USUAL 128 /* bytes, of a candidate's path, for the budget */
+
 /* ---- asking ---------------------------------------------------------------------------- */
 
 static unsigned ways_of(enum shoal_adopt_how how)
@@ -195,7 +197,7 @@ static void find_back(struct shoal_swarm *s, shoal_us now)
 	p->found = a->find.found;
 	p->found_count = a->find.count;
 	shoal_adopt_sort(p);
-	size_t give = SHOAL_ADOPT_FIND_MAX - (size_t)shoal_min_u64(a->find.bytes, SHOAL_ADOPT_FIND_MAX);
+	size_t give = (size_t)(a->find.most - shoal_min_u64(a->find.bytes, a->find.most));
 	shoal_budget_give(s->node->budget, give);
 	a->charged -= give;
 	if ((a->find.os != 0 && !p->hinted) || a->find.more) {
@@ -356,7 +358,8 @@ static bool begin(struct shoal_swarm *s)
 	bool named = a->place_count > 0;
 	if (lacking == 0 || (!named && !a->records))
 		return false;
-	size_t bytes = SHOAL_ADOPT_BATCH * sizeof *a->work + (named ? lacking * sizeof *a->want : 0);
+	size_t bytes = SHOAL_ADOPT_BATCH * (sizeof *a->work + SHOAL_ADOPT_TRIES * PATH_USUAL) +
+		       (named ? lacking * sizeof *a->want : 0);
 	if (!shoal_node_charge(s->node, bytes))
 		return false;
 	a->charged += bytes;
@@ -373,12 +376,14 @@ static bool begin(struct shoal_swarm *s)
 }
 
 /* The folders that were named are walked one after the other. true: one is, now. */
-static bool find(struct shoal_swarm *s)
+static bool find(struct shoal_swarm *s, shoal_us now)
 {
 	struct shoal_adopt *a = s->adopt;
 	while (!a->finding && a->find_at < a->place_count && a->place[a->find_at].named) {
-		size_t most = SHOAL_ADOPT_FIND_MAX;
+		size_t most = (size_t)shoal_min_u64(SHOAL_ADOPT_FIND_MAX, s->node->budget->limit / 8);
 		if (!shoal_node_charge(s->node, most)) {
+			shoal_swarm_warn(s, "no memory to look through a folder for files to adopt: they are fetched",
+					 now);
 			a->find_at++;
 			continue;
 		}
@@ -426,7 +431,7 @@ bool shoal_adopt_tick(struct shoal_swarm *s, shoal_us now)
 		return end(s, now);
 	if (s->stopping || a->over)
 		a->file_at = a->files;
-	else if (find(s))
+	else if (find(s, now))
 		return true;
 	take(s);
 	for (uint32_t i = 0; i < SHOAL_ADOPT_BATCH && a->works > 0 && !s->stopping; i++)

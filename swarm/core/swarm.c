@@ -364,7 +364,7 @@ static void run(struct shoal_swarm *s, shoal_us now)
 		s->checked_said = true;
 		shoal_swarm_say(s, &ev, now);
 	}
-	if (shoal_swarm_existing_judge(s, now))
+	if (!s->stopping && shoal_swarm_existing_judge(s, now))
 		return;
 	if (s->long_files > 0) {
 		char text[96];

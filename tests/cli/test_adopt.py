@@ -3,9 +3,11 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.dont_write_bytecode = True
@@ -159,6 +161,22 @@ class NextVersion(Case):
                 plain.create("1.1")
                 plain.get("1.0")
                 self.assertGreater(self.moved(plain.get("1.1"))[0], came)
+
+    def test_stopped_in_the_midst(self):
+        """^C and kill -9 at any moment of it: the next one adopts the rest."""
+        v = self.versions("hybrid")
+        v.get("1.0")
+        out = os.path.join(v.work, "got-1.1")
+        for i, wait in enumerate((0.01, 0.02, 0.03, 0.05, 0.08)):
+            g = kit.Shoal(v.work, "get", v.torrent("1.1"), "-o", out, "--listen", f"{v.host}:0", state=os.path.join(v.work, "state"))
+            time.sleep(wait)
+            if i % 2:
+                g.kill()
+            else:
+                self.assertIn(g.stop(4), (130, -signal.SIGTERM))
+        came, _ = self.moved(v.get("1.1"))
+        v.same("1.1", out)
+        self.assertLessEqual(came, 0.06 * v.size)
 
     def test_off(self):
         v = self.versions("v2")
