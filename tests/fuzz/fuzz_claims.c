@@ -1,6 +1,7 @@
 /* fuzz_claims.c - a record out of the state's database: what decodes, encodes to the same bytes, and stays within its bounds. */
 #include <assert.h>
 #include <string.h>
+#include "proto/base/bytes.h"
 #include "swarm/core/claims.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len);
