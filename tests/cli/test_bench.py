@@ -13,6 +13,7 @@ SHOAL = os.environ.get("SHOAL", "shoal")
 sys.path.insert(0, BENCH)
 import bars  # noqa: E402
 import content  # noqa: E402
+import content_tree  # noqa: E402
 from torrents import bdecode, v1_of, v2_of  # noqa: E402
 
 
@@ -87,6 +88,35 @@ class Content(unittest.TestCase):
 
 
 class Tiny(unittest.TestCase):
+    def test_a_tree_is_as_another_hasher_has_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            tree = content_tree.Tree(folder, "set", 1200, 20000, 32768, seed=3)
+            data = b"".join(tree.bytes_of(i) for i in range(1200))
+            self.assertEqual(len(data), tree.size)
+            with open(tree.torrent("v1"), "rb") as f:
+                info = bdecode(f.read())[b"info"]
+            self.assertEqual(info[b"pieces"], v1_of(data, 32768))
+            self.assertEqual([f[b"length"] for f in info[b"files"]], tree.sizes)
+            with open(tree.torrent("v2"), "rb") as f:
+                top = bdecode(f.read())[b"info"][b"file tree"]
+            leaf = top[b"00002"][b"0001007"][b""]
+            self.assertEqual((leaf[b"length"], leaf[b"pieces root"]), (tree.sizes[1007], v2_of(tree.bytes_of(1007), 32768)[0]))
+            self.assertTrue(tree.is_copied_to(folder))
+            made = os.path.join(folder, "made")
+            subprocess.run([SHOAL, "create", tree.path, "-o", made, "--format", "v2", "--piece-size", "32K", "--no-date",
+                            "--allow", "all"], check=True, capture_output=True, timeout=60)
+            self.assertTrue(tree.is_torrent_of_it(made, "v2"))
+            with open(os.path.join(tree.path, "00001", "0000777"), "r+b") as f:
+                f.write(b"X")
+            self.assertFalse(tree.is_copied_to(folder))
+
+    def test_bars_of_many_files(self):
+        files = {"shoal>shoal": records(seconds=0.67, cpu_gib=5.0), "libtorrent>libtorrent": records(seconds=1.0, cpu_gib=9.9),
+                 "shoal>shoal disk": records(seconds=1.34, cpu_gib=7.0)}
+        self.assertEqual([r["verdict"] for r in bars.files_table(files)], ["met", "MISSED", "met"])
+        million = {"create": records(rss=176.0), "verify": records(rss=176.5)}
+        self.assertEqual([r["verdict"] for r in bars.million_table(million)], ["met", "MISSED", "skipped"])
+
     def test_all_of_it_on_one_megabyte(self):
         with tempfile.TemporaryDirectory() as folder:
             done = subprocess.run(

@@ -124,6 +124,22 @@ def table(seen, sizes, pairs, creates, verifies, lanes, latency):
     return rows
 
 
+def files_table(files):
+    """Many small files: ours against the other's, and ours on a disk against ours."""
+    ours, other, disk = (files.get(k, []) for k in ("shoal>shoal", "libtorrent>libtorrent", "shoal>shoal disk"))
+    return [row("many files, launch -> done", median(ours, "seconds"), median(other, "seconds"), "s", "<= 0.67 x libtorrent",
+                at_most(0.67), ours, other),
+            row("many files, CPU of both sides", median(ours, "cpu_gib"), median(other, "cpu_gib"), "CPU-s/GiB",
+                "<= 0.5 x libtorrent", at_most(0.5), ours, other),
+            row("many files, disk, until durable", median(disk, "seconds"), median(ours, "seconds"), "s", "<= 2 x our tmpfs",
+                at_most(2.0), disk, ours)]
+
+
+def million_table(million, most=128.0 + 48.0):
+    return [row(f"a million files, {what}", median(million.get(what, []), "rss"), most, "MiB RSS", f"<= {most:g} MiB",
+                at_most(1.0), million.get(what, [])) for what in ("create", "verify", "transfer")]
+
+
 def text_of(rows):
     def figure(value):
         return "-" if value is None else f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"

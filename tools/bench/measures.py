@@ -8,7 +8,8 @@ import subprocess
 import time
 
 from content import Payload
-from harness import Failed, Foreign, Profile, note, now, stop_all, wait_quiet
+from content_tree import Tree
+from harness import Failed, Foreign, Node, Profile, note, now, stop_all, wait_quiet
 
 MIB, GIB = 1 << 20, 1 << 30
 
@@ -27,6 +28,13 @@ class Bench:
             self.payloads[key] = Payload(folder, f"payload-{size}-{piece}", size, piece, seed=size)
             if where == "disk":
                 subprocess.run(["sync", "-f", folder], check=True)
+        return self.payloads[key]
+
+    def tree(self, where, count, most, piece):
+        key = where, count, most
+        if key not in self.payloads:
+            folder = os.path.join((self.disk if where == "disk" else self.scratch).path, "source")
+            self.payloads[key] = Tree(folder, f"tree-{count}", count, most, piece, seed=count)
         return self.payloads[key]
 
     def forget(self, payload):
@@ -130,6 +138,38 @@ def latency(bench, engine, payload, link):
     """How soon: with so few bytes, rates and CPU per byte say nothing."""
     record = transfer(bench, engine, engine, payload, "v1", link=link)
     return {k: record[k] for k in ("first_ms", "done_ms", "told_late_ms", "rss", "foreign", "verified")}
+
+
+def hashing_rss(bench, argv, limit):
+    """(wall, CPU, peak RSS in MiB) of one of shoal's commands; the peak as last seen, a few milliseconds before its end."""
+    node = Node("shoal", argv, bench.scratch.fresh("node"))
+    rss, cpu = 0.0, 0.0
+    while node.ended is None:
+        rss, cpu = max(rss, node.memory()[0]), max(cpu, node.cpu())
+        if now() - node.began > limit:
+            raise Failed(f"{argv[1]} took more than {limit:g} s")
+        time.sleep(0.002)
+    wall, cpu = node.ended - node.began, max(cpu, node.cpu())
+    node.stop()
+    if node.status != 0:
+        raise Failed(f"{argv[1]} exited {node.status}{node.why()}")
+    return wall, cpu, rss
+
+
+def many(bench, what, tree, memory):
+    """create, verify, or a transfer of a folder of very many files, and what it holds in memory."""
+    program, limit = bench.engines["shoal"].program, bench.options.limit
+    if what == "transfer":
+        return transfer(bench, "shoal", "shoal", tree, "v2", memory=memory)
+    out = os.path.join(bench.scratch.path, "made.torrent")
+    argv = {"create": [program, "create", tree.path, "-o", out, "--force", "--format", "v2", "--piece-size", str(tree.piece),
+                       "--no-date", "--json", "--quiet"],
+            "verify": [program, "verify", tree.torrent("v2"), "-d", tree.folder, "--json", "--quiet"]}[what]
+    others = Foreign()
+    wall, cpu, rss = hashing_rss(bench, argv, limit)
+    if what == "create" and not tree.is_torrent_of_it(out, "v2"):
+        raise Failed("its torrent is not the one these bytes have")
+    return {"seconds": wall, "cpu_gib": cpu * GIB / tree.size, "rss": rss, "foreign": others.percent(cpu), "verified": True}
 
 
 # ---- hashing -------------------------------------------------------------------------------------------------------
