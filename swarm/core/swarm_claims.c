@@ -3,7 +3,8 @@
 #include <string.h>
 #include "swarm/core/node_room.h"
 
-#define BARRIER_FILES_MAX 65536u /* dirty files that one barrier carries; the others wait for the next */
+#define BARRIER_FILES_MAX \
+	16384u /* some 4 MiB of records and looks; dirty files that one barrier carries; the others wait for the next */
 
 /* ---- records ----------------------------------------------------------------------------- */
 
