@@ -371,6 +371,24 @@ void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why,
 	worth_set(s, c);
 }
 
+void shoal_contacts_private(struct shoal_swarm *s, shoal_us now)
+{
+	struct shoal_contact *c = shoal_contacts_next(s, NULL);
+	while (c != NULL) {
+		bool gossip = c->source == SHOAL_FROM_LSD || c->source == SHOAL_FROM_DHT || c->source == SHOAL_FROM_PEX;
+		if (!gossip || c->trusted || c->dial != 0) {
+			c = shoal_contacts_next(s, c);
+			continue;
+		}
+		if (c->peer != NULL)
+			shoal_peer_close(c->peer, SHOAL_ERR_REFUSED, now);
+		else
+			contact_free(s, c);
+		c = shoal_contacts_next(s,
+					NULL); /* the table has changed: from the beginning, once in a torrent's life */
+	}
+}
+
 void shoal_contact_ban(struct shoal_swarm *s, struct shoal_contact *c)
 {
 	c->banned = true;

@@ -93,6 +93,8 @@ bool shoal_contact_known(const struct shoal_swarm *s, const struct shoal_addr *a
 SHOAL_MUST bool shoal_contact_meet(struct shoal_swarm *s, struct shoal_contact *c, struct shoal_peer *p);
 /* Its connection ended, or could not be made. It may be gone after this. */
 void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why, shoal_us now);
+/* The torrent turns out to be private (BEP 27): whom gossip named is forgotten, and left. */
+void shoal_contacts_private(struct shoal_swarm *s, shoal_us now);
 void shoal_contact_ban(struct shoal_swarm *s, struct shoal_contact *c);
 /* All of them, in no order: from NULL, to NULL. The table must not change meanwhile. */
 struct shoal_contact *shoal_contacts_next(const struct shoal_swarm *s, const struct shoal_contact *after);

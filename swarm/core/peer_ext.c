@@ -117,6 +117,11 @@ static int on_ext_handshake(struct shoal_peer *p, struct shoal_bytes body, shoal
 				addr.port = hs->port;
 				struct shoal_contact *c = shoal_swarm_contact(p->swarm, &addr, SHOAL_FROM_INCOMING,
 									      now);
+				/* It has come back, and the connection it had is only not known to be dead. Two that live
+				 * may well share an address and a port, behind a NAT. */
+				if (c != NULL && c->peer != NULL && c->peer != p &&
+				    shoal_pw_heard(c->peer->pw) + SHOAL_PEER_QUIET <= now)
+					shoal_peer_close(c->peer, SHOAL_ERR_EXISTS, now);
 				if (c != NULL)
 					(void)!shoal_contact_meet(p->swarm, c, p); /* else it goes without an account */
 			}

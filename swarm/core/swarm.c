@@ -141,6 +141,8 @@ int shoal_swarm_begin(struct shoal_swarm *s, struct shoal_metainfo *mi, shoal_us
 		if ((rc = shoal_peer_metadata(p, now)) < 0)
 			shoal_peer_close(p, rc, now);
 	}
+	if (shoal_metainfo_private(mi))
+		shoal_contacts_private(s, now);
 	s->state = SHOAL_SWARM_SCAN;
 	s->scan_seen = calloc(SCAN_FILES, sizeof *s->scan_seen);
 	return s->scan_seen != NULL ? 0 : SHOAL_ERR_NOMEM;

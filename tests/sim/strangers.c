@@ -271,7 +271,7 @@ static void keep_alive(struct strangers *w)
 		return;
 	w->kept_alive = w->now;
 	for (size_t i = 0; i < w->count; i++)
-		if (w->at[i]->open && w->at[i]->greeted)
+		if (w->at[i]->open && w->at[i]->greeted && !w->at[i]->silent)
 			stranger_say(w->at[i], nothing, sizeof nothing);
 }
 

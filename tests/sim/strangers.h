@@ -26,6 +26,7 @@ struct stranger {
 	uint8_t *out;	       /* what it was sent and has not looked at */
 	size_t out_len;
 	bool greeted;
+	bool silent;	/* keeps nothing alive */
 	uint8_t pex_id; /* the node's number for ut_pex; 0 none, or taken back */
 	bool upload_only;
 	/* what it was told */

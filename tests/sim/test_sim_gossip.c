@@ -526,6 +526,56 @@ static void the_useless_make_room(void **state)
 	strangers_free(w);
 }
 
+/* Full of those who are of no use for minutes, while others wait to be dialled: a few go, as many as are needed. */
+static void the_useless_go_when_others_wait(void **state)
+{
+	struct stranger *s[50];
+	(void)state;
+	for (int waiting = 0; waiting < 2; waiting++) {
+		struct strangers *w = strangers_new(&(struct strangers_options){ .torrent = true, .max_peers = 50 });
+		for (unsigned i = 0; i < 50; i++) {
+			struct shoal_addr at = peer_at(i);
+			s[i] = stranger_come(w, &at, at.port);
+			if (i < 25)
+				want_something(s[i]);
+		}
+		strangers_run(w, MIN);
+		for (unsigned i = 0; waiting && i < 20; i++) {
+			struct shoal_addr at = peer_at(100 + i);
+			assert_non_null(shoal_swarm_contact(w->node->swarms, &at, SHOAL_FROM_TRACKER, w->now));
+		}
+		strangers_run(w, 5 * MIN);
+		unsigned used = 0, useless = 0;
+		for (unsigned i = 0; i < 50; i++) {
+			used += i < 25 && s[i]->open;
+			useless += i >= 25 && s[i]->open;
+		}
+		print_message("%s: %u of 25 useless ones are left, %zu dials\n",
+			      waiting ? "others wait" : "nobody waits", useless, w->dials);
+		assert_int_equal(used, 25);
+		assert_in_range(useless, waiting ? 15 : 25, waiting ? 24 : 25);
+		assert_int_equal(w->dials > 0, waiting);
+		strangers_free(w);
+	}
+}
+
+/* A peer whose line was cut comes back with another id while its old connection is only not known to be dead. */
+static void who_comes_back_takes_its_place(void **state)
+{
+	(void)state;
+	struct strangers *w = strangers_new(&(struct strangers_options){ .torrent = true });
+	struct shoal_addr a = peer_at(1);
+	struct stranger *old = stranger_come(w, &a, a.port), *twin = stranger_come(w, &a, a.port);
+	assert_true(old->open && twin->open); /* two behind one NAT */
+	old->silent = true;
+	strangers_run(w, SHOAL_S(70));
+	struct stranger *fresh = stranger_come(w, &a, a.port);
+	assert_true(fresh->open);
+	assert_false(old->open);
+	assert_true(twin->open);
+	strangers_free(w);
+}
+
 /* 500 connections in little memory: the budget holds, some are refused, and that is said, once. */
 static void memory_bounds_connections(void **state)
 {
@@ -647,6 +697,8 @@ int main(void)
 		cmocka_unit_test(dialling_is_throttled),
 		cmocka_unit_test(one_address_has_its_share),
 		cmocka_unit_test(the_useless_make_room),
+		cmocka_unit_test(the_useless_go_when_others_wait),
+		cmocka_unit_test(who_comes_back_takes_its_place),
 		cmocka_unit_test(memory_bounds_connections),
 		cmocka_unit_test(neighbours_are_heard),
 		cmocka_unit_test(a_torrent_is_shouted_about_every_five_minutes),
