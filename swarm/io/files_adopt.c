@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "proto/base/bytes.h"
+#include "swarm/io/zeros.h"
 
 #define COPY_AT_ONCE (1u << 20) /* asked of the kernel in one call */
 #define COPY_BUFFER (256u << 10)
@@ -59,7 +60,9 @@ static int copy_by_hand(const struct shoal_os_ops *os, int from, int to, uint64_
 		}
 		for (size_t done = 0; rc == 0 && done < (size_t)n;) {
 			struct iovec w = { buffer + done, (size_t)n - done };
-			ssize_t put = os->pwritev(to, &w, 1, (off_t)(at + done));
+			ssize_t put = shoal_zeros_write(os, to, &w, 1, at + done);
+			if (put == 0)
+				put = os->pwritev(to, &w, 1, (off_t)(at + done));
 			if (put < 0 && errno == EINTR)
 				continue;
 			if (put <= 0) {
@@ -83,8 +86,17 @@ static int copy_range(const struct shoal_os_ops *os, int from, int to, uint64_t 
 {
 	while (len > 0) {
 		off_t from_at = (off_t)at, to_at = (off_t)at;
-		ssize_t n = os->copy_file_range(from, &from_at, to, &to_at,
-						len < COPY_AT_ONCE ? (size_t)len : COPY_AT_ONCE, 0);
+		size_t chunk = len < COPY_AT_ONCE ? (size_t)len : COPY_AT_ONCE;
+		if (shoal_zeros_hole(os, from, at, chunk)) { /* it stays one */
+			if (copy_by_hand(os, from, to, at, chunk, a, os_err) < 0)
+				return -1;
+			if (a->why != 0)
+				return 0;
+			at += chunk;
+			len -= chunk;
+			continue;
+		}
+		ssize_t n = os->copy_file_range(from, &from_at, to, &to_at, chunk, 0);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define SIZE 200001u
+#define SPARSE (5u << 20)
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 static char folder[256], theirs[300];
@@ -25,7 +26,7 @@ static struct shoal_files *files;
 static int base; /* descriptors open when the test began */
 static uint32_t storage;
 static struct shoal_files_fault fault;
-static const struct own_file content[] = { { "a", 10000, false }, { "b/c", SIZE, false } };
+static const struct own_file content[] = { { "a", 10000, false }, { "b/c", SIZE, false }, { "b/d", SPARSE, false } };
 #define FILE_NO 1u
 #define PART "mine/t/b/c.part"
 
@@ -182,6 +183,36 @@ static void a_copy_brings_its_range_alone(void **state)
 			teardown(state);
 		}
 	}
+	free(got);
+	free(want);
+}
+
+static void a_hole_stays_a_hole(void **state)
+{
+	(void)state;
+	char path[600];
+	struct stat was, is;
+	uint8_t *got = malloc(SPARSE), *want = calloc(SPARSE, 1);
+	snprintf(path, sizeof path, "%s/holes", theirs);
+	int fd = open(path, O_RDWR | O_CREAT, 0600);
+	assert_int_equal(ftruncate(fd, SPARSE), 0);
+	assert_int_equal(pwrite(fd, "data", 4, 2 << 20), 4);
+	assert_int_equal(fsync(fd), 0);
+	assert_int_equal(fstat(fd, &was), 0);
+	close(fd);
+	memcpy(want + (2 << 20), "data", 4);
+	struct shoal_disk_adopt a = ask(SHOAL_ADOPT_COPY);
+	a.path = "holes";
+	table.lseek = shoal_os_real.lseek;
+	a.len = SPARSE;
+	assert_int_equal(shoal_files_adopt(files, storage, 2, &a, &fault), 0);
+	assert_int_equal(a.done, SPARSE);
+	assert_int_equal(own_read(folder, "mine/t/b/d.part", got, SPARSE), SPARSE);
+	assert_memory_equal(got, want, SPARSE);
+	snprintf(path, sizeof path, "%s/mine/t/b/d.part", folder);
+	assert_int_equal(stat(path, &is), 0);
+	if (was.st_blocks < SPARSE / 512 / 2) /* else this file system has no holes */
+		assert_true(is.st_blocks < SPARSE / 512 / 2);
 	free(got);
 	free(want);
 }
@@ -504,6 +535,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_ways_that_are_allowed_are_tried_in_order),
 		cmocka_unit_test(a_copy_brings_its_range_alone),
+		TEST(a_hole_stays_a_hole),
 		TEST(a_file_that_holds_bytes_is_not_cloned_over),
 		TEST(what_is_no_regular_file_below_its_folder_is_passed_over),
 		TEST(a_candidate_that_ends_early_gives_what_it_has),
