@@ -1,0 +1,182 @@
+"""test_matrix.py - every client of the field against shoal: who seeds, which format, how they find each other.
+
+One transfer of a few MiB a cell. Completion is the fetching side's own event; an independent hash has the last word.
+Prints the table; exits 1 when a cell fails that is not in KNOWN with its reason, 77 where no closed namespace
+can be had. Clients that are not installed are said and left out; in tools/check that is a failure, since
+tools/setup installs them. SHOAL_INTEROP_ONLY=WORD runs cells whose name contains WORD; SHOAL_LONG=1 runs all ways.
+"""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NETNS = os.path.join(HERE, "..", "..", "tools", "netns")
+PYTHON = "/usr/bin/python3"  # the one Debian's libtorrent module belongs to
+
+if os.environ.get("SHOAL_INTEROP_INSIDE") != "1":
+    if len(sys.argv) > 1 and os.path.exists(sys.argv[1]):
+        os.environ["SHOAL"] = os.path.abspath(sys.argv[1])
+    os.environ["SHOAL_INTEROP_INSIDE"] = "1"
+    os.execv(NETNS, [NETNS, PYTHON, os.path.abspath(__file__)])
+
+sys.path.insert(0, HERE)
+from clients import CLIENTS  # noqa: E402
+from swarmkit import Libtorrent, Shoal, digests, tree, wait  # noqa: E402
+
+# Private addresses, not loopback: clients take 127/8 from trackers and PEX for a mistake or an attack.
+OURS, THEIRS, THIRD = "10.9.0.1", "10.9.0.2", "10.9.0.3"
+PORT = 7100
+FILES = {"a/big.bin": 2_500_001, "a/b/empty": 0, "a/b/one": 1, "odd name": 40_000, "exact": 256 * 1024,
+         "z/last": 16 * 1024 + 1}
+
+# What cannot work, and why; said in the table.
+KNOWN = {
+    ("transmission", "v2"): "3.00 knows no v2",
+    ("aria2", "v2"): "1.36 knows no v2",
+    ("rtorrent", "v2"): "0.9.8 knows no v2",
+}
+
+
+class Lt:
+    """libtorrent with the face of a Client."""
+
+    @staticmethod
+    def version():
+        return "libtorrent"
+
+    def __init__(self, work, address, port):
+        self.address, self.port = address, port
+
+    def seed(self, torrent, folder, lsd=False, pex=True):
+        os.makedirs(folder, exist_ok=True)
+        self.node = Libtorrent(self.address, self.port, enable_lsd=lsd)
+        self.node.add(torrent, folder)
+        return self
+
+    get = seed
+
+    def started(self):
+        return True
+
+    def ready(self):
+        return self.node.finished()
+
+    def finished(self):
+        return self.node.finished()
+
+    def why(self):
+        return self.node.why()
+
+    def stop(self):
+        self.node.stop()
+
+
+ENGINES = {"libtorrent": Lt, **CLIENTS}
+
+
+class Cell:
+    def __init__(self, work, engine, direction, form, way):
+        self.name = f"{engine} {direction} {form} {way}"
+        self.engine, self.direction, self.form, self.way = engine, direction, form, way
+        self.work = os.path.join(work, self.name.replace(" ", "_").replace(">", "_"))
+
+    def make(self):
+        self.source = os.path.join(self.work, "source")
+        self.content = os.path.join(self.source, "content")
+        tree(self.content, FILES, 9)
+        self.torrent = os.path.join(self.work, "t.torrent")
+        subprocess.run([Shoal.program, "create", self.content, "-o", self.torrent, "--format", self.form,
+                        "--piece-size", "32K", "--quiet"], check=True)
+        self.link = subprocess.run([Shoal.program, "magnet", self.torrent], check=True, capture_output=True,
+                                   text=True).stdout.strip()
+
+    def what(self):
+        return self.link if self.way == "magnet" else self.torrent
+
+    def same(self, folder):
+        got = {k: v for k, v in digests(os.path.join(folder, "content")).items() if not k.startswith(".pad")
+               and not k.endswith(".aria2")}
+        assert got == digests(self.content), f"the copy differs: {sorted(set(got) ^ set(digests(self.content)))[:6]}"
+
+    def they_seed(self):
+        other = ENGINES[self.engine](self.work + "/them", THEIRS, PORT + 1)
+        leech = None
+        try:
+            other.seed(self.torrent, self.source)
+            wait(other.ready, f"{self.engine} checks its data", other)
+            leech = Shoal(self.work + "/leech", "get", self.what(), "-o", self.work + "/copy", "--listen",
+                          f"{OURS}:{PORT}", "--peer", f"{THEIRS}:{PORT + 1}", "--timeout", "40")
+            wait(lambda: leech.last("complete"), f"shoal fetches from {self.engine}", leech, other)
+            assert leech.process.wait(10) == 0, f"exit code {leech.process.returncode}"
+        finally:
+            if leech:
+                leech.stop()
+            other.stop()
+        self.same(self.work + "/copy")
+
+    def we_seed(self):
+        other = ENGINES[self.engine](self.work + "/them", THEIRS, PORT + 1)
+        seed = None
+        try:
+            seed = Shoal(self.work + "/seed", "seed", self.torrent, "-d", self.source, "--listen", f"{OURS}:{PORT}",
+                         "--peer", f"{THEIRS}:{PORT + 1}")
+            wait(lambda: seed.last("started"), "shoal is ready to seed", seed)
+            other.get(self.what(), self.work + "/copy")
+            wait(other.finished, f"{self.engine} fetches from shoal", other, seed)
+        finally:
+            code = seed.stop() if seed else 0
+            other.stop()
+        assert code == 0, f"the seed ended with {code}"
+        self.same(self.work + "/copy")
+
+    def run(self):
+        self.make()
+        self.they_seed() if self.direction == "seeds" else self.we_seed()
+
+
+def cells(work):
+    for engine in ENGINES:
+        for form in ("v1", "hybrid", "v2"):
+            for direction in ("seeds", "gets"):
+                for way in ("peer", "magnet"):
+                    yield Cell(work, engine, direction, form, way)
+
+
+def main():
+    only = os.environ.get("SHOAL_INTEROP_ONLY", "")
+    for address in (OURS, THEIRS, THIRD):
+        subprocess.run(["ip", "addr", "add", address + "/32", "dev", "lo"], check=True)
+    work = tempfile.mkdtemp(prefix="shoal-matrix-")
+    passed = failed = known = 0
+    absent = [name for name, cls in ENGINES.items() if cls.version() is None]
+    try:
+        for cell in cells(work):
+            if only not in cell.name or cell.engine in absent:
+                continue
+            reason = KNOWN.get((cell.engine, cell.form)) or KNOWN.get((cell.engine, cell.direction, cell.form, cell.way))
+            if reason:
+                known += 1
+                print(f"cannot  {cell.name:44} {reason}", flush=True)
+                continue
+            began = time.monotonic()
+            try:
+                cell.run()
+                passed += 1
+                print(f"ok      {cell.name:44} {time.monotonic() - began:5.1f} s", flush=True)
+            except Exception as e:  # one cell must not hide the others
+                failed += 1
+                print(f"FAILED  {cell.name}\n{e if isinstance(e, AssertionError) else traceback.format_exc()}", flush=True)
+            shutil.rmtree(cell.work, ignore_errors=True)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    for name in absent:
+        print(f"{name} is not installed: tools/setup does that")
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(failed > 0 or passed == 0 or (bool(absent) and not only))
+
+
+main()
