@@ -245,7 +245,7 @@ static int on_info_hash(struct shoal_peer *p, const struct shoal_wire_handshake 
 		p->v2 = by_v2 || upgrade;
 		greet(p, p->v2 ? &s->v2_short : &s->v1, now);
 	} else {
-		p->v2 = by_v2 && (hs->can & SHOAL_CAN_V2 || !s->has_v1);
+		p->v2 = by_v2; /* the hash it answers with says it; the bit may be missing (libtorrent without metadata) */
 	}
 	return 0;
 }

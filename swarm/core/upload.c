@@ -284,7 +284,7 @@ static uint32_t start_read(struct shoal_peer *p, uint32_t most, shoal_us now)
 					     .begin = begin,
 					     .len = len,
 					     .slot = read->slots,
-					     .slot_count = count,
+					     .slot_count = (len + SHOAL_BLOCK - 1) / SHOAL_BLOCK,
 					     .owner = read };
 	read->swarm = p->swarm;
 	if (len > 0 && shoal_swarm_submit(p->swarm, &read->job) < 0) {

@@ -95,7 +95,7 @@ class Tracker:
                 ask = {"scheme": "http", "family": version, "path": self.path, "ip": self.client_address[0],
                        "headers": dict(self.headers)}
                 for key in ("port", "uploaded", "downloaded", "left", "numwant"):
-                    ask[key] = int(q.get(key, 0))
+                    ask[key] = int(q.get(key, -1 if key == "numwant" else 0))
                 for key in ("info_hash", "peer_id"):
                     ask[key] = q.get(key, "").encode("latin-1")
                 ask["key"], ask["event"] = q.get("key"), q.get("event", "")
