@@ -63,7 +63,8 @@ class Tracker:
             version = ipaddress.ip_address(ask["ip"]).version
             peers = [p for p in swarm if p != me and ipaddress.ip_address(p[0]).version == version]
             seeds = sum(left == 0 for left in swarm.values())
-            return {"interval": self.interval, "peers": peers[:max(ask["numwant"], 0)], "seeds": seeds,
+            return {"interval": self.interval, "peers": peers[:50 if ask["numwant"] < 0 else ask["numwant"]],
+                    "seeds": seeds,
                     "leeches": len(swarm) - seeds}
 
     def answered(self, ask):
