@@ -485,6 +485,7 @@ void shoal_announce_stop(struct shoal_swarm *s, shoal_us now)
 		return;
 	struct shoal_announcer *a = s->node->announcer;
 	an->stopping = true;
+	a->leaving++;
 	an->stop_by = now + SHOAL_ANNOUNCE_STOP;
 	for (unsigned i = 0; i < an->tier_count; i++)
 		for (unsigned who = 0; who < SHOAL_ANNOUNCE_WHO; who++)
@@ -565,6 +566,7 @@ void shoal_announce_free(struct shoal_swarm *s)
 	if (an == NULL)
 		return;
 	cut_off(n, an);
+	n->announcer->leaving -= an->stopping;
 	for (unsigned i = 0; i < an->tier_count; i++) {
 		struct shoal_tier *tier = an->tier[i];
 		for (unsigned who = 0; who < SHOAL_ANNOUNCE_WHO; who++)
@@ -623,7 +625,7 @@ void shoal_announcer_tick(struct shoal_node *n, shoal_us now)
 		find_lost(n, now);
 	while ((timer = shoal_heap_due(&a->due, now)) != NULL)
 		line_due(a, (struct shoal_line *)timer, now);
-	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next)
+	for (struct shoal_swarm *s = a->leaving > 0 ? n->swarms : NULL; s != NULL; s = s->next)
 		if (s->announce != NULL && s->announce->stopping)
 			stop_tick(s->announce, now);
 	start_waiting(a, now);
@@ -640,7 +642,7 @@ shoal_us shoal_announcer_deadline(const struct shoal_node *n)
 	shoal_us at = shoal_min_u64(shoal_heap_next(&a->due), shoal_asking_deadline(n));
 	if (a->ready.count > 0 && a->ask_count < SHOAL_ANNOUNCE_ASKS)
 		at = 0;
-	for (const struct shoal_swarm *s = n->swarms; s != NULL; s = s->next)
+	for (const struct shoal_swarm *s = a->leaving > 0 ? n->swarms : NULL; s != NULL; s = s->next)
 		if (s->announce != NULL && s->announce->stopping && !shoal_announce_stopped(s))
 			at = shoal_min_u64(at, shoal_min_u64(s->announce->stop_by, n->now + STOP_LOOK));
 	return at;

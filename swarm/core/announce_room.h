@@ -137,7 +137,8 @@ struct shoal_announcer {
 	uint64_t turn;
 	struct shoal_asking *asks;
 	unsigned ask_count;
-	bool lost; /* a timer could not be set for want of memory: look for lines without */
+	unsigned leaving; /* swarms that say goodbye, or have */
+	bool lost;	  /* a timer could not be set for want of memory: look for lines without */
 	struct shoal_sipkey key;
 	struct shoal_tracker_host *host[256];
 };
