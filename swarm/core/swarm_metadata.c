@@ -97,12 +97,12 @@ int shoal_swarm_metadata_came(struct shoal_swarm *s, struct shoal_peer *p, const
 			      shoal_us now)
 {
 	int rc = shoal_metadata_block(&s->metadata, p->early_metadata_size, msg->piece, msg->data, p->serial, now);
+	if (rc == SHOAL_ERR_GONE) /* it was not asked, or no longer; what it was asked is still to come */
+		return shoal_peer_idle_talk(p, now);
 	if (p->metadata_asked > 0)
 		p->metadata_asked--;
 	if (rc >= 0)
 		p->metadata_lapses = 0;
-	if (rc == SHOAL_ERR_GONE) /* it was not asked, or no longer */
-		return shoal_peer_idle_talk(p, now);
 	if (rc == 1) {
 		whole(s, p->early_metadata_size, now);
 		return 0;

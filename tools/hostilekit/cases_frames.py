@@ -1,7 +1,7 @@
 """cases_frames.py - messages of the wrong length, in the wrong order, about what does not exist (W01, W03, W04, W06, W15)."""
 import wire
 from scene import CLOSED, IGNORED, REFUSED, case
-from wire import (ALLOWED_FAST, BITFIELD, BLOCK, CANCEL, EXT_BIT, FAST_BIT, HASH_REQUEST, HAVE, HAVE_ALL, HAVE_NONE, PIECE,
+from wire import (ALLOWED_FAST, BITFIELD, BLOCK, CANCEL, EXT_BIT, FAST_BIT, HASH_REQUEST, HAVE, HAVE_NONE, PIECE,
                   REJECT, REQUEST, SUGGEST, U32, Unexpected, message, request, words)
 
 # Each is said after good handshakes by a peer that can all extensions, and must end the connection.
@@ -16,7 +16,7 @@ FRAMES = [
     ("W01h", "REQUEST of 8 bytes", lambda c: message(REQUEST, bytes(8))),
     ("W01i", "CANCEL of 16 bytes", lambda c: message(CANCEL, bytes(16))),
     ("W01j", "PORT of 4 bytes", lambda c: message(wire.PORT, bytes(4))),
-    ("W01k", "HAVE ALL with a body", lambda c: message(HAVE_ALL, b"\1")),
+    ("W01k", "HAVE NONE with a body", lambda c: message(HAVE_NONE, b"\1")),
     ("W01l", "REJECT of 4 bytes", lambda c: message(REJECT, bytes(4))),
     ("W01m", "an extension message of 2 MiB", lambda c: b"\0\x20\0\x02\x14\x02" + bytes(4096)),
     ("W01n", "a message of 2 MiB of a kind nobody knows", lambda c: b"\0\x20\0\x02\xc8" + bytes(4096)),
@@ -24,7 +24,7 @@ FRAMES = [
     ("W03b", "a bitfield that is a byte long", lambda c: message(BITFIELD, bytes((c.content.count + 7) // 8 + 1))),
     ("W03c", "an empty bitfield", lambda c: message(BITFIELD)),
     ("W03d", "a bitfield, then one that is a byte short", lambda c: field(c) + message(BITFIELD, field(c)[5:-1])),
-    ("W03f", "HAVE ALL, then HAVE NONE", lambda c: message(HAVE_ALL) + message(HAVE_NONE)),
+    ("W03f", "HAVE NONE twice", lambda c: message(HAVE_NONE) * 2),
     ("W03g", "a bitfield of 1 MiB", lambda c: b"\0\x10\0\x01\x05" + bytes(8192)),
     ("W04a", "HAVE of the first piece that is none", lambda c: message(HAVE, words(c.content.count))),
     ("W04b", "HAVE of piece 2^31", lambda c: message(HAVE, words(1 << 31))),
@@ -46,7 +46,7 @@ for id_, what_, said in FRAMES:
 # Said by a peer whose handshake did not claim the extension they belong to.
 UNCLAIMED = [
     ("W15a", "SUGGEST without the fast bit", [EXT_BIT], lambda c: message(SUGGEST, words(0))),
-    ("W15b", "HAVE ALL without the fast bit", [EXT_BIT], lambda c: message(HAVE_ALL)),
+    ("W15b", "HAVE NONE without the fast bit", [EXT_BIT], lambda c: message(HAVE_NONE)),
     ("W15c", "REJECT without the fast bit", [EXT_BIT], lambda c: message(REJECT, words(0, 0, BLOCK))),
     ("W15d", "an extension message without the extension bit", [FAST_BIT], lambda c: message(wire.EXTENDED, b"\0de")),
     ("W15e", "a hash request without the v2 bit", [EXT_BIT, FAST_BIT],

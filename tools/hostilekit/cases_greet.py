@@ -158,13 +158,13 @@ def _gone(p):
 @case("W18a", "500 connections that have said hello and then idle; an honest peer comes", BOUNDED)
 def _(c):
     crowd(c, 500, lambda p: p.raw(c.hello()))
-    c.honest(within=10)
+    c.honest(within=7)
 
 
 @case("W18b", "500 connections that say nothing; an honest peer comes", BOUNDED)
 def _(c):
     crowd(c, 500, lambda p: None)
-    c.honest(within=15)
+    c.honest(within=7 / c.patience)  # sooner than those time out
 
 
 @case("W18c", "2,000 connections opened and reset", BOUNDED)
@@ -190,7 +190,7 @@ def _(c):
         c.program = c.start.seed(c.content, fds=96)
         c.pid = c.program.pid
     crowd(c, 400, lambda p: None, fail=True)
-    c.honest(within=25)
+    c.honest(within=7 / c.patience)
 
 
 def crowd(c, count, then, fail=False):

@@ -132,7 +132,7 @@ def _(c):
         c.seeder(k, hashes=lambda body, asked, truth: None, block=lambda p, b, d: None)
     c.honest_seeder()
     c.get(magnet=True)
-    c.complete(60)
+    c.complete(20)
 
 
 @case("V03c", "a reject for base 0 to every hash request", COMPLETES, role="get", form="v2")

@@ -157,7 +157,7 @@ def _(c):
         c.seeder(k, block=lambda p, b, d: None)
     c.honest_seeder(delay=0.01)
     c.get()
-    c.complete(45)
+    c.complete(18)
 
 
 @case("W17a", "answers with the handshake of another torrent", COMPLETES, role="get")

@@ -7,13 +7,19 @@ from scene import BANNED, CLOSED, COMPLETES, REFUSED, case
 from target import metadata_block
 from wire import BITFIELD, BLOCK, EXTENDED, HAVE, HAVE_ALL, OUR_METADATA, UNCHOKE, Unexpected, bencode, extended, message, words
 
-LONG = dict(size=9_000_000, piece=16384)  # its info dictionary takes two metadata blocks, and more
+LONG = dict(size=20_000_000, piece=16384)  # its info dictionary takes two metadata blocks
 
 
 def honest_too(c, within=40, **hooks):
     c.honest_seeder(**hooks)
     c.get(magnet=True)
     c.complete(within)
+
+
+def late(c):
+    """The honest one comes when all places are taken."""
+    c.honest_seeder(hello=lambda peer: (time.sleep(1), c.seeders[-1].greet(peer)))
+    c.get(magnet=True)
 
 
 def sized(c, k, size, **hooks):
@@ -53,7 +59,8 @@ def honest_too_after(c):
 def _(c):
     for k in range(40):
         sized(c, k, 20_000 + k, metadata=lambda i, d: None)
-    honest_too(c)
+    late(c)
+    c.complete(30)
 
 
 @case("M02b", "one peer says another size nine times", COMPLETES, role="get")
@@ -64,11 +71,9 @@ def _(c):
             peer.raw(extended(0, bencode(said)))
             time.sleep(0.05)
         peer.raw(message(HAVE_ALL))
-    for k in range(4):
+    for k in range(8):
         c.seeder(k, hello=hello, metadata=lambda i, d: None)
-    # It comes when all places are taken.
-    c.honest_seeder(hello=lambda peer: (time.sleep(1), c.seeders[-1].greet(peer)))
-    c.get(magnet=True)
+    late(c)
     c.complete(15)
 
 
@@ -87,16 +92,15 @@ def _(c):
         return b"\xee" * len(data) if len(told) <= 2 else None
     for k in range(3):
         c.seeder(k, metadata=metadata)
-    honest_too(c, within=60)
+    late(c)
+    c.complete(60)
 
 
 @case("M03c", "false metadata, pushed without being asked, for ever", COMPLETES, role="get", **LONG)
 def _(c):
     def busy(peer):
         if "ut_metadata" in peer.ext and not c.program.last("metadata"):
-            for i in range(2):
-                data = b"\xee" * len(c.content.info[i * BLOCK:(i + 1) * BLOCK])
-                peer.raw(metadata_block(peer, i, len(c.content.info), data) * 20)
+            peer.raw(metadata_block(peer, 0, len(c.content.info), b"\xee" * BLOCK) * 5)
     c.seeder(busy=busy, metadata=lambda i, d: None)
     c.honest_seeder(metadata=lambda i, d: (time.sleep(0.3), d)[1])
     c.get(magnet=True)

@@ -55,7 +55,9 @@ def made(form, size=1_050_000, piece=1 << 16):
 class Stage:
     """What a case sees. `content`, `target` (host, port), and `program` when it is ours to watch."""
 
-    def __init__(self, case, content, target, start=None, pid=None, patience=1.0, judge_memory=True):
+    def __init__(self, case, content, target, start=None, pid=None, patience=1.0, judge_memory=True,
+                 number=0):
+        self.number = number
         self.case, self.content, self.target, self.start, self.pid = case, content, target, start, pid
         self.patience, self.judge_memory = patience, judge_memory
         self.program = None
@@ -75,7 +77,8 @@ class Stage:
         if self.start:
             return self.start.hostile(k)
         # Against a program given by address: ours to choose on loopback alone.
-        return f"127.3.{k % 250}.{k // 250 + 2}" if self.target[0].startswith("127.") else None
+        low = self.number % 250 + 2  # another for each case: it may remember the last
+        return f"127.{3 + k // 250}.{k % 250}.{low}" if self.target[0].startswith("127.") else None
 
     def dial(self, k=0):
         """A connection on which nothing has been said."""

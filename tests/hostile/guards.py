@@ -1,0 +1,132 @@
+"""guards.py - which line of ours stands behind which case: take the guard out, and the case must turn red.
+
+Each row: the cases, then one or more edits (file, text as it stands, text without the guard). Several edits are guards
+that stand one behind the other: each alone would still hold. What has no row, and why, is in README.md.
+"""
+
+WIRE, PW, PEER, EXT = "proto/wire.c", "proto/peer_wire.c", "swarm/core/peer.c", "swarm/core/peer_ext.c"
+UP, REQ, HASHES, META = "swarm/core/upload.c", "swarm/core/request.c", "swarm/core/hashes.c", "swarm/core/metadata.c"
+SMETA, PIECES, CROWD, TURN = ("swarm/core/swarm_metadata.c", "swarm/core/swarm_pieces.c", "swarm/core/crowd.c",
+                              "swarm/core/turnover.c")
+PARSE, V1, BEN, HASH = "proto/metainfo_parse.c", "proto/metainfo_v1.c", "proto/extension.c", "swarm/io/disk_hash.c"
+
+BODY_MAX = (WIRE, "	if (len - fixed > shape->body_max)", "	if (0 && len - fixed > shape->body_max)")
+UNASKED = (REQ, "	if (!shoal_patience_charge(&p->unasked,", "	if (0 && !shoal_patience_charge(&p->unasked,")
+BAN = (PIECES, "	shoal_swarm_ban(g->s, source, g->piece, text, g->now);", "	(void)source;")
+SOLE = (PIECES, "		shoal_swarm_ban(s, source, piece, text, now);", "		(void)source;")
+
+NEVER_ASKED = (HASHES, "	if (s->mi == NULL || p->hash_asked == 0)\n		return shoal_peer_close(p, SHOAL_ERR_REFUSED, now);",
+               "	if (s->mi == NULL || p->hash_asked == 0)\n		return;")
+PROOF_LENGTH = ("proto/merkle.c", "	if (proof_count != shoal_merkle_height(layer_width) - shoal_merkle_height(span))", "	if (proof_count == 99)")
+
+BITS = (PW, "legal = pw->pieces == 0 || len - 1 == pw->pieces / 8 + (pw->pieces % 8 != 0); break;", "break;")
+
+GUARDS = [
+    # lengths
+    ("W01a W01b W01m W01n", (WIRE, "	if (len > len_max || len > 2 + SHOAL_WIRE_EXT_MAX)", "	if (0 && len > len_max)"), BODY_MAX),
+    ("W01c W01f W01g W01i W01j W01k", BODY_MAX),
+    ("W01d", (WIRE, "	if (len < fixed || len - fixed < shape->body_min)", "	if (len < 1)")),
+    ("W01e W01h W01l V02n", (WIRE, "	if (len < fixed || len - fixed < shape->body_min)", "	if (len < 1)"), BODY_MAX),
+    ("V02o", (WIRE, "	return (len - fixed) % shape->unit ? SHOAL_ERR_MALFORMED : SHOAL_OK;", "	return SHOAL_OK;"), NEVER_ASKED),
+    ("W03a W03b", BITS,
+     ("proto/base/bits.c", "	if (wire.len != ((size_t)bits->count + 7) / 8)", "	if (wire.len > ((size_t)bits->count + 7) / 8 + 1)")),
+    # terms
+    ("W15a W15b W15c", (PW, "	case SHOAL_WIRE_ALLOWED_FAST: legal = pw->fast; break;", "	case SHOAL_WIRE_ALLOWED_FAST: break;")),
+    ("W15d", (PW, "	case SHOAL_WIRE_EXTENDED: legal = pw->extended; break;", "")),
+    ("W15e", (PW, "	case SHOAL_WIRE_HASH_REJECT: legal = pw->v2; break;", "	case SHOAL_WIRE_HASH_REJECT: break;")),
+    # handshakes
+    ("W16a W16b W16c W16f", (PW, "		if (memcmp(pw->flat.at, SHOAL_WIRE_PROTOCOL, n) != 0)", "		if (n > 99)"),
+     (WIRE, "	if (in.len < SHOAL_WIRE_HANDSHAKE_HEAD || memcmp(in.at, SHOAL_WIRE_PROTOCOL, PROTOCOL_LEN) != 0)",
+      "	if (in.len < SHOAL_WIRE_HANDSHAKE_HEAD)"),
+     (PEER, "	if (s == NULL || (p->swarm", "	if (s == NULL)\n		s = p->node->swarms;\n	if ((p->swarm")),
+    ("W16d W16e", (PEER, "	if (s == NULL || (p->swarm", "	if (s == NULL)\n		s = p->node->swarms;\n	if ((p->swarm")),
+    ("W16i", (PEER, "	if (memcmp(p->id.b, s->peer_id.b, 20) == 0) {", "	if (p->incoming && p->born == 1) {")),
+    ("W16j", (PEER, "	if (duplicate(p, now))", "	if (0 && duplicate(p, now))")),
+    ("W16m", (PEER, "		if (q->addr.is_v4 == p->addr.is_v4 && memcmp(q->addr.ip,", "		if (p->born == 1 && memcmp(q->addr.ip,")),
+    ("W02a W02b W02c", (PEER, "		if (p->born + SHOAL_PEER_HANDSHAKE_TIME <= now)", "		if (p->born + 9 * SHOAL_PEER_HANDSHAKE_TIME <= now)")),
+    ("W02d W02e", (PEER, "(partial != 0 && partial + SHOAL_PEER_PARTIAL_TIME <= now)", "(partial == 1)")),
+    # what it has
+    ("W03f W03k", (PEER, "	if (p->swarm->mi == NULL || msg->id == SHOAL_WIRE_HAVE_NONE)\n		return SHOAL_ERR_MALFORMED;",
+                   "	if (p->swarm->mi == NULL || msg->id == SHOAL_WIRE_HAVE_NONE)\n		return 0;")),
+    ("W03d", BITS, (PEER, "	if (!all && msg->body.len != ((size_t)p->have.count + 7) / 8)\n		return SHOAL_ERR_MALFORMED;", "")),
+    ("W04a W04b W04c", (PEER, "	if (piece >= p->have.count)\n		return SHOAL_ERR_RANGE;", "	if (piece >= p->have.count)\n		return 0;")),
+    ("W04e", (PEER, "		if (piece >= SHOAL_PIECES_MAX || p->early", "		if (p->early")),
+    ("W04f", (PEER, "p->early_have_count == SHOAL_PEER_EARLY_HAVES)\n			return SHOAL_ERR_RANGE;",
+              "p->early_have_count == SHOAL_PEER_EARLY_HAVES)\n			return 0;")),
+    ("W03h W03i", (PEER, "shoal_bits_load(&p->have, shoal_bytes(p->early_bits, p->early_bits_len), true) < 0)\n		return SHOAL_ERR_MALFORMED;",
+                   "shoal_bits_load(&p->have, shoal_bytes(p->early_bits, p->early_bits_len), true) < 0)\n		(void)0;")),
+    ("W04d", (PEER, "		if (p->early_have[i] >= pieces)\n			return SHOAL_ERR_RANGE;", "		if (p->early_have[i] >= pieces)\n			continue;")),
+    ("V54a", (EXT, "	if (body.len != 4)", "	if (body.len < 3)")),
+    # extension protocol
+    ("M07b M07c M07d M07e M07f M07g", (EXT, "		rc = shoal_ext_handshake_decode(body, hs);", "		(void)!shoal_ext_handshake_decode(body, hs);")),
+    ("M08a", (EXT, "++p->ext_handshakes > SHOAL_PEER_EXT_HANDSHAKES ?", "++p->ext_handshakes > 1000000 ?")),
+    ("M06d M06e", (EXT, "	int rc = shoal_metadata_decode(body, &msg);\n	if (rc < 0)\n		return rc;",
+                   "	int rc = shoal_metadata_decode(body, &msg);\n	if (rc < 0)\n		return 0;")),
+    ("M06a M06b M06c", (SMETA, "		if (begin < info.len) {", "		if (begin < info.len + ((uint64_t)1 << 50)) {")),
+    ("M07o", (SMETA, "	if (n > 0 && p->ext_metadata != 0)", "	if (n > 0)")),
+    # requests
+    ("W06d", (UP, " || w->len == 0 || w->len > SHOAL_BLOCK)", " || w->len == 0)")),
+    ("W06f W06g W06h", (UP, "	return w->begin <= bytes && w->len <= bytes - w->begin;", "	return bytes > 0;")),
+    ("W06i W06j", (UP, "	if (!shoal_bits_get(&s->claimed, w->piece) ||", "	if ("),
+     (UP, "		if (!shoal_bits_get(&p->swarm->claimed, w.piece)) {", "		if (p->born == 1) {")),
+    ("W06k W06l", (UP, "	if (p->choked || p->wanted_count", "	if (p->wanted_count"),
+     (UP, "p->wanted_count > 0 && !p->choked &&", "p->wanted_count > 0 &&"),
+     (UP, "		if (!good || p->choked ||", "		if (!good ||")),
+    ("W06a W06r", (UP, "		if (++p->bad_requests > SHOAL_PEER_BAD_REQUESTS)", "		if (++p->bad_requests > 1000000)")),
+    # too much of it
+    ("W05a W14a W14b W20b W15i W15j W06n W15k W19b M07a V54c",
+     (PEER, "	if (shoal_patience_charge(&p->talk,", "	if (1 || shoal_patience_charge(&p->talk,")),
+    ("W08a W09a W08g W08h", UNASKED),
+    ("V02a", (HASHES, "			    shoal_patience_charge(&p->leaves, SHOAL_PATIENCE_LEAVES, SHOAL_PATIENCE_LEAVES_MINUTE,\n						  now) &&\n", "")),
+    ("M04a", (SMETA, "	return shoal_patience_charge(&p->metadata_given, most, (uint32_t)most, now);", "	return most > 0 || now == 1;")),
+    ("R11a", (PEER, "	if (p->blocked_since != 0 && p->blocked_since + SHOAL_PEER_BLOCKED_TIME <= now)", "	if (p->blocked_since == 1)")),
+    ("R11b", (PEER, "	if (p->blocked_since != 0)\n		return p->blocked_since + SHOAL_PEER_DEAF_TIME <= now;", "	if (now)\n		return false;")),
+    ("R11c", (CROWD, "	while (bytes > 0 && (n->long_bytes", "	while (n == NULL && (n->long_bytes")),
+    ("W18a W18b", (TURN, "	for (struct shoal_peer *p = n->peers; p != NULL; p = p->next) {\n		enum use use = use_of(p, now);",
+                   "	for (struct shoal_peer *p = n->peers; p == NULL; p = p->next) {\n		enum use use = use_of(p, now);")),
+    ("R01a", ("swarm/io/engine_native.c", "	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur != RLIM_INFINITY)\n		bound =",
+              "	if (getrlimit(RLIMIT_NOFILE, &rl) == 1)\n		bound =")),
+    # false data
+    ("W10b W10d W10f", (HASH, "			if (memcmp(got, hash->want_sha1, sizeof hash->want_sha1) != 0)", "			if (got[0] == got[1] && got[1] == got[2])")),
+    ("W10a W10e W10g", (HASH, "			if (memcmp(got, hash->want_root, sizeof got) != 0)", "			if (got[0] == got[1] && got[1] == got[2])")),
+    ("W10a W10b W10c W10f W10g W10d W10e V01k", BAN, SOLE),
+    ("W12d", (REQ, "			return UNPROVEN_TIME;", "			return patience;")),
+    # metadata
+    ("M02a", (META, "	if (still->moved + SHOAL_METADATA_STILL > now)", "	if (now > 1)")),
+    ("M02b", (META, "		if (m->sized[i].by == peer)", "		if (m->sized[i].by == peer && m->count > 1000)"),
+     (META, "	if (still->moved + SHOAL_METADATA_STILL > now)", "	if (now > 1)")),
+    ("M03a", (SMETA, "		if (n == 1)", "		if (n == 0)")),
+    ("M03b", (META, "		if (s->only != peer && s->moved", "		if (now == 1 && s->moved")),
+    ("M03c", (META, "	    (s->source[index] != peer && s->before[index] != peer))", "	    now == 1)")),
+    ("M05a", (SMETA, " || p->metadata_lapses > least)", " || (least > 1000000))")),
+    ("M06h M06i", (META, "	if (data.len != want)\n		return SHOAL_ERR_MALFORMED;", "	if (data.len != want)\n		return 0;"),
+     (BEN, "	return out->data.len > 0 && out->data.len <= SHOAL_METADATA_BLOCK ? SHOAL_OK : SHOAL_ERR_MALFORMED;", "	return SHOAL_OK;")),
+    ("M06j", (BEN, "out->data.len <= SHOAL_METADATA_BLOCK ?", "1 ?"),
+     (META, "	if (data.len != want)\n		return SHOAL_ERR_MALFORMED;", "	if (data.len != want)\n		return 0;")),
+    ("M06k", (EXT, "	int rc = shoal_metadata_decode(body, &msg);\n	if (rc < 0)\n		return rc;",
+              "	int rc = shoal_metadata_decode(body, &msg);\n	if (rc < 0)\n		return 0;")),
+    ("M03a", (SMETA, "	if (s->has_v1 && memcmp(sha1, s->v1.b, 20) != 0)", "	if (s->has_v1 && sha1[0] == sha1[1] && sha1[1] == sha1[2])"),
+     (SMETA, "	if (s->has_v2 && memcmp(sha256, s->v2.b, 32) != 0)", "	if (s->has_v2 && sha256[0] == sha256[1] && sha256[1] == sha256[2])")),
+    # hash messages
+    ("V01a", NEVER_ASKED),
+    ("V01b V01c V01d V01h", (HASHES, "	if (rc == SHOAL_ERR_HASH && !p->closing) {", "	if (rc == SHOAL_ERR_HASH && p->born == 1) {")),
+    ("V01b V01c V01d", ("proto/merkle.c", "	return memcmp(node, root, 32) == 0 ? 0 : SHOAL_ERR_HASH;", "	return 0;")),
+    ("V01i V01j V01g", PROOF_LENGTH),
+    ("V01e V01f", (HASHES, "	if (r->index != want->next || r->length != length || count < length)", "	if (r->index != want->next || r->length != length)"),
+     PROOF_LENGTH),
+    ("V03b V10a", (HASHES, "p->hash_in_vain < found->hash_in_vain ||", "0 ||"), (HASHES, "p->hash_in_vain == found->hash_in_vain &&", "1 &&")),
+    ("V02b V02c", (HASHES, "		if (r->base == piece_base(s))", "		if (r->base != 0 || piece_base(s) == 0)")),
+    ("V02d", (HASHES, "	if (known == 0 || r->length == 0 || (r", "	if (known == 0 || (r"),
+     (HASHES, "	int uncles = r->length >= 2 ?", "	int uncles = r->length == 0 ? 0 : r->length >= 2 ?")),
+    ("V02e", (HASHES, "r->length == 0 || (r->length & (r->length - 1)) || r->length > 8192", "r->length == 0 || r->length > 8192"),
+     ("proto/merkle.c", "known > width || !is_power(count) ||", "known > width ||")),
+    ("V02f", (HASHES, "	    r->index % r->length != 0 || r->index >= width", "	    r->index >= width"),
+     ("proto/merkle.c", "	if (index % count != 0 || index > width - count)", "	if (index > width)")),
+    ("V02j V02k", (HASHES, " || r->length > per_piece ||\n	    r->index % r->length != 0)", ")"),
+     (HASHES, "	return r->index / per_piece < pieces ? first + r->index / per_piece : SHOAL_PIECE_NONE;", "	return pieces > 0 ? first : 0;"),
+     (HASHES, "	if (out == NULL || r->length > width) {", "	if (out == NULL) {")),
+    # the dictionary's own limits
+    ("M10a", (PARSE, "	if (ps->num < SHOAL_PIECE_SIZE_MIN_V1 || ps->num", "	if (ps->num")),
+    ("M10d", (V1, "	if (pieces->str.len % 20 != 0)", "	if (pieces->str.len == 1)"), (V1, "	if (pieces->str.len / 20 != want)", "	if (want == 0)")),
+    ("P01a", ("proto/metainfo_names.c", "static bool is_safe(struct shoal_bytes raw)\n{\n", "static bool is_safe(struct shoal_bytes raw)\n{\n	if (raw.len > 0)\n		return true;\n")),
+]
