@@ -121,7 +121,7 @@ uint32_t shoal_metadata_want(struct shoal_metadata *m, uint64_t size, uint32_t p
 		if (s->only == 0) {
 			s->only = peer;
 			s->moved = now;
-			memset(s->asked, 0, s->blocks * sizeof *s->asked);
+			blocks_free(m, s); /* what others sent is no part of it */
 		}
 		if (s->only != peer)
 			return UINT32_MAX;
@@ -151,7 +151,7 @@ int shoal_metadata_block(struct shoal_metadata *m, uint64_t size, uint32_t index
 	if (data.len != want)
 		return SHOAL_ERR_MALFORMED;
 	if (s->block[index] != NULL)
-		return 0;
+		return SHOAL_ERR_GONE;
 	if (!shoal_budget_take(m->budget, SHOAL_METADATA_BLOCK))
 		return SHOAL_ERR_NOMEM;
 	s->block[index] = malloc(want);

@@ -69,9 +69,8 @@ GUARDS = [
     ("W06f W06g W06h", (UP, "	return w->begin <= bytes && w->len <= bytes - w->begin;", "	return bytes > 0;")),
     ("W06i W06j", (UP, "	if (!shoal_bits_get(&s->claimed, w->piece) ||", "	if ("),
      (UP, "		if (!shoal_bits_get(&p->swarm->claimed, w.piece)) {", "		if (p->born == 1) {")),
-    ("W06k W06l", (UP, "	if (p->choked || p->wanted_count", "	if (p->wanted_count"),
-     (UP, "p->wanted_count > 0 && !p->choked &&", "p->wanted_count > 0 &&"),
-     (UP, "		if (!good || p->choked ||", "		if (!good ||")),
+    ("W06k W06l", (UP, "	if ((p->choked && !shoal_fast_take(p, w.piece, w.len)) || p->wanted_count", "	if (p->wanted_count"),
+     (UP, "	return !p->choked || shoal_fast_given(p, piece);", "	return p != NULL || shoal_fast_given(p, piece);")),
     ("W06a W06r", (UP, "		if (++p->bad_requests > SHOAL_PEER_BAD_REQUESTS)", "		if (++p->bad_requests > 1000000)")),
     # too much of it
     ("W05a W14a W14b W20b W15i W15j W06n W15k W19b M07a V54c",

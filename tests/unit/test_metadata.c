@@ -166,6 +166,30 @@ static void nobody_answers_for_another(void **state)
 	shoal_metadata_fini(&m);
 }
 
+static void one_alone_starts_from_nothing(void **state)
+{
+	(void)state;
+	struct shoal_metadata m = fresh(1 << 20);
+	uint64_t size = 2 * SHOAL_METADATA_BLOCK;
+	uint32_t source[4];
+	for (uint32_t i = 0; i < 2; i++)
+		assert_int_equal(shoal_metadata_want(&m, size, i + 1, 1), i);
+	for (uint32_t i = 0; i < 2; i++)
+		assert_int_equal(shoal_metadata_block(&m, size, i, filled(0, SHOAL_METADATA_BLOCK), i + 1, 1), i == 1);
+	assert_int_equal(shoal_metadata_wrong(&m, size, source, 4), 2);
+	/* The liar, alone now, gives one block and holds the other back. */
+	assert_int_equal(shoal_metadata_want(&m, size, 1, 2), 0);
+	assert_int_equal(shoal_metadata_want(&m, size, 1, 2), 1);
+	assert_int_equal(shoal_metadata_block(&m, size, 0, filled(9, SHOAL_METADATA_BLOCK), 1, 2), 0);
+	assert_int_equal(shoal_metadata_block(&m, size, 0, filled(9, SHOAL_METADATA_BLOCK), 1, 3), SHOAL_ERR_GONE);
+	/* The next one is asked for both. */
+	shoal_us later = 3 + SHOAL_METADATA_STILL;
+	assert_int_equal(shoal_metadata_want(&m, size, 2, later), 0);
+	assert_int_equal(shoal_metadata_want(&m, size, 2, later), 1);
+	assert_int_equal(budget.used, 0);
+	shoal_metadata_fini(&m);
+}
+
 static void one_alone_who_is_silent_loses_his_turn(void **state)
 {
 	(void)state;
@@ -218,6 +242,7 @@ int main(void)
 		cmocka_unit_test(a_peer_has_one_size_at_a_time),
 		cmocka_unit_test(one_who_was_asked_before_may_still_answer),
 		cmocka_unit_test(nobody_answers_for_another),
+		cmocka_unit_test(one_alone_starts_from_nothing),
 		cmocka_unit_test(one_alone_who_is_silent_loses_his_turn),
 		cmocka_unit_test(after_a_wrong_hash_one_peer_alone_answers),
 	};

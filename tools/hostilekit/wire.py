@@ -98,8 +98,7 @@ class Peer:
         self.metadata_size = None
         self.choking = True  # it chokes us
         self.seen = {}       # messages by id: how many came
-        self.target_has = set()
-        self.has_all = False
+        self.allowed = set() # pieces it gives to the choked, too (BEP 6)
 
     @classmethod
     def dial(cls, target, source=None, timeout=10):
@@ -181,8 +180,8 @@ class Peer:
         self.seen[kind] = self.seen.get(kind, 0) + 1
         if kind in (CHOKE, UNCHOKE):
             self.choking = kind == CHOKE
-        elif kind == HAVE_ALL:
-            self.has_all = True
+        elif kind == ALLOWED_FAST:
+            self.allowed.add(int.from_bytes(body, "big"))
         elif kind == EXTENDED and body[:1] == b"\0":
             try:
                 said = bdecode(body, 1)[0]
