@@ -125,8 +125,8 @@ ptrdiff_t shoal_ext_handshake_encode(const struct shoal_ext_handshake *hs, struc
 		shoal_ben_wr_pair_int(&w, "p", hs->port);
 	if (hs->reqq > 0)
 		shoal_ben_wr_pair_int(&w, "reqq", hs->reqq);
-	if (hs->upload_only)
-		shoal_ben_wr_pair_int(&w, "upload_only", 1);
+	if (hs->upload_only || hs->says_not_only)
+		shoal_ben_wr_pair_int(&w, "upload_only", hs->upload_only);
 	if (hs->v.len > 0)
 		shoal_ben_wr_pair_str(&w, "v", hs->v);
 	if (hs->has_yourip)

@@ -17,11 +17,12 @@ struct shoal_ext_name {
 struct shoal_ext_handshake {
 	struct shoal_ext_name m[SHOAL_EXT_NAMES_MAX];
 	size_t m_count;
-	struct shoal_bytes v;	/* client name, raw; <= 128 bytes are kept */
-	uint32_t reqq;		/* clamped to 1..5000; 0 when absent */
-	uint16_t port;		/* 0 when absent or out of range */
-	uint64_t metadata_size; /* 0 when absent; not yet held against our limit */
-	bool upload_only;
+	struct shoal_bytes v;	  /* client name, raw; <= 128 bytes are kept */
+	uint32_t reqq;		  /* clamped to 1..5000; 0 when absent */
+	uint16_t port;		  /* 0 when absent or out of range */
+	uint64_t metadata_size;	  /* 0 when absent; not yet held against our limit */
+	bool upload_only;	  /* BEP 21 */
+	bool says_not_only;	  /* encode: upload_only 0 is said too, to take back a 1 */
 	struct shoal_addr yourip; /* port 0; is all zero when absent */
 	bool has_yourip;
 };

@@ -54,6 +54,18 @@ enum shoal_op_kind {
 	SHOAL_OP_STOP,	   /* finish what is being written, record it, leave; ends with STOPPED */
 	SHOAL_OP_WEBSEED, /* `torrent`, `text`: the URL of an HTTP server that has the data (BEP 19), which the user named */
 	SHOAL_OP_TRACKER, /* `torrent`, `text` a URL: a tracker the user names; it may lie on this host or in any network */
+	/*
+	 * Which files are wanted, and how much: `files`, one priority a file (enum shoal_priority) for those from number
+	 * `offset` on; answered by DONE, and by COMPLETE once what is wanted is there. Without `files` a question:
+	 * answered by FILES, for at most `length` of them (0: as many as one answer takes). BUSY while existing data
+	 * is being looked at, GONE before the metadata is there; RANGE.
+	 */
+	SHOAL_OP_FILES,
+	/*
+	 * Bytes [offset, offset + length) of the stream are needed `within` microseconds (SHOAL_NEVER: no more): their
+	 * pieces come before all others, the soonest first, from several peers. DONE; RANGE: too many at a time.
+	 */
+	SHOAL_OP_DEADLINE,
 };
 enum shoal_add_flag {
 	SHOAL_ADD_SEQUENTIAL = 1,    /* pieces in order */
@@ -65,6 +77,7 @@ enum shoal_add_flag {
 		16, /* files of others that lie under a final name are mended in place; else the torrent ends */
 	SHOAL_ADD_DATA_STAYS =
 		0x1000, /* `data` stays where it is until the engine is freed: it may be read there, not copied */
+	SHOAL_ADD_CHOOSE = 32, /* write nothing before SHOAL_OP_FILES has said which files are wanted */
 };
 /* How bytes that lie in other files of this machine already become part of a new torrent's. */
 enum shoal_adopt_how {
@@ -77,6 +90,14 @@ enum shoal_adopt_how {
 enum shoal_peer_flag {
 	SHOAL_PEER_FROM_LINK = 1, /* PEER: a magnet link named it, and strangers write links: it is tried as they are */
 };
+/* Of a file: any number from 0 to 7; these have names. 1 to 3 are low, 6 and 7 high. */
+enum shoal_priority {
+	SHOAL_PRIORITY_SKIP = 0, /* not wanted: never made */
+	SHOAL_PRIORITY_LOW = 1,
+	SHOAL_PRIORITY_NORMAL = 4, /* at first */
+	SHOAL_PRIORITY_HIGH = 7,
+};
+#define SHOAL_FILES_PER_ANSWER 4096
 struct shoal_op {
 	enum shoal_op_kind kind;
 	uint64_t ticket; /* the caller's: comes back in the answer */
@@ -84,8 +105,10 @@ struct shoal_op {
 	uint32_t peer;
 	unsigned flags;
 	struct shoal_bytes text, data, folder;
+	struct shoal_bytes files; /* priorities; of ADD too, with a .torrent: one for each file, or none */
 	struct shoal_addr addr;
 	uint64_t offset, length;
+	shoal_us within;
 	uint64_t up, down;
 	uint8_t ext;
 	enum shoal_adopt_how adopt; /* ADD */
@@ -106,6 +129,7 @@ enum shoal_event_kind {
 	SHOAL_EV_STATS,
 	SHOAL_EV_PEER,	      /* answers PEERS; a web seed has no `addr`, but a `name`: its host */
 	SHOAL_EV_PIECES,      /* `data`: bitfield of pieces we have, wire order; `copies`: one number a piece */
+	SHOAL_EV_FILES,	      /* answers FILES: `files` from number `index` on, `total` in all; paths in `data` */
 	SHOAL_EV_DATA,	      /* answers READ: `data`, or err < 0 */
 	SHOAL_EV_DONE,	      /* answers an operation that has no other answer; err */
 	SHOAL_EV_PEER_JOINED, /* `peer`, `addr`, `text` its client's name */
@@ -125,7 +149,7 @@ enum shoal_event_kind {
 	SHOAL_EV_STOPPED,
 };
 struct shoal_stats {
-	uint64_t size, done;	       /* bytes wanted; verified and durable */
+	uint64_t size, done;	       /* bytes wanted (see SHOAL_OP_FILES); of those verified and durable */
 	uint64_t verified;	       /* verified, perhaps not durable yet */
 	uint64_t downloaded, uploaded; /* payload bytes this session */
 	uint64_t adopted;	       /* bytes taken from other files of this machine */
@@ -133,7 +157,7 @@ struct shoal_stats {
 	uint64_t hash_failures;	       /* pieces */
 	uint64_t down_rate, up_rate;   /* bytes a second */
 	uint32_t peers, seeds;	       /* connected */
-	uint32_t pieces, pieces_done;
+	uint32_t pieces, pieces_done;  /* all there are; claimed */
 	uint64_t memory_used, memory_peak;
 	bool complete, checking, paused, metadata;
 };
@@ -146,6 +170,12 @@ struct shoal_peer_info {
 	uint32_t pieces; /* it has */
 	bool connected, seed, banned, incoming, v2;
 	bool choking_us, choked, interested, interesting;
+};
+struct shoal_file_info {
+	uint64_t size, done;	      /* bytes; verified and durable */
+	uint32_t path_at, path_count; /* its path below the folder, as on disk: a stretch of the event's `data` */
+	uint8_t priority;
+	bool pad; /* padding or a symlink: never made, whatever its priority */
 };
 struct shoal_event {
 	enum shoal_event_kind kind;
@@ -165,6 +195,8 @@ struct shoal_event {
 	struct shoal_bytes data;
 	const uint32_t *copies;
 	size_t copies_count;
+	const struct shoal_file_info *files;
+	size_t files_count;
 	struct shoal_stats stats;
 	struct shoal_peer_info info;
 };

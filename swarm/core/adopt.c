@@ -227,7 +227,7 @@ void shoal_adopt_job(struct shoal_swarm *s, struct shoal_disk_job *job, shoal_us
 		next_candidate(w);
 	} else {
 		w->way = w->ask.way;
-		w->there = true;
+		w->there = s->file[w->file].begun = true;
 		if (w->way != SHOAL_ADOPT_COPY) /* all of it came at once */
 			w->run_end = w->pieces;
 		w->was = verified(s, w, w->run_first, w->run_end);
@@ -290,7 +290,8 @@ static bool looked_for(const struct shoal_swarm *s, uint32_t file)
 	const struct shoal_swarm_file *f = &s->file[file];
 	bool real = !(shoal_metainfo_file_flags(s->mi, file) & (SHOAL_FILE_PAD | SHOAL_FILE_SYMLINK));
 	/* One that lies there under its final name is somebody's: it is mended from peers, or refused. */
-	return real && f->left > 0 && (f->seen == SHOAL_SEEN_NONE || f->seen == SHOAL_SEEN_PART);
+	return real && f->left > 0 && shoal_select_priority(&s->select, file) > 0 &&
+	       (f->seen == SHOAL_SEEN_NONE || f->seen == SHOAL_SEEN_PART);
 }
 
 /* Takes the next files for which there are candidates. */

@@ -22,6 +22,8 @@ enum shoal_disk_op {
 	SHOAL_DISK_CHECK, /* reads a whole piece and hashes it; no slots */
 	SHOAL_DISK_SYNC, /* makes durable all that was written to the storage, names included, and all that files in list[] hold; fills
 			    * seen[] for those */
+	SHOAL_DISK_REVEAL, /* shares in list[] (2 * file + end) are copied from the part file into their files, which may be made */
+	SHOAL_DISK_UNPART, /* removes the part file, unless a share lies in it */
 	SHOAL_DISK_FINISH, /* files in list[] are whole: gives them their final names, durably; fills seen[] */
 	SHOAL_DISK_ADOPT,  /* brings bytes that lie elsewhere into `file` (see struct shoal_disk_adopt) */
 	SHOAL_DISK_FIND,   /* walks a folder for files that may be ours (see struct shoal_disk_find) */
@@ -168,6 +170,13 @@ struct shoal_disk_ops {
 	void (*stamp)(void *d, uint32_t storage, uint32_t file, const struct shoal_stamp *stamp);
 	/* From now on no WRITE to that file replaces a byte that is neither zero nor the same: REFUSED. May be NULL. */
 	void (*guard)(void *d, uint32_t storage, uint32_t file);
+	/*
+	 * From now on what `file` has of its first (end 0) or last (end 1) piece lies in the part file, or (`in` false) does
+	 * not: every job looks there. Of a file in one piece it is end 0. The *part file* is one to a storage, out of
+	 * sight of the user, durable like the others; in SCAN, SYNC and bad_file it is file number file_count.
+	 * NOMEM. NULL: there are no part files.
+	 */
+	int (*part)(void *d, uint32_t storage, uint32_t file, unsigned end, bool in);
 	/* Free bytes on the volume of `folder` that we may use, UINT64_MAX when unknown. */
 	uint64_t (*room)(void *d, uint32_t storage);
 };

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "proto/choose.h"
 #include "proto/magnet.h"
 #include "swarm/core/node_room.h"
 
@@ -78,10 +79,12 @@ static int add_torrent(struct shoal_node *n, const struct shoal_op *op, shoal_us
 	if (rc == 0)
 		rc = shoal_adopt_ask(s, op);
 	if (rc == 0)
-		rc = shoal_swarm_begin(s, mi, now);
+		rc = shoal_swarm_begin(s, mi, op->files, now);
 	if (rc < 0) {
 		refused(n, op, rc,
-			rc == SHOAL_ERR_NOMEM ? "needs more memory than --memory allows" : "the folder cannot be used",
+			rc == SHOAL_ERR_NOMEM	? "needs more memory than --memory allows"
+			: rc == SHOAL_ERR_RANGE ? "the priorities are not those of its files"
+						: "the folder cannot be used",
 			now);
 		if (s == NULL || s->mi == NULL)
 			shoal_metainfo_free(mi);
@@ -94,6 +97,17 @@ static int add_torrent(struct shoal_node *n, const struct shoal_op *op, shoal_us
 	return 0;
 }
 
+static bool so_good(const char *text)
+{
+	struct shoal_bytes list = shoal_bytes(text, strlen(text));
+	uint32_t first, last;
+	size_t at = 0;
+	int rc;
+	while ((rc = shoal_ranges_next(list, &at, &first, &last)) > 0)
+		;
+	return rc == 0;
+}
+
 static int add_magnet(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 {
 	struct shoal_magnet m;
@@ -102,6 +116,11 @@ static int add_magnet(struct shoal_node *n, const struct shoal_op *op, shoal_us 
 	int rc = shoal_magnet_parse(&m, op->text, why);
 	if (rc < 0) {
 		refused(n, op, rc, why, now);
+		return 0;
+	}
+	if (m.select != NULL && !so_good(m.select)) {
+		refused(n, op, SHOAL_ERR_MALFORMED, "the link's so= is no list of files, such as 0,2,4-6", now);
+		shoal_magnet_fini(&m);
 		return 0;
 	}
 	if (known_already(n, m.has_v1 ? &m.v1 : NULL, m.has_v2 ? &m.v2 : NULL))
@@ -124,6 +143,7 @@ static int add_magnet(struct shoal_node *n, const struct shoal_op *op, shoal_us 
 			int bad = shoal_webseed_add(s, shoal_bytes(m.webseed[i], strlen(m.webseed[i])), false);
 			(void)bad; /* a stranger's link may name anything */
 		}
+		s->select.so = m.select != NULL ? copy_text(shoal_bytes(m.select, strlen(m.select))) : NULL;
 		s->name = m.name != NULL ? copy_text(shoal_bytes(m.name, strlen(m.name))) : NULL;
 		if (!(op->flags & SHOAL_ADD_NO_TRACKERS))
 			shoal_announce_magnet(s, &m);
@@ -439,6 +459,8 @@ int shoal_node_do(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 		shoal_swarm_say(s, &ev, now);
 		return 0;
 	case SHOAL_OP_PEERS: say_peers(s, op, now); return 0;
+	case SHOAL_OP_FILES: return op->files.len > 0 ? shoal_select_files(s, op, now) : shoal_select_tell(s, op, now);
+	case SHOAL_OP_DEADLINE: return shoal_select_deadline(s, op, now);
 	case SHOAL_OP_PIECES: return say_pieces(s, op, now);
 	case SHOAL_OP_READ: return read_range(n, s, op, now);
 	case SHOAL_OP_VERIFY: rc = verify(s); return rc;

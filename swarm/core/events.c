@@ -73,7 +73,8 @@ static struct shoal_bytes keep(uint8_t **to, struct shoal_bytes from)
 void shoal_events_push(struct shoal_events *q, const struct shoal_event *ev)
 {
 	size_t copies = ev->copies_count * sizeof *ev->copies;
-	size_t room = copies + ev->text.len + ev->name.len + ev->data.len;
+	size_t files = ev->files_count * sizeof *ev->files;
+	size_t room = files + copies + ev->text.len + ev->name.len + ev->data.len;
 	if (q->count >= SHOAL_EVENTS_HARD_MAX || (q->count >= SHOAL_EVENTS_SOFT_MAX && may_be_missed(ev->kind))) {
 		q->dropped++;
 		return;
@@ -95,9 +96,10 @@ void shoal_events_push(struct shoal_events *q, const struct shoal_event *ev)
 		item = q->reserve;
 		q->reserve = item->next;
 		q->reserved--;
-		if (ev->data.len || copies)
+		if (ev->data.len || copies || files)
 			cut.err = SHOAL_ERR_NOMEM; /* an answer without what was asked for */
 		cut.copies_count = copies = 0;
+		cut.files_count = files = 0;
 		cut.name = cut.data = (struct shoal_bytes){ NULL, 0 };
 		if (cut.text.len > SHOAL_EVENTS_RESERVE_TEXT)
 			cut.text.len = SHOAL_EVENTS_RESERVE_TEXT;
@@ -113,7 +115,12 @@ void shoal_events_push(struct shoal_events *q, const struct shoal_event *ev)
 	q->bytes += bytes;
 	item->ev = *ev;
 	uint8_t *to = item->tail;
-	if (copies) { /* first, where the alignment holds */
+	if (files) { /* first, where the alignment holds */
+		memcpy(to, ev->files, files);
+		item->ev.files = (const struct shoal_file_info *)(const void *)to;
+		to += files;
+	}
+	if (copies) {
 		memcpy(to, ev->copies, copies);
 		item->ev.copies = (const uint32_t *)(const void *)to;
 		to += copies;

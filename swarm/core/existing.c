@@ -21,6 +21,9 @@ void shoal_swarm_existing_differs(struct shoal_swarm *s, uint32_t piece)
 	uint32_t first, last;
 	shoal_metainfo_piece_files(s->mi, piece, &first, &last);
 	for (uint32_t f = first; f <= last; f++)
+		if (shoal_parts_in(s, f, piece) || s->file[f].seen == SHOAL_SEEN_PART)
+			return; /* what is unfinished may be what is wrong: nothing is known of the others */
+	for (uint32_t f = first; f <= last; f++)
 		s->file[f].differs = true;
 }
 
@@ -49,12 +52,15 @@ bool shoal_swarm_existing_judge(struct shoal_swarm *s, shoal_us now)
 		uint32_t first, skew;
 		if (!is_foreign(s, f) || s->file[f].left == 0)
 			continue;
+		bool wanted = shoal_select_priority(&s->select, f) > 0;
 		uint32_t pieces = shoal_claim_pieces(s->mi, f, &first, &skew);
 		/* One too short to tell is taken for another file: written on, it would have changed all the same. */
-		if ((s->file[f].differs || s->file[f].brief) && s->file[f].left == pieces && count++ == 0)
+		if (wanted && (s->file[f].differs || s->file[f].brief) && s->file[f].left == pieces && count++ == 0)
 			which = f;
 		if (disk->ops->guard != NULL)
 			disk->ops->guard(disk->d, s->storage, f);
+		if (!wanted) /* what its neighbours need of it lies elsewhere */
+			(void)!shoal_parts_hide(s, f);
 	}
 	if (count > 0)
 		refuse(s, which, count, now);

@@ -39,11 +39,26 @@ void shoal_swarm_layers_begin(struct shoal_swarm *s)
 			shoal_picker_want(s->picker, p, false); /* nothing to hold it to, yet */
 }
 
+void shoal_swarm_layers_again(struct shoal_swarm *s)
+{
+	s->layer_at = 0;
+	s->layers_missing = s->layers_wanted != NULL && !shoal_metainfo_layers_complete(s->mi);
+}
+
+static bool asked_already(const struct shoal_swarm *s, uint32_t file)
+{
+	for (uint32_t i = 0; i < SHOAL_SWARM_HASH_REQUESTS; i++)
+		if (s->layers_wanted[i].hash != NULL && s->layers_wanted[i].file == file)
+			return true;
+	return false;
+}
+
 static bool next_file(struct shoal_swarm *s, struct shoal_layer_want *want)
 {
 	for (; s->layer_at < shoal_metainfo_layer_count(s->mi); s->layer_at++) {
 		uint32_t file = shoal_metainfo_layer_file(s->mi, s->layer_at);
-		if (shoal_metainfo_layer_known(s->mi, file))
+		if (shoal_metainfo_layer_known(s->mi, file) || shoal_select_priority(&s->select, file) == 0 ||
+		    asked_already(s, file))
 			continue;
 		uint32_t known = shoal_metainfo_layer_length(s->mi, file);
 		uint32_t width = shoal_merkle_width(known);
@@ -118,7 +133,7 @@ static void layer_known(struct shoal_swarm *s, uint32_t file, shoal_us now)
 	uint32_t first, skew;
 	uint32_t pieces = shoal_claim_pieces(s->mi, file, &first, &skew);
 	for (uint32_t i = 0; i < pieces; i++) {
-		shoal_picker_want(s->picker, first + i, true);
+		shoal_picker_want(s->picker, first + i, shoal_select_priority(&s->select, file) > 0);
 		if (s->check_later && !shoal_picker_is_done(s->picker, first + i) &&
 		    s->file[file].seen != SHOAL_SEEN_NONE) {
 			shoal_picker_open(s->picker, first + i); /* look before fetching */

@@ -127,6 +127,7 @@ struct shoal_peer {
 	uint32_t reqq;
 	char client[64];
 	bool upload_only, ext_said;
+	bool said_upload_only;	      /* we told it that we need nothing (BEP 21) */
 	uint64_t early_metadata_size; /* of the info dictionary, as it said */
 	shoal_us metadata_ask_after, metadata_asked_at;
 	unsigned metadata_asked;
@@ -180,6 +181,8 @@ void shoal_peer_say(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoa
 void shoal_peer_say_id(struct shoal_peer *p, enum shoal_wire_id id, shoal_us now);
 void shoal_peer_say_ext(struct shoal_peer *p, uint8_t ext, struct shoal_bytes body, shoal_us now);
 void shoal_peer_say_ext_handshake(struct shoal_peer *p, shoal_us now);
+/* Tells it that we have become a partial seed, or are one no more (BEP 21); nothing when it knows. */
+void shoal_peer_say_upload_only(struct shoal_peer *p, shoal_us now);
 /* An EXTENDED message: < 0 ends the peer. */
 int shoal_peer_extended(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now);
 /* First words after the handshakes. */

@@ -38,12 +38,21 @@ void shoal_peer_say_ext_handshake(struct shoal_peer *p, shoal_us now)
 	hs->upload_only = p->said_uploads_only;
 	if (s->mi != NULL)
 		hs->metadata_size = shoal_metainfo_info(s->mi).len;
+	hs->upload_only = shoal_select_partial(s);
+	hs->says_not_only = p->said_upload_only;
+	p->said_upload_only = hs->upload_only;
 	hs->yourip = p->addr;
 	hs->has_yourip = true;
 	ptrdiff_t n = shoal_ext_handshake_encode(hs, (struct shoal_space){ body, sizeof body });
 	free(hs);
 	if (n > 0)
 		shoal_peer_say_ext(p, 0, shoal_bytes(body, (size_t)n), now);
+}
+
+void shoal_peer_say_upload_only(struct shoal_peer *p, shoal_us now)
+{
+	if (p->ext_said && p->said_upload_only != shoal_select_partial(p->swarm))
+		shoal_peer_say_ext_handshake(p, now);
 }
 
 /* ---- theirs ---------------------------------------------------------------------------- */

@@ -115,7 +115,7 @@ void shoal_peer_interest(struct shoal_peer *p, shoal_us now)
 	if (s->picker == NULL || p->have.word == NULL)
 		return;
 	if (p->needs == SHOAL_PIECE_NONE || shoal_picker_is_done(s->picker, p->needs) ||
-	    !shoal_bits_get(&p->have, p->needs))
+	    !shoal_picker_wants(s->picker, p->needs) || !shoal_bits_get(&p->have, p->needs))
 		p->needs = shoal_picker_needs(s->picker, &p->have, p->needs == SHOAL_PIECE_NONE ? 0 : p->needs);
 	bool interesting = p->needs != SHOAL_PIECE_NONE && !s->read_only;
 	if (interesting != p->interesting) {
@@ -203,10 +203,26 @@ static struct shoal_open *open_new(struct shoal_peer *p, shoal_us now)
 	return piece != SHOAL_PIECE_NONE ? shoal_swarm_open_piece(s, piece, p->serial, now) : NULL;
 }
 
+/* A piece with a deadline: the soonest one of which there is a block to ask for; all who have it share the work. */
+static struct shoal_open *urgent_open(struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	uint32_t at = 0, piece;
+	while ((piece = shoal_select_urgent(s, p, &at)) != SHOAL_PIECE_NONE) {
+		struct shoal_open *open = shoal_landing_find(&s->landing, piece);
+		if (open == NULL && !shoal_picker_is_taken(s->picker, piece))
+			open = shoal_swarm_open_piece(s, piece, p->serial, now);
+		if (open != NULL && may_join(p, open, true, now) && shoal_open_unasked(open) != UINT32_MAX)
+			return open;
+	}
+	return NULL;
+}
+
 static struct shoal_open *next_open(struct shoal_peer *p, shoal_us now)
 {
-	struct shoal_open *open = p->piece != SHOAL_PIECE_NONE ? shoal_landing_find(&p->swarm->landing, p->piece)
-							       : NULL;
+	struct shoal_open *open = NULL;
+	if (p->piece != SHOAL_PIECE_NONE)
+		open = shoal_landing_find(&p->swarm->landing, p->piece);
 	if (open == NULL || !may_join(p, open, true, now) || shoal_open_unasked(open) == UINT32_MAX)
 		open = join_open(p, false, now);
 	if (open == NULL)
@@ -236,13 +252,22 @@ static struct shoal_open *next_allowed(struct shoal_peer *p, shoal_us now)
 	return NULL;
 }
 
-/* End game: a block that others were asked for and that has not come, for a peer with nothing else to do. */
-static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uint32_t *block, shoal_us now)
+static bool is_urgent(const struct shoal_swarm *s, uint32_t piece)
+{
+	for (uint32_t i = 0; i < s->select.deadlines; i++)
+		if (s->select.deadline[i].piece == piece)
+			return true;
+	return false;
+}
+
+/* End game: a block that others were asked for and that has not come, for a peer with nothing else to do; or, `urgent`, one
+ * of a piece with a deadline, for any peer. */
+static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uint32_t *block, bool urgent, shoal_us now)
 {
 	struct shoal_swarm *s = p->swarm;
 	shoal_us patience = 2 * p->flow.delay_mean + SHOAL_MS(50);
 	/* Or no other piece can be begun: a window may stand behind the one block that does not come. */
-	if ((shoal_picker_untouched(s->picker) > 0 && !s->landing.busy) || p->ask_count >= DUPLICATE_BLOCKS)
+	if ((!urgent && shoal_picker_untouched(s->picker) > 0 && !s->landing.busy) || p->ask_count >= DUPLICATE_BLOCKS)
 		return false;
 	for (struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm) {
 		if (q == p)
@@ -251,6 +276,8 @@ static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uin
 			const struct shoal_ask *a = ask_at(q, i);
 			struct shoal_open *open;
 			if (a->at + patience > now || !shoal_bits_get(&p->have, a->piece))
+				continue;
+			if (urgent && !is_urgent(s, a->piece))
 				continue;
 			open = shoal_landing_find(&s->landing, a->piece);
 			if (open->attempts > 0 && ((!q->snubbed && !q->choking_us) || !trusted_with(p, open, now)))
@@ -263,6 +290,28 @@ static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uin
 		}
 	}
 	return shoal_webseeds_spare(s, p, piece, block, now);
+}
+
+static uint32_t next_block(struct shoal_peer *p, struct shoal_open **open, shoal_us now)
+{
+	uint32_t block = UINT32_MAX;
+	if (p->choking_us) {
+		*open = next_allowed(p, now);
+		return *open != NULL ? shoal_open_unasked(*open) : UINT32_MAX;
+	}
+	if (p->swarm->select.deadlines > 0) {
+		*open = urgent_open(p, now);
+		if (*open != NULL)
+			return shoal_open_unasked(*open);
+		if (duplicate_block(p, open, &block, true, now))
+			return block;
+	}
+	*open = next_open(p, now);
+	if (*open != NULL)
+		block = shoal_open_unasked(*open);
+	if (block == UINT32_MAX)
+		(void)duplicate_block(p, open, &block, false, now);
+	return block;
 }
 
 static bool ask_block(struct shoal_peer *p, struct shoal_open *open, uint32_t block, shoal_us now)
@@ -301,9 +350,9 @@ uint32_t shoal_peer_fill(struct shoal_peer *p, uint32_t most, shoal_us now)
 			p->in_dirty = true;
 			break;
 		}
-		struct shoal_open *open = p->choking_us ? next_allowed(p, now) : next_open(p, now);
-		uint32_t block = open != NULL ? shoal_open_unasked(open) : UINT32_MAX;
-		if (block == UINT32_MAX && (p->choking_us || !duplicate_block(p, &open, &block, now)))
+		struct shoal_open *open;
+		uint32_t block = next_block(p, &open, now);
+		if (block == UINT32_MAX)
 			break;
 		if (!ask_block(p, open, block, now))
 			break;

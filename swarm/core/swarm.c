@@ -70,6 +70,7 @@ void shoal_swarm_free(struct shoal_swarm *s)
 	shoal_budget_give(s->node->budget, s->charged + s->mi_charged);
 	shoal_metainfo_free(s->mi);
 	shoal_swarm_layers_end(s);
+	shoal_select_fini(s);
 	free(s->file);
 	free(s->scan_seen);
 	free(s->scan_stamp);
@@ -87,13 +88,13 @@ static int content_init(struct shoal_swarm *s)
 	uint32_t pieces = shoal_metainfo_piece_count(s->mi);
 	uint32_t files = shoal_metainfo_file_count(s->mi);
 	size_t need = 6 * shoal_bits_bytes(pieces) + shoal_picker_bytes(pieces) +
-		      (size_t)files * (sizeof *s->file + sizeof *s->dirty_file);
+		      ((size_t)files + 1) * (sizeof *s->file + sizeof *s->dirty_file);
 	if (!shoal_node_charge(n, need))
 		return SHOAL_ERR_NOMEM;
 	s->charged += need;
-	s->file = calloc(files ? files : 1, sizeof *s->file);
-	s->dirty_file = calloc(files ? files : 1,
-			       sizeof *s->dirty_file); /* all there can be: a mark must not get lost */
+	s->file = calloc((size_t)files + 1, sizeof *s->file);
+	/* All there can be: a mark must not get lost. */
+	s->dirty_file = calloc((size_t)files + 1, sizeof *s->dirty_file);
 	if (s->file == NULL || s->dirty_file == NULL || shoal_bits_init(&s->claimed, pieces) < 0 ||
 	    shoal_bits_init(&s->to_check, pieces) < 0 || shoal_bits_init(&s->fresh, pieces) < 0 ||
 	    shoal_bits_init(&s->covered, pieces) < 0 || shoal_bits_init(&s->withdrawn, pieces) < 0 ||
@@ -105,7 +106,7 @@ static int content_init(struct shoal_swarm *s)
 	return 0;
 }
 
-int shoal_swarm_begin(struct shoal_swarm *s, struct shoal_metainfo *mi, shoal_us now)
+int shoal_swarm_begin(struct shoal_swarm *s, struct shoal_metainfo *mi, struct shoal_bytes files, shoal_us now)
 {
 	struct shoal_node *n = s->node;
 	size_t bytes = shoal_metainfo_bytes(mi);
@@ -113,7 +114,6 @@ int shoal_swarm_begin(struct shoal_swarm *s, struct shoal_metainfo *mi, shoal_us
 	if (!shoal_node_charge(n, bytes))
 		return SHOAL_ERR_NOMEM;
 	s->mi_charged = bytes;
-	s->size = shoal_metainfo_size(mi);
 	if (shoal_metainfo_hash_v1(mi) != NULL) {
 		s->has_v1 = true;
 		s->v1 = *shoal_metainfo_hash_v1(mi);
@@ -126,6 +126,9 @@ int shoal_swarm_begin(struct shoal_swarm *s, struct shoal_metainfo *mi, shoal_us
 	int rc = content_init(s);
 	if (rc < 0)
 		return rc;
+	int choose = shoal_select_begin(s, files);
+	if (choose < 0)
+		return choose;
 	rc = n->disk.ops->open(n->disk.d, mi, s->folder, s->read_only, &s->storage);
 	if (rc < 0)
 		return rc;
@@ -143,7 +146,7 @@ int shoal_swarm_begin(struct shoal_swarm *s, struct shoal_metainfo *mi, shoal_us
 	}
 	if (shoal_metainfo_private(mi))
 		shoal_contacts_private(s, now);
-	s->state = SHOAL_SWARM_SCAN;
+	s->state = choose ? SHOAL_SWARM_CHOOSE : SHOAL_SWARM_SCAN;
 	s->scan_seen = calloc(SCAN_FILES, sizeof *s->scan_seen);
 	return s->scan_seen != NULL ? 0 : SHOAL_ERR_NOMEM;
 }
@@ -221,7 +224,10 @@ bool shoal_swarm_running(const struct shoal_swarm *s)
 
 bool shoal_swarm_seeding(const struct shoal_swarm *s)
 {
-	return shoal_swarm_running(s) && s->mi != NULL && shoal_picker_left(s->picker) == 0 && !s->layers_missing;
+	if (!shoal_swarm_running(s) || s->mi == NULL)
+		return false;
+	/* One that may not write fetches nothing, whatever it has lost. */
+	return s->read_only || (shoal_picker_left(s->picker) == 0 && !s->layers_missing);
 }
 
 void shoal_swarm_stats(struct shoal_swarm *s, struct shoal_stats *out, shoal_us now)
@@ -259,10 +265,11 @@ static void scan_next(struct shoal_swarm *s, shoal_us now)
 {
 	uint32_t files = shoal_metainfo_file_count(s->mi);
 	uint32_t n = files - s->scan_at < SCAN_FILES ? files - s->scan_at : SCAN_FILES;
+	bool part = !s->part_scanned && s->node->disk.ops->part != NULL; /* first: it may vouch for others' bytes */
 	s->scan_job = (struct shoal_disk_job){ .op = SHOAL_DISK_SCAN,
 					       .storage = s->storage,
-					       .file = s->scan_at,
-					       .count = n,
+					       .file = part ? files : s->scan_at,
+					       .count = part ? 1 : n,
 					       .seen = s->scan_seen,
 					       .owner = s };
 	int rc = shoal_swarm_submit(s, &s->scan_job);
@@ -281,7 +288,7 @@ static void scan_ended(struct shoal_swarm *s, shoal_us now)
 		if (shoal_bits_get(&s->claimed, p)) {
 			shoal_bits_clear(&s->to_check, p);
 			shoal_picker_done(s->picker, p);
-			s->claimed_bytes += shoal_metainfo_piece_bytes(s->mi, p);
+			s->claimed_bytes += shoal_select_piece_bytes(s, p);
 		} else if (shoal_bits_get(&s->to_check, p) && !shoal_swarm_piece_known(s, p)) {
 			shoal_bits_clear(&s->to_check, p); /* it cannot be hashed against anything yet */
 			s->check_later = true;
@@ -298,7 +305,9 @@ static void scan_ended(struct shoal_swarm *s, shoal_us now)
 			file->left += !shoal_bits_get(&s->claimed, first + i);
 		if (pieces == 0)
 			continue;
-		if (file->left == 0 && file->seen == SHOAL_SEEN_WHOLE) {
+		if (file->left == 0 && shoal_parts_any(s, f)) {
+			continue; /* what it has lies in the part file */
+		} else if (file->left == 0 && file->seen == SHOAL_SEEN_WHOLE) {
 			file->whole = true;
 			if (file->record_open)
 				shoal_swarm_file_dirty(s, f); /* close its record */
@@ -309,6 +318,7 @@ static void scan_ended(struct shoal_swarm *s, shoal_us now)
 			s->long_files++;
 		unfinished = unfinished || file->left > 0 || file->record_open;
 	}
+	shoal_parts_loaded(s);
 	/* Empty files have no records. Those that an unfinished life before this one has made may not be durable. */
 	for (uint32_t f = 0; f < files && !s->read_only && (unfinished || s->size == 0); f++)
 		if (s->file[f].whole && s->file[f].seen == SHOAL_SEEN_WHOLE && shoal_metainfo_file_size(s->mi, f) == 0)
@@ -334,6 +344,13 @@ static void scan_done(struct shoal_swarm *s, shoal_us now)
 		snprintf(text, sizeof text, "cannot look at the files in %s: %s", s->folder,
 			 shoal_err_name(s->scan_job.err));
 		return shoal_swarm_fail(s, s->scan_job.err, text, now);
+	}
+	if (s->scan_job.file == shoal_metainfo_file_count(s->mi) && s->scan_job.count == 1) {
+		s->part_scanned = true;
+		int rc = shoal_parts_load(s, &s->scan_seen[0]);
+		if (rc < 0)
+			shoal_swarm_fail(s, rc, "cannot read the state database", now);
+		return;
 	}
 	for (uint32_t i = 0; i < s->scan_job.count; i++) {
 		const struct shoal_seen *seen = &s->scan_seen[i];
@@ -461,7 +478,8 @@ static void choke_round(struct shoal_swarm *s, shoal_us now)
 static void maybe_complete(struct shoal_swarm *s, shoal_us now)
 {
 	if (s->complete_said || shoal_picker_left(s->picker) > 0 || s->fresh.ones > 0 || s->dirty_count > 0 ||
-	    s->barrier != SHOAL_BARRIER_IDLE || s->withdrawn.ones > 0 || !shoal_bits_full(&s->claimed))
+	    s->barrier != SHOAL_BARRIER_IDLE || s->withdrawn.ones > 0 || s->select.to_move.ones > 0 ||
+	    (s->layers_missing && !shoal_select_all_claimed(s))) /* pieces of unknown hash do not count as left */
 		return;
 	s->complete_said = true;
 	s->withdraw_said = false;
@@ -471,6 +489,7 @@ static void maybe_complete(struct shoal_swarm *s, shoal_us now)
 	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {
 		next = p->in_swarm;
 		shoal_peer_interest(p, now);
+		shoal_peer_say_upload_only(p, now);
 	}
 	s->rechoke = true;
 }
@@ -527,11 +546,12 @@ void shoal_swarm_tick(struct shoal_swarm *s, shoal_us now)
 		if (s->recheck && s->to_check.ones == 0 && s->checks_out == 0)
 			recheck_ended(s, now);
 		shoal_swarm_layers_tick(s, now);
+		shoal_parts_tick(s, now);
 		shoal_swarm_pieces_tick(s, now);
 	}
 	/* A finished check or a stop is recorded whatever state we are in; while paused nothing is. */
-	if (s->storage_open && s->state != SHOAL_SWARM_PAUSED && s->state != SHOAL_SWARM_SCAN &&
-	    s->state != SHOAL_SWARM_BASELINE)
+	if (s->storage_open && s->state != SHOAL_SWARM_PAUSED && s->state != SHOAL_SWARM_CHOOSE &&
+	    s->state != SHOAL_SWARM_SCAN && s->state != SHOAL_SWARM_BASELINE)
 		shoal_swarm_barrier_tick(s, now);
 	if (s->state == SHOAL_SWARM_RUN) {
 		maybe_complete(s, now);
@@ -568,6 +588,8 @@ shoal_us shoal_swarm_deadline(const struct shoal_swarm *s)
 			at = shoal_min_u64(at, s->choke_at + (s->rechoke ? SHOAL_MS(100) : SHOAL_CHOKER_ROUND));
 		if (s->lane_wait != 0)
 			at = shoal_min_u64(at, s->lane_wait);
+		if (s->select.retry_at > s->node->now)
+			at = shoal_min_u64(at, s->select.retry_at);
 		if (s->dirty_fill) /* since its peers were last looked at */
 			at = 0;
 	} else if (s->state == SHOAL_SWARM_CHECK) {
@@ -603,6 +625,8 @@ void shoal_swarm_job_done(struct shoal_swarm *s, struct shoal_disk_job *job, sho
 	case SHOAL_DISK_READ: shoal_peer_read_done(job->owner, now); break;
 	case SHOAL_DISK_ADOPT:
 	case SHOAL_DISK_FIND: shoal_adopt_job(s, job, now); break;
+	case SHOAL_DISK_REVEAL:
+	case SHOAL_DISK_UNPART: shoal_parts_job_done(s, now); break;
 	}
 }
 
@@ -617,9 +641,9 @@ void shoal_swarm_stop(struct shoal_swarm *s, shoal_us now)
 	shoal_adopt_stop(s);
 	shoal_announce_stop(s, now);
 	if (s->mi == NULL || s->state == SHOAL_SWARM_ENDED || s->state == SHOAL_SWARM_SCAN ||
-	    s->state == SHOAL_SWARM_METADATA)
+	    s->state == SHOAL_SWARM_METADATA || s->state == SHOAL_SWARM_CHOOSE)
 		return;
-	for (uint32_t f = 0; f < shoal_metainfo_file_count(s->mi); f++)
+	for (uint32_t f = 0; f <= shoal_metainfo_file_count(s->mi); f++)
 		if (s->file[f].record_open)
 			shoal_swarm_file_dirty(s, f);
 }
@@ -630,7 +654,7 @@ bool shoal_swarm_stopped(const struct shoal_swarm *s)
 	    (s->state == SHOAL_SWARM_BASELINE && !s->baseline_done) || !shoal_announce_stopped(s))
 		return false;
 	if (s->state == SHOAL_SWARM_PAUSED || s->state == SHOAL_SWARM_ENDED || !s->storage_open ||
-	    s->state == SHOAL_SWARM_SCAN || s->state == SHOAL_SWARM_BASELINE)
+	    s->state == SHOAL_SWARM_SCAN || s->state == SHOAL_SWARM_BASELINE || s->state == SHOAL_SWARM_CHOOSE)
 		return true;
 	return s->fresh.ones == 0 && (s->dirty_count == 0 || s->read_only);
 }

@@ -28,6 +28,7 @@
 #include "swarm/core/pace.h"
 #include "swarm/core/peer.h"
 #include "swarm/core/picker.h"
+#include "swarm/core/select.h"
 #include "swarm/core/store.h"
 #include "swarm/core/webseed.h"
 #include "swarm/core/super.h"
@@ -46,6 +47,7 @@
 
 enum shoal_swarm_state {
 	SHOAL_SWARM_METADATA, /* only hashes are known */
+	SHOAL_SWARM_CHOOSE,   /* the user has yet to say which files are wanted */
 	SHOAL_SWARM_SCAN,
 	SHOAL_SWARM_BASELINE, /* records that cannot be believed are being withdrawn */
 	SHOAL_SWARM_CHECK,
@@ -67,6 +69,7 @@ struct shoal_swarm_file {
 	bool foreign : 1;      /* it lay under its final name before us (existing.c), and may not be overwritten */
 	bool differs : 1;      /* and bytes in it that are no zeros failed their hash */
 	bool too_long : 1;     /* it has more bytes than the torrent says */
+	bool begun : 1;	       /* we wrote to it in this life */
 	bool brief : 1;	       /* it had some bytes, and fewer, when it was first looked at */
 };
 _Static_assert(sizeof(struct shoal_swarm_file) == 8, "what a file costs is a promise");
@@ -115,11 +118,12 @@ struct shoal_swarm {
 	struct shoal_bits claimed;
 	struct shoal_landing landing;
 	struct shoal_blame blame;
-	uint32_t blame_lost; /* failures whose digests could not be kept */
-	shoal_us lane_wait;  /* when a waiting piece stops waiting for lane mates, 0 none waits */
-	struct shoal_swarm_file *file;
-	size_t charged; /* for all of the above */
-	uint64_t size, verified_bytes, claimed_bytes;
+	uint32_t blame_lost;	       /* failures whose digests could not be kept */
+	shoal_us lane_wait;	       /* when a waiting piece stops waiting for lane mates, 0 none waits */
+	struct shoal_swarm_file *file; /* one more than there are files: the part file (select.h) */
+	struct shoal_select select;
+	size_t charged;				      /* for all of the above */
+	uint64_t size, verified_bytes, claimed_bytes; /* of wanted files */
 	bool first_piece_said, complete_said, checked_said;
 
 	/* scan and check */
@@ -128,7 +132,7 @@ struct shoal_swarm {
 	struct shoal_swarm_stamp *scan_stamp; /* in the order of files; gone after the baseline */
 	uint32_t scan_stamps, scan_stamp_room;
 	uint32_t scan_at;
-	bool scan_out;
+	bool scan_out, part_scanned;
 	bool check_later; /* pieces exist whose hashes are not known yet */
 	uint32_t long_files;
 	struct shoal_bits to_check;
@@ -214,8 +218,9 @@ struct shoal_swarm {
 SHOAL_MUST int shoal_swarm_new(struct shoal_swarm **out, struct shoal_node *node, struct shoal_metainfo *mi,
 			       struct shoal_bytes folder, unsigned flags, shoal_us now);
 void shoal_swarm_free(struct shoal_swarm *s);
-/* Metadata is there (from the start, or just now): takes `mi`, opens the storage, begins to scan. */
-int shoal_swarm_begin(struct shoal_swarm *s, struct shoal_metainfo *mi, shoal_us now);
+/* Metadata is there (from the start, or just now): takes `mi`, opens the storage, begins to scan. `files`: priorities, or
+ * none. RANGE, GONE, MALFORMED: see shoal_select_begin(). */
+int shoal_swarm_begin(struct shoal_swarm *s, struct shoal_metainfo *mi, struct shoal_bytes files, shoal_us now);
 void shoal_swarm_tick(struct shoal_swarm *s, shoal_us now);
 shoal_us shoal_swarm_deadline(const struct shoal_swarm *s);
 /* Lends a job to the disk; shoal_swarm_job_done() is told when it is back. */
@@ -261,6 +266,8 @@ void shoal_swarm_verified(struct shoal_swarm *s, uint32_t piece, shoal_us now);
 /* Something is missing that was not. */
 void shoal_swarm_needs_more(struct shoal_swarm *s, shoal_us now);
 void shoal_swarm_unverified(struct shoal_swarm *s, uint32_t piece, shoal_us now);
+/* Pieces under way that nobody wants any more. */
+void shoal_swarm_drop_unwanted(struct shoal_swarm *s, shoal_us now);
 /* A piece we claimed turned out not to be there: never served again until it is. */
 void shoal_swarm_withdraw(struct shoal_swarm *s, uint32_t piece, shoal_us now);
 int shoal_swarm_piece_expect(struct shoal_swarm *s, uint32_t piece, struct shoal_piece_hash *hash);
@@ -295,6 +302,8 @@ void shoal_swarm_hashes(struct shoal_swarm *s, struct shoal_peer *p, const struc
 void shoal_swarm_hash_rejected(struct shoal_swarm *s, struct shoal_peer *p, const struct shoal_wire_hash_range *range,
 			       shoal_us now);
 void shoal_swarm_layers_begin(struct shoal_swarm *s);
+/* Other files are wanted now. */
+void shoal_swarm_layers_again(struct shoal_swarm *s);
 void shoal_swarm_layers_end(struct shoal_swarm *s);
 void shoal_swarm_layers_tick(struct shoal_swarm *s, shoal_us now);
 void shoal_swarm_hashes_gone(struct shoal_swarm *s, const struct shoal_peer *p);

@@ -13,8 +13,11 @@ static uint32_t chunks_of(uint32_t pieces)
 	return (pieces + SHOAL_CLAIM_CHUNK - 1) / SHOAL_CLAIM_CHUNK;
 }
 
-static bool piece_recorded(const struct shoal_swarm *s, uint32_t piece)
+/* In the record of `file`: what lies in the part file is vouched for there. */
+static bool piece_recorded(const struct shoal_swarm *s, uint32_t file, uint32_t piece)
 {
+	if (shoal_parts_in(s, file, piece))
+		return false;
 	return shoal_bits_get(&s->claimed, piece) || shoal_bits_get(&s->covered, piece);
 }
 
@@ -22,6 +25,8 @@ int shoal_swarm_record(struct shoal_swarm *s, uint32_t file, const struct shoal_
 {
 	struct shoal_store *store = &s->node->store;
 	uint32_t first, skew;
+	if (file == shoal_metainfo_file_count(s->mi))
+		return shoal_parts_record(s, seen, open);
 	uint32_t pieces = shoal_claim_pieces(s->mi, file, &first, &skew);
 	if (store->ops == NULL || pieces == 0)
 		return 0;
@@ -36,7 +41,7 @@ int shoal_swarm_record(struct shoal_swarm *s, uint32_t file, const struct shoal_
 		uint8_t key[SHOAL_CLAIM_KEY_LEN];
 		memset(bitmap, 0, (count + 7) / 8);
 		for (uint32_t i = 0; i < count; i++) {
-			if (piece_recorded(s, first + from + i)) {
+			if (piece_recorded(s, file, first + from + i)) {
 				bitmap[i / 8] |= (uint8_t)(1u << i % 8);
 				ones++;
 			}
@@ -146,7 +151,7 @@ static void on_record(void *to, struct shoal_bytes value)
  * `claimed` and `to_check` begin with every bit set; each file clears the pieces it cannot vouch for: those
  * its record does not claim, and those its bytes cannot hold.
  */
-int shoal_swarm_claims_load(struct shoal_swarm *s, uint32_t file, const struct shoal_seen *seen)
+static int load_file(struct shoal_swarm *s, uint32_t file, const struct shoal_seen *seen)
 {
 	struct loading l = { .s = s, .seen = seen, .whole = true };
 	struct shoal_swarm_file *f = &s->file[file];
@@ -159,7 +164,7 @@ int shoal_swarm_claims_load(struct shoal_swarm *s, uint32_t file, const struct s
 	if (l.pieces == 0) {
 		bool real = !(shoal_metainfo_file_flags(s->mi, file) & (SHOAL_FILE_PAD | SHOAL_FILE_SYMLINK));
 		f->whole = !real || seen->state == SHOAL_SEEN_WHOLE;
-		if (!f->whole)
+		if (!f->whole && shoal_select_priority(&s->select, file) > 0)
 			shoal_swarm_file_dirty(s, file);
 		return 0;
 	}
@@ -205,6 +210,14 @@ int shoal_swarm_claims_load(struct shoal_swarm *s, uint32_t file, const struct s
 	return 0;
 }
 
+int shoal_swarm_claims_load(struct shoal_swarm *s, uint32_t file, const struct shoal_seen *seen)
+{
+	struct shoal_parts_look look;
+	shoal_parts_before(s, file, &look);
+	int rc = load_file(s, file, seen);
+	return rc < 0 ? rc : shoal_parts_after(s, file, seen, &look);
+}
+
 /*
  * Before the first byte is written: the records say what is so. A file that will be written to is recorded
  * as open (its stamp is about to change); what was not believed is withdrawn.
@@ -213,13 +226,15 @@ int shoal_swarm_baseline(struct shoal_swarm *s, shoal_us now)
 {
 	const struct shoal_store *store = &s->node->store;
 	uint32_t files = shoal_metainfo_file_count(s->mi), at = 0;
-	bool any = false;
 	(void)now;
 	if (store->ops == NULL)
 		return 0;
+	int any = shoal_parts_baseline(s);
+	if (any < 0)
+		return any;
 	for (uint32_t f = 0; f < files; f++) {
 		struct shoal_swarm_file *file = &s->file[f];
-		bool will_write = file->left > 0 && !s->read_only;
+		bool will_write = (file->left > 0 || shoal_parts_any(s, f)) && !s->read_only;
 		if (!file->record_stale || (file->whole && !file->record_open))
 			continue;
 		if (!will_write && !file->record_open && file->left == 0)
@@ -235,7 +250,7 @@ int shoal_swarm_baseline(struct shoal_swarm *s, shoal_us now)
 		if (rc < 0)
 			return rc;
 		file->record_open = will_write;
-		any = true;
+		any = 1;
 	}
 	if (!any)
 		return 0;
@@ -293,8 +308,11 @@ static void sort_whole_first(struct shoal_swarm *s)
 	uint32_t front = 0;
 	for (uint32_t i = 0; i < s->barrier_files; i++) {
 		uint32_t f = s->barrier_file[i];
-		if (s->file[f].left != 0 || s->file[f].whole || s->read_only)
+		if (s->file[f].left != 0 || s->file[f].whole || s->read_only || f == shoal_metainfo_file_count(s->mi) ||
+		    shoal_parts_any(s, f))
 			continue;
+		if (shoal_metainfo_file_size(s->mi, f) == 0 && shoal_select_priority(&s->select, f) == 0)
+			continue; /* made only when it is wanted */
 		s->barrier_file[i] = s->barrier_file[front];
 		s->barrier_file[front++] = f;
 	}
@@ -326,13 +344,14 @@ static void barrier_start(struct shoal_swarm *s, shoal_us now)
 	s->barrier = SHOAL_BARRIER_SYNC;
 	s->barrier_at = now;
 	s->barrier_closing = s->stopping;
+	uint32_t files = shoal_metainfo_file_count(s->mi);
 	/* Pieces with a file that has to wait for the next barrier wait with it. */
 	for (uint32_t p = shoal_bits_next(&s->fresh, 0); p < s->fresh.count; p = shoal_bits_next(&s->fresh, p + 1)) {
 		uint32_t first, last;
 		bool all = true;
 		shoal_metainfo_piece_files(s->mi, p, &first, &last);
 		for (uint32_t f = first; f <= last && s->dirty_count > 0; f++)
-			all = all && !s->file[f].dirty;
+			all = all && !s->file[shoal_parts_in(s, f, p) ? files : f].dirty;
 		if (all)
 			shoal_bits_set(&s->covered, p);
 	}
@@ -350,6 +369,8 @@ static void commit(struct shoal_swarm *s, shoal_us now)
 	for (uint32_t i = 0; rc == 0 && i < s->barrier_files; i++) {
 		uint32_t f = s->barrier_file[i];
 		bool closed = s->file[f].whole || s->read_only || s->barrier_closing;
+		if (f == shoal_metainfo_file_count(s->mi))
+			s->file[f].seen = s->barrier_seen[i].state;
 		rc = shoal_swarm_record(s, f, &s->barrier_seen[i], !closed);
 		s->file[f].record_open = !closed;
 	}
@@ -420,7 +441,7 @@ static void barrier_done(struct shoal_swarm *s, shoal_us now)
 	for (uint32_t p = shoal_bits_next(&s->covered, 0); p < s->covered.count;
 	     p = shoal_bits_next(&s->covered, p + 1)) {
 		shoal_bits_set(&s->claimed, p);
-		s->claimed_bytes += shoal_metainfo_piece_bytes(s->mi, p);
+		s->claimed_bytes += shoal_select_piece_bytes(s, p);
 		if (s->state == SHOAL_SWARM_RUN || s->state == SHOAL_SWARM_PAUSED)
 			announce(s, p, now);
 	}
@@ -436,6 +457,7 @@ static void barrier_done(struct shoal_swarm *s, shoal_us now)
 		shoal_bits_set(&s->to_check, p);
 	}
 	shoal_bits_wipe(&s->withdrawing);
+	shoal_parts_recorded(s);
 }
 
 void shoal_swarm_committed(struct shoal_swarm *s, int err, shoal_us now)

@@ -80,10 +80,13 @@ static void whole(struct shoal_swarm *s, uint64_t size, shoal_us now)
 		return shoal_swarm_fail(s, rc, text, now);
 	}
 	shoal_metadata_fini(&s->metadata);
-	rc = shoal_swarm_begin(s, mi, now);
+	rc = shoal_swarm_begin(s, mi, (struct shoal_bytes){ NULL, 0 }, now);
 	if (rc < 0) {
 		if (s->mi == NULL)
 			shoal_metainfo_free(mi);
+		if (rc == SHOAL_ERR_GONE)
+			return shoal_swarm_fail(s, SHOAL_ERR_USAGE, "the link's so= names no file of this torrent",
+						now);
 		return shoal_swarm_fail(s, rc,
 					rc == SHOAL_ERR_NOMEM ? "the torrent needs more memory than --memory allows"
 							      : "cannot use the folder",

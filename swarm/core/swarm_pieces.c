@@ -52,7 +52,7 @@ static void each_file(struct shoal_swarm *s, uint32_t piece, int32_t left)
 		s->file[f].left = (uint32_t)((int32_t)s->file[f].left + left);
 		if (left > 0)
 			s->file[f].whole = false;
-		shoal_swarm_file_dirty(s, f);
+		shoal_swarm_file_dirty(s, shoal_parts_in(s, f, piece) ? shoal_metainfo_file_count(s->mi) : f);
 	}
 }
 
@@ -61,7 +61,7 @@ void shoal_swarm_verified(struct shoal_swarm *s, uint32_t piece, shoal_us now)
 	shoal_picker_done(s->picker, piece);
 	shoal_bits_set(&s->fresh, piece);
 	s->fresh_bytes += shoal_metainfo_piece_bytes(s->mi, piece);
-	s->verified_bytes += shoal_metainfo_piece_bytes(s->mi, piece);
+	s->verified_bytes += shoal_select_piece_bytes(s, piece);
 	if (s->fresh_since == 0)
 		s->fresh_since = now;
 	each_file(s, piece, -1);
@@ -75,7 +75,7 @@ void shoal_swarm_unverified(struct shoal_swarm *s, uint32_t piece, shoal_us now)
 		return;
 	shoal_picker_undone(s->picker, piece);
 	shoal_bits_clear(&s->fresh, piece);
-	s->verified_bytes -= shoal_metainfo_piece_bytes(s->mi, piece);
+	s->verified_bytes -= shoal_select_piece_bytes(s, piece);
 	each_file(s, piece, 1);
 	s->complete_said = false;
 }
@@ -86,17 +86,18 @@ void shoal_swarm_needs_more(struct shoal_swarm *s, shoal_us now)
 	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {
 		next = p->in_swarm;
 		shoal_peer_interest(p, now);
+		shoal_peer_say_upload_only(p, now);
 	}
 	s->dial_now = s->dirty_fill = true;
 }
 
 void shoal_swarm_withdraw(struct shoal_swarm *s, uint32_t piece, shoal_us now)
 {
-	char text[96];
+	char text[160];
 	if (!shoal_bits_clear(&s->claimed, piece))
 		return;
-	s->claimed_bytes -= shoal_metainfo_piece_bytes(s->mi, piece);
-	s->verified_bytes -= shoal_metainfo_piece_bytes(s->mi, piece);
+	s->claimed_bytes -= shoal_select_piece_bytes(s, piece);
+	s->verified_bytes -= shoal_select_piece_bytes(s, piece);
 	s->complete_said = false;
 	if (!s->withdraw_said) { /* a file that went away takes many with it: one line is enough */
 		s->withdraw_said = true;
@@ -320,6 +321,28 @@ static void unask_piece(struct shoal_swarm *s, const struct shoal_open *open, sh
 			shoal_webseeds_unask(s, open->piece, b);
 }
 
+void shoal_swarm_drop_unwanted(struct shoal_swarm *s, shoal_us now)
+{
+	for (struct shoal_open *o = s->landing.head, *next; o != NULL; o = next) {
+		uint32_t piece = o->piece;
+		next = o->next;
+		if (shoal_picker_wants(s->picker, piece) || o->job_out || o->state != SHOAL_OPEN_FETCHING)
+			continue; /* what is all here may as well be kept */
+		unask_piece(s, o, now);
+		shoal_landing_close(&s->landing, o);
+		shoal_picker_close(s->picker, piece);
+	}
+}
+
+/* From now on its files exist. */
+static void note_begun(struct shoal_swarm *s, uint32_t piece)
+{
+	uint32_t first, last;
+	shoal_metainfo_piece_files(s->mi, piece, &first, &last);
+	for (uint32_t f = first; f <= last; f++)
+		s->file[f].begun = s->file[f].begun || !shoal_parts_in(s, f, piece);
+}
+
 /* ---- jobs done ------------------------------------------------------------------------------ */
 
 void shoal_swarm_write_done(struct shoal_swarm *s, struct shoal_open *open, shoal_us now)
@@ -427,6 +450,7 @@ void shoal_swarm_pieces_tick(struct shoal_swarm *s, shoal_us now)
 			continue;
 		}
 		o->job_out = true;
+		note_begun(s, o->piece);
 		if (o->job.flags & SHOAL_DISK_LAST) {
 			o->state = SHOAL_OPEN_HASHING;
 			s->landing.ready--;
@@ -553,7 +577,7 @@ static bool left_behind(const struct shoal_swarm *s, uint32_t piece)
 		return false;
 	shoal_metainfo_piece_files(s->mi, piece, &first, &last);
 	for (uint32_t f = first; f <= last; f++)
-		if (s->file[f].seen == SHOAL_SEEN_PART || s->file[f].record_open)
+		if (shoal_parts_in(s, f, piece) || s->file[f].seen == SHOAL_SEEN_PART || s->file[f].record_open)
 			return true;
 	return false;
 }

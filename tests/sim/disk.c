@@ -19,6 +19,8 @@ struct storage {
 	struct sim_file **file; /* NULL for pads and symlinks */
 	struct shoal_stamp *stamp;
 	bool *wrote; /* since it was opened */
+	uint8_t *
+		ends; /* by file: 1 its first, 2 its last piece's bytes lie in the part file, which is file number file_count */
 	bool read_only;
 };
 struct flight {
@@ -79,6 +81,16 @@ static struct sim_file *file_of(struct sim_disk *d, const char *folder, const st
 			       shoal_metainfo_file_size(mi, file));
 }
 
+/* The part file holds every byte at its place in the stream: what it is sparse of costs nothing here. */
+static struct sim_file *part_of(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi)
+{
+	char path[300];
+	int n = snprintf(path, sizeof path, "/parts%s", folder);
+	assert(n > 0 && n < (int)sizeof path);
+	(void)n;
+	return sim_medium_file(&d->medium, path, d->o.seed, 0, shoal_metainfo_stream_size(mi));
+}
+
 /* A span of a piece within one file. */
 struct part {
 	uint32_t file;
@@ -103,6 +115,21 @@ static bool next_part(const struct shoal_metainfo *mi, uint32_t piece, uint32_t 
 			return true;
 	}
 	return false;
+}
+
+/* Where a part really lies: in its file, or in the part file. */
+static bool place_part(const struct storage *st, uint32_t piece, uint32_t *at, uint32_t end, struct part *out)
+{
+	uint32_t first, skew;
+	if (!next_part(st->mi, piece, at, end, out))
+		return false;
+	uint8_t ends = st->ends[out->file];
+	uint32_t count = ends != 0 ? shoal_claim_pieces(st->mi, out->file, &first, &skew) : 0;
+	if (count > 0 && ((piece == first && ends & 1) || (piece == first + count - 1 && ends & 2))) {
+		out->file = shoal_metainfo_file_count(st->mi);
+		out->offset = (uint64_t)piece * shoal_metainfo_piece_size(st->mi) + out->at;
+	}
+	return true;
 }
 
 /* ---- hashing -------------------------------------------------------------------------------- */
@@ -178,7 +205,7 @@ static int piece_read(struct sim_disk *d, struct storage *st, struct shoal_disk_
 {
 	struct part part;
 	(void)d;
-	for (uint32_t at = begin; next_part(st->mi, piece, &at, begin + len, &part);) {
+	for (uint32_t at = begin; place_part(st, piece, &at, begin + len, &part);) {
 		job->bad_file = part.file;
 		if (stamped && !unchanged(st, part.file))
 			return SHOAL_ERR_GONE;
@@ -208,7 +235,7 @@ static int do_check(struct sim_disk *d, struct storage *st, struct shoal_disk_jo
 	uint8_t block[SHOAL_BLOCK];
 	struct part part;
 	if (job->flags & SHOAL_DISK_DROP)
-		for (uint32_t at = 0; next_part(st->mi, job->piece, &at, job->len, &part);)
+		for (uint32_t at = 0; place_part(st, job->piece, &at, job->len, &part);)
 			sim_file_drop(st->file[part.file], part.offset, part.len);
 	for (uint32_t at = 0; at < job->len; at += SHOAL_BLOCK) {
 		uint32_t len = job->len - at < SHOAL_BLOCK ? job->len - at : SHOAL_BLOCK;
@@ -227,11 +254,11 @@ static int put(struct sim_disk *d, struct storage *st, struct shoal_disk_job *jo
 	struct part part;
 	uint32_t len = blocks < job->slot_count ? blocks * SHOAL_BLOCK : job->len;
 	uint64_t growth = 0;
-	for (uint32_t at = job->begin; next_part(st->mi, job->piece, &at, job->begin + len, &part);)
+	for (uint32_t at = job->begin; place_part(st, job->piece, &at, job->begin + len, &part);)
 		growth += sim_file_growth(st->file[part.file], part.offset, part.len);
 	if (growth > 0 && (d->medium.used > d->room || growth > d->room - d->medium.used))
 		return SHOAL_ERR_NO_SPACE;
-	for (uint32_t at = job->begin; next_part(st->mi, job->piece, &at, job->begin + len, &part);) {
+	for (uint32_t at = job->begin; place_part(st, job->piece, &at, job->begin + len, &part);) {
 		st->stamp[part.file] = (struct shoal_stamp){ 0 }; /* it is not what it was */
 		st->wrote[part.file] = true;
 		for (uint32_t done = 0; done < part.len;) {
@@ -262,9 +289,51 @@ static int do_write(struct sim_disk *d, struct storage *st, struct shoal_disk_jo
 	return put(d, st, job, blocks);
 }
 
+/* Copies the first `count` shares of the list to where they belong. */
+static int do_reveal(struct sim_disk *d, struct storage *st, struct shoal_disk_job *job, uint32_t count)
+{
+	uint32_t files = shoal_metainfo_file_count(st->mi);
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t first, skew, f = job->list[i] / 2, n = shoal_claim_pieces(st->mi, f, &first, &skew);
+		uint32_t piece = job->list[i] % 2 ? first + n - 1 : first;
+		struct part part;
+		assert(n > 0 && !st->read_only);
+		for (uint32_t at = 0;
+		     next_part(st->mi, piece, &at, shoal_metainfo_piece_bytes(st->mi, piece), &part);) {
+			uint64_t from = (uint64_t)piece * shoal_metainfo_piece_size(st->mi) + part.at;
+			if (part.file != f)
+				continue;
+			uint8_t *bytes = must(malloc(part.len));
+			job->bad_file = files;
+			bool good = sim_file_read(st->file[files], from, bytes, part.len);
+			uint64_t growth = sim_file_growth(st->file[f], part.offset, part.len);
+			bool room = d->medium.used <= d->room && growth <= d->room - d->medium.used;
+			if (good && room) {
+				st->stamp[f] = (struct shoal_stamp){ 0 };
+				st->wrote[f] = true;
+				sim_file_write(&d->medium, st->file[f], part.offset, bytes, part.len, now_ns(d));
+			}
+			free(bytes);
+			if (!good || !room)
+				return good ? SHOAL_ERR_NO_SPACE : SHOAL_ERR_GONE;
+		}
+	}
+	return 0;
+}
+
+static int do_unpart(struct sim_disk *d, struct storage *st)
+{
+	uint32_t files = shoal_metainfo_file_count(st->mi);
+	for (uint32_t f = 0; f < files; f++)
+		if (st->ends[f])
+			return 0;
+	sim_file_remove(&d->medium, st->file[files]);
+	return 0;
+}
+
 static void sync_begin(struct storage *st, const struct shoal_disk_job *job)
 {
-	for (uint32_t f = 0; f < shoal_metainfo_file_count(st->mi); f++)
+	for (uint32_t f = 0; f <= shoal_metainfo_file_count(st->mi); f++)
 		if (st->file[f] != NULL && st->wrote[f])
 			sim_file_sync_begin(st->file[f]);
 	for (uint32_t i = 0; i < job->count; i++)
@@ -274,7 +343,7 @@ static void sync_begin(struct storage *st, const struct shoal_disk_job *job)
 
 static int do_sync(struct sim_disk *d, struct storage *st, struct shoal_disk_job *job, bool good)
 {
-	for (uint32_t f = 0; f < shoal_metainfo_file_count(st->mi); f++)
+	for (uint32_t f = 0; f <= shoal_metainfo_file_count(st->mi); f++)
 		if (st->file[f] != NULL && !d->skip_sync)
 			sim_file_sync_end(&d->medium, st->file[f], good);
 	for (uint32_t i = 0; i < job->count; i++)
@@ -331,6 +400,8 @@ static int perform(struct sim_disk *d, struct shoal_disk_job *job)
 	case SHOAL_DISK_FINISH: return do_finish(d, st, job, true);
 	case SHOAL_DISK_ADOPT:
 	case SHOAL_DISK_FIND: return SHOAL_ERR_UNSUPPORTED;
+	case SHOAL_DISK_REVEAL: return do_reveal(d, st, job, job->count);
+	case SHOAL_DISK_UNPART: return do_unpart(d, st);
 	}
 	abort();
 }
@@ -425,8 +496,10 @@ static int disk_open(void *to_d, const struct shoal_metainfo *mi, const char *fo
 		st->file = must(calloc(files + 1u, sizeof(struct sim_file *)));
 		st->stamp = must(calloc(files + 1u, sizeof *st->stamp));
 		st->wrote = must(calloc(files + 1u, sizeof *st->wrote));
+		st->ends = must(calloc(files + 1u, sizeof *st->ends));
 		for (uint32_t f = 0; f < files; f++)
 			st->file[f] = stored(mi, f) ? file_of(d, folder, mi, f) : NULL;
+		st->file[files] = part_of(d, folder, mi);
 		*storage = i;
 		return 0;
 	}
@@ -444,6 +517,7 @@ static void disk_close(void *to_d, uint32_t storage)
 	free(st->file);
 	free(st->stamp);
 	free(st->wrote);
+	free(st->ends);
 	*st = (struct storage){ 0 };
 }
 
@@ -452,6 +526,15 @@ static void disk_stamp(void *to_d, uint32_t storage, uint32_t file, const struct
 	struct sim_disk *d = to_d;
 	assert(storage < STORAGES && d->storage[storage].mi != NULL);
 	d->storage[storage].stamp[file] = *stamp;
+}
+
+static int disk_part(void *to_d, uint32_t storage, uint32_t file, unsigned end, bool in)
+{
+	struct sim_disk *d = to_d;
+	struct storage *st = &d->storage[storage];
+	assert(storage < STORAGES && st->mi != NULL && file < shoal_metainfo_file_count(st->mi) && end < 2);
+	st->ends[file] = (uint8_t)(in ? st->ends[file] | 1u << end : st->ends[file] & ~(1u << end));
+	return 0;
 }
 
 static uint64_t disk_room(void *to_d, uint32_t storage)
@@ -469,6 +552,7 @@ static const struct shoal_disk_ops disk_ops = {
 	.submit = disk_submit,
 	.reap = disk_reap,
 	.stamp = disk_stamp,
+	.part = disk_part,
 	.room = disk_room,
 };
 
@@ -527,6 +611,8 @@ void sim_disk_crash(struct sim_disk *d, enum sim_crash kind)
 			(void)do_write(d, st, job, shoal_rng_below(&d->rng, job->slot_count + 1));
 		else if (job->op == SHOAL_DISK_FINISH)
 			(void)do_finish(d, st, job, false);
+		else if (job->op == SHOAL_DISK_REVEAL)
+			(void)do_reveal(d, st, job, shoal_rng_below(&d->rng, job->count + 1));
 	}
 	sim_medium_crash(&d->medium, kind);
 	d->dead = true;
@@ -610,7 +696,9 @@ bool sim_disk_piece_right(struct sim_disk *d, const char *folder, const struct s
 {
 	struct part part;
 	for (uint32_t at = 0; next_part(mi, piece, &at, shoal_metainfo_piece_bytes(mi, piece), &part);)
-		if (!sim_file_right(file_of(d, folder, mi, part.file), part.offset, part.len, durable))
+		if (!sim_file_right(file_of(d, folder, mi, part.file), part.offset, part.len, durable) &&
+		    !sim_file_right(part_of(d, folder, mi), (uint64_t)piece * shoal_metainfo_piece_size(mi) + part.at,
+				    part.len, durable))
 			return false;
 	return true;
 }
@@ -627,6 +715,22 @@ bool sim_disk_complete(struct sim_disk *d, const char *folder, const struct shoa
 			return false;
 	}
 	return true;
+}
+
+enum shoal_seen_state sim_disk_file(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi,
+				    uint32_t file, bool *right)
+{
+	const struct sim_file *f = stored(mi, file) ? file_of(d, folder, mi, file) : NULL;
+	if (f == NULL)
+		return SHOAL_SEEN_NONE;
+	*right = f->live.size == f->size_max && sim_file_right(f, 0, f->size_max, false) &&
+		 sim_file_right(f, 0, f->size_max, true) && f->durable.state == f->live.state;
+	return f->live.state;
+}
+
+bool sim_disk_part(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi)
+{
+	return part_of(d, folder, mi)->live.state != SHOAL_SEEN_NONE;
 }
 
 uint64_t sim_disk_digest(const struct sim_disk *d)

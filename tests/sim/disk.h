@@ -63,6 +63,11 @@ bool sim_disk_piece_right(struct sim_disk *d, const char *folder, const struct s
 			  bool durable);
 /* Every file is there under its final name with all its bytes right, durably. */
 bool sim_disk_complete(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi);
+/* What is under a file's name (or its unfinished one), and whether all its bytes are right, durably. */
+enum shoal_seen_state sim_disk_file(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi,
+				    uint32_t file, bool *right);
+/* There is a part file. */
+bool sim_disk_part(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi);
 /* Of names, states and right pages. */
 uint64_t sim_disk_digest(const struct sim_disk *d);
 

@@ -411,8 +411,12 @@ void sim_node_start(struct sim_node *n)
 	struct shoal_op add = { .kind = SHOAL_OP_ADD,
 				.flags = n->o.flags,
 				.folder = { (const uint8_t *)SIM_FOLDER, sizeof SIM_FOLDER - 1 } };
+	char link[512];
+	add.files = n->o.files;
 	if (n->o.magnet)
-		add.text = (struct shoal_bytes){ (const uint8_t *)c->magnet, strlen(c->magnet) };
+		add.text = (struct shoal_bytes){ (const uint8_t *)link,
+						 (size_t)snprintf(link, sizeof link, "%s%s%s", c->magnet,
+								  n->o.so ? "&so=" : "", n->o.so ? n->o.so : "") };
 	else
 		add.data = (struct shoal_bytes){ c->torrent, c->torrent_len };
 	if (sim_node_do(n, &add) < 0)

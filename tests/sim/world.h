@@ -51,9 +51,11 @@ struct sim_node_options {
 	uint32_t max_peers, upload_slots;
 	shoal_us latency[2]; /* of its disk; 0: 100 to 500 us */
 	uint64_t disk_rate;
-	unsigned flags; /* SHOAL_ADD_* */
-	bool magnet;	/* it has the link alone */
-	bool liar;	/* it may send false bytes: not held to its word */
+	unsigned flags;		  /* SHOAL_ADD_* */
+	struct shoal_bytes files; /* priorities it is given at ADD */
+	const char *so;		  /* of its magnet link */
+	bool magnet;		  /* it has the link alone */
+	bool liar;		  /* it may send false bytes: not held to its word */
 	bool no_store;
 	unsigned quiet;		/* enum shoal_quiet */
 	struct shoal_addr addr; /* port 0: 10.0.x.y, as its number is */

@@ -61,7 +61,7 @@ static int fake_open(struct shoal_engine **out, const struct shoal_config *confi
 
 static int fake_do(struct shoal_engine *e, const struct shoal_op *op)
 {
-	static const char letters[] = "?AR+LSPCRVXEQWT"; /* by enum shoal_op_kind */
+	static const char letters[] = "?AR+LSPCRVXEQWTFD"; /* by enum shoal_op_kind */
 	(void)e;
 	note(letters[op->kind]);
 	if (op->kind == SHOAL_OP_ADD)
