@@ -7,14 +7,18 @@
 #include <string.h>
 
 static const struct shoal_opt_page page = {
-	"TORRENT|MAGNET|INFOHASH [-o DIR] [OPTIONS]",
+	"TORRENT|MAGNET|INFOHASH [-o DIR] [--only GLOB]... [OPTIONS]",
 	"Fetches everything a torrent names into DIR, from all its peers and web seeds at once. What is there already\n"
 	"is checked and kept. Ends when every byte is verified and safe on the disk; stopped before\n"
 	"that, it goes on from there the next time. Exits 0 when complete, 1 when not complete at the\n"
-	"--timeout, 5 when no peer was reachable until then, 130 when interrupted.",
+	"--timeout, 5 when no peer was reachable until then, 130 when interrupted.\n"
+	"--only takes what a .gitignore does: '*.mkv' at any depth, 'notes/' a whole folder,\n"
+	"'a/**/b?.txt' from the torrent's top. Files not chosen are never made; later, without\n"
+	"--only, the rest is fetched.",
 	"  shoal get holiday.torrent --peer 192.0.2.7:6881\n"
 	"  shoal get 'magnet:?xt=urn:btih:...&x.pe=192.0.2.7:6881' -o Downloads --seed\n"
-	"  shoal get holiday.torrent -o Downloads --down 2M --json",
+	"  shoal get holiday.torrent -o Downloads --down 2M --json\n"
+	"  shoal get holiday.torrent --only '*.jpg' --only @3",
 };
 
 /* The folders of --adopt-from as an operation carries them: absolute, NUL between. */
@@ -41,12 +45,15 @@ static int adopt_from(struct shoal_run *r, const struct shoal_opt_list *from)
 	return 0;
 }
 
-static int get(struct shoal_run *r, const char *arg, const char *folder, const struct shoal_opt_list *from)
+static int get(struct shoal_run *r, const char *arg, const char *folder, const struct shoal_opt_list *from,
+	       const struct shoal_opt_list *only, bool list)
 {
 	struct shoal_run_torrent *t = &r->torrent[0];
 	int code = shoal_source_open(r->tool, &t->source, arg, true);
 	if (code == 0)
 		code = adopt_from(r, from);
+	if (code == 0)
+		code = shoal_only_init(&t->only, r->tool, only, list);
 	if (code)
 		return code;
 	t->folder = shoal_run_absolute(folder);
@@ -60,14 +67,16 @@ int shoal_get_main(struct shoal_tool *tool, int argc, char **argv)
 	struct shoal_net net = { 0 };
 	struct shoal_run_torrent *torrent = calloc(1, sizeof *torrent);
 	struct shoal_run r = { .tool = tool, .ops = &shoal_engine_native, .net = &net, .torrent = torrent, .count = 1 };
-	struct shoal_opt_list args = { 0 }, from = { 0 }, tracker = { 0 };
+	struct shoal_opt_list args = { 0 }, from = { 0 }, tracker = { 0 }, only = { 0 };
 	struct shoal_opt wire[SHOAL_NET_OPTIONS_MAX], every[SHOAL_SAY_OPTIONS_MAX];
 	const char *folder = ".";
-	bool sequential = false, overwrite = false;
+	bool sequential = false, overwrite = false, list = false;
 	int adopt = SHOAL_ADOPT_HOW_AUTO;
 	/* clang-format off */
 	const struct shoal_opt own[] = {
 		{ SHOAL_OPT_TEXT, "output", 'o', &folder, "DIR", NULL, "where to; default: this folder" },
+		{ SHOAL_OPT_LIST, "only", 0, &only, "GLOB", NULL, "these files alone, or @1-3,7 by number; more than once" },
+		{ SHOAL_OPT_FLAG, "list", 0, &list, NULL, NULL, "print the files with their numbers, and fetch nothing" },
 		{ SHOAL_OPT_FLAG, "sequential", 0, &sequential, NULL, NULL, "pieces in order, from the first to the last" },
 		{ SHOAL_OPT_CHOICE, "adopt", 0, &adopt, "auto|reflink|link|copy|off", NULL, "take files that lie in other torrents' folders; default: auto" },
 		{ SHOAL_OPT_LIST, "adopt-from", 0, &from, "DIR", NULL, "and those of this folder; more than once" },
@@ -77,7 +86,6 @@ int shoal_get_main(struct shoal_tool *tool, int argc, char **argv)
 		{ SHOAL_OPT_FLAG, "seed", 0, &r.stay, NULL, NULL, "go on giving when complete" },
 		{ SHOAL_OPT_SECONDS, "timeout", 0, &r.timeout, "SECONDS", NULL, "give up then; what was fetched stays" },
 		{ SHOAL_OPT_COUNT, "threads", 0, &net.threads, "N", NULL, "that hash and write; default: one a core" },
-		{ SHOAL_OPT_UNBUILT, "only", 0, NULL, "GLOB", NULL, NULL },
 		{ .kind = SHOAL_OPT_END },
 	};
 	/* clang-format on */
@@ -97,13 +105,14 @@ int shoal_get_main(struct shoal_tool *tool, int argc, char **argv)
 		code = shoal_say_fail(tool, SHOAL_ERR_USAGE,
 				      "one TORRENT, MAGNET or INFOHASH is needed; see shoal get --help");
 	else
-		code = get(&r, args.at[0], folder, &from);
+		code = get(&r, args.at[0], folder, &from, &only, list);
 	shoal_run_torrent_fini(torrent);
 	free(torrent);
 	shoal_net_fini(&net);
 	shoal_opt_list_fini(&from);
 	shoal_opt_list_fini(&tracker);
 	shoal_opt_list_fini(&r.webseed);
+	shoal_opt_list_fini(&only);
 	shoal_opt_list_fini(&args);
 	return code;
 }

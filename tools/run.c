@@ -72,6 +72,7 @@ char *shoal_run_absolute(const char *path)
 void shoal_run_torrent_fini(struct shoal_run_torrent *t)
 {
 	shoal_source_fini(&t->source);
+	shoal_only_fini(&t->only);
 	free(t->folder);
 	free(t->adopt_from);
 	free(t->magnet);
@@ -102,7 +103,7 @@ static int add(struct shoal_run *r, size_t i)
 		op.text = shoal_bytes(t->source.arg, strlen(t->source.arg));
 	else
 		op.data = t->source.torrent; /* kept until the run is over: a million files have 80 MB of it */
-	op.flags |= SHOAL_ADD_DATA_STAYS;
+	op.flags |= SHOAL_ADD_DATA_STAYS | (shoal_only_asked(&t->only) ? SHOAL_ADD_CHOOSE : 0u);
 	int rc = r->ops->do_op(r->engine, &op);
 	if (rc < 0)
 		ended(r, t,
@@ -219,6 +220,34 @@ static void learn(struct shoal_run_torrent *t, const struct shoal_event *ev)
 		t->size = ev->total;
 }
 
+/* The files are known to the engine: which of them are meant? Until it is told, nothing is made. */
+static void ask_files(struct shoal_run *r, struct shoal_run_torrent *t)
+{
+	struct shoal_op ask = shoal_only_question(&t->only, t->handle);
+	int rc = shoal_only_asked(&t->only) ? r->ops->do_op(r->engine, &ask) : 0;
+	if (rc < 0)
+		ended(r, t, shoal_say_fail(r->tool, rc, "%s: its files cannot be listed", t->name));
+}
+
+static void on_files(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
+{
+	struct shoal_op answer;
+	shoal_progress_clear(&r->progress);
+	int rc = shoal_only_answer(&t->only, r->tool, ev, &answer);
+	if (rc > 0)
+		return ask_files(r, t);
+	t->listed = rc < 0 || t->only.list; /* then nothing is fetched that a summary could sum up */
+	if (rc < 0)
+		return ended(r, t, -rc);
+	if (t->only.list) {
+		t->over = true;
+		return;
+	}
+	rc = r->ops->do_op(r->engine, &answer);
+	if (rc < 0)
+		ended(r, t, shoal_say_fail(r->tool, rc, "%s: its files cannot be chosen", t->name));
+}
+
 static void on_added(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
 {
 	char arg[SHOAL_SAY_TEXT_MAX], what[SHOAL_SAY_TEXT_MAX];
@@ -234,6 +263,8 @@ static void on_added(struct shoal_run *r, struct shoal_run_torrent *t, const str
 	learn(t, ev);
 	add_peers(r, t);
 	add_webseeds(r, t);
+	if (!t->source.is_magnet)
+		ask_files(r, t);
 	/* Without metadata there is nothing to look at first: this is all there is to being started. */
 	if (t->source.is_magnet) {
 		t->started = true;
@@ -297,7 +328,9 @@ static void on_event(struct shoal_run *r, const struct shoal_event *ev, bool *st
 	case SHOAL_EV_METADATA:
 		learn(t, ev);
 		shoal_run_tell_metadata(r, t, ev);
+		ask_files(r, t);
 		break;
+	case SHOAL_EV_FILES: on_files(r, t, ev); break;
 	case SHOAL_EV_CHECK:
 		t->checked = ev->done;
 		t->check_total = ev->total;
@@ -480,7 +513,8 @@ int shoal_run(struct shoal_run *r)
 	code = code_of(r, out);
 	bool clean = stop(r);
 	for (size_t i = 0; i < r->count; i++)
-		shoal_run_tell_summary(r, &r->torrent[i]);
+		if (!r->torrent[i].listed)
+			shoal_run_tell_summary(r, &r->torrent[i]);
 	signalled = NULL;
 	if (!clean) {
 		shoal_say_warn(r->tool, NULL,

@@ -8,6 +8,7 @@
 #define SHOAL_TOOLS_RUN_H
 
 #include "tools/net.h"
+#include "tools/only.h"
 #include "tools/progress.h"
 #include "tools/say.h"
 #include "tools/source.h"
@@ -21,6 +22,7 @@ struct shoal_run_torrent {
 	struct shoal_source source;
 	char *folder;	/* absolute; heap */
 	unsigned flags; /* enum shoal_add_flag */
+	struct shoal_only only;
 	enum shoal_adopt_how adopt;
 	char *adopt_from; /* folders, NUL after each; heap */
 	size_t adopt_from_len;
@@ -29,6 +31,7 @@ struct shoal_run_torrent {
 	char id[65];		       /* hex of its info hash, as first known: names it in every event */
 	char name[SHOAL_SAY_TEXT_MAX]; /* safe to show */
 	char *magnet;
+	bool listed; /* --list has been printed */
 	bool added, started, complete, over, seen_peer, stats_asked, stats_known;
 	uint64_t checked, check_total; /* bytes, while a check runs */
 	uint64_t size, had;	       /* bytes; what was there when it began */

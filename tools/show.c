@@ -112,7 +112,7 @@ static void print_files(const struct shoal_metainfo *mi)
 			continue;
 		int n = shoal_metainfo_path_raw(mi, i, room);
 		shoal_say_text(shoal_bytes(path, n > 0 ? (size_t)n : 0), shown);
-		printf("%15" PRIu64 "  %s%s", shoal_metainfo_file_size(mi, i), shown,
+		printf("%7" PRIu32 " %15" PRIu64 "  %s%s", i + 1, shoal_metainfo_file_size(mi, i), shown,
 		       flags & SHOAL_FILE_SYMLINK ? " (symlink)" : "");
 		if ((flags & SHOAL_FILE_RENAMED) && (n = shoal_metainfo_path(mi, i, room)) > 0)
 			printf("  (on disk: %s)", shoal_say_text(shoal_bytes(path, (size_t)n), disk));
@@ -188,6 +188,7 @@ static void json_files(struct shoal_json *j, const struct shoal_metainfo *mi)
 		if (flags & SHOAL_FILE_PAD)
 			continue;
 		shoal_json_object(j, NULL);
+		shoal_json_u64(j, "number", i + 1u); /* for get --only @N */
 		int n = shoal_metainfo_path_raw(mi, i, room);
 		shoal_json_str(j, "path", shoal_bytes(path, n > 0 ? (size_t)n : 0));
 		if ((flags & SHOAL_FILE_RENAMED) && (n = shoal_metainfo_path(mi, i, room)) > 0)
@@ -303,7 +304,7 @@ int shoal_show_main(struct shoal_tool *tool, int argc, char **argv)
 	bool files = false;
 	/* clang-format off */
 	const struct shoal_opt own[] = {
-		{ SHOAL_OPT_FLAG, "files", 0, &files, NULL, NULL, "list every file with its size in bytes" },
+		{ SHOAL_OPT_FLAG, "files", 0, &files, NULL, NULL, "list every file with its number and its size in bytes" },
 		{ .kind = SHOAL_OPT_END },
 	};
 	/* clang-format on */

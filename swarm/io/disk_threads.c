@@ -360,6 +360,8 @@ static void do_one(struct shoal_disk_threads *dt, struct shoal_disk_job *job)
 	case SHOAL_DISK_FINISH:
 		rc = shoal_files_finish(dt->files, job->storage, job->list, job->count, job->seen, &fault);
 		break;
+	case SHOAL_DISK_REVEAL: rc = shoal_files_reveal(dt->files, job->storage, job->list, job->count, &fault); break;
+	case SHOAL_DISK_UNPART: rc = shoal_files_unpart(dt->files, job->storage, &fault); break;
 	case SHOAL_DISK_ADOPT: rc = shoal_files_adopt(dt->files, job->storage, job->file, job->adopt, &fault); break;
 	case SHOAL_DISK_FIND: rc = shoal_files_search(dt->os, job->find); break;
 	case SHOAL_DISK_WRITE:
@@ -499,6 +501,12 @@ static void d_guard(void *d, uint32_t storage, uint32_t file)
 	shoal_files_guard(dt->files, storage, file);
 }
 
+static int d_part(void *d, uint32_t storage, uint32_t file, unsigned end, bool in)
+{
+	struct shoal_disk_threads *dt = d;
+	return shoal_files_part(dt->files, storage, file, end, in);
+}
+
 static uint64_t d_room(void *d, uint32_t storage)
 {
 	struct shoal_disk_threads *dt = d;
@@ -514,8 +522,14 @@ static const struct shoal_disk_ops disk_ops = {
 	.unspan = d_unspan,
 	.stamp = d_stamp,
 	.guard = d_guard,
+	.part = d_part,
 	.room = d_room,
 };
+
+int shoal_disk_threads_parts(struct shoal_disk_threads *dt, const char *dir)
+{
+	return shoal_files_parts(dt->files, dir);
+}
 
 struct shoal_disk shoal_disk_threads_disk(struct shoal_disk_threads *dt)
 {

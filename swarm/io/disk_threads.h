@@ -35,6 +35,8 @@ SHOAL_MUST int shoal_disk_threads_new(struct shoal_disk_threads **out, const str
 /* Every job must have been reaped, or is dropped unseen: its memory is not touched again. NULL is fine. */
 void shoal_disk_threads_free(struct shoal_disk_threads *dt);
 
+/* Before anything is opened: part files lie in `dir`. Without it there are none. NOMEM. */
+SHOAL_MUST int shoal_disk_threads_parts(struct shoal_disk_threads *dt, const char *dir);
 struct shoal_disk shoal_disk_threads_disk(struct shoal_disk_threads *dt);
 /* To wait on for reading; reap() takes its readiness away. */
 int shoal_disk_threads_fd(const struct shoal_disk_threads *dt);

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -389,6 +390,12 @@ static int open_storage(struct native *e, const struct shoal_config *config, cha
 		return rc;
 	if (config->state_dir == NULL)
 		return 0;
+	char parts[PATH_MAX];
+	int len = snprintf(parts, sizeof parts, "%s/parts", config->state_dir);
+	if (len < 0 || len >= (int)sizeof parts)
+		return SHOAL_ERR_TOO_LONG;
+	if ((rc = shoal_disk_threads_parts(e->disk, parts)) < 0)
+		return rc;
 	struct shoal_store_options options = { .os = e->os, .state = config->state_dir };
 	if ((rc = shoal_store_sqlite_open(&e->store, &options, what)) < 0)
 		return rc;

@@ -81,6 +81,7 @@ void shoal_files_free(struct shoal_files *files)
 		if (files->entry[i].fd >= 0)
 			files->os->close(files->entry[i].fd);
 	pthread_mutex_destroy(&files->lock);
+	free(files->parts);
 	free(files->window);
 	free(files->scratch);
 	free(files->storage);
@@ -126,6 +127,7 @@ static void storage_free(struct shoal_files *files, struct storage *st)
 		free(st->dir[i]);
 	pthread_mutex_destroy(&st->setup_lock);
 	pthread_mutex_destroy(&st->sync_lock);
+	shoal_files_part_fini(files, st);
 	free(st->taken);
 	free(st->flag);
 	free(st->stamp);
@@ -171,7 +173,7 @@ int shoal_files_open(struct shoal_files *files, const struct shoal_metainfo *mi,
 		return rc;
 	st->mi = mi;
 	st->read_only = read_only;
-	st->root = -1;
+	st->root = st->part_dir = -1;
 	pthread_mutex_init(&st->setup_lock, NULL); /* these cannot fail on Linux */
 	pthread_mutex_init(&st->sync_lock, NULL);
 	st->folder = strdup(folder[0] ? folder : ".");
@@ -483,6 +485,7 @@ static int piece_move(struct shoal_files *files, uint32_t storage, uint32_t piec
 	uint64_t pos = (uint64_t)piece * shoal_metainfo_piece_size(st->mi) + begin;
 	while (len) {
 		struct segment seg = shoal_files_segment(st->mi, pos, len);
+		shoal_files_locate(files, st, pos, &seg);
 		if (seg.zero) {
 			if (mode == FD_READ)
 				zero(&at, seg.len);
@@ -567,6 +570,7 @@ int shoal_files_drop(struct shoal_files *files, uint32_t storage, uint32_t piece
 	uint64_t pos = (uint64_t)piece * shoal_metainfo_piece_size(st->mi);
 	while (len) {
 		struct segment seg = shoal_files_segment(st->mi, pos, len);
+		shoal_files_locate(files, st, pos, &seg);
 		pos += seg.len;
 		len -= seg.len;
 		if (seg.zero)

@@ -98,6 +98,14 @@ SHOAL_MUST int shoal_files_search(const struct shoal_os_ops *os, struct shoal_di
 void shoal_files_guard(struct shoal_files *files, uint32_t storage, uint32_t file);
 bool shoal_files_blank(const uint8_t *at, size_t len);
 
+/* Part files (swarm/core/disk.h) lie in `dir`, which is made when first needed; without this there are none. NOMEM. */
+SHOAL_MUST int shoal_files_parts(struct shoal_files *files, const char *dir);
+/* As in shoal_disk_ops, SHOAL_DISK_REVEAL and SHOAL_DISK_UNPART. UNSUPPORTED: there are no part files. */
+SHOAL_MUST int shoal_files_part(struct shoal_files *files, uint32_t storage, uint32_t file, unsigned end, bool in);
+SHOAL_MUST int shoal_files_reveal(struct shoal_files *files, uint32_t storage, const uint32_t *list, uint32_t count,
+				  struct shoal_files_fault *fault);
+SHOAL_MUST int shoal_files_unpart(struct shoal_files *files, uint32_t storage, struct shoal_files_fault *fault);
+
 /* As in shoal_disk_ops. A write of ours makes a file's stamp unknown until it is set again. Stamps are to be set
  * in the order they were seen in: one taken before a sync and set after it would be taken for news. */
 int shoal_files_span(struct shoal_files *files, uint32_t storage, uint32_t piece, uint32_t begin, uint32_t len,

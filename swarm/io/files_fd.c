@@ -298,6 +298,12 @@ static int file_open(struct shoal_files *files, struct storage *st, uint32_t fil
 	struct shoal_beneath b;
 	if (mode == FD_WRITE && st->read_only)
 		return shoal_files_fail(fault, EROFS, file);
+	if (file == shoal_metainfo_file_count(st->mi)) {
+		*f = (struct found){ .fd = -1, .place = PLACE_PART };
+		if (shoal_files_part_open(files, st, mode == FD_WRITE, &f->fd, &f->st, &f->made) < 0)
+			return shoal_files_fail(fault, errno, file);
+		return 0;
+	}
 	int rc = shoal_files_folder(files, st, mode == FD_WRITE, &b, fault);
 	if (rc < 0) {
 		fault->file = file;
@@ -357,7 +363,7 @@ static bool shed(struct shoal_files *files)
 static int writer_begin(struct storage *st, struct entry *e, struct shoal_files_fault *fault)
 {
 	if (st->inode == NULL) {
-		st->inode = calloc(shoal_metainfo_file_count(st->mi), sizeof *st->inode);
+		st->inode = calloc(shoal_metainfo_file_count(st->mi) + 1u, sizeof *st->inode);
 		if (st->inode == NULL)
 			return shoal_files_fail(fault, ENOMEM, e->file);
 	}

@@ -8,6 +8,7 @@
 #ifndef SHOAL_FILES_INNER_H
 #define SHOAL_FILES_INNER_H
 
+#include <stdatomic.h>
 #include "swarm/io/beneath.h"
 #include "swarm/io/files.h"
 
@@ -58,6 +59,14 @@ struct storage {
 	bool found;		       /* its top folder was there before us, and no sync has covered it yet */
 	struct shoal_files_fault owed; /* a failure inside finish() that the next sync() must tell too */
 	int owed_err;
+
+	/* The part file: files_part.c. Made under setup_lock, `ends` changed under files->lock. */
+	atomic_uint shares; /* that lie in it */
+	uint8_t *ends;	    /* by file: 1 what it has of its first piece does, 2 of its last; NULL: none ever did */
+	uint32_t *shared;   /* pieces that several files share, ascending */
+	uint32_t shared_count;
+	int part_dir; /* -1 until it is needed */
+	char part_name[33];
 };
 
 struct entry {			 /* one open file */
@@ -90,6 +99,7 @@ struct shoal_files {
 	const struct shoal_os_ops *os;
 	bool by_hand;
 	size_t page;
+	char *parts; /* folder of part files; NULL: there are none */
 
 	pthread_mutex_t lock;
 	struct storage **storage;
@@ -114,7 +124,7 @@ SHOAL_MUST int shoal_files_part_name(struct storage *st, char *path);
 SHOAL_MUST int shoal_files_paths(struct storage *st, uint32_t file, char *path, char *part);
 
 /* ---- files_fd.c ---- */
-enum { FD_READ, FD_WRITE };
+enum { FILES_READ, FILES_WRITE, FD_READ = FILES_READ, FD_WRITE = FILES_WRITE };
 struct storage *shoal_files_storage(struct shoal_files *files, uint32_t storage);
 /* An entry, pinned; with FD_WRITE counted as a writer until release(). */
 SHOAL_MUST int shoal_files_acquire(struct shoal_files *files, struct storage *st, uint32_t file, int mode,
@@ -167,6 +177,15 @@ struct segment { /* a stretch of the stream within one file */
 };
 /* The first segment of stream bytes [pos, pos+len). */
 struct segment shoal_files_segment(const struct shoal_metainfo *mi, uint64_t pos, size_t len);
+/* ---- files_part.c ---- */
+void shoal_files_part_fini(struct shoal_files *files, struct storage *st);
+/* A segment at `pos` of the stream, turned to the part file when it lies there. */
+void shoal_files_locate(struct shoal_files *files, struct storage *st, uint64_t pos, struct segment *seg);
+/* Opens the part file, made when `write`; -1 and errno. */
+SHOAL_MUST int shoal_files_part_open(struct shoal_files *files, struct storage *st, bool write, int *fd,
+				     struct stat *stat, bool *made);
+void shoal_files_part_look(struct shoal_files *files, struct storage *st, struct shoal_seen *seen);
+
 /* The folder, for opening beneath; made, with what lacks above it, when `make`. */
 SHOAL_MUST int shoal_files_folder(struct shoal_files *files, struct storage *st, bool make,
 				  struct shoal_beneath *beneath, struct shoal_files_fault *fault);

@@ -102,7 +102,8 @@ int shoal_files_span(struct shoal_files *files, uint32_t storage, uint32_t piece
 		return 0;
 	uint64_t pos = (uint64_t)piece * shoal_metainfo_piece_size(st->mi) + begin;
 	struct segment seg = shoal_files_segment(st->mi, pos, len);
-	if (seg.zero || seg.len < len)
+	shoal_files_locate(files, st, pos, &seg);
+	if (seg.zero || seg.len < len || seg.file >= shoal_metainfo_file_count(st->mi))
 		return 0;
 
 	pthread_mutex_lock(&files->lock);
@@ -173,7 +174,7 @@ void shoal_files_stamp(struct shoal_files *files, uint32_t storage, uint32_t fil
 	bool none = stamp->size == 0 && stamp->ino == 0;
 	pthread_mutex_lock(&files->lock);
 	if (st->stamp == NULL && !none) /* without memory for it there are no spans; that is all */
-		st->stamp = calloc(shoal_metainfo_file_count(st->mi), sizeof *st->stamp);
+		st->stamp = calloc(shoal_metainfo_file_count(st->mi) + 1u, sizeof *st->stamp);
 	if (st->stamp)
 		st->stamp[file] = none || (st->flag[file] & FLAG_WROTE) ? 0 : shoal_files_stamp_print(stamp);
 	pthread_mutex_unlock(&files->lock);

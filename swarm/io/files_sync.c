@@ -70,6 +70,8 @@ static void look_at(struct walk *w, uint32_t file, enum place known, struct shoa
 {
 	struct stat st, other;
 	enum shoal_seen_state state = SHOAL_SEEN_WHOLE;
+	if (file == shoal_metainfo_file_count(w->st->mi))
+		return shoal_files_part_look(w->files, w->st, seen);
 	*seen = (struct shoal_seen){ .state = SHOAL_SEEN_NONE };
 	if (w->beneath.root < 0 || !on_disk(w->st, file))
 		return;
@@ -130,7 +132,7 @@ int shoal_files_scan(struct shoal_files *files, uint32_t storage, uint32_t first
 	struct storage *st = shoal_files_storage(files, storage);
 	*fault = (struct shoal_files_fault){ 0, SHOAL_FILES_NO_FILE };
 	if (st == NULL || first > shoal_metainfo_file_count(st->mi) ||
-	    count > shoal_metainfo_file_count(st->mi) - first)
+	    count > shoal_metainfo_file_count(st->mi) + 1 - first)
 		return SHOAL_ERR_RANGE;
 	struct walk w;
 	walk_init(&w, files, st);
@@ -145,7 +147,8 @@ int shoal_files_scan(struct shoal_files *files, uint32_t storage, uint32_t first
 		uint32_t file = first + i;
 		int close_fd = -1;
 		look_at(&w, file, PLACE_UNKNOWN, &seen[i]);
-		if (seen[i].stamp.ino && seen[i].stamp.dev != st->dev && !st->read_only)
+		if (seen[i].stamp.ino && seen[i].stamp.dev != st->dev && !st->read_only &&
+		    file < shoal_metainfo_file_count(st->mi))
 			(void)!shoal_files_volume_learn(files, st, &w.beneath, seen[i].stamp.dev, w.path);
 		uint64_t inode = shoal_files_inode_print(seen[i].stamp.dev, seen[i].stamp.ino);
 		pthread_mutex_lock(&files->lock);
@@ -388,7 +391,7 @@ static void strangers_known(struct shoal_files *files, struct storage *st, const
 static bool list_good(const struct storage *st, const uint32_t *list, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		if (list[i] >= shoal_metainfo_file_count(st->mi))
+		if (list[i] > shoal_metainfo_file_count(st->mi)) /* the part file is one more */
 			return false;
 	return true;
 }

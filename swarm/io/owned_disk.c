@@ -102,6 +102,14 @@ static void pass_stamp(void *d, uint32_t storage, uint32_t file, const struct sh
 	below->ops->stamp(below->d, storage, file, stamp);
 }
 
+static int pass_part(void *d, uint32_t storage, uint32_t file, unsigned end, bool in)
+{
+	const struct shoal_disk *below = &((struct shoal_owned_disk *)d)->below;
+	if (below->ops->part == NULL)
+		return SHOAL_ERR_UNSUPPORTED;
+	return below->ops->part(below->d, storage, file, end, in);
+}
+
 static void pass_guard(void *d, uint32_t storage, uint32_t file)
 {
 	const struct shoal_disk *below = &((struct shoal_owned_disk *)d)->below;
@@ -124,6 +132,7 @@ static const struct shoal_disk_ops owned_ops = {
 	.unspan = pass_unspan,
 	.stamp = pass_stamp,
 	.guard = pass_guard,
+	.part = pass_part,
 	.room = pass_room,
 };
 

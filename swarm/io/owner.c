@@ -108,7 +108,7 @@ static char *real_path(const char *folder)
 	return real;
 }
 
-static int lock_name(const struct shoal_id32 *id, const char *folder, char out[33])
+int shoal_owner_name(const struct shoal_id32 *id, const char *folder, char out[33])
 {
 	struct shoal_sha256 sha, *ctx = &sha;
 	uint8_t digest[32];
@@ -182,7 +182,7 @@ int shoal_owner_take(struct shoal_owner *owner, const struct shoal_os_ops *os, c
 	*owner = (struct shoal_owner){ .os = os, .fd = -1, .dir = -1 };
 	*pid = 0;
 	char *locks = NULL;
-	int rc = lock_name(id, folder, owner->name);
+	int rc = shoal_owner_name(id, folder, owner->name);
 	if (rc < 0)
 		return rc;
 	if (asprintf(&locks, "%s/locks", state) < 0)

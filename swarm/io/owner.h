@@ -25,6 +25,8 @@ struct shoal_owner {
  */
 SHOAL_MUST int shoal_owner_take(struct shoal_owner *owner, const struct shoal_os_ops *os, const char *state,
 				const struct shoal_id32 *id, const char *folder, long *pid);
+/* What one torrent in one folder is called among locks and part files: 32 hex digits. NOMEM. */
+SHOAL_MUST int shoal_owner_name(const struct shoal_id32 *id, const char *folder, char out[33]);
 /* Lets go; fine when it holds nothing. */
 void shoal_owner_drop(struct shoal_owner *owner);
 

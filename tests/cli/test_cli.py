@@ -121,7 +121,6 @@ class Usage(Case):
             (["get", "x", "--no-tcp"], "--no-tcp is not built yet"),
             (["get", "x", "--proxy", "socks5://h:1"], "--proxy is not built yet"),
             (["get", "x", "--record", "f"], "--record is not built yet"),
-            (["get", "x", "--only", "*.c"], "--only is not built yet"),
             (["seed", "x", "--dht-node", "h:1"], "--dht-node is not built yet"),
         ):
             with self.subTest(args):
@@ -632,10 +631,10 @@ made by   shoal VERSION
 comment   a \\x1b[31mred\\\\ one
 tracker   0: http://t.example/a
 warning   28 KiB of padding (28 % of the data), which engines without BEP 47 download and store [padding]
-              1  set/a/one
-          25000  set/a.txt
-          76800  set/b.bin
-              0  set/zero
+      1               1  set/a/one
+      3           25000  set/a.txt
+      5           76800  set/b.bin
+      7               0  set/zero
 """
 
 if __name__ == "__main__":
