@@ -450,6 +450,8 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 
 void shoal_peer_recovered(struct shoal_peer *p)
 {
+	if (!p->snubbed) /* as after nearly every block: then no ask of it is a weak one */
+		return;
 	p->snubbed = false;
 	for (uint32_t i = 0; i < p->ask_count; i++) {
 		struct shoal_ask *a = ask_at(p, i);

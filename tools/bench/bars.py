@@ -166,6 +166,7 @@ def cases_text(groups):
             ("leech_cpu_gib", "leech CPU-s/GiB", "%.2f"), ("cpu_gib", "CPU-s/GiB", "%.2f"),
             ("first_ms", "first ms", "%.1f"), ("done_ms", "done ms", "%.1f"), ("seed_rss", "seed RSS", "%.0f"),
             ("leech_rss", "leech RSS", "%.0f"),
+            ("least", "at least", "%.3f"), ("most", "at most", "%.3f"), ("pause_ms", "longest pause ms", "%.0f"),
             ("foreign", "others %", "%.0f")]
     out = []
     for group, cases in groups.items():

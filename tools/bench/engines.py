@@ -28,13 +28,13 @@ class Shoal:
             argv += ["--memory", memory]
         return Node(self.name, argv, state)
 
-    def seed(self, torrent, folder, listen, state, memory=None):
-        return self._node("seed", listen, state, memory, ["seed", torrent, "-d", folder])
+    def seed(self, torrent, folder, listen, state, memory=None, more=()):
+        return self._node("seed", listen, state, memory, ["seed", torrent, "-d", folder, *more])
 
-    def get(self, item, folder, listen, peer, state, memory=None, stay=True):
+    def get(self, item, folder, listen, peer, state, memory=None, stay=True, more=()):
         """stay: goes on after `complete`; else ends when all of it is durable."""
         return self._node("get", listen, state, memory,
-                          ["get", item, "-o", folder, "--peer", peer] + (["--seed"] if stay else []))
+                          ["get", item, "-o", folder, "--peer", peer, *more] + (["--seed"] if stay else []))
 
     ends_durable = True
 

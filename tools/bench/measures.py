@@ -79,6 +79,7 @@ def line_of(record):
         return "FAILED: " + record["failed"]
     order = [("seconds", "%.3f s"), ("mib_s", "%.0f MiB/s"), ("cpu_gib", "%.2f CPU-s/GiB"),
              ("first_ms", "%.0f ms first"), ("done_ms", "%.0f ms done"), ("rss", "%.0f MiB RSS"),
+             ("least", "at least %.3f"), ("most", "at most %.3f of it"), ("pause_ms", "longest pause %.0f ms"),
              ("foreign", "others %.0f %%")]
     return ", ".join(form % record[key] for key, form in order if record.get(key) is not None)
 
@@ -170,6 +171,76 @@ def many(bench, what, tree, memory):
     if what == "create" and not tree.is_torrent_of_it(out, "v2"):
         raise Failed("its torrent is not the one these bytes have")
     return {"seconds": wall, "cpu_gib": cpu * GIB / tree.size, "rss": rss, "foreign": others.percent(cpu), "verified": True}
+
+
+# ---- limits, and swarms --------------------------------------------------------------------------------------------
+def crossed():
+    """Bytes that have crossed this namespace's loopback."""
+    with open("/proc/self/net/dev", encoding="ascii") as f:
+        return next(int(line.split(":")[1].split()[0]) for line in f if line.strip().startswith("lo:"))
+
+
+def rate(bench, payload, way, limit, seconds):
+    """Under --up or --down, seen from outside: what crosses the loopback in any five seconds (or half the time), as a
+    part of the limit. The limit counts payload; headers and acknowledgements, some 0.5 %, are in the figure."""
+    shoal, port = bench.engines["shoal"], next(bench.ports)
+    here, there = f"127.0.0.1:{port}", f"127.0.0.2:{port + 1}"
+    more = [f"--{way}", str(limit)]
+    seed = shoal.seed(payload.torrent("v1"), payload.folder, here, bench.scratch.fresh("seed"),
+                      more=more if way == "up" else ())
+    seed.wait("started", bench.options.limit)
+    begun, start, served = crossed(), now(), seed.cpu()
+    leech = shoal.get(payload.torrent("v1"), bench.scratch.fresh("out"), there, here, bench.scratch.fresh("leech"),
+                      more=more if way == "down" else ())
+    others = Foreign(seed, leech)
+    while crossed() < begun + 65536 and now() < start + bench.options.limit:
+        time.sleep(0.01)
+    samples = [(now(), crossed())]
+    while samples[-1][0] < samples[0][0] + seconds and samples[-1][1] - begun < 0.95 * payload.size:
+        if now() > start + bench.options.limit:
+            raise Failed("nothing moves")
+        time.sleep(0.02)
+        samples.append((now(), crossed()))
+    cpu, percent = seed.cpu() - served + leech.cpu(), others.percent()
+    leech.stop()
+    seed.stop()
+    seconds, moved = samples[-1][0] - samples[0][0], samples[-1][1] - samples[0][1]
+    wide, parts, j = min(5.0, seconds / 2), [], 0
+    pause, news = 0.0, samples[0]
+    for t, n in samples:
+        while samples[j + 1][0] <= t - wide:
+            j += 1
+        if t - samples[j][0] >= wide:
+            parts.append((n - samples[j][1]) / (t - samples[j][0]) / limit)
+        if n > news[1]:
+            pause, news = max(pause, t - news[0]), (t, n)
+    return {"seconds": seconds, "mib_s": moved / MIB / seconds, "cpu_gib": cpu * GIB / (samples[-1][1] - begun),
+            "window_s": wide, "least": min(parts), "most": max(parts), "pause_ms": pause * 1e3, "foreign": percent}
+
+
+def swarm(bench, payload, count):
+    """1 -> count, over loopback: until the last has all of it. Each knows the seed and those before it."""
+    shoal = bench.engines["shoal"]
+    addr = [f"127.0.0.{i + 1}:{next(bench.ports)}" for i in range(count + 1)]
+    out = bench.scratch.fresh("out")
+    seed = shoal.seed(payload.torrent("v1"), payload.folder, addr[0], bench.scratch.fresh("seed"))
+    seed.wait("started", bench.options.limit)
+    served, began, leeches = seed.cpu(), now(), []
+    folders = [os.path.join(out, str(i)) for i in range(count)]
+    for i, folder in enumerate(folders):
+        os.makedirs(folder)
+        others = [word for a in addr[1:i + 1] for word in ("--peer", a)]
+        leeches.append(shoal.get(payload.torrent("v1"), folder, addr[i + 1], addr[0],
+                                 bench.scratch.fresh(f"leech{i}"), more=others))
+    foreign = Foreign(seed, *leeches)
+    done = [leech.wait("complete", bench.options.limit) - began for leech in leeches]
+    cpu, percent = seed.cpu() - served + sum(leech.cpu() for leech in leeches), foreign.percent()
+    for node in (*leeches, seed):
+        node.stop()
+    if not all(payload.is_copied_to(folder) for folder in folders):
+        raise Failed("a copy is not what was shared")
+    return {"seconds": max(done), "mib_s": count * payload.size / MIB / max(done),
+            "cpu_gib": cpu * GIB / (count * payload.size), "foreign": percent, "verified": True}
 
 
 # ---- hashing -------------------------------------------------------------------------------------------------------
