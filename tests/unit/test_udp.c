@@ -1,0 +1,201 @@
+/* test_udp.c - datagrams on real sockets: from which port they come, both families, floods, what is too long. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "swarm/io/addr.h"
+#include "swarm/io/udp.h"
+#include "tests/unit/own_net.h"
+
+struct heard {
+	unsigned count;
+	size_t len;
+	struct shoal_addr from;
+	uint8_t first;
+};
+
+static void on_datagram(void *to, const struct shoal_addr *from, struct shoal_bytes data)
+{
+	struct heard *h = to;
+	h->count++;
+	h->len = data.len;
+	h->from = *from;
+	h->first = data.at[0];
+}
+
+struct pair {
+	struct shoal_loop *loop;
+	struct shoal_udp *udp;
+	struct heard heard;
+	struct shoal_addr at;
+	int fd; /* somebody else's socket */
+	struct shoal_addr other;
+};
+
+static int any_socket(const char *ip, struct shoal_addr *at)
+{
+	struct sockaddr_storage sys;
+	struct shoal_addr want;
+	assert_int_equal(shoal_addr_host(ip, 0, &want), 0);
+	socklen_t len = shoal_addr_to_sys(&want, &sys);
+	int fd = socket(sys.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct timeval patience = { .tv_sec = 2 };
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sys, len), 0);
+	len = sizeof sys;
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&sys, &len), 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+	assert_true(shoal_addr_from_sys((struct sockaddr *)&sys, len, at));
+	return fd;
+}
+
+static void open_pair(struct pair *p, const char *ip, bool listen)
+{
+	int os_err;
+	*p = (struct pair){ 0 };
+	struct shoal_udp_user user = { &p->heard, on_datagram };
+	assert_int_equal(shoal_loop_new(&p->loop, &shoal_os_real), 0);
+	assert_int_equal(shoal_udp_new(&p->udp, p->loop, &shoal_os_real, &user), 0);
+	p->fd = any_socket(ip, &p->other);
+	int free_port = any_socket(ip, &p->at); /* learns a free port, and lets go of it */
+	close(free_port);
+	if (listen)
+		assert_int_equal(shoal_udp_bind(p->udp, &p->at, &os_err), 0);
+}
+
+static void close_pair(struct pair *p)
+{
+	shoal_udp_free(p->udp);
+	shoal_loop_free(p->loop);
+	close(p->fd);
+}
+
+static void hear(struct pair *p, unsigned count)
+{
+	shoal_us end = shoal_os_real.now() + SHOAL_S(2);
+	while (p->heard.count < count && shoal_os_real.now() < end)
+		assert_int_equal(shoal_loop_run(p->loop, shoal_os_real.now() + SHOAL_MS(20)), 0);
+}
+
+static struct shoal_addr sent_from(struct pair *p, char *out, size_t room, ssize_t *len)
+{
+	struct sockaddr_storage sys;
+	struct shoal_addr from = { 0 };
+	socklen_t sys_len = sizeof sys;
+	*len = recvfrom(p->fd, out, room, 0, (struct sockaddr *)&sys, &sys_len);
+	assert_true(*len >= 0 && shoal_addr_from_sys((struct sockaddr *)&sys, sys_len, &from));
+	return from;
+}
+
+static void say(struct pair *p, const void *what, size_t len)
+{
+	struct sockaddr_storage sys;
+	socklen_t sys_len = shoal_addr_to_sys(&p->at, &sys);
+	assert_int_equal(sendto(p->fd, what, len, 0, (struct sockaddr *)&sys, sys_len), len);
+}
+
+static void questions_come_from_the_port_and_answers_arrive(void **state)
+{
+	static const char *const ips[] = { "127.0.0.1", "::1", "127.0.0.7" };
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct pair p;
+		char got[16];
+		ssize_t len;
+		open_pair(&p, ips[i], true);
+		assert_int_equal(shoal_udp_send(p.udp, &p.other, (struct shoal_bytes){ (const uint8_t *)"hello", 5 }),
+				 0);
+		struct shoal_addr from = sent_from(&p, got, sizeof got, &len);
+		assert_int_equal(len, 5);
+		assert_memory_equal(&from, &p.at, sizeof from);
+		say(&p, "world!", 6);
+		hear(&p, 1);
+		assert_int_equal(p.heard.len, 6);
+		assert_memory_equal(&p.heard.from, &p.other, sizeof p.other);
+		close_pair(&p);
+	}
+}
+
+static void without_a_listener_any_port_will_do(void **state)
+{
+	struct pair p;
+	char got[16];
+	ssize_t len;
+	(void)state;
+	open_pair(&p, "::1", false);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(shoal_udp_send(p.udp, &p.other, (struct shoal_bytes){ (const uint8_t *)"x", 1 }), 0);
+		struct shoal_addr from = sent_from(&p, got, sizeof got, &len);
+		assert_true(i == 0 || from.port == p.at.port); /* the same one from then on */
+		p.at = from;
+	}
+	say(&p, "y", 1);
+	hear(&p, 1);
+	assert_int_equal(p.heard.first, 'y');
+	close_pair(&p);
+}
+
+static void what_is_too_long_or_empty_is_dropped(void **state)
+{
+	static uint8_t big[SHOAL_UDP_BYTES_MAX + 1];
+	struct pair p;
+	(void)state;
+	open_pair(&p, "127.0.0.1", true);
+	say(&p, big, sizeof big);
+	say(&p, big, 0);
+	big[0] = 7;
+	say(&p, big, SHOAL_UDP_BYTES_MAX);
+	hear(&p, 1);
+	assert_int_equal(p.heard.count, 1);
+	assert_int_equal(p.heard.first, 7);
+	assert_int_equal(p.heard.len, SHOAL_UDP_BYTES_MAX);
+	static uint8_t huge[65600];
+	assert_int_equal(shoal_udp_send(p.udp, &p.other, (struct shoal_bytes){ huge, sizeof huge }),
+			 SHOAL_ERR_TOO_LONG);
+	close_pair(&p);
+}
+
+static void a_flood_is_taken_in_turns(void **state)
+{
+	struct pair p;
+	(void)state;
+	open_pair(&p, "127.0.0.1", true);
+	for (unsigned i = 0; i < 200; i++)
+		say(&p, "f", 1);
+	assert_int_equal(shoal_loop_run(p.loop, 0), 0);
+	assert_true(p.heard.count <= SHOAL_UDP_BATCH * SHOAL_UDP_BATCHES);
+	hear(&p, 100); /* the kernel's own bound may have dropped some */
+	assert_true(p.heard.count >= 100);
+	close_pair(&p);
+}
+
+static void a_port_that_is_taken_says_so(void **state)
+{
+	struct pair p;
+	int os_err;
+	(void)state;
+	open_pair(&p, "127.0.0.1", true);
+	assert_int_equal(shoal_udp_bind(p.udp, &p.other, &os_err), SHOAL_ERR_NET);
+	assert_true(os_err != 0);
+	close_pair(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(questions_come_from_the_port_and_answers_arrive),
+		cmocka_unit_test(without_a_listener_any_port_will_do),
+		cmocka_unit_test(what_is_too_long_or_empty_is_dropped),
+		cmocka_unit_test(a_flood_is_taken_in_turns),
+		cmocka_unit_test(a_port_that_is_taken_says_so),
+	};
+	own_net();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
