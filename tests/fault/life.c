@@ -308,7 +308,9 @@ static int64_t w_unix(void *w)
 	(void)w;
 	return 1700000000;
 }
-static const struct shoal_world_ops world_ops = { w_secret, w_dial, w_wake, w_unix };
+static const struct shoal_world_ops world_ops = {
+	.secret = w_secret, .dial = w_dial, .wake_at = w_wake, .unix_s = w_unix
+};
 
 static int q_open(void *d, const struct shoal_metainfo *mi, const char *folder, bool read_only, uint32_t *storage)
 {

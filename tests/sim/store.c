@@ -169,7 +169,7 @@ static int store_scan(void *to_s, unsigned kind, struct shoal_bytes prefix,
 	const struct sim_store *s = to_s;
 	for (size_t i = lower(s, kind, prefix); i < s->count && s->record[i].kind == kind; i++) {
 		const struct record *r = &s->record[i];
-		if (r->key_len < prefix.len || memcmp(r->at, prefix.at, prefix.len) != 0)
+		if (r->key_len < prefix.len || (prefix.len > 0 && memcmp(r->at, prefix.at, prefix.len) != 0))
 			break;
 		int rc = row(to, shoal_bytes(r->at, r->key_len), shoal_bytes(r->at + r->key_len, r->value_len));
 		if (rc != 0)
