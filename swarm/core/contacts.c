@@ -479,8 +479,8 @@ static void wake_due(struct shoal_swarm *s, shoal_us now)
 			continue;
 		}
 		c->in_ready = shoal_heap_set(&t->ready, &c->due, rank_of(c)) == 0;
-		if (!c->in_ready)
-			park(s, c);
+		if (!c->in_ready) /* no memory: soon again, in the place that it just left */
+			wait_until(s, c, now + SHOAL_S(1));
 	}
 }
 

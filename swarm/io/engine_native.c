@@ -478,7 +478,8 @@ int shoal_engine_native_open(struct shoal_engine **out, const struct shoal_confi
 	struct shoal_tcp_user user = { e, on_accepted, on_dialed, on_ready, on_file_fd };
 	struct shoal_udp_user udp_user = { e, on_datagram };
 	step = "cannot make an event loop";
-	if ((rc = shoal_loop_new(&e->loop, os)) < 0 || (rc = shoal_tcp_new(&e->tcp, e->loop, os, &user)) < 0 ||
+	if ((rc = shoal_events_reserve(&e->events)) < 0 || (rc = shoal_loop_new(&e->loop, os)) < 0 ||
+	    (rc = shoal_tcp_new(&e->tcp, e->loop, os, &user)) < 0 ||
 	    (rc = shoal_local_new(&e->local, e->loop, os, on_heard, e)) < 0 ||
 	    (rc = shoal_http_new(&e->http, e->loop, os, &http, &web)) < 0 ||
 	    (rc = shoal_udp_new(&e->udp, e->loop, os, &udp_user)) < 0 ||
