@@ -148,7 +148,7 @@ def _(c):
         return kind == HASH_REJECT
     pour(c, p, chunk, count)
     # Each reads and hashes a whole piece: not more of it than a blame could ever want.
-    if given[0] > 400:
+    if given[0] > 100:
         raise Unexpected(f"{given[0]} pieces read and hashed for one peer in 3 s")
 
 

@@ -117,22 +117,26 @@ def wait_for(done, seconds):
         time.sleep(0.02)
 
 
+def hidden(c, hashes):
+    """The honest one is the first to come and the only one with metadata, which it gives late: four liars are there by then."""
+    import time
+    for k in range(4):
+        c.seeder(k, hashes=hashes, block=lambda p, b, d: None, metadata=lambda i, d: None,
+                 handshake=lambda *said: (time.sleep(0.7), wire.handshake(*said))[1])
+    c.honest_seeder(metadata=lambda i, d: (time.sleep(2), d)[1])
+    c.get(magnet=True)
+
+
 @case("V03b", "rejects every hash request", COMPLETES, role="get", form="v2")
 def _(c):
-    for k in range(3):
-        c.seeder(k, hashes=lambda body, asked, truth: [message(HASH_REJECT, body)], block=lambda p, b, d: None)
-    c.honest_seeder()
-    c.get(magnet=True)
-    c.complete(60)
-
-
-@case("V10a", "never answers a hash request", COMPLETES, role="get", form="v2")
-def _(c):
-    for k in range(3):
-        c.seeder(k, hashes=lambda body, asked, truth: None, block=lambda p, b, d: None)
-    c.honest_seeder()
-    c.get(magnet=True)
+    hidden(c, lambda body, asked, truth: [message(HASH_REJECT, body)])
     c.complete(20)
+
+
+@case("V10a", "never answers a hash request", COMPLETES, role="get", form="v2", slow=45)
+def _(c):
+    hidden(c, lambda body, asked, truth: None)
+    c.complete(60)
 
 
 @case("V03c", "a reject for base 0 to every hash request", COMPLETES, role="get", form="v2")

@@ -71,7 +71,7 @@ def _(c):
             peer.raw(extended(0, bencode(said)))
             time.sleep(0.05)
         peer.raw(message(HAVE_ALL))
-    for k in range(8):
+    for k in range(12):
         c.seeder(k, hello=hello, metadata=lambda i, d: None)
     late(c)
     c.complete(15)
