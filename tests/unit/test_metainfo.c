@@ -414,7 +414,7 @@ static void hints_are_merged_and_nonsense_is_passed_over(void **state)
 	static const struct {
 		const char *text;
 		size_t similar, collections;
-	} rows[] = {
+	} hint[] = {
 		{ "d11:collectionsl1:x1:ye4:infod11:collectionsl1:y1:ze6:lengthi5e4:name1:N" PS P1 "7:similarl20:" H20A
 		  "32:" H32C "3:abci5eee7:similarl20:" H20A "20:" H20B "0:ee",
 		  3, 3 },
@@ -423,22 +423,22 @@ static void hints_are_merged_and_nonsense_is_passed_over(void **state)
 		  0, 0 },
 		{ "d11:collectionsl0:li1eee4:infod6:lengthi5e4:name1:N" PS P1 "ee", 0, 0 },
 	};
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+	for (size_t i = 0; i < sizeof hint / sizeof *hint; i++) {
 		struct shoal_metainfo *mi;
 		struct shoal_metainfo_fault why;
-		int rc = parse_text(&mi, rows[i].text, strlen(rows[i].text), &why);
+		int rc = parse_text(&mi, hint[i].text, strlen(hint[i].text), &why);
 		if (rc < 0)
 			print_message("%zu: %zu %s\n", i, why.at, why.what);
 		assert_int_equal(rc, 0);
-		assert_int_equal(shoal_metainfo_similar_count(mi), rows[i].similar);
-		assert_int_equal(shoal_metainfo_collection_count(mi), rows[i].collections);
+		assert_int_equal(shoal_metainfo_similar_count(mi), hint[i].similar);
+		assert_int_equal(shoal_metainfo_collection_count(mi), hint[i].collections);
 		if (i == 0) {
 			assert_true(shoal_bytes_equal(shoal_metainfo_similar(mi, 0), SHOAL_LIT(H20A)));
 			assert_true(shoal_bytes_equal(shoal_metainfo_similar(mi, 1), SHOAL_LIT(H32C)));
 			assert_true(shoal_bytes_equal(shoal_metainfo_similar(mi, 2), SHOAL_LIT(H20B)));
 			assert_true(shoal_bytes_equal(shoal_metainfo_collection(mi, 2), SHOAL_LIT("x")));
 		}
-		assert_int_equal(shoal_metainfo_similar(mi, rows[i].similar).len, 0);
+		assert_int_equal(shoal_metainfo_similar(mi, hint[i].similar).len, 0);
 		shoal_metainfo_free(mi);
 	}
 }
