@@ -43,8 +43,9 @@ void shoal_udp_free(struct shoal_udp *udp)
 	if (udp == NULL)
 		return;
 	for (unsigned i = 0; i < udp->count; i++) {
+		int fd = udp->door[i].watch.fd; /* the watch forgets it */
 		shoal_watch_fini(&udp->door[i].watch);
-		udp->os->close(udp->door[i].watch.fd);
+		udp->os->close(fd);
 	}
 	free(udp);
 }

@@ -64,6 +64,8 @@ class Lt:
     def seed(self, torrent, folder, lsd=False, pex=True):
         os.makedirs(folder, exist_ok=True)
         self.node = Libtorrent(self.address, self.port, enable_lsd=lsd)
+        # Announced before its UDP socket is there, a torrent waits 30 s for the next try.
+        wait(lambda: sum(kind == "listen_succeeded_alert" for kind, _ in self.node.pump()) >= 2, "libtorrent listens")
         self.node.add(torrent, folder)
         return self
 
