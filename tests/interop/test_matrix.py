@@ -63,8 +63,9 @@ class Lt:
 
     def seed(self, torrent, folder, lsd=False, pex=True):
         os.makedirs(folder, exist_ok=True)
-        self.node = Libtorrent(self.address, self.port, enable_lsd=lsd)
-        # Announced before its UDP socket is there, a torrent waits 30 s for the next try.
+        # Its first datagram to a tracker is lost now and then (2.0.8; no packet leaves it), and it waits 30 s for an answer.
+        self.node = Libtorrent(self.address, self.port, enable_lsd=lsd, tracker_completion_timeout=4,
+                               tracker_receive_timeout=3)
         wait(lambda: sum(kind == "listen_succeeded_alert" for kind, _ in self.node.pump()) >= 2, "libtorrent listens")
         self.node.add(torrent, folder)
         return self
