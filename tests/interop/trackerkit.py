@@ -112,7 +112,10 @@ class Tracker:
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                try:
+                    self.wfile.write(body)
+                except OSError:
+                    pass  # the asker has gone
 
         class Server(http.server.ThreadingHTTPServer):
             address_family = socket.AF_INET if version == 4 else socket.AF_INET6
