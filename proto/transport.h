@@ -1,7 +1,7 @@
 /*
  * proto/transport.h - a byte stream to a peer, whatever carries it.
  *
- * TCP (swarm/io), a pipe of the virtual world (tests/sim), later uTP and
+ * TCP (swarm/io), a pipe of the virtual world (tools/lab), later uTP and
  * MSE on top of either. The node that uses one calls recv, send, send_file
  * and close; the world that made it tells the node when it is readable or
  * writable again. Nothing here blocks and nothing calls back.

@@ -1,7 +1,7 @@
 /*
  * swarm/core/disk.h - what a node asks of its storage. Jobs are lent, never copied.
  *
- * swarm/io does them in worker threads over real files; tests/sim in an
+ * swarm/io does them in worker threads over real files; tools/lab in an
  * array under virtual time. A job, its slots and its piece hash belong to
  * the disk from submit() until reap() hands the job back. Jobs of one piece
  * are done in the order submitted; others in any order.

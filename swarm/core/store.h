@@ -2,7 +2,7 @@
  * swarm/core/store.h - what outlives the process: small records by kind and key.
  *
  * SQLite in swarm/io (WAL, synchronous=FULL, a thread of its own), a map in
- * tests/sim. put() only queues; what was put becomes durable, all of it or
+ * tools/lab. put() only queues; what was put becomes durable, all of it or
  * nothing, when the commit() that follows is reaped with err 0.
  */
 #ifndef SHOAL_STORE_H

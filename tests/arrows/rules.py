@@ -23,9 +23,12 @@ ROOMS = {
     "swarm/replica": {"include/shoal", "proto/base", "proto", "swarm/dataset", "swarm/replica"},
     "swarm/libtorrent": {"include/shoal", "swarm/libtorrent"},
     "swarm/face": {"include/shoal", "proto/base", "proto", "swarm/dataset", "swarm/replica", "swarm/face"},
+    # The virtual world: real nodes under virtual time.
+    "tools/lab/world": {"include/shoal", "proto/base", "proto", "dht", "swarm/core", "tools/lab/world"},
 }
 # Rooms without sockets, files, threads or clocks, and the only system headers they may name.
-SANS_IO = {"include/shoal", "proto/base", "proto", "dht", "swarm/core", "swarm/dataset", "swarm/replica"}
+SANS_IO = {"include/shoal", "proto/base", "proto", "dht", "swarm/core", "swarm/dataset", "swarm/replica",
+           "tools/lab/world"}
 PURE_HEADERS = {
     "assert.h", "ctype.h", "errno.h", "inttypes.h", "limits.h", "math.h", "stdalign.h", "stdarg.h",
     "stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", "stdlib.h", "string.h", "strings.h",

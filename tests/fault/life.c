@@ -14,7 +14,7 @@
 #include "swarm/io/store_sqlite.h"
 #include "tests/fault/model_room.h"
 #include "tests/fault/source.h"
-#include "tests/sim/content.h"
+#include "tools/lab/world/content.h"
 
 #define STEP_MAX SHOAL_MS(12)
 #define QUIET_STEPS 4000 /* without a piece or a check that moves: stuck */

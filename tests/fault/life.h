@@ -10,7 +10,7 @@
 
 #include <shoal/engine.h>
 #include "tests/fault/model.h"
-#include "tests/sim/content.h"
+#include "tools/lab/world/content.h"
 
 struct life_torrent { /* what is fetched, by all lives of a test */
 	struct sim_content content;

@@ -6,7 +6,7 @@
 
 #include <shoal/engine.h>
 #include "swarm/io/os.h"
-#include "tests/sim/content.h"
+#include "tools/lab/world/content.h"
 
 struct pair_content {
 	struct sim_content content;

@@ -4,7 +4,7 @@
 #ifndef SIM_SCENE_H
 #define SIM_SCENE_H
 
-#include "tests/sim/world.h"
+#include "tools/lab/world/world.h"
 
 #define KIB 1024u
 #define MIB (1024u * 1024)

@@ -11,7 +11,7 @@
 #include "proto/base/bytes.h"
 #include "swarm/core/webseed.h"
 #include "tests/sim/scene.h"
-#include "tests/sim/web.h"
+#include "tools/lab/world/web.h"
 
 static const enum shoal_format formats[] = { SHOAL_FORMAT_V1, SHOAL_FORMAT_V2, SHOAL_FORMAT_HYBRID };
 #define FORMATS (sizeof formats / sizeof *formats)

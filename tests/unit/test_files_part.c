@@ -13,7 +13,7 @@
 #include <ftw.h>
 
 #include "swarm/io/files.h"
-#include "tests/sim/content.h"
+#include "tools/lab/world/content.h"
 
 #define PIECE 32768u
 #define FILES 5u

@@ -1,5 +1,5 @@
 /*
- * tests/sim/medium.h - files as a crash sees them: what was written, and what of it would survive now.
+ * tools/lab/world/medium.h - files as a crash sees them: what was written, and what of it would survive now.
  *
  * Every page of 16 KiB has a live version (the page cache), a durable one
  * (the platter), and, while a sync is under way, the one being flushed; so

@@ -1,5 +1,5 @@
 /* disk.c - jobs of disk.h over a medium in memory. */
-#include "tests/sim/disk.h"
+#include "tools/lab/world/disk.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include "proto/merkle.h"
 #include "swarm/core/claims.h"
-#include "tests/sim/digest.h"
+#include "tools/lab/world/digest.h"
 
 #define STORAGES 8
 #define OPS (SHOAL_DISK_FIND + 1)

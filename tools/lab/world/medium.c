@@ -1,10 +1,10 @@
 /* medium.c - pages in three versions; see medium.h. */
-#include "tests/sim/medium.h"
+#include "tools/lab/world/medium.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include "tests/sim/content.h"
+#include "tools/lab/world/content.h"
 
 enum kind {
 	HOLE,  /* nothing was written: zeros */

@@ -1,5 +1,5 @@
 /*
- * tests/sim/web.h - a virtual HTTP server that has the world's content: what a node's world->fetch leads to.
+ * tools/lab/world/web.h - a virtual HTTP server that has the world's content: what a node's world->fetch leads to.
  *
  * Serves http://HOST/ANY/PATH.../NAME/FILE by the path's end, after undoing its escapes: an URL that
  * was made wrongly finds nothing. Bytes come in lumps, at the server's rate shared by all that are being
@@ -8,7 +8,7 @@
 #ifndef SIM_WEB_H
 #define SIM_WEB_H
 
-#include "tests/sim/world.h"
+#include "tools/lab/world/world.h"
 
 enum sim_web_mood {
 	SIM_WEB_GOOD,

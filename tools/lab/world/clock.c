@@ -1,5 +1,5 @@
 /* clock.c - see clock.h. */
-#include "tests/sim/clock.h"
+#include "tools/lab/world/clock.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /*
- * tests/sim/clock.h - virtual time: one heap of alarms, fired in the order (time, set).
+ * tools/lab/world/clock.h - virtual time: one heap of alarms, fired in the order (time, set).
  *
  * Everything in a virtual world that happens later is an alarm inside the
  * thing it happens to. Nobody else moves time. Not thread-safe.

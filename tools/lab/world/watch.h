@@ -1,5 +1,5 @@
 /*
- * tests/sim/watch.h - a witness on the wire: what a node says, held against what its disk really has.
+ * tools/lab/world/watch.h - a witness on the wire: what a node says, held against what its disk really has.
  *
  * Reads the bytes a node sends, with the one decoder and nothing else of the
  * engine's. Of an honest node:
@@ -11,8 +11,8 @@
 #define SIM_WATCH_H
 
 #include "proto/base/bits.h"
-#include "tests/sim/content.h"
-#include "tests/sim/disk.h"
+#include "tools/lab/world/content.h"
+#include "tools/lab/world/disk.h"
 
 /* One node, as its witness knows it. The caller's; outlives crashes of the node. */
 struct sim_witness {

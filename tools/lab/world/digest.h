@@ -1,5 +1,5 @@
 /*
- * tests/sim/digest.h - 64 bits that change when anything in a run does. Not for adversaries.
+ * tools/lab/world/digest.h - 64 bits that change when anything in a run does. Not for adversaries.
  */
 #ifndef SIM_DIGEST_H
 #define SIM_DIGEST_H

@@ -1,5 +1,5 @@
 /*
- * tests/sim/disk.h - disk.h in memory, under virtual time: real bytes, real hashes, faults by wish.
+ * tools/lab/world/disk.h - disk.h in memory, under virtual time: real bytes, real hashes, faults by wish.
  *
  * Outlives the node that uses it. A job takes effect when it ends; a SYNC
  * covers what had been written when it was submitted: to files this process
@@ -9,9 +9,9 @@
 #ifndef SIM_DISK_H
 #define SIM_DISK_H
 
-#include "tests/sim/clock.h"
-#include "tests/sim/content.h"
-#include "tests/sim/medium.h"
+#include "tools/lab/world/clock.h"
+#include "tools/lab/world/content.h"
+#include "tools/lab/world/medium.h"
 
 #define SIM_DISK_JOBS 64 /* BUSY above it */
 

@@ -1,5 +1,5 @@
 /* pipe.c - two lanes of parcels; see pipe.h. */
-#include "tests/sim/pipe.h"
+#include "tools/lab/world/pipe.h"
 
 #include <assert.h>
 #include <stdlib.h>

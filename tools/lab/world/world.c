@@ -1,12 +1,12 @@
 /* world.c - the loop that drives every node, and what each is given of the world. */
-#include "tests/sim/world.h"
+#include "tools/lab/world/world.h"
 
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "tests/sim/digest.h"
+#include "tools/lab/world/digest.h"
 
 #define NODES_MAX 256
 #define TICKS_A_MS 5000 /* more in a millisecond: the node spins */

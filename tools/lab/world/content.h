@@ -1,5 +1,5 @@
 /*
- * tests/sim/content.h - torrents whose every byte is a function of a seed and of where it lies in the stream.
+ * tools/lab/world/content.h - torrents whose every byte is a function of a seed and of where it lies in the stream.
  *
  * Nobody has to keep the content: a disk that holds a right page notes just
  * that, and a checker knows what any block must be. Written by proto/author.h,

@@ -1,5 +1,5 @@
 /*
- * tests/sim/pipe.h - byte streams between nodes: a model of TCP with rate, delay and a window.
+ * tools/lab/world/pipe.h - byte streams between nodes: a model of TCP with rate, delay and a window.
  *
  * Bytes leave through the sender's line (one after another at its rate, all
  * connections in the order they sent), travel for `delay`, and come in
@@ -15,7 +15,7 @@
 
 #include "proto/base/rng.h"
 #include "proto/transport.h"
-#include "tests/sim/clock.h"
+#include "tools/lab/world/clock.h"
 
 /* A node's access line. */
 struct sim_line {

@@ -1,5 +1,5 @@
 /* watch.c - see watch.h. */
-#include "tests/sim/watch.h"
+#include "tools/lab/world/watch.h"
 
 #include <stdarg.h>
 #include <stdio.h>

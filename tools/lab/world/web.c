@@ -1,5 +1,5 @@
 /* web.c - see web.h. */
-#include "tests/sim/web.h"
+#include "tools/lab/world/web.h"
 
 #include <assert.h>
 #include <stdlib.h>

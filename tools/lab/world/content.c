@@ -1,5 +1,5 @@
 /* content.c - see content.h. */
-#include "tests/sim/content.h"
+#include "tools/lab/world/content.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /*
- * tests/sim/store.h - store.h in memory: what was not committed is lost at a crash.
+ * tools/lab/world/store.h - store.h in memory: what was not committed is lost at a crash.
  *
  * Outlives the node it serves, as a state database would.
  */
@@ -8,7 +8,7 @@
 
 #include "proto/base/rng.h"
 #include "swarm/core/store.h"
-#include "tests/sim/clock.h"
+#include "tools/lab/world/clock.h"
 
 struct sim_store;
 

@@ -1,11 +1,11 @@
 /* store.c - a sorted table of records, and a queue of batches on their way into it. */
-#include "tests/sim/store.h"
+#include "tools/lab/world/store.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include "proto/base/bytes.h"
-#include "tests/sim/digest.h"
+#include "tools/lab/world/digest.h"
 
 struct record {
 	unsigned kind;

@@ -1,5 +1,5 @@
 /*
- * tests/sim/world.h - a small world: many real nodes (swarm/core/node.h) in one process, under virtual time.
+ * tools/lab/world/world.h - a small world: many real nodes (swarm/core/node.h) in one process, under virtual time.
  *
  * One seed decides everything. Node i has dice of its own (split(seed, i)),
  * so that a node more moves nobody else's. Each has its own budget, slots,
@@ -14,12 +14,12 @@
 #include <shoal/engine.h>
 #include "proto/base/slots.h"
 #include "swarm/core/node.h"
-#include "tests/sim/clock.h"
-#include "tests/sim/content.h"
-#include "tests/sim/disk.h"
-#include "tests/sim/pipe.h"
-#include "tests/sim/store.h"
-#include "tests/sim/watch.h"
+#include "tools/lab/world/clock.h"
+#include "tools/lab/world/content.h"
+#include "tools/lab/world/disk.h"
+#include "tools/lab/world/pipe.h"
+#include "tools/lab/world/store.h"
+#include "tools/lab/world/watch.h"
 
 #define SIM_FOLDER "/data"
 #define SIM_PORT 6881
@@ -38,7 +38,7 @@ struct sim_options {
 	/* Sees every event of every node, after the world has. */
 	void (*on_event)(void *to, struct sim_node *node, const struct shoal_event *ev);
 	void *to;
-	/* Answers world->fetch (tests/sim/web.h); NULL: nobody is there to be asked. */
+	/* Answers world->fetch (tools/lab/world/web.h); NULL: nobody is there to be asked. */
 	int (*fetch)(void *web, struct sim_node *n, const struct shoal_fetch *f, uint64_t cookie);
 	void (*fetch_stop)(void *web, struct sim_node *n, uint64_t cookie);
 	void *web;
