@@ -71,8 +71,16 @@ static void on_transport_ready(void *owner, struct shoal_transport *t, unsigned 
 	struct sim_node *n = owner;
 	if (n->node == NULL)
 		return;
+	if (n->adversary != NULL)
+		return sim_adversary_ready(n->adversary, t, what);
 	shoal_node_ready(n->node, t, what, n->sim->clock.now);
 	sim_touch(n);
+}
+
+/* What a node holds of a connection. */
+static struct shoal_transport *held_by(struct sim_node *n, struct shoal_transport *end)
+{
+	return n->adversary != NULL && end != NULL ? sim_adversary_guise(n->adversary, end) : end;
 }
 
 static void on_tap(void *to_tap, struct sim_end *end, void *from, void *to, struct shoal_bytes bytes)
@@ -148,7 +156,7 @@ static void dial_arrives(struct dial *d)
 	addr.port = (uint16_t)(40000 + sim->pipes % 20000);
 	sim_pipe_new(&o, (struct sim_line *const[2]){ &from->line, &to->line }, (void *const[2]){ from, to }, end);
 	d->end = end[0];
-	shoal_node_accept(to->node, end[1], &addr, sim->clock.now);
+	shoal_node_accept(to->node, held_by(to, end[1]), &addr, sim->clock.now);
 	sim_touch(to);
 }
 
@@ -164,7 +172,8 @@ static void on_dial(struct sim_alarm *alarm)
 	}
 	if (!d->answered)
 		return dial_arrives(d);
-	shoal_node_dialed(from->node, d->cookie, d->end, d->end != NULL ? 0 : SHOAL_ERR_NET, d->sim->clock.now);
+	shoal_node_dialed(from->node, d->cookie, held_by(from, d->end), d->end != NULL ? 0 : SHOAL_ERR_NET,
+			  d->sim->clock.now);
 	sim_touch(from);
 	dial_free(d);
 }
@@ -336,6 +345,7 @@ struct sim_node *sim_node_new(struct sim *sim, const struct sim_node_options *op
 	n->sim = sim;
 	n->index = i;
 	n->o = *options;
+	n->o.liar = n->o.liar || n->o.adversary.kind != SIM_HONEST;
 	if (n->o.memory == 0)
 		n->o.memory = 16u << 20;
 	if (n->o.delay == 0)
@@ -365,6 +375,8 @@ struct sim_node *sim_node_new(struct sim *sim, const struct sim_node_options *op
 							      .wake = on_disk_or_store,
 							      .to = n });
 	sim_witness_init(&n->witness, sim->o.content, n->disk, SIM_FOLDER, !n->o.liar);
+	if (n->o.adversary.kind != SIM_HONEST)
+		n->adversary = sim_adversary_new(n);
 	return n;
 }
 
@@ -424,6 +436,8 @@ void sim_node_start(struct sim_node *n)
 	drain(n);
 	for (unsigned i = 0; n->added && i < n->friends; i++)
 		introduce(n, n->friend[i]);
+	if (n->added && n->adversary != NULL)
+		sim_adversary_started(n->adversary);
 }
 
 void sim_node_meet(struct sim_node *n, struct sim_node *other)
@@ -606,6 +620,7 @@ void sim_free(struct sim *sim)
 	}
 	for (unsigned i = 0; i < sim->nodes; i++) {
 		struct sim_node *n = sim->node[i];
+		sim_adversary_free(n->adversary);
 		sim_disk_free(n->disk);
 		sim_store_free(n->store);
 		sim_witness_fini(&n->witness);

@@ -14,6 +14,7 @@
 #include <shoal/engine.h>
 #include "proto/base/slots.h"
 #include "swarm/core/node.h"
+#include "tools/lab/world/adversary.h"
 #include "tools/lab/world/clock.h"
 #include "tools/lab/world/content.h"
 #include "tools/lab/world/disk.h"
@@ -57,8 +58,9 @@ struct sim_node_options {
 	bool magnet;		  /* it has the link alone */
 	bool liar;		  /* it may send false bytes: not held to its word */
 	bool no_store;
-	unsigned quiet;		/* enum shoal_quiet */
-	struct shoal_addr addr; /* port 0: 10.0.x.y, as its number is */
+	unsigned quiet;			     /* enum shoal_quiet */
+	struct shoal_addr addr;		     /* port 0: 10.0.x.y, as its number is */
+	struct sim_adversary_spec adversary; /* one of those: counts as a liar (sim_adversary_spec()) */
 };
 
 struct sim_node {
@@ -75,6 +77,7 @@ struct sim_node {
 	struct sim_store *store;
 	struct shoal_rng rng;
 	struct sim_witness witness;
+	struct sim_adversary *adversary; /* NULL: it is none */
 	struct sim_alarm wake;
 	struct sim_node *friend[SIM_FRIENDS]; /* told of at every start */
 	unsigned friends;

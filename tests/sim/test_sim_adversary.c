@@ -1,0 +1,250 @@
+/* test_sim_adversary.c - each kind of adversary does what its name says, and its victims complete all the same. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/sim/scene.h"
+
+struct stage {
+	struct sim_content c;
+	struct sim *sim;
+};
+
+static void stage_open(struct stage *s, enum shoal_format format, uint32_t piece_size, uint64_t size, uint64_t seed)
+{
+	scene_content(&s->c, format, piece_size, size, seed);
+	s->sim = sim_new(&(struct sim_options){ .seed = seed, .content = &s->c, .cut_ppm = 20000 });
+}
+
+static void stage_close(struct stage *s)
+{
+	sim_free(s->sim);
+	sim_content_fini(&s->c);
+}
+
+static double seconds(const struct stage *s)
+{
+	return (double)(sim_now(s->sim) - SIM_START) / 1e6;
+}
+
+static const struct sim_adversary_deeds *deeds(const struct stage *s, unsigned node)
+{
+	return sim_adversary_deeds(sim_node(s->sim, node)->adversary);
+}
+
+/* Everybody knows everybody. */
+static void all_meet(struct stage *s)
+{
+	for (unsigned i = 0; i < sim_nodes(s->sim); i++)
+		for (unsigned k = 0; k < i; k++)
+			sim_node_meet(sim_node(s->sim, i), sim_node(s->sim, k));
+}
+
+/* ---- the table ----------------------------------------------------------------------------------- */
+
+static void the_table_is_whole(void **state)
+{
+	(void)state;
+	for (unsigned k = 0; k < SIM_ADVERSARY_KINDS; k++) {
+		const struct sim_adversary_row *row = &sim_adversary_table[k];
+		struct sim_adversary_spec spec = sim_adversary_spec(k);
+		assert_int_equal(sim_adversary_named(row->name), k);
+		assert_int_equal(spec.kind, k);
+		assert_true(strlen(row->summary) > 0);
+		for (const struct sim_adversary_param *p = row->param; p->name != NULL; p++) {
+			print_message("%s: %s, %s\n", row->name, p->name, p->summary);
+			assert_ptr_equal(sim_adversary_param(k, p->name), p);
+			assert_int_equal(*sim_adversary_value(&spec, p), p->standard);
+			assert_true(p->least <= p->standard && p->standard <= p->most);
+			assert_int_equal(p->unit == SIM_UNIT_WORD, p->words != NULL);
+		}
+	}
+	assert_int_equal(sim_adversary_named("saint"), SIM_ADVERSARY_KINDS);
+	assert_null(sim_adversary_param(SIM_FREE_RIDER, "rate"));
+}
+
+/* ---- polluter ------------------------------------------------------------------------------------ */
+
+/* One leech fetches from a polluter alone, bans and all: what was spoiled, of how much. */
+static struct sim_adversary_deeds pollute(const struct sim_adversary_spec *spec, uint64_t seed)
+{
+	struct stage s;
+	stage_open(&s, SHOAL_FORMAT_V2, 64 * KIB, 4 * MIB, seed);
+	scene_seed(s.sim, (struct sim_node_options){ .adversary = *spec });
+	scene_leeches(s.sim, (struct sim_node_options){ 0 }, 1, 1, 0);
+	scene_start_all(s.sim);
+	sim_run_for(s.sim, SHOAL_S(5));
+	assert_string_equal(sim_wrong(s.sim), "");
+	struct sim_adversary_deeds d = *deeds(&s, 0);
+	assert_int_equal(sim_node(s.sim, 1)->hash_failures > 0, d.spoiled > 0);
+	stage_close(&s);
+	return d;
+}
+
+static void a_polluter_spoils_the_share_it_is_told_to(void **state)
+{
+	static const struct {
+		uint32_t rate, burst;
+	} cases[] = { { 0, 1 }, { 1000000, 1 }, { 200000, 1 }, { 200000, 10 } };
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct sim_adversary_spec spec = sim_adversary_spec(SIM_POLLUTER);
+		spec.rate = cases[i].rate;
+		spec.burst = cases[i].burst;
+		uint64_t blocks = 0;
+		uint64_t spoiled = 0;
+		for (uint64_t seed = 1; seed <= (cases[i].rate > 0 ? 40 : 1); seed++) {
+			struct sim_adversary_deeds d = pollute(&spec, seed);
+			blocks += d.blocks;
+			spoiled += d.spoiled;
+		}
+		double share = (double)spoiled / (double)blocks;
+		print_message("rate %u, burst %u: %llu of %llu blocks, %.3f\n", cases[i].rate, cases[i].burst,
+			      (unsigned long long)spoiled, (unsigned long long)blocks, share);
+		assert_true(blocks > 100);
+		assert_true(share >= 0.75e-6 * cases[i].rate && share <= 1.25e-6 * cases[i].rate);
+	}
+}
+
+/* Never another block than the last of its piece; four blocks to a piece: every fourth. */
+static void a_polluter_of_last_blocks_spoils_no_other(void **state)
+{
+	struct sim_adversary_spec spec = sim_adversary_spec(SIM_POLLUTER);
+	(void)state;
+	spec.last = 1;
+	struct sim_adversary_deeds d = pollute(&spec, 3);
+	print_message("%llu of %llu\n", (unsigned long long)d.spoiled, (unsigned long long)d.blocks);
+	assert_true(d.spoiled > 0);
+	assert_true(d.spoiled * 3 <= d.blocks);
+}
+
+/* ---- slow-loris ---------------------------------------------------------------------------------- */
+
+static void a_loris_serves_well_and_then_hardly_at_all(void **state)
+{
+	struct stage s;
+	(void)state;
+	stage_open(&s, SHOAL_FORMAT_V1, 64 * KIB, 4 * MIB, 5);
+	scene_seed(s.sim, (struct sim_node_options){ .adversary = sim_adversary_spec(SIM_LORIS) });
+	scene_leeches(s.sim, (struct sim_node_options){ 0 }, 1, 1, 0);
+	scene_start_all(s.sim);
+	sim_run_for(s.sim, SHOAL_S(1));
+	uint64_t quick = deeds(&s, 0)->blocks;
+	assert_int_equal(quick, 15);
+	sim_run_for(s.sim, SHOAL_S(100));
+	uint64_t slow = deeds(&s, 0)->blocks - quick;
+	print_message("15 in the first second, %llu in the next 100, %llu held\n", (unsigned long long)slow,
+		      (unsigned long long)deeds(&s, 0)->held);
+	assert_true(slow >= 100 / 16 && slow <= 100 / 8 + 1);
+	assert_string_equal(sim_wrong(s.sim), "");
+	stage_close(&s);
+}
+
+static void lorises_hold_up_nobody_who_knows_a_seed(void **state)
+{
+	struct stage s;
+	(void)state;
+	stage_open(&s, SHOAL_FORMAT_V2, 64 * KIB, 8 * MIB, 6);
+	scene_seed(s.sim, (struct sim_node_options){ .up = 2 * MIB });
+	for (int i = 0; i < 4; i++)
+		scene_seed(s.sim,
+			   (struct sim_node_options){ .up = 2 * MIB, .adversary = sim_adversary_spec(SIM_LORIS) });
+	scene_leeches(s.sim, (struct sim_node_options){ .up = 2 * MIB }, 4, 1, 0);
+	all_meet(&s);
+	scene_start_all(s.sim);
+	scene_complete(s.sim, SHOAL_S(60));
+	print_message("%.1f s\n", seconds(&s));
+	for (unsigned i = 1; i <= 4; i++)
+		assert_true(deeds(&s, i)->held > 0);
+	stage_close(&s);
+}
+
+/* ---- fake-haver ---------------------------------------------------------------------------------- */
+
+static void a_fake_haver_says_it_has_all_and_gives_nothing(void **state)
+{
+	(void)state;
+	for (uint64_t answer = SIM_ANSWER_IGNORE; answer <= SIM_ANSWER_GARBAGE; answer++) {
+		struct stage s;
+		struct sim_adversary_spec spec = sim_adversary_spec(SIM_FAKE_HAVER);
+		spec.answer = answer;
+		stage_open(&s, SHOAL_FORMAT_V1, 64 * KIB, 4 * MIB, 7 + answer);
+		scene_seed(s.sim, (struct sim_node_options){ .up = MIB });
+		sim_node_new(s.sim, &(struct sim_node_options){ .adversary = spec });
+		scene_leeches(s.sim, (struct sim_node_options){ 0 }, 2, 1, 0);
+		for (unsigned i = 2; i < 4; i++)
+			sim_node_meet(sim_node(s.sim, i), sim_node(s.sim, 1));
+		scene_start_all(s.sim);
+		scene_complete(s.sim, SHOAL_S(60));
+		print_message("%.1f s, %llu requests in vain\n", seconds(&s),
+			      (unsigned long long)deeds(&s, 1)->refused);
+		const struct sim_node *leech = sim_node(s.sim, 2);
+		assert_int_equal(leech->left, answer == SIM_ANSWER_GARBAGE);
+		assert_true(leech->stats.seeds >= (answer == SIM_ANSWER_GARBAGE ? 1 : 2));
+		assert_true(deeds(&s, 1)->refused > 0);
+		assert_int_equal(deeds(&s, 1)->blocks > 0, answer == SIM_ANSWER_GARBAGE);
+		assert_int_equal(leech->bans > 0, answer == SIM_ANSWER_GARBAGE);
+		stage_close(&s);
+	}
+}
+
+/* ---- free rider ---------------------------------------------------------------------------------- */
+
+static void a_free_rider_takes_and_gives_nothing(void **state)
+{
+	struct stage s;
+	(void)state;
+	stage_open(&s, SHOAL_FORMAT_V2, 64 * KIB, 4 * MIB, 11);
+	scene_seed(s.sim, (struct sim_node_options){ .up = MIB });
+	sim_node_new(s.sim, &(struct sim_node_options){ .adversary = sim_adversary_spec(SIM_FREE_RIDER) });
+	scene_leeches(s.sim, (struct sim_node_options){ .up = MIB }, 4, 1, 0);
+	all_meet(&s);
+	scene_start_all(s.sim);
+	scene_complete(s.sim, SHOAL_S(60));
+	print_message("%.1f s, took %llu KiB\n", seconds(&s), (unsigned long long)deeds(&s, 1)->got / KIB);
+	assert_int_equal(deeds(&s, 1)->blocks, 0);
+	assert_true(deeds(&s, 1)->got > 0);
+	stage_close(&s);
+}
+
+/* It makes itself known to as many as it likes, though nobody was told of it. */
+static void a_large_view_finds_everybody(void **state)
+{
+	(void)state;
+	for (uint64_t view = 0; view <= 20; view += 10) {
+		struct stage s;
+		struct sim_adversary_spec spec = sim_adversary_spec(SIM_FREE_RIDER);
+		spec.view = view;
+		stage_open(&s, SHOAL_FORMAT_V1, 64 * KIB, 2 * MIB, 12);
+		scene_seed(s.sim, (struct sim_node_options){ .up = 64 * KIB });
+		struct sim_node *rider = sim_node_new(
+			s.sim, &(struct sim_node_options){ .adversary = spec, .quiet = SHOAL_QUIET_PEX });
+		scene_leeches(s.sim, (struct sim_node_options){ .up = 64 * KIB, .quiet = SHOAL_QUIET_PEX }, 24, 1, 0);
+		scene_start_all(s.sim);
+		sim_run_for(s.sim, SHOAL_S(10));
+		sim_node_ask_stats(rider);
+		print_message("view %llu: %u peers\n", (unsigned long long)view, rider->stats.peers);
+		assert_int_equal(rider->stats.peers, view);
+		stage_close(&s);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_table_is_whole),
+		cmocka_unit_test(a_polluter_spoils_the_share_it_is_told_to),
+		cmocka_unit_test(a_polluter_of_last_blocks_spoils_no_other),
+		cmocka_unit_test(a_loris_serves_well_and_then_hardly_at_all),
+		cmocka_unit_test(lorises_hold_up_nobody_who_knows_a_seed),
+		cmocka_unit_test(a_fake_haver_says_it_has_all_and_gives_nothing),
+		cmocka_unit_test(a_free_rider_takes_and_gives_nothing),
+		cmocka_unit_test(a_large_view_finds_everybody),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,173 @@
+/* adversary.c - the table of kinds, and what one of them does beside its connections; see adversary.h. */
+#include "tools/lab/world/adversary.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "tools/lab/world/adversary_mind.h"
+#include "tools/lab/world/world.h"
+
+#define ALL 1000000u /* a share of one */
+#define MANY 1000000u
+#define VIEW_EVERY SHOAL_S(5) /* it looks for nodes it has not met */
+
+#define COUNT(field, standard, least, text)                                                                           \
+	{                                                                                                             \
+#field, SIM_UNIT_COUNT, offsetof(struct sim_adversary_spec, field), standard, least, MANY, NULL, text \
+	}
+#define SHARE(field, standard, text)                                                                             \
+	{                                                                                                        \
+#field, SIM_UNIT_SHARE, offsetof(struct sim_adversary_spec, field), standard, 0, ALL, NULL, text \
+	}
+#define TIME(field, standard, text)                                                                               \
+	{                                                                                                         \
+#field, SIM_UNIT_TIME, offsetof(struct sim_adversary_spec, field), standard, 0, SHOAL_S(1000000), \
+			NULL, text                                                                                \
+	}
+#define FLAG(field, text)                                                                              \
+	{                                                                                              \
+#field, SIM_UNIT_FLAG, offsetof(struct sim_adversary_spec, field), 0, 0, 1, NULL, text \
+	}
+#define WORD(field, words, most, text)                                                                     \
+	{                                                                                                  \
+#field, SIM_UNIT_WORD, offsetof(struct sim_adversary_spec, field), 0, 0, most, words, text \
+	}
+#define VIEW COUNT(view, 0, 0, "nodes it dials by itself, whoever was told of whom")
+#define END                  \
+	{                    \
+		.name = NULL \
+	}
+
+static const char *const answers[] = { "ignore", "reject", "garbage", NULL };
+
+static const struct sim_adversary_param of_honest[] = { END };
+static const struct sim_adversary_param of_polluter[] = {
+	SHARE(rate, ALL, "share of the blocks it serves that are false"),
+	COUNT(burst, 1, 1, "false blocks in a row"),
+	FLAG(last, "only the last block of a piece is ever false"),
+	VIEW,
+	END,
+};
+static const struct sim_adversary_param of_loris[] = {
+	COUNT(quick, 15, 0, "blocks it serves well to each connection"),
+	TIME(slow_from, SHOAL_S(8), "after these, one block each so long ..."),
+	TIME(slow_until, SHOAL_S(15), "... to so long"),
+	VIEW,
+	END,
+};
+static const struct sim_adversary_param of_fake_haver[] = {
+	WORD(answer, answers, 2, "what a request gets"),
+	VIEW,
+	END,
+};
+static const struct sim_adversary_param of_free_rider[] = { VIEW, END };
+
+const struct sim_adversary_row sim_adversary_table[SIM_ADVERSARY_KINDS] = {
+	[SIM_HONEST] = { "honest", "keeps to the protocol and gives what it has", of_honest },
+	[SIM_POLLUTER] = { "polluter", "serves false blocks", of_polluter },
+	[SIM_LORIS] = { "slow-loris", "serves well for a while, then hardly at all", of_loris },
+	[SIM_FAKE_HAVER] = { "fake-haver", "says it has everything, and gives none of it", of_fake_haver },
+	[SIM_FREE_RIDER] = { "free-rider", "takes, and gives nothing", of_free_rider },
+};
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+enum sim_adversary_kind sim_adversary_named(const char *name)
+{
+	unsigned kind = 0;
+	while (kind < SIM_ADVERSARY_KINDS && strcmp(sim_adversary_table[kind].name, name) != 0)
+		kind++;
+	return kind;
+}
+
+const struct sim_adversary_param *sim_adversary_param(enum sim_adversary_kind kind, const char *name)
+{
+	const struct sim_adversary_param *p = sim_adversary_table[kind].param;
+	while (p->name != NULL && strcmp(p->name, name) != 0)
+		p++;
+	return p->name != NULL ? p : NULL;
+}
+
+uint64_t *sim_adversary_value(struct sim_adversary_spec *spec, const struct sim_adversary_param *param)
+{
+	return (uint64_t *)(void *)((char *)spec + param->offset);
+}
+
+struct sim_adversary_spec sim_adversary_spec(enum sim_adversary_kind kind)
+{
+	struct sim_adversary_spec spec = { .kind = kind };
+	for (const struct sim_adversary_param *p = sim_adversary_table[kind].param; p->name != NULL; p++)
+		*sim_adversary_value(&spec, p) = p->standard;
+	return spec;
+}
+
+/* ---- one of them ------------------------------------------------------------------------------- */
+
+static struct sim_clock *clock_of(const struct sim_adversary *a)
+{
+	return sim_clock(a->node->sim);
+}
+
+/* It makes itself known to as many as it wants to see. */
+static void look_around(struct sim_adversary *a)
+{
+	struct sim_node *n = a->node;
+	while (a->met < sim_nodes(n->sim) && a->view < a->spec.view) {
+		struct sim_node *other = sim_node(n->sim, a->met++);
+		struct shoal_op op = { .kind = SHOAL_OP_PEER, .torrent = n->torrent, .addr = other->addr };
+		if (other != n && sim_node_do(n, &op) == 0)
+			a->view++;
+	}
+}
+
+static void on_act(struct sim_alarm *alarm)
+{
+	struct sim_adversary *a = SIM_OF(alarm, struct sim_adversary, act);
+	if (a->node->node == NULL)
+		return;
+	look_around(a);
+	sim_alarm_set(clock_of(a), &a->act, clock_of(a)->now + VIEW_EVERY);
+}
+
+struct sim_adversary *sim_adversary_new(struct sim_node *n)
+{
+	struct sim_adversary *a = calloc(1, sizeof *a);
+	if (a == NULL || n->o.adversary.kind >= SIM_ADVERSARY_KINDS)
+		abort();
+	a->node = n;
+	a->spec = n->o.adversary;
+	struct shoal_rng dice = n->rng; /* a copy: what its node draws stays as it is */
+	a->rng = shoal_rng_split(shoal_rng_u64(&dice), 4 * (uint64_t)n->index + 3);
+	a->act.ring = on_act;
+	return a;
+}
+
+void sim_adversary_free(struct sim_adversary *a)
+{
+	if (a == NULL)
+		return;
+	sim_alarm_drop(clock_of(a), &a->act);
+	free(a);
+}
+
+void sim_adversary_started(struct sim_adversary *a)
+{
+	a->met = a->view = 0;
+	if (a->spec.view > 0)
+		sim_alarm_set(clock_of(a), &a->act, clock_of(a)->now);
+}
+
+struct shoal_transport *sim_adversary_guise(struct sim_adversary *a, struct shoal_transport *end)
+{
+	return &sim_guise_new(a->node, clock_of(a), end, sim_mind_ops[a->spec.kind], a)->t;
+}
+
+void sim_adversary_ready(struct sim_adversary *a, struct shoal_transport *end, unsigned what)
+{
+	(void)a;
+	sim_guise_ready(sim_guise_of(end), what);
+}
+
+const struct sim_adversary_deeds *sim_adversary_deeds(const struct sim_adversary *a)
+{
+	return &a->deeds;
+}
