@@ -22,6 +22,12 @@ struct shoal_engine;
 
 /* ---- what an engine is opened with ------------------------------------------------ */
 #define SHOAL_LISTEN_MAX 16
+/* The rules it shares by: ours, or those of others, for comparison in the same engine (swarm/core/policy.h). */
+enum shoal_rules {
+	SHOAL_RULES_FULL,
+	SHOAL_RULES_OFF, /* plain BitTorrent, no score */
+	SHOAL_RULES_LT,	 /* libtorrent's */
+};
 struct shoal_config {
 	size_t size;				    /* sizeof *this: lets the struct grow */
 	struct shoal_addr listen[SHOAL_LISTEN_MAX]; /* port 0: any free one */
@@ -36,6 +42,7 @@ struct shoal_config {
 	const char *agent;     /* client name told to peers; NULL: "shoal VERSION" */
 	bool no_pex;	       /* peers tell us of no others, and we tell them of none */
 	bool no_lsd;	       /* the local network is not asked, nor told */
+	enum shoal_rules rules;
 };
 
 /* ---- operations ------------------------------------------------------------------ */

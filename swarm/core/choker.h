@@ -26,21 +26,30 @@
 #define SHOAL_CHOKER_QUOTA_PIECES 20
 #define SHOAL_CHOKER_TURN SHOAL_S(60)
 
+/* What a round is told of the swarm. */
+struct shoal_choke_terms {
+	unsigned slots; /* regular ones */
+	bool seeding;	/* we need nothing */
+	bool round;	/* its time has come; else somebody came or went */
+	uint64_t turn_bytes;
+};
 struct shoal_choker_view {
-	uint32_t peer;	      /* the caller's serial: ties break by it */
-	bool interested;      /* it wants something of ours */
-	bool snubbed;	      /* it owes us blocks for long */
-	bool seed;	      /* it needs nothing */
-	bool unchoked;	      /* in: served now; out: the decision */
-	bool optimistic;      /* in, out: served on trial */
-	uint64_t got;	      /* verified bytes a second from it */
-	uint64_t gave;	      /* bytes a second to it */
-	uint64_t gave_turn;   /* bytes to it since it was last unchoked */
-	shoal_us unchoked_at; /* when that was; 0 never */
-	shoal_us choked_at;   /* when its last turn ended; 0 never, or not known */
+	uint32_t peer;			/* the caller's serial: ties break by it */
+	bool interested;		/* it wants something of ours */
+	bool snubbed;			/* it owes us blocks for long */
+	bool seed;			/* it needs nothing */
+	bool unchoked;			/* in: served now; out: the decision */
+	bool optimistic;		/* in, out: served on trial */
+	uint64_t got;			/* verified bytes a second from it */
+	uint64_t gave;			/* bytes a second to it */
+	uint64_t gave_turn;		/* bytes to it since it was last unchoked */
+	uint64_t got_round, gave_round; /* bytes since the last round */
+	shoal_us unchoked_at;		/* when that was; 0 never */
+	shoal_us choked_at;		/* when its last turn ended; 0 never, or not known */
 	shoal_us joined_at;
-	uint32_t order;	 /* the choker's scratch */
-	uint8_t verdict; /* the same */
+	shoal_us tried_at; /* in, out: when it was last served on trial; 0 never */
+	uint32_t order;	   /* the choker's scratch */
+	uint8_t verdict;   /* the same */
 };
 struct shoal_choker {
 	shoal_us optimistic_at; /* when the optimistic slot last moved */

@@ -224,6 +224,14 @@ uint32_t shoal_open_unasked(struct shoal_open *open)
 	return open->from < end ? open->from : UINT32_MAX;
 }
 
+bool shoal_open_has_source(const struct shoal_open *open, uint32_t source)
+{
+	for (uint32_t i = 0; i < open->blocks; i++)
+		if (open->asked[i] == SHOAL_BLOCK_LANDED && open->source[i] == source)
+			return true;
+	return false;
+}
+
 void shoal_open_ask(struct shoal_open *open, uint32_t block)
 {
 	if (open->asked[block]++ == 0)

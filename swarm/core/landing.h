@@ -89,6 +89,8 @@ static inline uint32_t shoal_open_block_len(const struct shoal_open *open, uint3
 	uint32_t begin = block * SHOAL_BLOCK;
 	return open->bytes - begin < SHOAL_BLOCK ? open->bytes - begin : SHOAL_BLOCK;
 }
+/* Whether some block that is here came from it. */
+bool shoal_open_has_source(const struct shoal_open *open, uint32_t source);
 /* The next block nobody was asked for, within the window; UINT32_MAX when there is none now. */
 uint32_t shoal_open_unasked(struct shoal_open *open);
 /* Marks it asked once more. Only the first asker may use the piece's promise (got with shoal_open_slot). */

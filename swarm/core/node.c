@@ -14,6 +14,8 @@
 
 int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, shoal_us now)
 {
+	if (shoal_policy_of(o->rules) == NULL)
+		return SHOAL_ERR_USAGE;
 	struct shoal_node *n = calloc(1, sizeof *n);
 	if (n == NULL)
 		return SHOAL_ERR_NOMEM;
@@ -33,6 +35,7 @@ int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, 
 	n->budget = o->budget;
 	n->slots = o->slots;
 	n->rng = o->rng;
+	n->policy = shoal_policy_of(o->rules);
 	n->port = o->port;
 	n->max_peers = o->max_peers ? o->max_peers : SHOAL_NODE_PEERS;
 	n->upload_slots = o->upload_slots ? o->upload_slots : SHOAL_CHOKER_SLOTS;

@@ -31,6 +31,7 @@ struct shoal_node_options {
 	uint64_t up, down;
 	uint32_t max_peers, upload_slots;
 	unsigned quiet; /* enum shoal_quiet */
+	enum shoal_rules rules;
 	const char *agent;
 };
 

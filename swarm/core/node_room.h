@@ -12,6 +12,7 @@
 #include "swarm/core/limiter.h"
 #include "swarm/core/node.h"
 #include "swarm/core/peer.h"
+#include "swarm/core/policy.h"
 #include "swarm/core/swarm.h"
 
 #define SHOAL_NODE_PEERS 500 /* connections, when nothing else is said */
@@ -58,6 +59,7 @@ struct shoal_node {
 	struct shoal_limiter up, down; /* for all torrents together */
 	uint32_t dealt[2];	       /* the torrent that was last dealt something, by enum shoal_way */
 	uint16_t port;
+	const struct shoal_policy *policy;
 	uint32_t max_peers, upload_slots;
 	char agent[64];
 

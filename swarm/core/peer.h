@@ -19,6 +19,7 @@
 #include "swarm/core/gossip.h"
 #include "swarm/core/landing.h"
 #include "swarm/core/patience.h"
+#include "swarm/core/policy.h"
 #include "swarm/core/super.h"
 
 #define SHOAL_PEER_HANDSHAKE_TIME SHOAL_S(10)
@@ -110,6 +111,8 @@ struct shoal_peer {
 	uint64_t up_seen;		/* bytes to it at the last look for the useless */
 	shoal_us unchoked_at, choked_at;
 	uint64_t gave_turn;
+	uint64_t got_before, gave_before; /* payload in all, when the last choke round began */
+	shoal_us tried_at;		  /* it was last served on trial */
 
 	/* extensions */
 	uint8_t ext_metadata, ext_donthave, ext_pex;
@@ -142,6 +145,7 @@ struct shoal_peer {
 	shoal_us ask_after; /* it rejected a request while it served us: not before this */
 	uint32_t piece;	    /* the one it is fetching, SHOAL_PIECE_NONE */
 	struct shoal_flow flow;
+	struct shoal_lt lt;
 	uint64_t wasted;
 
 	/* up */

@@ -6,11 +6,8 @@
 #include "swarm/core/turnover.h"
 
 #define ASK_ROOM_START 32u
-#define DUPLICATES_MAX 2	 /* end game: askers of one block */
-#define DUPLICATE_BLOCKS 64	 /* end game: blocks one peer may have asked that others were asked for too */
-#define UNPROVEN_TIME SHOAL_S(5) /* for the first block of a peer, while others deliver */
-#define SLOW_PIECE SHOAL_S(5)	 /* an owner that needs longer for the rest of its piece gets help */
-#define SLOW_ALONE SHOAL_S(30)	 /* the same for a piece that failed before */
+#define DUPLICATES_MAX 2    /* end game: askers of one block */
+#define DUPLICATE_BLOCKS 64 /* end game: blocks one peer may have asked that others were asked for too */
 
 /* ---- the ring of asks ---------------------------------------------------------------- */
 
@@ -127,48 +124,16 @@ void shoal_peer_interest(struct shoal_peer *p, shoal_us now)
 
 /* ---- which block next -------------------------------------------------------------------- */
 
-/* A piece that has failed is for those least suspected of it, as long as they may come to serve us. */
-static bool trusted_with(const struct shoal_peer *p, const struct shoal_open *open, shoal_us now)
+static bool may_join(const struct shoal_peer *p, const struct shoal_open *open, bool help, shoal_us now)
 {
-	if (p->doubt == 0 || open->attempts == 0 || open->opened + SLOW_ALONE <= now)
-		return true;
-	for (const struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm)
-		if (q->doubt < p->doubt && !q->snubbed && shoal_bits_get(&q->have, open->piece))
-			return false;
-	return !shoal_webseeds_less(p->swarm, open->piece, p->doubt);
+	return open->state == SHOAL_OPEN_FETCHING && open->unasked > 0 && shoal_bits_get(&p->have, open->piece) &&
+	       p->node->policy->may_join(p, open, help, now);
 }
 
-static bool may_join(const struct shoal_peer *p, const struct shoal_open *open, bool any_owner, shoal_us now)
-{
-	if (open->state != SHOAL_OPEN_FETCHING || open->unasked == 0 || !shoal_bits_get(&p->have, open->piece))
-		return false;
-	if (!trusted_with(p, open, now))
-		return false;
-	if (open->owner == 0 || open->owner == p->serial)
-		return true;
-	/* One of the peers that filled this piece lied, and BEP 3 cannot say which. Until one of them is cleared, each
-	 * fills it alone, so that the next bad one has a name. */
-	bool alone = open->attempts > 0;
-	if (any_owner && !alone)
-		return true;
-	for (struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm) {
-		if (q->serial != open->owner)
-			continue;
-		uint64_t rate = shoal_rate_now(&q->flow.down, now);
-		if (q->choking_us || q->snubbed || rate == 0)
-			return q->choking_us || q->snubbed || !alone;
-		return (uint64_t)open->unasked * SHOAL_BLOCK * 1000000 / rate > (alone ? SLOW_ALONE : SLOW_PIECE);
-	}
-	uint64_t rate;
-	if (shoal_webseeds_owner(p->swarm, open->owner, &rate, now) && rate > 0)
-		return (uint64_t)open->unasked * SHOAL_BLOCK * 1000000 / rate > (alone ? SLOW_ALONE : SLOW_PIECE);
-	return true; /* its owner has left */
-}
-
-static struct shoal_open *join_open(struct shoal_peer *p, bool any_owner, shoal_us now)
+static struct shoal_open *join_open(struct shoal_peer *p, bool help, shoal_us now)
 {
 	for (struct shoal_open *o = p->swarm->landing.head; o != NULL; o = o->next)
-		if (may_join(p, o, any_owner, now) && shoal_open_unasked(o) != UINT32_MAX)
+		if (may_join(p, o, help, now) && shoal_open_unasked(o) != UINT32_MAX)
 			return o;
 	return NULL;
 }
@@ -199,7 +164,8 @@ static struct shoal_open *open_new(struct shoal_peer *p, shoal_us now)
 	uint32_t piece = s->flags & SHOAL_ADD_SEQUENTIAL ? SHOAL_PIECE_NONE : shoal_fast_next_hint(p);
 	if (piece == SHOAL_PIECE_NONE)
 		piece = shoal_picker_pick(s->picker, &p->have,
-					  s->flags & SHOAL_ADD_SEQUENTIAL ? SHOAL_PICK_IN_ORDER : SHOAL_PICK_RAREST);
+					  s->flags & SHOAL_ADD_SEQUENTIAL ? SHOAL_PICK_IN_ORDER
+									  : p->node->policy->order(p));
 	return piece != SHOAL_PIECE_NONE ? shoal_swarm_open_piece(s, piece, p->serial, now) : NULL;
 }
 
@@ -267,7 +233,9 @@ static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uin
 	struct shoal_swarm *s = p->swarm;
 	shoal_us patience = 2 * p->flow.delay_mean + SHOAL_MS(50);
 	/* Or no other piece can be begun: a window may stand behind the one block that does not come. */
-	if ((!urgent && shoal_picker_untouched(s->picker) > 0 && !s->landing.busy) || p->ask_count >= DUPLICATE_BLOCKS)
+	const struct shoal_policy *policy = p->node->policy;
+	uint32_t most = policy->strict_double ? 1 : DUPLICATE_BLOCKS;
+	if ((!urgent && shoal_picker_untouched(s->picker) > 0 && !s->landing.busy) || p->ask_count >= most)
 		return false;
 	for (struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm) {
 		if (q == p)
@@ -280,8 +248,8 @@ static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uin
 			if (urgent && !is_urgent(s, a->piece))
 				continue;
 			open = shoal_landing_find(&s->landing, a->piece);
-			if (open->attempts > 0 && ((!q->snubbed && !q->choking_us) || !trusted_with(p, open, now)))
-				continue; /* it is being filled by one alone, to see whether that one lies */
+			if (policy->may_double != NULL && !policy->may_double(p, open, q, now))
+				continue;
 			if (open->asked[a->block] >= DUPLICATES_MAX || ask_find(p, a->piece, a->block) != UINT32_MAX)
 				continue;
 			*piece = open;
@@ -339,7 +307,7 @@ uint32_t shoal_peer_fill(struct shoal_peer *p, uint32_t most, shoal_us now)
 	if (p->closing || s == NULL || s->state != SHOAL_SWARM_RUN || s->stopping || s->read_only ||
 	    (p->choking_us && p->fasts.allowed_count == 0) || !p->counted || !p->interesting || p->ask_after > now)
 		return 0;
-	uint32_t depth = p->snubbed ? 1 : shoal_flow_depth(&p->flow, p->reqq, now);
+	uint32_t depth = p->node->policy->depth(p, now);
 	if (p->choking_us && depth > SHOAL_FAST_DEPTH)
 		depth = SHOAL_FAST_DEPTH;
 	/* In batches, so that requests share a packet; under a limit they are few, and come when they may. */
@@ -432,6 +400,8 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 		ask_return(p, &ask);
 		return unasked(p, ev->len, now);
 	}
+	if (p->node->policy->landed != NULL)
+		p->node->policy->landed(p, ask.at, now);
 	shoal_flow_block(&p->flow, ev->len, ask.at, now);
 	shoal_peer_recovered(p);
 	struct shoal_open *open = shoal_landing_find(&s->landing, ask.piece);
@@ -464,24 +434,12 @@ void shoal_peer_recovered(struct shoal_peer *p)
 	}
 }
 
-/* A stranger may have to spin up a disk. But where others deliver, those who only promise must not hold up the rest. */
-static shoal_us patience_with(const struct shoal_peer *p, shoal_us since, shoal_us now)
-{
-	shoal_us patience = shoal_flow_patience(&p->flow);
-	if (p->flow.last_block != 0 || since + UNPROVEN_TIME > now)
-		return patience;
-	for (const struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm)
-		if (q->flow.last_block != 0 && !q->snubbed)
-			return UNPROVEN_TIME;
-	return patience;
-}
-
 void shoal_peer_asks_overdue(struct shoal_peer *p, shoal_us now)
 {
 	if (p->ask_count == 0)
 		return;
 	shoal_us since = shoal_max_u64(ask_at(p, 0)->at, p->flow.last_block);
-	if (since + patience_with(p, since, now) > now)
+	if (since + p->node->policy->patience(p, since, now) > now)
 		return;
 	/* It stalls. What it owes us is free for others; it keeps one block, to show that it has come back, which others
 	 * are asked for all the same: several that stall may not hold up the end of a piece. */

@@ -80,8 +80,8 @@ static int state_new(struct shoal_swarm *s, shoal_us now)
 static bool called_for(const struct shoal_swarm *s, const struct shoal_peer *p, unsigned others)
 {
 	unsigned fetching = 0;
-	if (s->state != SHOAL_SWARM_RUN || s->stopping || !shoal_bits_full(&s->claimed) ||
-	    s->claimed.count < SHOAL_SUPER_PIECES_MIN)
+	if (!s->node->policy->super_seeds || s->state != SHOAL_SWARM_RUN || s->stopping ||
+	    !shoal_bits_full(&s->claimed) || s->claimed.count < SHOAL_SUPER_PIECES_MIN)
 		return false;
 	for (const struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm) {
 		if (q == p)

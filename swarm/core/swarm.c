@@ -37,7 +37,7 @@ int shoal_swarm_new(struct shoal_swarm **out, struct shoal_node *node, struct sh
 	s->read_only = flags & (SHOAL_ADD_SEED_ONLY | SHOAL_ADD_CHECK_ONLY);
 	s->rng = shoal_rng_split(shoal_rng_u64(&node->rng), ++node->next_handle);
 	s->handle = node->next_handle;
-	s->choke_at = s->dial_at = s->tick_at = now;
+	s->choke_at = s->rechoked_at = s->dial_at = s->tick_at = now;
 	s->dial_now = true;
 	shoal_metadata_init(&s->metadata, node->budget);
 	s->blame.budget = node->budget;
@@ -437,12 +437,15 @@ static void check_state_tick(struct shoal_swarm *s, shoal_us now)
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-static void choke_round(struct shoal_swarm *s, shoal_us now)
+static void choke_round(struct shoal_swarm *s, bool round, shoal_us now)
 {
 	struct shoal_choker_view *view = calloc(s->peer_count ? s->peer_count : 1, sizeof *view);
 	size_t n = 0;
 	s->rechoke = view == NULL; /* no memory: soon again */
-	s->choke_at = now;
+	s->rechoked_at = now;
+	round = round || !s->node->policy->keeps_rounds;
+	if (round)
+		s->choke_at = now;
 	if (view == NULL)
 		return;
 	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) {
@@ -456,18 +459,29 @@ static void choke_round(struct shoal_swarm *s, shoal_us now)
 			.got = shoal_rate_now(&p->flow.down, now),
 			.gave = shoal_rate_now(&p->up, now),
 			.gave_turn = p->gave_turn,
+			.got_round = p->flow.down.total - p->got_before,
+			.gave_round = p->up.total - p->gave_before,
 			.unchoked_at = p->unchoked_at,
 			.choked_at = p->choked_at,
 			.joined_at = p->born,
+			.tried_at = p->tried_at,
 		};
+		if (round) {
+			p->got_before = p->flow.down.total;
+			p->gave_before = p->up.total;
+		}
 	}
 	uint64_t turn = (uint64_t)SHOAL_CHOKER_QUOTA_PIECES * shoal_metainfo_piece_size(s->mi);
-	shoal_choker_round(&s->choker, view, n, s->node->upload_slots, shoal_picker_left(s->picker) == 0,
-			   turn ? turn : 1, &s->rng, now);
+	struct shoal_choke_terms terms = { .slots = s->node->upload_slots,
+					   .seeding = shoal_picker_left(s->picker) == 0,
+					   .round = round,
+					   .turn_bytes = turn ? turn : 1 };
+	s->node->policy->choke(&s->choker, view, n, &terms, &s->rng, now);
 	size_t i = 0;
 	for (struct shoal_peer *p = s->peers, *next; p != NULL && i < n; p = next, i++) {
 		next = p->in_swarm;
 		p->optimistic = view[i].optimistic;
+		p->tried_at = view[i].tried_at;
 		shoal_peer_choke(p, !view[i].unchoked, now);
 		if (!p->closing)
 			shoal_fast_offer(p, now);
@@ -555,10 +569,10 @@ void shoal_swarm_tick(struct shoal_swarm *s, shoal_us now)
 		shoal_swarm_barrier_tick(s, now);
 	if (s->state == SHOAL_SWARM_RUN) {
 		maybe_complete(s, now);
-		if (s->choke_at + SHOAL_CHOKER_ROUND <= now || (s->rechoke && s->choke_at + SHOAL_MS(100) <= now) ||
-		    (s->rechoke && !s->choked_once)) {
+		bool round = s->choke_at + s->node->policy->choke_round <= now || (s->rechoke && !s->choked_once);
+		if (round || (s->rechoke && s->rechoked_at + SHOAL_MS(100) <= now)) {
 			s->choked_once = true;
-			choke_round(s, now);
+			choke_round(s, round, now);
 		}
 	}
 	shoal_webseeds_tick(s, now);
@@ -585,7 +599,8 @@ shoal_us shoal_swarm_deadline(const struct shoal_swarm *s)
 		at = shoal_min_u64(at, shoal_swarm_barrier_due(s));
 		at = shoal_min_u64(at, shoal_super_deadline(s));
 		if (s->peer_count > 0)
-			at = shoal_min_u64(at, s->choke_at + (s->rechoke ? SHOAL_MS(100) : SHOAL_CHOKER_ROUND));
+			at = shoal_min_u64(at, s->rechoke ? s->rechoked_at + SHOAL_MS(100)
+							  : s->choke_at + s->node->policy->choke_round);
 		if (s->lane_wait != 0)
 			at = shoal_min_u64(at, s->lane_wait);
 		if (s->select.retry_at > s->node->now)

@@ -176,7 +176,8 @@ struct shoal_swarm {
 	uint32_t peer_count;
 	struct shoal_contacts contacts;
 	struct shoal_choker choker;
-	shoal_us choke_at, dial_at, tick_at;
+	shoal_us choke_at, rechoked_at; /* the last round; the last time who is served was decided */
+	shoal_us dial_at, tick_at;
 	shoal_us shout_at; /* its next LSD announce, 0: it has had none */
 	bool rechoke;
 	bool dirty_fill;   /* blocks came free: every peer may have something to ask */

@@ -191,18 +191,6 @@ static void failed_with(struct shoal_swarm *s, uint32_t piece, const uint8_t (*d
 		s->blame_lost++;
 }
 
-/* Each who had a part in it is a suspect, until somebody is named. */
-static void suspect_sources(struct shoal_swarm *s, const struct shoal_open *open)
-{
-	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) {
-		uint32_t i = 0;
-		while (i < open->blocks && open->source[i] != p->serial)
-			i++;
-		p->doubt += i < open->blocks;
-	}
-	shoal_webseeds_suspect(s, open);
-}
-
 /* The digest of each block that is still in memory: SHA-256, so that in v2 it is the leaf. */
 static bool digests_of(const struct shoal_open *open, uint8_t (*out)[32])
 {
@@ -251,17 +239,19 @@ static void piece_failed(struct shoal_swarm *s, struct shoal_open *open, shoal_u
 		}
 		shoal_swarm_ban(s, source, piece, text, now);
 	} else {
-		suspect_sources(s, open);
-		if (open->whole)
+		const struct shoal_policy *policy = s->node->policy;
+		if (policy->failed != NULL)
+			policy->failed(s, open, now);
+		if (policy->names_liars && open->whole)
 			remember_failure(s, open, now);
-		else if (s->state == SHOAL_SWARM_RUN) /* its blocks are on disk alone: digest them there */
+		else if (policy->names_liars && s->state == SHOAL_SWARM_RUN) /* on disk alone: digested there */
 			(void)shoal_swarm_blame_from_disk(s, open);
 		open->attempts++;
 		if (shoal_landing_again(&s->landing, open, now) < 0) {
 			shoal_landing_close(&s->landing, open);
 			shoal_picker_close(s->picker, piece);
 		}
-		if (s->has_v2)
+		if (s->has_v2 && policy->names_liars)
 			shoal_swarm_leaves_wanted(s, piece, now);
 	}
 	struct shoal_open *again = shoal_landing_find(&s->landing, piece);
@@ -393,6 +383,8 @@ void shoal_swarm_write_done(struct shoal_swarm *s, struct shoal_open *open, shoa
 	uint32_t piece = open->piece;
 	bool suspect = open->suspect;
 	credit(s, open);
+	if (s->node->policy->passed != NULL)
+		s->node->policy->passed(s, open, now);
 	shoal_landing_close(&s->landing, open);
 	if (suspect) { /* right when it was written; whether it still is, the medium says */
 		shoal_bits_set(&s->to_check, piece);

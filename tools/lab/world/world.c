@@ -411,6 +411,7 @@ void sim_node_start(struct sim_node *n)
 		.max_peers = n->o.max_peers,
 		.upload_slots = n->o.upload_slots,
 		.quiet = n->o.quiet,
+		.rules = n->o.rules,
 		.agent = "sim",
 	};
 	if (!n->o.no_store)

@@ -61,6 +61,7 @@ struct sim_node_options {
 	unsigned quiet;			     /* enum shoal_quiet */
 	struct shoal_addr addr;		     /* port 0: 10.0.x.y, as its number is */
 	struct sim_adversary_spec adversary; /* one of those: counts as a liar (sim_adversary_spec()) */
+	enum shoal_rules rules;
 };
 
 struct sim_node {

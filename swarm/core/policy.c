@@ -1,0 +1,127 @@
+/* swarm/core/policy.c - our own way, and what others share with it. */
+#include "swarm/core/policy.h"
+
+#include "swarm/core/node_room.h"
+
+#define SLOW_ALONE SHOAL_S(30)	 /* of a piece that failed before */
+#define UNPROVEN_TIME SHOAL_S(5) /* for the first block of a peer, while others deliver */
+
+const struct shoal_policy *shoal_policy_of(enum shoal_rules rules)
+{
+	switch (rules) {
+	case SHOAL_RULES_FULL: return &shoal_policy_full;
+	case SHOAL_RULES_OFF: return &shoal_policy_off;
+	case SHOAL_RULES_LT: return &shoal_policy_lt;
+	}
+	return NULL;
+}
+
+/* ---- shared ------------------------------------------------------------------------------- */
+
+bool shoal_policy_owner_slow(const struct shoal_peer *p, const struct shoal_open *open, shoal_us most, shoal_us now)
+{
+	uint64_t rate = 0;
+	struct shoal_peer *q = p->swarm->peers;
+	while (q != NULL && q->serial != open->owner)
+		q = q->in_swarm;
+	if (q != NULL && !q->choking_us && !q->snubbed)
+		rate = shoal_rate_now(&q->flow.down, now);
+	else if (q == NULL && !shoal_webseeds_owner(p->swarm, open->owner, &rate, now))
+		return true;
+	return rate == 0 || (uint64_t)open->unasked * SHOAL_BLOCK * 1000000 / rate > most;
+}
+
+uint32_t shoal_policy_flow_depth(struct shoal_peer *p, shoal_us now)
+{
+	return p->snubbed ? 1 : shoal_flow_depth(&p->flow, p->reqq, now);
+}
+
+/* A stranger may have to spin up a disk. But where others deliver, those who only promise must not hold up the rest. */
+shoal_us shoal_policy_flow_patience(const struct shoal_peer *p, shoal_us since, shoal_us now)
+{
+	shoal_us patience = shoal_flow_patience(&p->flow);
+	if (p->flow.last_block != 0 || since + UNPROVEN_TIME > now)
+		return patience;
+	for (const struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm)
+		if (q->flow.last_block != 0 && !q->snubbed)
+			return UNPROVEN_TIME;
+	return patience;
+}
+
+/* ---- ours ----------------------------------------------------------------------------------- */
+
+/* A piece that has failed is for those least suspected of it, as long as they may come to serve us. */
+static bool trusted_with(const struct shoal_peer *p, const struct shoal_open *open, shoal_us now)
+{
+	if (p->doubt == 0 || open->attempts == 0 || open->opened + SLOW_ALONE <= now)
+		return true;
+	for (const struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm)
+		if (q->doubt < p->doubt && !q->snubbed && shoal_bits_get(&q->have, open->piece))
+			return false;
+	return !shoal_webseeds_less(p->swarm, open->piece, p->doubt);
+}
+
+/* The owner of a piece that failed before: it fills it alone, unless it does not get on. */
+static bool alone_fails(const struct shoal_peer *p, const struct shoal_open *open, shoal_us now)
+{
+	for (struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm)
+		if (q->serial == open->owner && !q->choking_us && !q->snubbed &&
+		    shoal_rate_now(&q->flow.down, now) == 0)
+			return false;
+	return shoal_policy_owner_slow(p, open, SLOW_ALONE, now);
+}
+
+static bool full_may_join(const struct shoal_peer *p, const struct shoal_open *open, bool help, shoal_us now)
+{
+	if (!trusted_with(p, open, now))
+		return false;
+	if (open->owner == 0 || open->owner == p->serial)
+		return true;
+	/* One of the peers that filled this piece lied, and BEP 3 cannot say which. Until one of them is cleared, each
+	 * fills it alone, so that the next bad one has a name. */
+	if (open->attempts > 0)
+		return alone_fails(p, open, now);
+	return help || shoal_policy_owner_slow(p, open, SHOAL_POLICY_SLOW_PIECE, now);
+}
+
+/* A piece that is being filled by one alone, to see whether that one lies, stays its. */
+static bool full_may_double(const struct shoal_peer *p, const struct shoal_open *open, const struct shoal_peer *asker,
+			    shoal_us now)
+{
+	return open->attempts == 0 || ((asker->snubbed || asker->choking_us) && trusted_with(p, open, now));
+}
+
+static enum shoal_pick_order full_order(const struct shoal_peer *p)
+{
+	(void)p;
+	return SHOAL_PICK_RAREST;
+}
+
+/* Each who had a part in it is a suspect, until somebody is named. */
+static void full_failed(struct shoal_swarm *s, const struct shoal_open *open, shoal_us now)
+{
+	(void)now;
+	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm)
+		p->doubt += shoal_open_has_source(open, p->serial);
+	shoal_webseeds_suspect(s, open);
+}
+
+static void full_choke(struct shoal_choker *c, struct shoal_choker_view views[], size_t n,
+		       const struct shoal_choke_terms *terms, struct shoal_rng *rng, shoal_us now)
+{
+	shoal_choker_round(c, views, n, terms->slots, terms->seeding, terms->turn_bytes, rng, now);
+}
+
+const struct shoal_policy shoal_policy_full = {
+	.name = "full",
+	.super_seeds = true,
+	.names_liars = true,
+	.choke_round = SHOAL_CHOKER_ROUND,
+	.depth = shoal_policy_flow_depth,
+	.patience = shoal_policy_flow_patience,
+	.may_join = full_may_join,
+	.may_double = full_may_double,
+	.order = full_order,
+	.failed = full_failed,
+	.choke = full_choke,
+};
