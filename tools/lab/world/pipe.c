@@ -42,6 +42,7 @@ struct sim_end {
 	int side;
 	void *owner;
 	struct sim_line *line;
+	struct sim_end *next, **at; /* of the line's */
 	struct sim_alarm ready;
 	unsigned wants;
 	bool closed, broken;
@@ -159,7 +160,7 @@ static void on_arrive(struct sim_alarm *alarm)
 	struct sim_line *line = p->end[!l->side].line;
 	struct parcel *q = l->way;
 	shoal_us now = p->o.clock->now;
-	if (line->cut || p->end[l->side].line->cut) {
+	if (sim_line_apart(line, p->end[l->side].line)) {
 		sim_alarm_set(p->o.clock, &l->arrive, now + CUT_LOOK);
 		return;
 	}
@@ -334,6 +335,9 @@ static void pipe_free(struct pipe *p)
 	for (int i = 0; i < 2; i++) {
 		lane_clear(p, &p->lane[i]);
 		sim_alarm_drop(p->o.clock, &p->end[i].ready);
+		*p->end[i].at = p->end[i].next;
+		if (p->end[i].next != NULL)
+			p->end[i].next->at = p->end[i].at;
 		if (p->o.carrier.ops != NULL)
 			p->o.carrier.ops->close(p->lane[i].stream);
 		if (p->end[i].word != NULL)
@@ -386,6 +390,11 @@ void sim_pipe_new(const struct sim_pipe_options *options, struct sim_line *const
 		e->side = i;
 		e->owner = owner[i];
 		e->line = line[i];
+		e->next = line[i]->ends;
+		e->at = &line[i]->ends;
+		if (e->next != NULL)
+			e->next->at = &e->next;
+		line[i]->ends = e;
 		e->ready.ring = on_ready;
 		l->pipe = p;
 		l->side = i;
@@ -408,4 +417,11 @@ void sim_pipe_reset(struct shoal_transport *t)
 	for (int i = 0; i < 2; i++)
 		if (!p->end[i].closed)
 			broken(&p->end[i]);
+}
+
+void sim_line_reset(struct sim_line *line, const struct sim_line *to)
+{
+	for (struct sim_end *e = line->ends; e != NULL; e = e->next)
+		if (to == NULL || e->pipe->end[!e->side].line == to)
+			sim_pipe_reset(&e->t);
 }

@@ -21,10 +21,20 @@
 struct sim_line {
 	uint64_t up, down;	     /* bytes a second; 0: no limit */
 	shoal_us delay;		     /* its half of the way */
+	shoal_us jitter;	     /* a datagram's way over it is longer by up to this */
+	uint32_t loss_ppm;	     /* of datagrams */
+	shoal_us queue;		     /* a datagram that would have to wait longer for the line is dropped; 0: 1 s */
+	unsigned side;		     /* lines of different sides are cut from each other: a partition */
 	bool cut;		     /* nothing passes: bytes wait until it is whole again */
 	bool dead;		     /* its node has died: what it closes is reset, and nothing more comes out */
 	shoal_us up_free, down_free; /* the model's: when the last byte is through */
+	struct sim_end *ends;	     /* of streams over it */
 };
+/* Nothing passes between the two now. */
+static inline bool sim_line_apart(const struct sim_line *a, const struct sim_line *b)
+{
+	return a->cut || b->cut || a->side != b->side;
+}
 
 struct sim_carrier_ops {
 	/* A stream for one direction; put() takes all of it, take() gives exactly what was put, in order. */
@@ -59,6 +69,8 @@ void sim_pipe_new(const struct sim_pipe_options *options, struct sim_line *const
 		  struct shoal_transport *end[2]);
 /* Both ends find it broken; what was on its way is gone. */
 void sim_pipe_reset(struct shoal_transport *t);
+/* The same for every stream over `line`; `to`: for those alone that lead there (NULL: all). */
+void sim_line_reset(struct sim_line *line, const struct sim_line *to);
 /* A word of the tap's own for each end; NULL at first. */
 void **sim_end_word(struct sim_end *end);
 

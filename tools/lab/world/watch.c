@@ -91,14 +91,20 @@ static void sends(struct sim_watch *watch, struct sim_witness *w, const struct s
 {
 	const struct shoal_metainfo *mi = w->content->mi;
 	w->blocks++;
-	if (!shoal_bits_get(&watch->announced, msg->index))
-		return breach(w, "sent a block of piece %u, which it had not announced", msg->index);
+	if (msg->index >= w->promised.count || !shoal_bits_get(&watch->announced, msg->index))
+		breach(w, "sent a block of piece %u, which it had not announced", msg->index);
+	if (msg->index >= w->promised.count)
+		return;
 	uint32_t bytes = shoal_metainfo_piece_bytes(mi, msg->index);
 	if (msg->begin > bytes || msg->body.len > bytes - msg->begin)
 		return breach(w, "sent bytes past the end of piece %u", msg->index);
 	uint64_t pos = (uint64_t)msg->index * shoal_metainfo_piece_size(mi) + msg->begin;
-	if (w->honest && !sim_content_is(w->content->seed, pos, msg->body.at, msg->body.len))
+	bool good = (!w->honest && w->on_block == NULL) ||
+		    sim_content_is(w->content->seed, pos, msg->body.at, msg->body.len);
+	if (w->honest && !good)
 		breach(w, "sent false bytes of piece %u", msg->index);
+	if (w->on_block != NULL)
+		w->on_block(w, msg->index, msg->begin, (uint32_t)msg->body.len, good);
 }
 
 static void on_message(struct sim_watch *watch, struct sim_witness *w, const struct shoal_wire_msg *msg)

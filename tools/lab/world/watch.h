@@ -26,6 +26,9 @@ struct sim_witness {
 	uint64_t requests;
 	uint64_t took_back; /* DONTHAVEs */
 	char wrong[200];    /* the first breach, or empty */
+	/* Every block is told, and whether its bytes are the content's; may be NULL. */
+	void (*on_block)(struct sim_witness *w, uint32_t piece, uint32_t begin, uint32_t len, bool good);
+	void *to, *dest; /* the caller's; to whom it is sending now */
 };
 
 void sim_witness_init(struct sim_witness *w, const struct sim_content *content, struct sim_disk *disk,

@@ -1,40 +1,24 @@
-/* world.c - the loop that drives every node, and what each is given of the world. */
-#include "tools/lab/world/world.h"
-
+/* world.c - the loop that drives every node, and what each is given of the world; see world.h. */
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "tools/lab/world/digest.h"
+#include "tools/lab/world/room.h"
 
-#define NODES_MAX 256
 #define TICKS_A_MS 5000 /* more in a millisecond: the node spins */
 
-struct dial {
+/* Something of the world's calendar. */
+struct sim_event {
 	struct sim_alarm alarm;
-	struct dial *next;
+	struct sim_event *next, **at;
 	struct sim *sim;
-	struct sim_node *from;
-	unsigned life; /* of `from`, when it dialled */
-	struct shoal_addr to;
-	uint64_t cookie;
-	bool answered; /* on its way back */
-	struct shoal_transport *end;
-};
-struct sim {
-	struct sim_options o;
-	struct sim_clock clock;
-	struct shoal_rng dice;
-	struct sim_node *node[NODES_MAX];
-	unsigned nodes;
-	struct sim_node *touched, **touched_tail;
-	struct dial *dials;
-	uint64_t pipes, trace, wire_bytes;
-	char wrong[320];
+	void (*what)(struct sim *sim, void *arg);
+	void *arg;
 };
 
-static void *must(void *at)
+void *sim_must(void *at)
 {
 	if (at == NULL)
 		abort();
@@ -64,142 +48,22 @@ void sim_touch(struct sim_node *n)
 	n->sim->touched_tail = &n->next_touched;
 }
 
-/* ---- connections -------------------------------------------------------------------------- */
-
-static void on_transport_ready(void *owner, struct shoal_transport *t, unsigned what)
-{
-	struct sim_node *n = owner;
-	if (n->node == NULL)
-		return;
-	if (n->adversary != NULL)
-		return sim_adversary_ready(n->adversary, t, what);
-	shoal_node_ready(n->node, t, what, n->sim->clock.now);
-	sim_touch(n);
-}
-
-/* What a node holds of a connection. */
-static struct shoal_transport *held_by(struct sim_node *n, struct shoal_transport *end)
-{
-	return n->adversary != NULL && end != NULL ? sim_adversary_guise(n->adversary, end) : end;
-}
-
-static void on_tap(void *to_tap, struct sim_end *end, void *from, void *to, struct shoal_bytes bytes)
-{
-	struct sim *sim = to_tap;
-	struct sim_node *n = from;
-	const struct sim_node *other = to;
-	void **word = sim_end_word(end);
-	sim->trace = sim_digest_u64(sim->trace, sim->clock.now);
-	sim->trace = sim_digest_u64(sim->trace, (uint64_t)n->index << 32 | other->index);
-	sim->trace = sim_digest(sim->trace, bytes.at, bytes.len);
-	sim->wire_bytes += bytes.len;
-	if (*word == NULL)
-		*word = sim_watch_new();
-	sim_watch_bytes(*word, &n->witness, bytes);
-	if (n->witness.wrong[0] != 0)
-		sim_breach(sim, n, "%s", n->witness.wrong);
-}
-
-static void untap(void *word)
-{
-	sim_watch_free(word);
-}
-
-static struct sim_node *listening(struct sim *sim, const struct shoal_addr *to)
-{
-	for (unsigned i = 0; i < sim->nodes; i++) {
-		struct sim_node *n = sim->node[i];
-		if (n->node != NULL && memcmp(n->addr.ip, to->ip, 16) == 0 && n->addr.port == to->port)
-			return n;
-	}
-	return NULL;
-}
-
-static void dial_free(struct dial *d)
-{
-	struct dial **at = &d->sim->dials;
-	while (*at != d)
-		at = &(*at)->next;
-	*at = d->next;
-	sim_alarm_drop(&d->sim->clock, &d->alarm);
-	free(d);
-}
-
-static void dial_arrives(struct dial *d)
-{
-	struct sim *sim = d->sim;
-	struct sim_node *from = d->from;
-	struct sim_node *to = listening(sim, &d->to);
-	shoal_us way = from->line.delay + (to != NULL ? to->line.delay : SHOAL_MS(5));
-	d->answered = true;
-	sim_alarm_set(&sim->clock, &d->alarm, sim->clock.now + way);
-	if (to == NULL || to == from)
-		return;
-	if (from->line.cut || to->line.cut) {
-		sim_alarm_set(&sim->clock, &d->alarm, sim->clock.now + SHOAL_S(3));
-		return;
-	}
-	struct sim_pipe_options o = {
-		.clock = &sim->clock,
-		.rng = shoal_rng_split(sim->o.seed ^ UINT64_C(0x9199), ++sim->pipes),
-		.window = sim->o.window,
-		.cut_ppm = sim->o.cut_ppm,
-		.turn = sim->o.turn,
-		.carrier = sim->o.carrier,
-		.ready = on_transport_ready,
-		.tap = on_tap,
-		.to_tap = sim,
-		.untap = untap,
-	};
-	struct shoal_transport *end[2];
-	struct shoal_addr addr = from->addr;
-	addr.port = (uint16_t)(40000 + sim->pipes % 20000);
-	sim_pipe_new(&o, (struct sim_line *const[2]){ &from->line, &to->line }, (void *const[2]){ from, to }, end);
-	d->end = end[0];
-	shoal_node_accept(to->node, held_by(to, end[1]), &addr, sim->clock.now);
-	sim_touch(to);
-}
-
-static void on_dial(struct sim_alarm *alarm)
-{
-	struct dial *d = SIM_OF(alarm, struct dial, alarm);
-	struct sim_node *from = d->from;
-	bool alive = from->node != NULL && from->life == d->life;
-	if (!alive) {
-		if (d->end != NULL)
-			d->end->ops->close(d->end);
-		return dial_free(d);
-	}
-	if (!d->answered)
-		return dial_arrives(d);
-	shoal_node_dialed(from->node, d->cookie, held_by(from, d->end), d->end != NULL ? 0 : SHOAL_ERR_NET,
-			  d->sim->clock.now);
-	sim_touch(from);
-	dial_free(d);
-}
+/* ---- the rest of what a node asks -------------------------------------------------------------- */
 
 static int world_dial(void *w, const struct shoal_addr *to, uint64_t cookie)
 {
-	struct sim_node *n = w;
-	struct sim *sim = n->sim;
-	if (n->line.dead)
-		return SHOAL_ERR_NET;
-	struct dial *d = must(calloc(1, sizeof *d));
-	d->alarm.ring = on_dial;
-	d->sim = sim;
-	d->from = n;
-	d->life = n->life;
-	d->to = *to;
-	d->cookie = cookie;
-	d->next = sim->dials;
-	sim->dials = d;
-	const struct sim_node *target = listening(sim, to);
-	sim_alarm_set(&sim->clock, &d->alarm,
-		      sim->clock.now + n->line.delay + (target != NULL ? target->line.delay : SHOAL_MS(5)));
-	return 0;
+	return sim_net_dial(w, to, cookie);
 }
 
-/* ---- the rest of what a node asks -------------------------------------------------------------- */
+static int world_datagram(void *w, const struct shoal_addr *to, struct shoal_bytes data)
+{
+	return sim_net_datagram(w, to, data);
+}
+
+static int world_resolve(void *w, const char *host, uint64_t cookie)
+{
+	return sim_net_resolve(w, host, cookie);
+}
 
 static void world_secret(void *w, struct shoal_space out)
 {
@@ -244,6 +108,8 @@ static const struct shoal_world_ops world_ops = {
 	.unix_s = world_unix_s,
 	.fetch = world_fetch,
 	.fetch_stop = world_fetch_stop,
+	.resolve = world_resolve,
+	.datagram = world_datagram,
 };
 
 static void on_wake(struct sim_alarm *alarm)
@@ -336,11 +202,20 @@ static void drain(struct sim_node *n)
 
 /* ---- nodes ---------------------------------------------------------------------------------------- */
 
+static void on_block(struct sim_witness *w, uint32_t piece, uint32_t begin, uint32_t len, bool good)
+{
+	struct sim_node *n = w->to;
+	n->sim->o.on_block(n->sim->o.to, n, w->dest, piece, begin, len, good);
+}
+
 struct sim_node *sim_node_new(struct sim *sim, const struct sim_node_options *options)
 {
-	struct sim_node *n = must(calloc(1, sizeof *n));
+	struct sim_node *n = sim_must(calloc(1, sizeof *n));
 	unsigned i = sim->nodes++;
-	assert(i < NODES_MAX);
+	if (i == sim->node_room) {
+		sim->node_room = i ? 2 * i : 64;
+		sim->node = sim_must(realloc(sim->node, sim->node_room * sizeof(struct sim_node *)));
+	}
 	sim->node[i] = n;
 	n->sim = sim;
 	n->index = i;
@@ -354,12 +229,18 @@ struct sim_node *sim_node_new(struct sim *sim, const struct sim_node_options *op
 		n->o.latency[0] = 100;
 		n->o.latency[1] = 500;
 	}
-	n->addr = (struct shoal_addr){ .ip = { 10, 0, (uint8_t)(i >> 8), (uint8_t)(1 + (i & 255)) },
+	n->addr = (struct shoal_addr){ .ip = { 10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)(1 + (i & 255)) },
 				       .port = SIM_PORT,
 				       .is_v4 = 1 };
 	if (n->o.addr.port != 0)
 		n->addr = n->o.addr;
-	n->line = (struct sim_line){ .up = n->o.up, .down = n->o.down, .delay = n->o.delay };
+	sim_book_set(&sim->book, &n->addr, n);
+	n->line = (struct sim_line){ .up = n->o.up,
+				     .down = n->o.down,
+				     .delay = n->o.delay,
+				     .jitter = n->o.jitter,
+				     .loss_ppm = n->o.loss_ppm,
+				     .queue = n->o.queue };
 	n->rng = shoal_rng_split(sim->o.seed, 4 * (uint64_t)i);
 	n->wake.ring = on_wake;
 	n->disk = sim_disk_new(&(struct sim_disk_options){ .clock = &sim->clock,
@@ -374,7 +255,9 @@ struct sim_node *sim_node_new(struct sim *sim, const struct sim_node_options *op
 							      .latency = { n->o.latency[0], 4 * n->o.latency[1] },
 							      .wake = on_disk_or_store,
 							      .to = n });
-	sim_witness_init(&n->witness, sim->o.content, n->disk, SIM_FOLDER, !n->o.liar);
+	sim_witness_init(&n->witness, sim->o.content, n->disk, SIM_FOLDER, !n->o.liar && n->o.guest == NULL);
+	n->witness.on_block = sim->o.on_block != NULL ? on_block : NULL;
+	n->witness.to = n;
 	if (n->o.adversary.kind != SIM_HONEST)
 		n->adversary = sim_adversary_new(n);
 	return n;
@@ -391,14 +274,21 @@ void sim_node_start(struct sim_node *n)
 {
 	struct sim *sim = n->sim;
 	const struct sim_content *c = sim->o.content;
-	assert(n->node == NULL);
+	assert(!sim_node_runs(n));
 	n->life++;
+	n->leaving = false;
 	sim_witness_reborn(&n->witness);
 	n->line.dead = false;
 	n->torrent = 0;
 	n->added = n->checked = n->complete = n->stopped = n->failed = false;
 	n->err = 0;
 	n->paused = n->resumed = n->warnings = n->metadata = n->joined = n->left = 0;
+	if (n->o.guest != NULL) {
+		n->guest_up = true;
+		if (n->o.guest->start != NULL)
+			n->o.guest->start(n->o.g, n);
+		return sim_touch(n);
+	}
 	n->budget = (struct shoal_budget){ .limit = n->o.memory };
 	struct shoal_node_options o = {
 		.world = { &world_ops, n },
@@ -443,7 +333,10 @@ void sim_node_start(struct sim_node *n)
 
 void sim_node_meet(struct sim_node *n, struct sim_node *other)
 {
-	assert(n->friends < SIM_FRIENDS);
+	if (n->friends == n->friend_room) {
+		n->friend_room = n->friends ? 2 * n->friends : 8;
+		n->friend = sim_must(realloc(n->friend, n->friend_room * sizeof(struct sim_node *)));
+	}
 	n->friend[n->friends++] = other;
 	if (n->node != NULL && n->added)
 		introduce(n, other);
@@ -490,6 +383,12 @@ static void node_end(struct sim_node *n)
 void sim_node_crash(struct sim_node *n, enum sim_crash kind)
 {
 	n->line.dead = true; /* from here on nobody hears it */
+	if (n->guest_up) {
+		n->o.guest->stop(n->o.g, n);
+		n->guest_up = false;
+		sim_alarm_drop(&n->sim->clock, &n->wake);
+		return;
+	}
 	sim_disk_crash(n->disk, kind);
 	sim_store_crash(n->store);
 	/* It must hear of its jobs' end before its memory can go; nothing it does now has any effect. */
@@ -507,6 +406,14 @@ static bool has_stopped(struct sim *sim, void *arg)
 	return n->stopped;
 }
 
+void sim_node_leave(struct sim_node *n)
+{
+	struct shoal_op op = { .kind = SHOAL_OP_STOP };
+	if (n->node == NULL || sim_node_do(n, &op) < 0)
+		return sim_node_crash(n, SIM_CRASH_KILL);
+	n->leaving = true;
+}
+
 bool sim_node_stop(struct sim_node *n, shoal_us patience)
 {
 	struct shoal_op op = { .kind = SHOAL_OP_STOP };
@@ -517,6 +424,39 @@ bool sim_node_stop(struct sim_node *n, shoal_us patience)
 }
 
 /* ---- the loop ----------------------------------------------------------------------------------------- */
+
+static void on_calendar(struct sim_alarm *alarm)
+{
+	struct sim_event *e = SIM_OF(alarm, struct sim_event, alarm);
+	struct sim *sim = e->sim;
+	void (*what)(struct sim * sim, void *arg) = e->what;
+	void *arg = e->arg;
+	*e->at = e->next;
+	if (e->next != NULL)
+		e->next->at = e->at;
+	free(e);
+	what(sim, arg);
+}
+
+void sim_at(struct sim *sim, shoal_us at, void (*what)(struct sim *sim, void *arg), void *arg)
+{
+	struct sim_event *e = sim_must(calloc(1, sizeof *e));
+	*e = (struct sim_event){ .alarm = { .ring = on_calendar },
+				 .sim = sim,
+				 .what = what,
+				 .arg = arg,
+				 .next = sim->events,
+				 .at = &sim->events };
+	if (e->next != NULL)
+		e->next->at = &e->next;
+	sim->events = e;
+	sim_alarm_set(&sim->clock, &e->alarm, at);
+}
+
+void sim_guest_wake(struct sim_node *n, shoal_us at)
+{
+	world_wake_at(n, at);
+}
 
 static void check_node(struct sim_node *n)
 {
@@ -542,6 +482,8 @@ bool sim_step(struct sim *sim, shoal_us until)
 		if (sim->touched == NULL)
 			sim->touched_tail = &sim->touched;
 		n->touched = false;
+		if (n->guest_up)
+			n->o.guest->tick(n->o.g, n);
 		if (n->node == NULL)
 			continue;
 		shoal_node_reap(n->node, sim->clock.now);
@@ -549,6 +491,8 @@ bool sim_step(struct sim *sim, shoal_us until)
 		drain(n);
 		if (n->node != NULL)
 			check_node(n);
+		if (n->node != NULL && n->leaving && n->stopped)
+			node_end(n);
 	}
 	return any;
 }
@@ -591,12 +535,13 @@ bool sim_all_complete(struct sim *sim, void *arg)
 
 struct sim *sim_new(const struct sim_options *options)
 {
-	struct sim *sim = must(calloc(1, sizeof *sim));
+	struct sim *sim = sim_must(calloc(1, sizeof *sim));
 	sim->o = *options;
 	if (sim->o.turn == 0)
 		sim->o.turn = 50;
 	sim_clock_init(&sim->clock);
 	sim->dice = shoal_rng_split(options->seed, UINT64_C(1) << 40);
+	sim->ether = shoal_rng_split(options->seed, UINT64_C(1) << 41);
 	sim->touched_tail = &sim->touched;
 	sim->trace = SIM_DIGEST_START;
 	return sim;
@@ -608,17 +553,20 @@ void sim_free(struct sim *sim)
 		return;
 	bool was_wrong = sim->wrong[0] != 0;
 	for (unsigned i = 0; i < sim->nodes; i++)
-		if (sim->node[i]->node != NULL)
+		if (sim_node_runs(sim->node[i]))
 			sim_node_crash(sim->node[i], SIM_CRASH_KILL);
 	if (!was_wrong && sim->wrong[0] != 0) { /* found too late for the test to ask */
 		fprintf(stderr, "%s\n", sim->wrong);
 		abort();
 	}
-	while (sim->dials != NULL) {
-		if (sim->dials->end != NULL)
-			sim->dials->end->ops->close(sim->dials->end);
-		dial_free(sim->dials);
+	for (struct sim_event *e; (e = sim->events) != NULL;) {
+		sim->events = e->next;
+		sim_alarm_drop(&sim->clock, &e->alarm);
+		free(e);
 	}
+	for (unsigned i = 0; i < sim->nodes; i++)
+		sim_net_forget(sim->node[i]);
+	sim_net_fini(sim);
 	for (unsigned i = 0; i < sim->nodes; i++) {
 		struct sim_node *n = sim->node[i];
 		sim_adversary_free(n->adversary);
@@ -626,8 +574,10 @@ void sim_free(struct sim *sim)
 		sim_store_free(n->store);
 		sim_witness_fini(&n->witness);
 		shoal_bits_fini(&n->have);
+		free(n->friend);
 		free(n);
 	}
+	free(sim->node);
 	sim_clock_fini(&sim->clock);
 	free(sim);
 }

@@ -24,10 +24,36 @@
 
 #define SIM_FOLDER "/data"
 #define SIM_PORT 6881
-#define SIM_FRIENDS 64
 
 struct sim;
 struct sim_node;
+
+/*
+ * What a machine's line is hidden behind. No connection comes in through any of them. A datagram out makes a mapping,
+ * which lasts two minutes after the last one; one that comes in passes if
+ */
+enum sim_nat {
+	SIM_NAT_NONE,
+	SIM_NAT_OPEN,	 /* there is a mapping (endpoint-independent) */
+	SIM_NAT_ADDRESS, /* the mapping was used towards its address (address-dependent filtering) */
+	SIM_NAT_SYMMETRIC, /* it was used towards its address and port; each of those has a mapping, and a port, of its own */
+};
+
+/*
+ * A machine that runs no node of ours, but whatever speaks through these: an adversary, a stand-in. Transports it is
+ * given are its own, to be closed before stop() returns. Called in this order at an instant: what came, then tick().
+ */
+struct sim_guest_ops {
+	void (*start)(void *g, struct sim_node *n);
+	void (*stop)(void *g, struct sim_node *n); /* the machine goes down */
+	void (*accept)(void *g, struct sim_node *n, struct shoal_transport *t, const struct shoal_addr *from);
+	/* The answer to sim_guest_dial(): NULL, and why not. */
+	void (*dialed)(void *g, struct sim_node *n, uint64_t cookie, struct shoal_transport *t, int err);
+	void (*ready)(void *g, struct sim_node *n, struct shoal_transport *t, unsigned what);
+	void (*datagram)(void *g, struct sim_node *n, const struct shoal_addr *from,
+			 struct shoal_bytes data); /* or NULL */
+	void (*tick)(void *g, struct sim_node *n); /* after those, and at what sim_guest_wake() said */
+};
 
 struct sim_options {
 	uint64_t seed;
@@ -43,11 +69,18 @@ struct sim_options {
 	int (*fetch)(void *web, struct sim_node *n, const struct shoal_fetch *f, uint64_t cookie);
 	void (*fetch_stop)(void *web, struct sim_node *n, uint64_t cookie);
 	void *web;
+	/* A whole block has been handed to a stream; `good`: its bytes are the content's. May be NULL. */
+	void (*on_block)(void *to, struct sim_node *from, struct sim_node *dest, uint32_t piece, uint32_t begin,
+			 uint32_t len, bool good);
 };
 struct sim_node_options {
-	size_t memory;		       /* 0: 16 MiB */
-	uint64_t up, down;	       /* its line, bytes a second; 0: no limit */
-	shoal_us delay;		       /* its half of the way to anybody; 0: 5 ms */
+	size_t memory;	   /* 0: 16 MiB */
+	uint64_t up, down; /* its line, bytes a second; 0: no limit */
+	shoal_us delay;	   /* its half of the way to anybody; 0: 5 ms */
+	shoal_us jitter;   /* see struct sim_line */
+	uint32_t loss_ppm;
+	shoal_us queue;
+	enum sim_nat nat;
 	uint64_t limit_up, limit_down; /* what it is told to keep to */
 	uint32_t max_peers, upload_slots;
 	shoal_us latency[2]; /* of its disk; 0: 100 to 500 us */
@@ -58,10 +91,13 @@ struct sim_node_options {
 	bool magnet;		  /* it has the link alone */
 	bool liar;		  /* it may send false bytes: not held to its word */
 	bool no_store;
-	unsigned quiet;			     /* enum shoal_quiet */
-	struct shoal_addr addr;		     /* port 0: 10.0.x.y, as its number is */
+	unsigned quiet; /* enum shoal_quiet */
+	/* Port 0: 10.x.y.z, as its number is. Behind a NAT: the one outside; several may share its host. */
+	struct shoal_addr addr;
 	struct sim_adversary_spec adversary; /* one of those: counts as a liar (sim_adversary_spec()) */
 	enum shoal_rules rules;
+	const struct sim_guest_ops *guest; /* NULL: a node of ours */
+	void *g;
 };
 
 struct sim_node {
@@ -73,18 +109,20 @@ struct sim_node {
 	struct sim_line line;
 	struct shoal_budget budget;
 	struct shoal_slots *slots;
-	struct shoal_node *node; /* NULL: not running */
+	struct shoal_node *node; /* NULL: not running, or a guest */
+	bool guest_up;
 	struct sim_disk *disk;
 	struct sim_store *store;
 	struct shoal_rng rng;
 	struct sim_witness witness;
 	struct sim_adversary *adversary; /* NULL: it is none */
 	struct sim_alarm wake;
-	struct sim_node *friend[SIM_FRIENDS]; /* told of at every start */
-	unsigned friends;
+	struct sim_node **friend; /* told of at every start */
+	unsigned friends, friend_room;
 	unsigned life; /* starts */
-	bool touched;
-	shoal_us tick_ms; /* for finding a node that spins */
+	bool touched, leaving;
+	struct sim_mapping *mapping; /* of its NAT */
+	shoal_us tick_ms;	     /* for finding a node that spins */
 	unsigned ticks_in_ms;
 
 	/* what its events said, in this life */
@@ -119,11 +157,42 @@ void sim_node_meet(struct sim_node *n, struct sim_node *other);
 SHOAL_MUST int sim_node_do(struct sim_node *n, const struct shoal_op *op);
 /* The process dies now; its connections break. */
 void sim_node_crash(struct sim_node *n, enum sim_crash kind);
+static inline bool sim_node_runs(const struct sim_node *n)
+{
+	return n->node != NULL || n->guest_up;
+}
+/* SHOAL_OP_STOP now; gone as soon as it has said STOPPED (no node that had to be killed for it). */
+void sim_node_leave(struct sim_node *n);
 /* SHOAL_OP_STOP, until STOPPED or `patience` is over (then false), and gone. */
 bool sim_node_stop(struct sim_node *n, shoal_us patience);
 /* Asks, and answers at once: fills n->stats, or n->have. */
 void sim_node_ask_stats(struct sim_node *n);
 void sim_node_ask_pieces(struct sim_node *n);
+
+/* ---- what happens to a machine's line; n->line may be changed at any time as well ---- */
+/* Streams of `n`, to `other` alone or (NULL) all of them, are reset. */
+void sim_node_reset(struct sim_node *n, const struct sim_node *other);
+/* Nothing passes between machines of different sides, and nobody is told. All begin on side 0. */
+void sim_node_side(struct sim_node *n, unsigned side);
+/* Nothing at all passes: a cable is out. */
+void sim_node_cut(struct sim_node *n, bool cut);
+
+/* ---- the world's own calendar, names and services ---- */
+/* Calls what(sim, arg) at `at`, once. What is left when the world ends is never called. */
+void sim_at(struct sim *sim, shoal_us at, void (*what)(struct sim *sim, void *arg), void *arg);
+/* What world->resolve() answers for `host` (copied), 20 ms later; NULL: there is no such name, as for all others. */
+void sim_name(struct sim *sim, const char *host, const struct shoal_addr *addr);
+/* A host that hears datagrams at `addr`, without a line of its own, and answers with sim_service_say(). */
+void sim_service(struct sim *sim, const struct shoal_addr *addr,
+		 void (*hear)(void *to, const struct shoal_addr *from, struct shoal_bytes data), void *to);
+void sim_service_say(struct sim *sim, const struct shoal_addr *from, const struct shoal_addr *to,
+		     struct shoal_bytes data);
+
+/* ---- for guests ---- */
+/* < 0: not even tried. */
+SHOAL_MUST int sim_guest_dial(struct sim_node *n, const struct shoal_addr *to, uint64_t cookie);
+void sim_guest_wake(struct sim_node *n, shoal_us at); /* SHOAL_NEVER: not */
+void sim_guest_say(struct sim_node *n, const struct shoal_addr *to, struct shoal_bytes data);
 
 /* Something came to it from outside: its turn in this instant. */
 void sim_touch(struct sim_node *n);

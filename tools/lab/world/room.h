@@ -1,0 +1,46 @@
+/*
+ * tools/lab/world/room.h - what the files of the world see of it. Internal.
+ */
+#ifndef SIM_ROOM_H
+#define SIM_ROOM_H
+
+#include "tools/lab/world/book.h"
+#include "tools/lab/world/world.h"
+
+struct sim_dial;
+struct sim_event;
+struct sim_flying;
+struct sim_host;
+struct sim_mapping;
+struct sim_question;
+
+struct sim {
+	struct sim_options o;
+	struct sim_clock clock;
+	struct shoal_rng dice;
+	struct shoal_rng ether; /* of datagrams */
+	struct sim_node **node;
+	unsigned nodes, node_room;
+	struct sim_book book;	  /* struct sim_node: who listens there */
+	struct sim_book outside;  /* struct sim_mapping: NATs' ports */
+	struct sim_book services; /* struct sim_host */
+	struct sim_host *hosts;
+	struct sim_node *touched, **touched_tail;
+	struct sim_dial *dials;
+	struct sim_event *events;
+	struct sim_flying *flying;
+	struct sim_question *questions;
+	uint64_t pipes, trace, wire_bytes;
+	char wrong[320];
+};
+
+void *sim_must(void *at); /* aborts on NULL: a test machine without memory */
+
+/* net.c: what a node's world does, and what leaves none of it behind. */
+int sim_net_dial(struct sim_node *n, const struct shoal_addr *to, uint64_t cookie);
+int sim_net_datagram(struct sim_node *n, const struct shoal_addr *to, struct shoal_bytes data);
+int sim_net_resolve(struct sim_node *n, const char *host, uint64_t cookie);
+void sim_net_fini(struct sim *sim);
+void sim_net_forget(struct sim_node *n); /* its NAT's mappings */
+
+#endif
