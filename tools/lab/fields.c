@@ -1,0 +1,193 @@
+/* fields.c - see fields.h. */
+#include "tools/lab/fields.h"
+
+#include <math.h>
+
+#define ENDLESS INFINITY
+
+static const char *const formats[] = { "hybrid", "v2", "v1", NULL }; /* as enum shoal_format */
+static const char *const policies[] = { "off", "lt", "full", NULL };
+static const char *const nats[] = { "none", "cone", "address", "symmetric", NULL };
+static const char *const kinds[] = { "start", "stop", "crash",	   "pause",	"cut", "heal",
+				     "reset", "line", "slow_disk", "full_disk", "rot", NULL };
+static const char *const crashes[] = { "kill", "power", NULL };
+
+const char *lab_policy_name(enum lab_policy policy)
+{
+	return policies[policy];
+}
+
+const char *lab_event_name(enum lab_event_kind kind)
+{
+	return kinds[kind];
+}
+
+/* One row each, as in struct lab_field. */
+#define TEXT(k, s, m, d, h)                                                                         \
+	{                                                                                           \
+		.key = k, .type = LAB_FIELD_TEXT, .at = offsetof(struct s, m), .dflt = d, .help = h \
+	}
+#define NUM(k, s, m, u, lo, hi, d, h)                                                                                \
+	{                                                                                                            \
+		.key = k, .type = LAB_FIELD_NUMBER, .at = offsetof(struct s, m), .unit = u, .least = lo, .most = hi, \
+		.dflt = d, .help = h                                                                                 \
+	}
+#define VAR(k, s, m, u, d, h)                                                                                     \
+	{                                                                                                         \
+		.key = k, .type = LAB_FIELD_VARIOUS, .at = offsetof(struct s, m), .unit = u, .dflt = d, .help = h \
+	}
+#define ONE_OF(k, s, m, c, d, h)                                                                                    \
+	{                                                                                                           \
+		.key = k, .type = LAB_FIELD_CHOICE, .at = offsetof(struct s, m), .choices = c, .dflt = d, .help = h \
+	}
+#define TEXTS(k, s, m, max, h)                                                                                \
+	{                                                                                                     \
+		.key = k, .type = LAB_FIELD_TEXTS, .at = offsetof(struct s, m), .dflt = "", .count_max = max, \
+		.help = h                                                                                     \
+	}
+#define PARAM(i, k, h)                                                                                        \
+	{                                                                                                     \
+		.key = k, .type = LAB_FIELD_TEXT, .at = offsetof(struct lab_adversary, param[i]), .dflt = "", \
+		.help = h                                                                                     \
+	}
+#define MAP(k, s, m, e, d, h)                                                                                    \
+	{                                                                                                        \
+		.key = k, .type = LAB_FIELD_MAP, .at = offsetof(struct s, m), .entries = e, .dflt = d, .help = h \
+	}
+#define LIST(k, s, m, e, max, d, h)                                                              \
+	{                                                                                        \
+		.key = k, .type = LAB_FIELD_LIST, .at = offsetof(struct s, m), .entries = e,     \
+		.entry_size = sizeof *((struct s *)0)->m, .count_max = max, .dflt = d, .help = h \
+	}
+#define END                           \
+	{                             \
+		.type = LAB_FIELD_END \
+	}
+
+/* clang-format off */
+static const struct lab_field content_fields[] = {
+	NUM("size", lab_content, size, LAB_SIZE, 1, 0x1p40, NULL, "bytes in all"),
+	NUM("piece", lab_content, piece, LAB_SIZE, 16384, 64 << 20, "256K", "piece size, a power of two"),
+	ONE_OF("format", lab_content, format, formats, "v2", "v1: blame is by piece; v2: by block of 16 KiB"),
+	NUM("files", lab_content, files, LAB_COUNT, 1, 10000, "1", "how many, of equal size"),
+	END
+};
+
+static const struct lab_field disk_fields[] = {
+	VAR("latency", lab_disk, latency, LAB_TIME, "uniform(100us, 500us)", "of each job"),
+	NUM("rate", lab_disk, rate, LAB_RATE, 0, ENDLESS, "none", "bytes a second"),
+	NUM("room", lab_disk, room, LAB_SIZE, 0, ENDLESS, "1T", "of the volume"),
+	NUM("flips", lab_disk, flips, LAB_SHARE, 0, 1, "0", "share of blocks that turn a bit on the way from the disk"),
+	END
+};
+
+const struct lab_field lab_adversary_fields[] = {
+	TEXT("kind", lab_adversary, kind, NULL, "what it is: shoal lab example --adversaries names them, and what each takes"),
+	PARAM(0, "rate", "share of what it serves that is bad"),
+	PARAM(1, "burst", "bad blocks in a row"),
+	PARAM(2, "last", "yes: only the last block of a piece"),
+	PARAM(3, "quick", "blocks served well first"),
+	PARAM(4, "slow_from", "then one after so long ..."),
+	PARAM(5, "slow_until", "... to so long"),
+	PARAM(6, "answer", "to a request"),
+	PARAM(7, "view", "nodes it dials by itself"),
+	PARAM(8, "after", "until it does it again"),
+	PARAM(9, "net", "identities to a /24"),
+	PARAM(10, "good", "blocks served well before each burst"),
+	PARAM(11, "bad", "blocks of each burst"),
+	PARAM(12, "hosts", "dead addresses it tells of"),
+	PARAM(13, "keep", "share of the content that it really keeps"),
+	END
+};
+
+static const struct lab_field group_fields[] = {
+	TEXT("name", lab_group, name, NULL, "for must_hold, events, and what is printed"),
+	NUM("count", lab_group, count, LAB_COUNT, 0, LAB_NODES_MAX, "1", "nodes"),
+	{ .key = "has", .type = LAB_FIELD_HAS, .at = offsetof(struct lab_group, has), .dflt = "nothing",
+	  .help = "of the content at the start: all, nothing, a share (30%, drawn), or the first 30%" },
+	VAR("up", lab_group, up, LAB_RATE, "none", "what its line can send"),
+	VAR("down", lab_group, down, LAB_RATE, "none", "what its line can receive"),
+	VAR("rtt", lab_group, rtt, LAB_TIME, "20ms", "to one of its own group; to another: the mean of both"),
+	VAR("jitter", lab_group, jitter, LAB_TIME, "0", "each packet is up to that much later"),
+	NUM("loss", lab_group, loss, LAB_SHARE, 0, 1, "0", "packets lost on its line"),
+	NUM("queue", lab_group, queue, LAB_TIME, 0, ENDLESS, "0", "of its line: what waits longer is dropped (0: endless)"),
+	ONE_OF("nat", lab_group, nat, nats, "none", "who can connect to it"),
+	TEXT("behind", lab_group, behind, "", "a word: nodes of all groups with that word share one address (not ports)"),
+	VAR("join", lab_group, join, LAB_TIME, "0", "when it starts"),
+	VAR("leave", lab_group, leave, LAB_TIME, "never", "so long after it has all"),
+	VAR("life", lab_group, life, LAB_TIME, "never", "gives up when it has not all by then"),
+	NUM("memory", lab_group, memory, LAB_SIZE, 1 << 20, ENDLESS, "16M", "its budget"),
+	NUM("max_peers", lab_group, max_peers, LAB_COUNT, 1, 10000, "50", "connections"),
+	NUM("slots", lab_group, slots, LAB_COUNT, 0, 1000, "0", "peers served at a time (0: the engine's own rule)"),
+	NUM("limit_up", lab_group, limit_up, LAB_RATE, 0, ENDLESS, "none", "what it is told to keep to (--up)"),
+	NUM("limit_down", lab_group, limit_down, LAB_RATE, 0, ENDLESS, "none", "and (--down)"),
+	ONE_OF("policy", lab_group, policy, policies, "", "of this group; else the scenario's"),
+	MAP("disk", lab_group, disk, disk_fields, "", "its disk"),
+	MAP("adversary", lab_group, adversary, lab_adversary_fields, "", "these nodes mean no good"),
+	END
+};
+
+static const struct lab_field link_fields[] = {
+	TEXT("from", lab_link, from, NULL, "a group"),
+	TEXT("to", lab_link, to, NULL, "a group"),
+	VAR("rtt", lab_link, rtt, LAB_TIME, "20ms", "round trip"),
+	VAR("jitter", lab_link, jitter, LAB_TIME, "0", "each packet is up to that much later"),
+	NUM("loss", lab_link, loss, LAB_SHARE, 0, 1, "0", "packets lost"),
+	NUM("rate", lab_link, rate, LAB_RATE, 0, ENDLESS, "none", "of the link, shared by all that pass it"),
+	END
+};
+
+static const struct lab_field event_fields[] = {
+	{ .key = "at", .type = LAB_FIELD_TEXT, .at = offsetof(struct lab_event, at.text), .dflt = NULL,
+	  .help = "a time, or a share of what the honest nodes want (50%)" },
+	ONE_OF("kind", lab_event, kind, kinds, NULL,
+	       "start; stop (in order); crash; pause; cut (its line) and heal; reset (its connections);"
+	       " line (other rates); slow_disk; full_disk; rot"),
+	TEXT("who", lab_event, who_text, NULL, "GROUP, GROUP[INDEX], 3 of GROUP, 20% of GROUP"),
+	TEXT("with", lab_event, with_text, "", "cut: from these alone"),
+	NUM("for", lab_event, lasts, LAB_TIME, 0, ENDLESS, "never", "then it is undone"),
+	NUM("every", lab_event, every, LAB_TIME, 0.001, ENDLESS, "never", "and again, so often"),
+	NUM("times", lab_event, times, LAB_COUNT, 1, 1e6, "1", "in all, with every"),
+	ONE_OF("how", lab_event, how, crashes, "kill", "crash: the process, or the machine's power"),
+	NUM("rate", lab_event, rate, LAB_RATE, 0, ENDLESS, "none", "slow_disk: bytes a second"),
+	NUM("up", lab_event, up, LAB_RATE, 0, ENDLESS, "none", "line: what it can send from now on"),
+	NUM("down", lab_event, down, LAB_RATE, 0, ENDLESS, "none", "line: what it can receive"),
+	NUM("room", lab_event, room, LAB_SIZE, 0, ENDLESS, "0", "full_disk: bytes of the volume"),
+	NUM("pieces", lab_event, pieces, LAB_COUNT, 1, 1e6, "1", "rot: how many, drawn among those it has"),
+	END
+};
+
+static const struct lab_field variant_fields[] = {
+	TEXT("name", lab_variant, name, NULL, "as must_hold refers to it: tmax(NAME)"),
+	TEXTS("set", lab_variant, set, LAB_SETS_MAX, "fields that are otherwise: \"leeches.count = 40\""),
+	END
+};
+
+static const struct lab_field quick_fields[] = {
+	{ .key = "seeds", .type = LAB_FIELD_SEEDS, .at = offsetof(struct lab_quick, seeds), .dflt = "1..1",
+	  .help = "of a quick check" },
+	TEXTS("set", lab_quick, set, LAB_SETS_MAX, "fields that are smaller then"),
+	NUM("slack", lab_quick, slack, LAB_SHARE, 0, 1, "0", "by which a limit may be missed"),
+	END
+};
+
+const struct lab_field lab_scenario_fields[] = {
+	TEXT("name", lab_scenario, name, NULL, "a word"),
+	TEXT("summary", lab_scenario, summary, NULL, "one line"),
+	TEXT("about", lab_scenario, about, "", "more of it"),
+	TEXTS("needs", lab_scenario, needs, 16, "mechanisms it shows that the lab must have"),
+	{ .key = "seeds", .type = LAB_FIELD_SEEDS, .at = offsetof(struct lab_scenario, seeds), .dflt = "1..3",
+	  .help = "of `lab check`" },
+	ONE_OF("policy", lab_scenario, policy, policies, "full", "how nodes choose: plain BitTorrent, libtorrent's rules, shoal's"),
+	NUM("limit", lab_scenario, limit, LAB_TIME, 0, 1e8, "2h", "virtual time after which it is over"),
+	NUM("peers", lab_scenario, peers, LAB_COUNT, 0, 1000, "50", "others that a node is told of when it joins, drawn"),
+	MAP("content", lab_scenario, content, content_fields, NULL, "what is shared"),
+	LIST("nodes", lab_scenario, nodes, group_fields, LAB_GROUPS_MAX, NULL, "groups of nodes"),
+	LIST("links", lab_scenario, links, link_fields, LAB_GROUPS_MAX, "", "where the way between two groups differs"),
+	LIST("events", lab_scenario, events, event_fields, LAB_EVENTS_MAX, "", "what happens over time"),
+	LIST("runs", lab_scenario, runs, variant_fields, LAB_RUNS_MAX, "", "other runs to compare with"),
+	TEXTS("must_hold", lab_scenario, must_hold, LAB_HOLDS_MAX, "what must be true of the results"),
+	MAP("quick", lab_scenario, quick, quick_fields, "", "the small form, for `lab check --quick`"),
+	END
+};
+/* clang-format on */
