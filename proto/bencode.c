@@ -102,7 +102,8 @@ static int read_begin(struct shoal_ben *b, struct shoal_ben_value *out, bool dic
 	return 1;
 }
 
-int shoal_ben_next(struct shoal_ben *b, struct shoal_ben_value *out)
+/* Inlined for the sake of skip(), which wants to know where a token ends and nothing else of it. */
+__attribute__((always_inline)) static inline int next(struct shoal_ben *b, struct shoal_ben_value *out)
 {
 	if (b->bad < 0)
 		return b->bad;
@@ -143,6 +144,11 @@ int shoal_ben_next(struct shoal_ben *b, struct shoal_ben_value *out)
 	return rc;
 }
 
+int shoal_ben_next(struct shoal_ben *b, struct shoal_ben_value *out)
+{
+	return next(b, out);
+}
+
 int shoal_ben_skip(struct shoal_ben *b, struct shoal_ben_value *v)
 {
 	if (v->kind != SHOAL_BEN_LIST && v->kind != SHOAL_BEN_DICT)
@@ -150,7 +156,7 @@ int shoal_ben_skip(struct shoal_ben *b, struct shoal_ben_value *v)
 	struct shoal_ben_value t;
 	uint32_t outside = b->depth - 1;
 	while (b->depth > outside) {
-		int rc = shoal_ben_next(b, &t);
+		int rc = next(b, &t);
 		if (rc < 0)
 			return rc;
 	}
@@ -215,6 +221,8 @@ ptrdiff_t shoal_ben_pick(struct shoal_bytes in, uint32_t depth_max, struct shoal
 		}
 		last = key.str;
 		for (size_t i = 0; i < count; i++) {
+			if (key.str.len > 0 && (uint8_t)field[i].key[0] != key.str.at[0])
+				continue;
 			size_t len = strlen(field[i].key);
 			if (!shoal_bytes_equal(key.str, shoal_bytes(field[i].key, len)))
 				continue;

@@ -174,8 +174,15 @@ SHOAL_MUST int mi_layers_init(struct mi_parse *p);
 SHOAL_MUST int mi_layers_load(struct mi_parse *p, const struct shoal_ben_value *layers);
 
 /* metainfo_outer.c: trackers and the like, and the comment */
-SHOAL_MUST int mi_outer(struct mi_parse *p, struct shoal_bytes torrent);
+enum { MI_OUTER_INFO, MI_OUTER_LAYERS, MI_OUTER_COUNT = 13 };
+struct mi_outer_fields { /* of the torrent, found in one pass */
+	struct shoal_ben_field f[MI_OUTER_COUNT];
+	ptrdiff_t found; /* < 0: it cannot be read, and no field is set */
+};
+void mi_outer_pick(struct shoal_bytes torrent, struct mi_outer_fields *out);
+SHOAL_MUST int mi_outer(struct mi_parse *p, const struct mi_outer_fields *outer);
 /* BEP 38, which may stand in the info dictionary, beside it, or in both: then it is merged. */
-SHOAL_MUST int mi_hints(struct mi_parse *p, struct shoal_bytes dict);
+SHOAL_MUST int mi_hints(struct mi_parse *p, const struct shoal_ben_value *similar,
+			const struct shoal_ben_value *collections);
 
 #endif

@@ -210,13 +210,10 @@ static int take_hints(struct mi_parse *p, const struct shoal_ben_value *v, struc
 	return rc < 0 ? rc : 0;
 }
 
-int mi_hints(struct mi_parse *p, struct shoal_bytes dict)
+int mi_hints(struct mi_parse *p, const struct shoal_ben_value *similar, const struct shoal_ben_value *collections)
 {
-	struct shoal_ben_field f[] = { { .key = "similar" }, { .key = "collections" } };
-	if (shoal_ben_pick(dict, SHOAL_BEN_DEPTH_MAX, f, 2) < 0)
-		return 0; /* whoever reads the rest of it says so */
-	int rc = take_hints(p, &f[0].v, &p->mi->similar, 20, 32);
-	return rc < 0 ? rc : take_hints(p, &f[1].v, &p->mi->collection, 1, SHOAL_COLLECTION_BYTES_MAX);
+	int rc = take_hints(p, similar, &p->mi->similar, 20, 32);
+	return rc < 0 ? rc : take_hints(p, collections, &p->mi->collection, 1, SHOAL_COLLECTION_BYTES_MAX);
 }
 
 static struct shoal_bytes cut_remark(const struct shoal_ben_value *v)
@@ -224,26 +221,54 @@ static struct shoal_bytes cut_remark(const struct shoal_ben_value *v)
 	return shoal_bytes(v->str.at, v->str.len < REMARK_BYTES_MAX ? v->str.len : REMARK_BYTES_MAX);
 }
 
-int mi_outer(struct mi_parse *p, struct shoal_bytes torrent)
+enum {
+	ANNOUNCE = MI_OUTER_LAYERS + 1,
+	TIERS,
+	COMMENT,
+	COMMENT8,
+	CREATOR,
+	DATE,
+	URLS,
+	NODES,
+	PEERS,
+	SIMILAR,
+	COLLECTIONS,
+	COUNT
+};
+_Static_assert((int)COUNT == (int)MI_OUTER_COUNT, "one field a key");
+static const struct {
+	const char *key;
+	enum shoal_ben_kind kind; /* NONE: any, or somebody else's business */
+} shapes[COUNT] = {
+	[MI_OUTER_INFO] = { "info", SHOAL_BEN_NONE },
+	[MI_OUTER_LAYERS] = { "piece layers", SHOAL_BEN_NONE },
+	[ANNOUNCE] = { "announce", SHOAL_BEN_STR },
+	[TIERS] = { "announce-list", SHOAL_BEN_LIST },
+	[COMMENT] = { "comment", SHOAL_BEN_STR },
+	[COMMENT8] = { "comment.utf-8", SHOAL_BEN_STR },
+	[CREATOR] = { "created by", SHOAL_BEN_STR },
+	[DATE] = { "creation date", SHOAL_BEN_INT },
+	[URLS] = { "url-list", SHOAL_BEN_NONE },
+	[NODES] = { "nodes", SHOAL_BEN_LIST },
+	[PEERS] = { "x.pe", SHOAL_BEN_LIST },
+	[SIMILAR] = { "similar", SHOAL_BEN_NONE },
+	[COLLECTIONS] = { "collections", SHOAL_BEN_NONE },
+};
+
+void mi_outer_pick(struct shoal_bytes torrent, struct mi_outer_fields *out)
 {
-	enum { ANNOUNCE, TIERS, COMMENT, COMMENT8, CREATOR, DATE, URLS, NODES, PEERS, COUNT };
-	static const struct {
-		const char *key;
-		enum shoal_ben_kind kind;
-	} shapes[COUNT] = {
-		[ANNOUNCE] = { "announce", SHOAL_BEN_STR },  [TIERS] = { "announce-list", SHOAL_BEN_LIST },
-		[COMMENT] = { "comment", SHOAL_BEN_STR },    [COMMENT8] = { "comment.utf-8", SHOAL_BEN_STR },
-		[CREATOR] = { "created by", SHOAL_BEN_STR }, [DATE] = { "creation date", SHOAL_BEN_INT },
-		[URLS] = { "url-list", SHOAL_BEN_NONE },     [NODES] = { "nodes", SHOAL_BEN_LIST },
-		[PEERS] = { "x.pe", SHOAL_BEN_LIST },
-	};
-	struct shoal_ben_field f[COUNT];
+	for (size_t i = 0; i < COUNT; i++)
+		out->f[i].key = shapes[i].key;
+	out->found = shoal_ben_pick(torrent, SHOAL_BEN_DEPTH_MAX, out->f, COUNT);
+}
+
+int mi_outer(struct mi_parse *p, const struct mi_outer_fields *outer)
+{
+	const struct shoal_ben_field *f = outer->f;
 	struct shoal_metainfo *mi = p->mi;
 	int rc;
 	p->info_at = 0; /* offsets are the torrent's from here on */
-	for (size_t i = 0; i < COUNT; i++)
-		f[i].key = shapes[i].key;
-	if (shoal_ben_pick(torrent, SHOAL_BEN_DEPTH_MAX, f, COUNT) < 0)
+	if (outer->found < 0)
 		return mi_fail(p, SHOAL_ERR_MALFORMED, 0, "the torrent cannot be read");
 	for (size_t i = 0; i < COUNT; i++)
 		if (shapes[i].kind && (rc = mi_kind(p, &f[i], shapes[i].kind, 0, "in the torrent")) < 0)
@@ -264,5 +289,5 @@ int mi_outer(struct mi_parse *p, struct shoal_bytes torrent)
 	    (rc = add_text(p, cut_remark(&f[CREATOR].v), &mi->created_by)) < 0)
 		return rc;
 	mi->created_at = f[DATE].v.num;
-	return mi_hints(p, torrent);
+	return mi_hints(p, &f[SIMILAR].v, &f[COLLECTIONS].v);
 }

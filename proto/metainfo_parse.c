@@ -1,8 +1,8 @@
 /*
  * proto/metainfo_parse.c - a .torrent or an info dictionary, from bytes to the object.
  *
- * First the whole input is checked as bencode: depth, duplicate keys, nothing
- * behind it. Then the info dictionary is copied and read from the copy, so
+ * First the info dictionary is found and copied, and the whole input checked as
+ * bencode: depth, duplicate keys, nothing behind it. What is read is the copy, so
  * that every offset the object keeps is one into memory of its own, or into what was lent.
  */
 #include "proto/base/digest.h"
@@ -45,10 +45,15 @@ int mi_kind(struct mi_parse *p, const struct shoal_ben_field *field, enum shoal_
 
 /* ---- the info dictionary ---------------------------------------------------------- */
 
-enum { NAME, NAME8, PIECE_LENGTH, PIECES, LENGTH, FILES, ATTR, META_VERSION, FILE_TREE, PRIVATE, SOURCE, INFO_COUNT };
+/* clang-format off */
+enum { NAME, NAME8, PIECE_LENGTH, PIECES, LENGTH, FILES, ATTR, META_VERSION, FILE_TREE, PRIVATE, SOURCE, SIMILAR, COLLECTIONS,
+       INFO_COUNT };
+/* clang-format on */
 
+/* All that is wanted of it, found in one pass: a million files are 75 MiB to read. */
 struct info_fields {
 	struct shoal_ben_field f[INFO_COUNT];
+	ptrdiff_t found; /* bytes of the dictionary; < 0: it cannot be read */
 };
 
 static const struct info_shape {
@@ -66,6 +71,8 @@ static const struct info_shape {
 	[FILE_TREE] = { "file tree", SHOAL_BEN_DICT },
 	[PRIVATE] = { "private", SHOAL_BEN_INT },
 	[SOURCE] = { "source", SHOAL_BEN_STR },
+	[SIMILAR] = { "similar", SHOAL_BEN_NONE }, /* hints are not worth a fault */
+	[COLLECTIONS] = { "collections", SHOAL_BEN_NONE },
 };
 
 /* What the dictionary says it is: v1, v2 or both; and the size of its pieces. */
@@ -130,49 +137,58 @@ static void trim(struct shoal_metainfo *mi)
 	}
 }
 
-static int take_info(struct mi_parse *p, struct shoal_bytes raw)
+/* Makes `raw` the object's info, and finds its fields; whether it is sound is not known yet. */
+static int info_begin(struct mi_parse *p, struct shoal_bytes raw, struct info_fields *in)
 {
 	struct shoal_metainfo *mi = p->mi;
-	struct info_fields in;
-	uint32_t root;
-	int rc;
 	mi->info = raw.at;
 	if (!p->lent) {
-		mi->info = mi->info_own = malloc(raw.len);
+		mi->info = mi->info_own = malloc(raw.len + 1);
 		if (mi->info_own == NULL)
 			return SHOAL_ERR_NOMEM;
-		memcpy(mi->info_own, raw.at, raw.len);
+		if (raw.len > 0)
+			memcpy(mi->info_own, raw.at, raw.len);
 	}
 	mi->info_len = raw.len;
 	for (size_t i = 0; i < INFO_COUNT; i++)
-		in.f[i].key = info_shapes[i].key;
-	if (shoal_ben_pick(shoal_bytes(mi->info, mi->info_len), SHOAL_BEN_DEPTH_MAX, in.f, INFO_COUNT) < 0)
+		in->f[i].key = info_shapes[i].key;
+	in->found = shoal_ben_pick(shoal_bytes(mi->info, mi->info_len), SHOAL_BEN_DEPTH_MAX, in->f, INFO_COUNT);
+	return 0;
+}
+
+static int take_info(struct mi_parse *p, const struct info_fields *in)
+{
+	struct shoal_metainfo *mi = p->mi;
+	uint32_t root;
+	int rc;
+	if (in->found < 0)
 		return mi_fail_info(p, SHOAL_ERR_MALFORMED, 0, "info cannot be read");
-	if ((rc = mi_kind(p, &in.f[META_VERSION], SHOAL_BEN_INT, 0, "in info")) < 0)
+	if ((rc = mi_kind(p, &in->f[META_VERSION], SHOAL_BEN_INT, 0, "in info")) < 0)
 		return rc;
-	if (in.f[META_VERSION].v.kind == SHOAL_BEN_NONE || in.f[META_VERSION].v.num == 2)
+	if (in->f[META_VERSION].v.kind == SHOAL_BEN_NONE || in->f[META_VERSION].v.num == 2)
 		for (size_t i = 0; i < INFO_COUNT; i++)
-			if ((rc = mi_kind(p, &in.f[i], info_shapes[i].kind, 0, "in info")) < 0)
+			if (info_shapes[i].kind && (rc = mi_kind(p, &in->f[i], info_shapes[i].kind, 0, "in info")) < 0)
 				return rc;
-	if ((rc = take_version(p, &in)) < 0)
+	if ((rc = take_version(p, in)) < 0)
 		return rc;
 	/* name.utf-8 first, as for paths */
-	const struct shoal_ben_value *name = in.f[NAME8].v.kind && in.f[NAME8].v.str.len ? &in.f[NAME8].v
-											 : &in.f[NAME].v;
+	const struct shoal_ben_value *name = in->f[NAME8].v.kind && in->f[NAME8].v.str.len ? &in->f[NAME8].v
+											   : &in->f[NAME].v;
 	if (name->kind == SHOAL_BEN_NONE)
 		return mi_fail_info(p, SHOAL_ERR_MALFORMED, 0, "no name");
 	mi->name_at = (uint32_t)name->at;
-	mi->is_private = in.f[PRIVATE].v.kind && in.f[PRIVATE].v.num != 0;
-	mi->source = in.f[SOURCE].v.str;
+	mi->is_private = in->f[PRIVATE].v.kind && in->f[PRIVATE].v.num != 0;
+	mi->source = in->f[SOURCE].v.str;
 	take_hashes(p);
 	if ((rc = mi_folder_add(p, MI_NONE, mi->name_at, &root)) < 0)
 		return rc;
-	if (mi->has_v1 && ((rc = mi_v1_files(p, &in.f[FILES].v, &in.f[LENGTH].v, &in.f[ATTR].v)) < 0 ||
-			   (rc = mi_v1_pieces(p, &in.f[PIECES].v)) < 0))
+	if (mi->has_v1 && ((rc = mi_v1_files(p, &in->f[FILES].v, &in->f[LENGTH].v, &in->f[ATTR].v)) < 0 ||
+			   (rc = mi_v1_pieces(p, &in->f[PIECES].v)) < 0))
 		return rc;
-	if (mi->has_v2 && (rc = mi_v2_tree(p, in.f[FILE_TREE].v.raw)) < 0)
+	if (mi->has_v2 && (rc = mi_v2_tree(p, in->f[FILE_TREE].v.raw)) < 0)
 		return rc;
-	if ((rc = mi_names_settle(p)) < 0 || (rc = mi_layers_init(p)) < 0 || (rc = mi_hints(p, raw)) < 0)
+	if ((rc = mi_names_settle(p)) < 0 || (rc = mi_layers_init(p)) < 0 ||
+	    (rc = mi_hints(p, &in->f[SIMILAR].v, &in->f[COLLECTIONS].v)) < 0)
 		return rc;
 	trim(mi);
 	return 0;
@@ -180,18 +196,14 @@ static int take_info(struct mi_parse *p, struct shoal_bytes raw)
 
 /* ---- the whole -------------------------------------------------------------------- */
 
-/* The span of info's file tree, which alone may nest deep; empty when there is none to be seen. */
-static struct shoal_bytes tree_of(struct shoal_bytes info)
+/* `info_at`: where info begins in `in`. Its file tree alone may nest deep. */
+static int check_bencode(struct mi_parse *p, struct shoal_bytes in, size_t info_at, const struct info_fields *info)
 {
-	struct shoal_ben_field tree = { .key = "file tree" };
-	if (shoal_ben_pick(info, SHOAL_BEN_DEPTH_MAX, &tree, 1) < 0)
-		return (struct shoal_bytes){ NULL, 0 };
-	return tree.v.raw;
-}
-
-static int check_bencode(struct mi_parse *p, struct shoal_bytes in, struct shoal_bytes deep)
-{
+	const struct shoal_ben_value *tree = &info->f[FILE_TREE].v;
+	struct shoal_bytes deep = { NULL, 0 };
 	size_t at;
+	if (tree->kind != SHOAL_BEN_NONE)
+		deep = shoal_bytes(in.at + info_at + tree->at, tree->raw.len);
 	int rc = shoal_ben_check(in, SHOAL_METAINFO_DEPTH_MAX, deep, &at);
 	switch (rc) {
 	case SHOAL_ERR_EXISTS: return mi_fail(p, SHOAL_ERR_MALFORMED, at, "a key comes twice in one dictionary");
@@ -203,39 +215,41 @@ static int check_bencode(struct mi_parse *p, struct shoal_bytes in, struct shoal
 
 static int take_torrent(struct mi_parse *p, struct shoal_bytes torrent)
 {
-	enum { INFO, LAYERS, COUNT };
-	struct shoal_ben_field f[COUNT] = { [INFO] = { .key = "info" }, [LAYERS] = { .key = "piece layers" } };
-	struct shoal_bytes deep = { NULL, 0 };
+	struct mi_outer_fields outer;
+	const struct shoal_ben_field *info = &outer.f[MI_OUTER_INFO], *layers = &outer.f[MI_OUTER_LAYERS];
+	struct info_fields in = { .found = SHOAL_ERR_MALFORMED };
 	int rc;
 	if (torrent.len > 0 && torrent.at[torrent.len - 1] == '\n')
 		torrent.len--; /* editors and scripts add one */
-	if (shoal_ben_pick(torrent, SHOAL_BEN_DEPTH_MAX, f, COUNT) >= 0 && f[INFO].v.kind == SHOAL_BEN_DICT)
-		deep = tree_of(f[INFO].v.raw);
-	if ((rc = check_bencode(p, torrent, deep)) < 0)
+	mi_outer_pick(torrent, &outer);
+	if (info->v.kind == SHOAL_BEN_DICT && (rc = info_begin(p, info->v.raw, &in)) < 0)
+		return rc;
+	if ((rc = check_bencode(p, torrent, info->v.at, &in)) < 0)
 		return rc;
 	if (torrent.at[0] != 'd')
 		return mi_fail(p, SHOAL_ERR_MALFORMED, 0, "a torrent is a dictionary");
-	if (f[INFO].v.kind == SHOAL_BEN_NONE)
+	if (info->v.kind == SHOAL_BEN_NONE)
 		return mi_fail(p, SHOAL_ERR_MALFORMED, 0, "no info dictionary");
-	if ((rc = mi_kind(p, &f[INFO], SHOAL_BEN_DICT, 0, "in the torrent")) < 0 ||
-	    (rc = mi_kind(p, &f[LAYERS], SHOAL_BEN_DICT, 0, "in the torrent")) < 0)
+	if ((rc = mi_kind(p, info, SHOAL_BEN_DICT, 0, "in the torrent")) < 0 ||
+	    (rc = mi_kind(p, layers, SHOAL_BEN_DICT, 0, "in the torrent")) < 0)
 		return rc;
-	p->info_at = f[INFO].v.at;
-	if ((rc = take_info(p, f[INFO].v.raw)) < 0)
+	p->info_at = info->v.at;
+	if ((rc = take_info(p, &in)) < 0)
 		return rc;
-	if (p->mi->has_v2 && f[LAYERS].v.kind && (rc = mi_layers_load(p, &f[LAYERS].v)) < 0)
+	if (p->mi->has_v2 && layers->v.kind && (rc = mi_layers_load(p, &layers->v)) < 0)
 		return rc;
-	return mi_outer(p, torrent);
+	return mi_outer(p, &outer);
 }
 
 static int take_bare_info(struct mi_parse *p, struct shoal_bytes info)
 {
-	int rc = check_bencode(p, info, tree_of(info));
-	if (rc < 0)
+	struct info_fields in;
+	int rc = info_begin(p, info, &in);
+	if (rc < 0 || (rc = check_bencode(p, info, 0, &in)) < 0)
 		return rc;
 	if (info.at[0] != 'd')
 		return mi_fail(p, SHOAL_ERR_MALFORMED, 0, "an info dictionary is a dictionary");
-	return take_info(p, info);
+	return take_info(p, &in);
 }
 
 static int parse(struct shoal_metainfo **out, struct shoal_bytes in, struct shoal_metainfo_fault *why,

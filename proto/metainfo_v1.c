@@ -92,21 +92,26 @@ static int take_file(struct mi_parse *p, const struct shoal_ben_value *entry, si
 					    [PATH8] = { .key = "path.utf-8" },
 					    [ATTR] = { .key = "attr" },
 					    [TARGET] = { .key = "symlink path" } };
+	static const enum shoal_ben_kind kinds[COUNT] = { [LENGTH] = SHOAL_BEN_INT,
+							  [PATH] = SHOAL_BEN_LIST,
+							  [PATH8] = SHOAL_BEN_LIST,
+							  [ATTR] = SHOAL_BEN_STR,
+							  [TARGET] = SHOAL_BEN_LIST };
 	struct mi_file file = { .root = MI_NONE };
-	char where[32];
 	int rc;
 	uint32_t i = p->mi->file_count;
 	if (entry->kind != SHOAL_BEN_DICT)
 		return mi_fail_info(p, SHOAL_ERR_MALFORMED, at, "file %u is no dictionary", i);
 	if (shoal_ben_pick(entry->raw, SHOAL_BEN_DEPTH_MAX, f, COUNT) < 0)
 		return mi_fail_info(p, SHOAL_ERR_MALFORMED, at, "file %u cannot be read", i);
-	snprintf(where, sizeof where, "of file %u", i);
-	if ((rc = mi_kind(p, &f[LENGTH], SHOAL_BEN_INT, at, where)) < 0 ||
-	    (rc = mi_kind(p, &f[PATH], SHOAL_BEN_LIST, at, where)) < 0 ||
-	    (rc = mi_kind(p, &f[PATH8], SHOAL_BEN_LIST, at, where)) < 0 ||
-	    (rc = mi_kind(p, &f[ATTR], SHOAL_BEN_STR, at, where)) < 0 ||
-	    (rc = mi_kind(p, &f[TARGET], SHOAL_BEN_LIST, at, where)) < 0)
-		return rc;
+	for (size_t k = 0; k < COUNT; k++) {
+		if (f[k].v.kind == SHOAL_BEN_NONE || f[k].v.kind == kinds[k])
+			continue;
+		char where[32];
+		snprintf(where, sizeof where, "of file %u", i);
+		if ((rc = mi_kind(p, &f[k], kinds[k], at, where)) < 0)
+			return rc;
+	}
 	unsigned flags = mi_attr_flags(&f[ATTR].v);
 	if (f[LENGTH].v.kind == SHOAL_BEN_NONE && !(flags & SHOAL_FILE_SYMLINK))
 		return mi_fail_info(p, SHOAL_ERR_MALFORMED, at, "file %u has no length", i);

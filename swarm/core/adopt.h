@@ -46,7 +46,9 @@ void shoal_adopt_job(struct shoal_swarm *s, struct shoal_disk_job *job, shoal_us
 void shoal_adopt_stop(struct shoal_swarm *s);
 void shoal_adopt_free(struct shoal_swarm *s);
 
-/* A whole file was recorded: it can be found by its name, if it has no root. Puts into the store's batch. */
+/* Whether a file is looked for by its name: it has no root, and is worth it. */
+bool shoal_adopt_by_name(const struct shoal_metainfo *mi, uint32_t file);
+/* Such a file, whole, was recorded under `key`: now it can be found. Puts into the store's batch. */
 SHOAL_MUST int shoal_adopt_record(struct shoal_swarm *s, uint32_t file, struct shoal_bytes key,
 				  struct shoal_bytes value);
 /* All of it is there: other torrents may be told that they share files with it (BEP 38). Puts into the store's batch. */

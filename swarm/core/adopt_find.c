@@ -45,14 +45,17 @@ static struct shoal_bytes path_of(const struct shoal_swarm *s, uint32_t file, ch
 	return shoal_bytes(room, n > 0 ? (size_t)n : 0);
 }
 
+bool shoal_adopt_by_name(const struct shoal_metainfo *mi, uint32_t file)
+{
+	return shoal_metainfo_file_root(mi, file) == NULL && shoal_metainfo_file_size(mi, file) >= SHOAL_ADOPT_V1_MIN;
+}
+
 int shoal_adopt_record(struct shoal_swarm *s, uint32_t file, struct shoal_bytes key, struct shoal_bytes value)
 {
 	uint8_t by_name[16 + SHOAL_CLAIM_PLACE_BYTES];
 	char room[SHOAL_PATH_BYTES_MAX + 1];
 	const struct shoal_store *store = &s->node->store;
 	uint64_t size = shoal_metainfo_file_size(s->mi, file);
-	if (shoal_metainfo_file_root(s->mi, file) != NULL || size < SHOAL_ADOPT_V1_MIN)
-		return 0;
 	shoal_adopt_name_key(path_of(s, file, room), size, by_name);
 	memcpy(by_name + 16, key.at, SHOAL_CLAIM_PLACE_BYTES);
 	return store->ops->put(store->s, SHOAL_STORE_NAMED, shoal_bytes(by_name, sizeof by_name), value);

@@ -35,6 +35,7 @@
 
 #define SHOAL_SWARM_CHECKS 16		      /* pieces being hashed at a time in a check */
 #define SHOAL_SWARM_BARRIER_BYTES (64u << 20) /* verified bytes that start a barrier at once */
+#define SHOAL_SWARM_BARRIER_FILES 4096u	      /* files with something new in them that bring the next one forward */
 #define SHOAL_SWARM_BARRIER_MIN SHOAL_MS(20)
 #define SHOAL_SWARM_BARRIER_MAX SHOAL_S(2)
 #define SHOAL_SWARM_LANE_WAIT SHOAL_MS(4) /* a whole piece waits at most so long for others to be hashed beside */

@@ -21,6 +21,17 @@ static bool piece_recorded(const struct shoal_swarm *s, uint32_t file, uint32_t 
 	return shoal_bits_get(&s->claimed, piece) || shoal_bits_get(&s->covered, piece);
 }
 
+/* Where a whole file lies, for whoever wants to adopt it. `path` is the room for it. */
+static void place_name(const struct shoal_swarm *s, uint32_t file, struct shoal_claim *claim,
+		       char path[SHOAL_PATH_BYTES_MAX + 1])
+{
+	int len = shoal_metainfo_path(s->mi, file, (struct shoal_space){ (uint8_t *)path, SHOAL_PATH_BYTES_MAX + 1 });
+	if (len <= 0)
+		return;
+	claim->folder = shoal_bytes(s->folder, strlen(s->folder));
+	claim->path = shoal_bytes(path, (size_t)len);
+}
+
 int shoal_swarm_record(struct shoal_swarm *s, uint32_t file, const struct shoal_seen *seen, bool open)
 {
 	struct shoal_store *store = &s->node->store;
@@ -32,7 +43,9 @@ int shoal_swarm_record(struct shoal_swarm *s, uint32_t file, const struct shoal_
 		return 0;
 	uint8_t *bitmap = malloc(SHOAL_CLAIM_CHUNK / 8);
 	uint8_t *value = malloc(SHOAL_CLAIM_VALUE_MAX);
+	char path[SHOAL_PATH_BYTES_MAX + 1];
 	bool whole = !open && s->file[file].left == 0;
+	bool rooted = shoal_metainfo_file_root(s->mi, file) != NULL;
 	int rc = bitmap != NULL && value != NULL ? 0 : SHOAL_ERR_NOMEM;
 	for (uint32_t c = 0; rc == 0 && c < chunks_of(pieces); c++) {
 		uint32_t from = c * SHOAL_CLAIM_CHUNK;
@@ -57,25 +70,24 @@ int shoal_swarm_record(struct shoal_swarm *s, uint32_t file, const struct shoal_
 			.bitmap = { bitmap, (count + 7) / 8 },
 		};
 		shoal_claim_key(s->mi, file, shoal_bytes(s->folder, strlen(s->folder)), c, key);
-		char path[SHOAL_PATH_BYTES_MAX + 1];
-		int path_len = c == 0 && whole
-				       ? shoal_metainfo_path(s->mi, file,
-							     (struct shoal_space){ (uint8_t *)path, sizeof path })
-				       : 0;
-		if (path_len > 0) {
-			claim.folder = shoal_bytes(s->folder, strlen(s->folder));
-			claim.path = shoal_bytes(path, (size_t)path_len);
-		}
 		if (ones == 0) {
 			rc = store->ops->drop(store->s, SHOAL_STORE_FILE, shoal_bytes(key, sizeof key));
 			continue;
 		}
+		if (c == 0 && whole && rooted)
+			place_name(s, file, &claim, path);
 		ptrdiff_t len = shoal_claim_encode(&claim, (struct shoal_space){ value, SHOAL_CLAIM_VALUE_MAX });
 		rc = len < 0 ? (int)len
 			     : store->ops->put(store->s, SHOAL_STORE_FILE, shoal_bytes(key, sizeof key),
 					       shoal_bytes(value, (size_t)len));
-		if (rc == 0 && path_len > 0)
-			rc = shoal_adopt_record(s, file, shoal_bytes(key, sizeof key), shoal_bytes(value, (size_t)len));
+		if (rc < 0 || c > 0 || !whole || rooted || !shoal_adopt_by_name(s->mi, file))
+			continue;
+		/* Without a root it is found by its name, and by another record. */
+		place_name(s, file, &claim, path);
+		len = shoal_claim_encode(&claim, (struct shoal_space){ value, SHOAL_CLAIM_VALUE_MAX });
+		rc = len < 0 ? (int)len
+			     : shoal_adopt_record(s, file, shoal_bytes(key, sizeof key),
+						  shoal_bytes(value, (size_t)len));
 	}
 	free(bitmap);
 	free(value);
@@ -486,8 +498,12 @@ static shoal_us barrier_due(const struct shoal_swarm *s)
 		return s->barrier_at + SHOAL_SWARM_BARRIER_MAX;
 	if (all_in || s->fresh_bytes >= SHOAL_SWARM_BARRIER_BYTES)
 		return s->barrier_at;
-	shoal_us pause = shoal_max_u64(SHOAL_SWARM_BARRIER_MIN,
-				       shoal_min_u64(SHOAL_SWARM_BARRIER_MAX, 4 * s->barrier_took));
+	shoal_us pause = shoal_min_u64(SHOAL_SWARM_BARRIER_MAX, 4 * s->barrier_took);
+	/* Of many small files the names and records are most of the work, and grow with the files: to wait does not save
+	 * any, and leaves more of it to be waited for at the end. */
+	if (s->dirty_count >= SHOAL_SWARM_BARRIER_FILES)
+		pause = 0;
+	pause = shoal_max_u64(SHOAL_SWARM_BARRIER_MIN, pause);
 	return s->barrier_at == 0 ? s->fresh_since : s->barrier_at + s->barrier_took + pause;
 }
 

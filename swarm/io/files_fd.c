@@ -387,6 +387,7 @@ int shoal_files_acquire(struct shoal_files *files, struct storage *st, uint32_t 
 	if (e == NULL || (mode == FD_WRITE && !e->writable)) {
 		struct found f;
 		pthread_mutex_unlock(&files->lock);
+		shoal_us looked = files->os->now(); /* opening is a look at its stamp as well */
 		rc = file_open(files, st, file, mode, &f, fault);
 		if (rc < 0 && (fault->os == EMFILE || fault->os == ENFILE) && shed(files))
 			rc = file_open(files, st, file, mode, &f, fault);
@@ -412,7 +413,9 @@ int shoal_files_acquire(struct shoal_files *files, struct storage *st, uint32_t 
 					     .fd = f.fd,
 					     .writable = mode == FD_WRITE,
 					     .generation = e->generation + 1,
-					     .inode = shoal_files_inode_print(stamp.dev, stamp.ino) };
+					     .inode = shoal_files_inode_print(stamp.dev, stamp.ino),
+					     .print = shoal_files_stamp_print(&stamp),
+					     .looked = looked };
 			struct entry **bucket = bucket_of(files, st, file);
 			e->chain = *bucket;
 			*bucket = e;

@@ -12,6 +12,7 @@ struct walk {
 	struct storage *st;
 	struct shoal_beneath beneath;
 	struct shoal_beneath_at at;
+	uint32_t named; /* whose path these are, or SHOAL_FILES_NO_FILE */
 	char path[SHOAL_FILES_PATH_MAX], part[SHOAL_FILES_PATH_MAX];
 };
 
@@ -20,6 +21,7 @@ static void walk_init(struct walk *w, struct shoal_files *files, struct storage 
 	w->files = files;
 	w->st = st;
 	w->at = (struct shoal_beneath_at)SHOAL_BENEATH_AT_INIT;
+	w->named = SHOAL_FILES_NO_FILE;
 	w->beneath = (struct shoal_beneath){ .root = -1 };
 }
 
@@ -36,12 +38,13 @@ static bool on_disk(const struct storage *st, uint32_t file)
 
 static int walk_paths(struct walk *w, uint32_t file)
 {
-	struct shoal_space space = { (uint8_t *)w->path, SHOAL_PATH_BYTES_MAX + 1 };
-	int len = shoal_metainfo_path(w->st->mi, file, space);
-	if (len < 0)
-		return len;
-	memcpy(w->part, w->path, (size_t)len + 1);
-	return shoal_files_part_name(w->st, w->part);
+	if (w->named == file)
+		return 0;
+	w->named = SHOAL_FILES_NO_FILE;
+	int rc = shoal_files_paths(w->st, file, w->path, w->part);
+	if (rc == 0)
+		w->named = file;
+	return rc;
 }
 
 int shoal_files_part_path(struct shoal_files *files, uint32_t storage, uint32_t file, char *out)
@@ -123,6 +126,7 @@ static bool top_there(struct walk *w)
 	    walk_paths(w, 0) < 0)
 		return false;
 	w->path[strcspn(w->path, "/")] = '\0';
+	w->named = SHOAL_FILES_NO_FILE;
 	return look(w, w->path, &st) > 0;
 }
 
@@ -453,6 +457,18 @@ static int rename_by_link(const struct shoal_os_ops *os, int dir, const char *fr
 	return errno == ENOENT ? os->renameat2(dir, from, dir, to, 0) : -1;
 }
 
+static int rename_never_replacing(const struct shoal_os_ops *os, int dir, const char *from, const char *to)
+{
+	int rc = os->renameat2(dir, from, dir, to, RENAME_NOREPLACE);
+	if (rc < 0 && (errno == EINVAL || errno == ENOSYS))
+		rc = rename_by_link(os, dir, from, to);
+	return rc;
+}
+
+/*
+ * From the unfinished name to the final one, in w->part and w->path. Where the inode is known that we wrote to, the look
+ * that follows a rename tells whether it was that one (see name_undo()); where not, what lies there is looked at before.
+ */
 static int file_rename(struct walk *w, uint32_t file, uint64_t inode)
 {
 	const struct shoal_os_ops *os = w->files->os;
@@ -461,11 +477,15 @@ static int file_rename(struct walk *w, uint32_t file, uint64_t inode)
 	const char *from, *to;
 	struct stat stat;
 	int dir = shoal_beneath_at(&w->beneath, &w->at, w->part, &from);
-	if (dir < 0 || os->fstatat(dir, from, &stat, AT_SYMLINK_NOFOLLOW) < 0)
+	if (dir < 0)
 		return -1;
-	if (!S_ISREG(stat.st_mode) || (inode && inode != shoal_files_inode_print(stat.st_dev, stat.st_ino))) {
-		errno = ESTALE;
-		return -1;
+	if (inode == 0) {
+		if (os->fstatat(dir, from, &stat, AT_SYMLINK_NOFOLLOW) < 0)
+			return -1;
+		if (!S_ISREG(stat.st_mode)) {
+			errno = ESTALE;
+			return -1;
+		}
 	}
 	to = w->path + (from - w->part); /* the same folder */
 	pthread_mutex_lock(&files->lock);
@@ -473,16 +493,23 @@ static int file_rename(struct walk *w, uint32_t file, uint64_t inode)
 	if (st->stamp)
 		st->stamp[file] = 0;
 	pthread_mutex_unlock(&files->lock);
-	int rc = os->renameat2(dir, from, dir, to, RENAME_NOREPLACE);
-	if (rc < 0 && (errno == EINVAL || errno == ENOSYS))
-		rc = rename_by_link(os, dir, from, to);
-	if (rc < 0)
+	if (rename_never_replacing(os, dir, from, to) < 0)
 		return -1;
 	pthread_mutex_lock(&files->lock);
 	st->flag[file] = (uint8_t)((st->flag[file] & ~PLACE_MASK) | PLACE_WHOLE);
 	pthread_mutex_unlock(&files->lock);
 	shoal_files_dir_mark(files, st, w->path, shoal_beneath_dir_len(w->path));
 	return 0;
+}
+
+/* What was just given the final name is not what we wrote: it gets its own name back. Should that fail, it is at
+ * least claimed by nobody. */
+static void name_undo(struct walk *w)
+{
+	const char *from;
+	int dir = shoal_beneath_at(&w->beneath, &w->at, w->part, &from);
+	if (dir >= 0)
+		(void)!rename_never_replacing(w->files->os, dir, w->path + (from - w->part), from);
 }
 
 /* An empty file has no pieces to bring it about. One that is there already is left as it is. */
@@ -506,10 +533,12 @@ static int file_make_empty(struct walk *w)
 	return 0;
 }
 
-static int file_finish(struct walk *w, uint32_t file, struct shoal_files_fault *fault)
+/* *renamed: it has just got its final name, and w->path and w->part are its names. */
+static int file_finish(struct walk *w, uint32_t file, bool *renamed, struct shoal_files_fault *fault)
 {
 	struct shoal_seen seen;
 	struct shoal_files *files = w->files;
+	*renamed = false;
 	if (!on_disk(w->st, file))
 		return 0;
 	pthread_mutex_lock(&files->lock);
@@ -519,18 +548,29 @@ static int file_finish(struct walk *w, uint32_t file, struct shoal_files_fault *
 	int rc = walk_paths(w, file);
 	if (rc < 0)
 		return shoal_files_fail(fault, ENAMETOOLONG, file);
-	if (shoal_metainfo_file_size(w->st->mi, file) == 0)
-		rc = file_make_empty(w);
-	else if (place == PLACE_PART)
-		rc = file_rename(w, file, inode);
-	else {
+	bool part = place == PLACE_PART, empty = shoal_metainfo_file_size(w->st->mi, file) == 0;
+	if (!part && !empty) {
 		look_at(w, file, place, &seen); /* adopted, or finished before */
-		if (seen.state == SHOAL_SEEN_PART)
-			rc = file_rename(w, file, inode);
-		else if (seen.state != SHOAL_SEEN_WHOLE)
+		if (seen.state != SHOAL_SEEN_PART && seen.state != SHOAL_SEEN_WHOLE)
 			return shoal_files_fail(fault, seen.os ? seen.os : ENOENT, file);
+		part = seen.state == SHOAL_SEEN_PART;
 	}
+	if (empty)
+		rc = file_make_empty(w);
+	else if (part)
+		*renamed = (rc = file_rename(w, file, inode)) == 0;
 	return rc < 0 ? shoal_files_fail(fault, errno, file) : 0;
+}
+
+static int file_finish_and_look(struct walk *w, uint32_t file, struct shoal_seen *seen, struct shoal_files_fault *fault)
+{
+	struct shoal_files_fault here;
+	bool renamed;
+	int rc = file_finish(w, file, &renamed, fault);
+	int looked = look_synced(w, file, seen, rc < 0 ? &here : fault);
+	if (looked < 0 && seen->os == ESTALE && renamed)
+		name_undo(w);
+	return rc < 0 ? rc : looked;
 }
 
 /* A sync that failed in here took marks that the next sync() would have answered for. */
@@ -550,6 +590,7 @@ int shoal_files_finish(struct shoal_files *files, uint32_t storage, const uint32
 	if (st == NULL || !list_good(st, list, count))
 		return SHOAL_ERR_RANGE;
 	struct walk w;
+	uint32_t looked = 0;
 	walk_init(&w, files, st);
 	pthread_mutex_lock(&st->sync_lock);
 	int rc = st->owed_err;
@@ -564,9 +605,11 @@ int shoal_files_finish(struct shoal_files *files, uint32_t storage, const uint32
 			rc = sync_locked(files, st, fault);
 			owe(st, rc, fault);
 		}
-		for (uint32_t i = 0; i < count && (rc == 0 || rc == SHOAL_ERR_EXISTS); i++) {
+		/* Each is looked at as soon as it has its name: the bytes are synced, and whoever changes them later
+		 * changes more than that. */
+		for (; looked < count && (rc == 0 || rc == SHOAL_ERR_EXISTS); looked++) {
 			struct shoal_files_fault here;
-			int err = file_finish(&w, list[i], &here);
+			int err = file_finish_and_look(&w, list[looked], &seen[looked], &here);
 			if (err < 0 && rc == 0) {
 				rc = err;
 				*fault = here;
@@ -583,9 +626,9 @@ int shoal_files_finish(struct shoal_files *files, uint32_t storage, const uint32
 	struct shoal_files_fault ignored;
 	if (w.beneath.root < 0 && shoal_files_folder(files, st, false, &w.beneath, &ignored) < 0)
 		w.beneath.root = -1;
-	for (uint32_t i = 0; i < count; i++) {
+	for (; looked < count; looked++) {
 		struct shoal_files_fault here;
-		int err = look_synced(&w, list[i], &seen[i], &here);
+		int err = look_synced(&w, list[looked], &seen[looked], &here);
 		if (err < 0 && rc == 0) {
 			rc = err;
 			*fault = here;
