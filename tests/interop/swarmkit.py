@@ -116,6 +116,7 @@ class Libtorrent:
         return any(kind == "torrent_checked_alert" for kind, _ in self.seen)
 
     def why(self):
+        self.pump()
         s = self.handle.status()
         return f"libtorrent: {s.state} {s.progress:.3f} peers {s.num_peers} " + " | ".join(m for _, m in self.seen[-8:])
 

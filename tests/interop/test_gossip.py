@@ -136,7 +136,11 @@ def ours_meet_through_us(case):
 
 def libtorrents_meet_through_us(case):
     case.seed(LAN[0], "--no-lsd", "--up", "60K")
-    both = [case.libtorrent(LAN[2 + i], os.path.join(case.work, f"lt{i}"), [(LAN[0], 7001)]) for i in range(2)]
+    # One after the other: told at once they dial each other at once, and each closes what the other keeps.
+    both = []
+    for i in range(2):
+        both.append(case.libtorrent(LAN[2 + i], os.path.join(case.work, f"lt{i}"), [(LAN[0], 7001)]))
+        time.sleep(2)
     wait(lambda: all(s.handle.status().num_peers >= 2 for s in both), "two libtorrents meet by our PEX", *both)
 
 
