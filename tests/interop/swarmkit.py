@@ -88,14 +88,16 @@ class Libtorrent:
         self.session = lt.session(pack)
         self.seen = []
 
-    def add(self, torrent, folder, peers=()):
+    def add(self, torrent, folder, peers=(), lsd=False):
         magnet = torrent.startswith("magnet:")
         params = lt.parse_magnet_uri(torrent) if magnet else lt.add_torrent_params()
         if not magnet:
             params.ti = lt.torrent_info(torrent)
         params.save_path = folder
         params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
-        params.flags |= lt.torrent_flags.disable_dht | lt.torrent_flags.disable_lsd
+        params.flags |= lt.torrent_flags.disable_dht
+        if not lsd:
+            params.flags |= lt.torrent_flags.disable_lsd
         self.handle = self.session.add_torrent(params)
         for host, port in peers:
             self.handle.connect_peer((host, port))

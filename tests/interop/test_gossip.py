@@ -70,9 +70,7 @@ class Case:
 
     def libtorrent(self, address, folder, peers=(), lsd=False, pex=True):
         s = Libtorrent(address, 7003, enable_lsd=lsd, outgoing_interfaces=address)
-        s.add(self.torrent, folder)
-        if lsd:
-            s.handle.unset_flags(lt.torrent_flags.disable_lsd)
+        s.add(self.torrent, folder, lsd=lsd)  # from the start: it shouts when it has checked, or in five minutes
         if not pex:
             s.handle.set_flags(lt.torrent_flags.disable_pex)
         for host, port in peers:
