@@ -20,6 +20,7 @@
 #define SHOAL_TCP_BACKLOG 512
 #define SHOAL_TCP_ACCEPTS_MAX 64      /* a round and listener, so that a storm of them starves no peer */
 #define SHOAL_TCP_PAUSE SHOAL_MS(100) /* without descriptors nothing is accepted for this long */
+#define SHOAL_TCP_UNTAKEN_MS 60000    /* what was sent and is not acknowledged for so long ends a connection */
 #define SHOAL_TCP_LISTENERS_MAX 16
 #define SHOAL_TCP_SPANS_MAX 128 /* of one recv or send; what is beyond waits for the next */
 
