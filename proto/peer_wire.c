@@ -28,6 +28,7 @@ int shoal_pw_new(struct shoal_pw **out, shoal_us now)
 		return SHOAL_ERR_NOMEM;
 	pw->heard = pw->spoke = now;
 	pw->flat.at = pw->buf;
+	pw->block_head = UINT32_MAX;
 	*out = pw;
 	return SHOAL_OK;
 }
@@ -57,6 +58,11 @@ size_t shoal_pw_long(const struct shoal_pw *pw)
 	return pw->slow.room;
 }
 
+void shoal_pw_heads(struct shoal_pw *pw, uint32_t head)
+{
+	pw->block_head = head;
+}
+
 void shoal_pw_terms(struct shoal_pw *pw, uint32_t pieces, bool fast, bool extended, bool v2)
 {
 	pw->pieces = pieces;
@@ -81,10 +87,11 @@ static int die(struct shoal_pw *pw, int why)
 
 /* ---- the forecast and the layout ---- */
 
-static bool overlap(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+/* Whether two places share a byte of memory. */
+static bool overlap(const struct shoal_pw *pw, const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
 {
 	uintptr_t x = (uintptr_t)a, y = (uintptr_t)b;
-	return x < y + b_len && y < x + a_len;
+	return x < y + min_size(b_len, pw->block_head) && y < x + min_size(a_len, pw->block_head);
 }
 
 static void want_head(const struct shoal_pw_expect *want, uint8_t head[SHOAL_WIRE_PIECE_HEAD])
@@ -106,7 +113,7 @@ size_t shoal_pw_forecast(struct shoal_pw *pw, const struct shoal_pw_expect want[
 			break;
 		/* The owner is not told when a forecast block begins, so it may well name
 		 * the one now landing again; nothing else may come to lie there. */
-		if (pw->block.on && pw->block.at != NULL && overlap(w->at, w->len, pw->block.at, pw->block.len))
+		if (pw->block.on && pw->block.at != NULL && overlap(pw, w->at, w->len, pw->block.at, pw->block.len))
 			continue;
 		pw->want[pw->want_count++] = *w;
 	}
@@ -138,7 +145,7 @@ static bool begins_forecast(const struct shoal_pw *pw)
 size_t shoal_pw_space(struct shoal_pw *pw, struct shoal_space out[], size_t max)
 {
 	struct shoal_space rest = { NULL, 0 };
-	bool foresee = pw->state == PW_STREAM;
+	bool foresee = pw->state == PW_STREAM, in_buf = false;
 	size_t n = 0;
 
 	memset(&pw->lay, 0, sizeof pw->lay);
@@ -158,14 +165,14 @@ size_t shoal_pw_space(struct shoal_pw *pw, struct shoal_space out[], size_t max)
 		pw->lay.head_have = (uint32_t)pw->flat.len;
 	} else if (foresee && pw->flat.len > 0) {
 		rest = (struct shoal_space){ pw->buf + pw->flat.len, small_rest(pw) };
-		foresee = rest.len > 0;
+		foresee = in_buf = rest.len > 0;
 	}
 
 	pw->lay.tail_off = pw->flat.len;
 	if (rest.len > 0) {
 		out[n++] = rest;
 		pw->lay.rest = rest.len;
-		if (overlap(rest.at, rest.len, pw->buf, sizeof pw->buf))
+		if (in_buf)
 			pw->lay.tail_off += rest.len;
 	}
 	for (uint32_t w = pw->want_first; foresee && w < pw->want_count && n + 2 <= max; w++) {
@@ -237,7 +244,7 @@ void shoal_pw_land(struct shoal_pw *pw, uint8_t *at)
 	/* A place where a block has landed is never laid out again: the bytes are the owner's
 	 * from the block's event on. */
 	for (uint32_t i = pw->want_count; at != NULL && i-- > pw->want_first;)
-		if (overlap(at, pw->block.len, pw->want[i].at, pw->want[i].len))
+		if (overlap(pw, at, pw->block.len, pw->want[i].at, pw->want[i].len))
 			want_drop(pw, i);
 }
 
@@ -254,7 +261,7 @@ static void gather(struct shoal_pw *pw)
 		to += have + n;
 		pw->lay.left -= n;
 		n = min_size(pw->lay.left, pw->want[w].len);
-		memcpy(to, pw->want[w].at, n);
+		memcpy(to, pw->want[w].at, min_size(n, pw->block_head));
 		to += n;
 		pw->lay.left -= n;
 	}
@@ -342,8 +349,9 @@ static int parse_handshake(struct shoal_pw *pw, struct shoal_pw_event *ev)
 static int parse_block(struct shoal_pw *pw, struct shoal_pw_event *ev)
 {
 	size_t n = min_size(pw->flat.len, pw->block.len - pw->block.done);
-	if (n > 0 && pw->block.at != NULL)
-		memcpy(pw->block.at + pw->block.done, pw->flat.at, n);
+	size_t head = pw->block.done < pw->block_head ? min_size(n, pw->block_head - pw->block.done) : 0;
+	if (head > 0 && pw->block.at != NULL)
+		memcpy(pw->block.at + pw->block.done, pw->flat.at, head);
 	flat_skip(pw, n);
 	pw->block.done += (uint32_t)n;
 	return pw->block.done == pw->block.len ? emit_block(pw, ev) : 0;

@@ -78,6 +78,9 @@ size_t shoal_pw_long(const struct shoal_pw *pw);
 /* How long a message may be: before the metadata a bitfield of any plausible size, after it exact.
  * `pieces` 0: unknown yet. `fast`, `v2`: whether messages 13-17, 21-23 are legal on this connection. */
 void shoal_pw_terms(struct shoal_pw *pw, uint32_t pieces, bool fast, bool extended, bool v2);
+/* Of what lies in the owner's places only the first `head` bytes of each block are memory (a world that carries no
+ * payload): no more is copied from or to them. Every place is whole when nothing is said. */
+void shoal_pw_heads(struct shoal_pw *pw, uint32_t head);
 
 /* ---- in ---- */
 /* Where the next bytes may land; spans to hand to readv() in order. 0 when dead. */

@@ -50,6 +50,7 @@ struct shoal_pw {
 	/* shoal_pw_terms() */
 	uint32_t pieces;
 	bool fast, extended, v2;
+	uint32_t block_head; /* shoal_pw_heads() */
 
 	/* Unread bytes in one run: in `buf` (at its front when at rest) or in the owner's bounce. */
 	struct shoal_bytes flat;

@@ -50,6 +50,7 @@ struct chunk {
 };
 struct shoal_slots {
 	struct shoal_budget *budget;
+	uint32_t head; /* bytes of a slot that are memory */
 	struct chunk *chunks;
 	struct chunk *fresh;
 	struct shoal_slot *warm;
@@ -87,18 +88,50 @@ int shoal_slots_new(struct shoal_slots **out, struct shoal_budget *budget)
 	if (pool == NULL)
 		return SHOAL_ERR_NOMEM;
 	pool->budget = budget;
+	pool->head = SHOAL_BLOCK;
 	*out = pool;
 	return 0;
+}
+
+int shoal_slots_new_heads(struct shoal_slots **out, struct shoal_budget *budget, uint32_t head)
+{
+	assert(head > 0 && head <= SHOAL_BLOCK && head % 8 == 0);
+	int rc = shoal_slots_new(out, budget);
+	if (rc == 0)
+		(*out)->head = head;
+	return rc;
+}
+
+uint32_t shoal_slots_head(const struct shoal_slots *pool)
+{
+	return pool->head;
+}
+
+/* mmap, not malloc: what trim() gives back really leaves the process, and a page costs nothing until its slot is first
+ * used. Heads alone are small, and a process has only so many mappings. */
+static uint8_t *map(const struct shoal_slots *pool, size_t count)
+{
+	if (pool->head < SHOAL_BLOCK)
+		return malloc(count * pool->head);
+	uint8_t *base = mmap(NULL, count * SHOAL_BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return base != MAP_FAILED ? base : NULL;
+}
+
+static void unmap(const struct shoal_slots *pool, uint8_t *base, size_t count)
+{
+	ALLOW(base, count * pool->head);
+	if (pool->head < SHOAL_BLOCK)
+		return free(base);
+	int rc = munmap(base, count * SHOAL_BLOCK);
+	assert(rc == 0);
+	(void)rc;
 }
 
 /* Unmaps a chunk that is on none of the lists any more. The bytes given back. */
 static size_t chunk_free(struct shoal_slots *pool, struct chunk *chunk)
 {
 	size_t bytes = cost(chunk->count);
-	ALLOW(chunk->base, chunk->count * (size_t)SHOAL_BLOCK);
-	int rc = munmap(chunk->base, chunk->count * (size_t)SHOAL_BLOCK);
-	assert(rc == 0);
-	(void)rc;
+	unmap(pool, chunk->base, chunk->count);
 	pool->slots -= chunk->count;
 	shoal_budget_give(pool->budget, bytes);
 	free(chunk);
@@ -125,23 +158,20 @@ size_t shoal_slots_spare(const struct shoal_slots *pool)
 
 static int grow(struct shoal_slots *pool, size_t count)
 {
-	/* mmap, not malloc: what trim() gives back really leaves the process, and a page costs
-	 * nothing until its slot is first used. */
 	struct chunk *chunk = malloc(sizeof *chunk + count * sizeof *chunk->cell);
 	if (chunk == NULL)
 		return SHOAL_ERR_NOMEM;
-	size_t bytes = count * SHOAL_BLOCK;
-	uint8_t *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (base == MAP_FAILED) {
+	uint8_t *base = map(pool, count);
+	if (base == NULL) {
 		free(chunk);
 		return SHOAL_ERR_NOMEM;
 	}
 	if (!shoal_budget_take(pool->budget, cost(count))) {
-		munmap(base, bytes);
+		unmap(pool, base, count);
 		free(chunk);
 		return SHOAL_ERR_BUSY;
 	}
-	FORBID(base, bytes);
+	FORBID(base, count * pool->head);
 	*chunk = (struct chunk){
 		.next = pool->chunks,
 		.fresh_next = pool->fresh,
@@ -184,7 +214,7 @@ static struct shoal_slot *touch_fresh(struct shoal_slots *pool)
 	assert(chunk != NULL); /* or a promise was made that nothing stands for */
 	struct cell *cell = &chunk->cell[chunk->touched];
 	cell->chunk = chunk;
-	cell->slot.at = chunk->base + (size_t)chunk->touched * SHOAL_BLOCK;
+	cell->slot.at = chunk->base + (size_t)chunk->touched * pool->head;
 	if (++chunk->touched == chunk->count)
 		pool->fresh = chunk->fresh_next;
 	return &cell->slot;
@@ -198,7 +228,7 @@ struct shoal_slot *shoal_slot_get(struct shoal_slots *pool)
 		pool->warm = slot->next;
 	else
 		slot = touch_fresh(pool);
-	ALLOW(slot->at, SHOAL_BLOCK);
+	ALLOW(slot->at, pool->head);
 	slot->next = NULL;
 	slot->len = 0;
 	slot->refs = 1;
@@ -221,7 +251,7 @@ void shoal_slot_unref(struct shoal_slots *pool, struct shoal_slot *slot)
 	assert(slot->refs > 0);
 	if (--slot->refs > 0)
 		return;
-	FORBID(slot->at, SHOAL_BLOCK);
+	FORBID(slot->at, pool->head);
 	slot->next = pool->warm;
 	pool->warm = slot;
 	pool->out--;

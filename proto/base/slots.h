@@ -45,6 +45,18 @@ struct shoal_slot {
 struct shoal_slots;
 
 SHOAL_MUST int shoal_slots_new(struct shoal_slots **out, struct shoal_budget *budget);
+/* A pool for a world that carries no payload: of each slot only the first `head` bytes (a multiple of 8) are memory, and
+ * may be touched. It costs the budget what a whole one does, so that all else is decided alike. */
+SHOAL_MUST int shoal_slots_new_heads(struct shoal_slots **out, struct shoal_budget *budget, uint32_t head);
+/* The bytes of each slot that are memory: SHOAL_BLOCK, or the head. */
+uint32_t shoal_slots_head(const struct shoal_slots *pool);
+/* Of a slot's bytes [from, from+len), how many are memory. */
+static inline size_t shoal_slots_real(const struct shoal_slots *pool, size_t from, size_t len)
+{
+	size_t head = shoal_slots_head(pool);
+	size_t most = from < head ? head - from : 0;
+	return len < most ? len : most;
+}
 void shoal_slots_free(struct shoal_slots *pool); /* NULL is fine; every slot must be back */
 /* How many more slots could be reserved now, unreserved memory in the budget included. */
 size_t shoal_slots_spare(const struct shoal_slots *pool);

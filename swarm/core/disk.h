@@ -177,6 +177,10 @@ struct shoal_disk_ops {
 	 * NOMEM. NULL: there are no part files.
 	 */
 	int (*part)(void *d, uint32_t storage, uint32_t file, unsigned end, bool in);
+	/* The digest of a block of a piece, as it lies in `slot`: SHA-256, in v2 its leaf. NULL: of all its bytes. (A world
+	 * that keeps only the head of each block knows what the rest would be.) */
+	void (*digest)(void *d, uint32_t storage, uint32_t piece, uint32_t block, const struct shoal_slot *slot,
+		       uint8_t out[32]);
 	/* Free bytes on the volume of `folder` that we may use, UINT64_MAX when unknown. */
 	uint64_t (*room)(void *d, uint32_t storage);
 };

@@ -313,7 +313,8 @@ void shoal_node_data_done(struct shoal_node *n, struct shoal_disk_job *job, shoa
 	for (uint32_t i = 0; i < d->slots; i++) {
 		uint32_t in_slot = job->len - i * SHOAL_BLOCK < SHOAL_BLOCK ? job->len - i * SHOAL_BLOCK : SHOAL_BLOCK;
 		if (job->err == 0 && skip < in_slot) {
-			memcpy(d->out + d->have, d->slot[i]->at + skip, in_slot - skip);
+			memcpy(d->out + d->have, d->slot[i]->at + skip,
+			       shoal_slots_real(n->slots, skip, in_slot - skip));
 			d->have += in_slot - skip;
 			skip = 0;
 		} else {

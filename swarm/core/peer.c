@@ -31,6 +31,7 @@ struct shoal_peer *shoal_peer_new(struct shoal_node *node, struct shoal_transpor
 		t->ops->close(t);
 		return NULL;
 	}
+	shoal_pw_heads(p->pw, shoal_slots_head(node->slots));
 	p->node = node;
 	p->swarm = swarm;
 	if (shoal_peer_settle(p) < 0 || (contact != NULL && !shoal_contact_meet(swarm, contact, p))) {

@@ -192,12 +192,16 @@ static void failed_with(struct shoal_swarm *s, uint32_t piece, const uint8_t (*d
 }
 
 /* The digest of each block that is still in memory: SHA-256, so that in v2 it is the leaf. */
-static bool digests_of(const struct shoal_open *open, uint8_t (*out)[32])
+static bool digests_of(const struct shoal_swarm *s, const struct shoal_open *open, uint8_t (*out)[32])
 {
+	const struct shoal_disk *disk = &s->node->disk;
 	for (uint32_t i = 0; i < open->blocks; i++) {
 		if (open->slot[i] == NULL)
 			return false;
-		shoal_sha256(shoal_bytes(open->slot[i]->at, open->slot[i]->len), out[i]);
+		if (disk->ops->digest != NULL)
+			disk->ops->digest(disk->d, s->storage, open->piece, i, open->slot[i], out[i]);
+		else
+			shoal_sha256(shoal_bytes(open->slot[i]->at, open->slot[i]->len), out[i]);
 	}
 	return true;
 }
@@ -216,7 +220,7 @@ static void remember_failure(struct shoal_swarm *s, struct shoal_open *open, sho
 	uint8_t(*digest)[32] = malloc((size_t)open->blocks * 32);
 	if (digest == NULL)
 		return;
-	if (digests_of(open, digest))
+	if (digests_of(s, open, digest))
 		failed_with(s, open->piece, (const uint8_t(*)[32])digest, open->source, open->blocks, now);
 	free(digest);
 }
@@ -365,7 +369,7 @@ void shoal_swarm_write_done(struct shoal_swarm *s, struct shoal_open *open, shoa
 	bool blamed = last && open->hash.good && shoal_blame_has(&s->blame, open->piece);
 	if (blamed && open->whole) {
 		uint8_t(*truth)[32] = malloc((size_t)open->blocks * 32);
-		if (truth != NULL && digests_of(open, truth))
+		if (truth != NULL && digests_of(s, open, truth))
 			settle(s, open->piece, (const uint8_t(*)[32])truth, open->blocks,
 			       "it differs from the good one", now);
 		free(truth);

@@ -322,7 +322,7 @@ void shoal_peer_read_done(struct shoal_read *read, shoal_us now)
 		struct shoal_slot *slot = read->slots[i];
 		uint32_t real = have < w->len ? have : w->len;
 		have -= real;
-		memset(slot->at + real, 0, w->len - real);
+		memset(slot->at + real, 0, shoal_slots_real(p->node->slots, real, w->len - real));
 		struct shoal_pw_give how = { .at = slot->at };
 		if (!good || !may_have(p, w->piece) ||
 		    !give(p, w, &how, (struct shoal_sending){ .slot = slot, .file = UINT32_MAX }))

@@ -195,10 +195,11 @@ static void lay(struct shoal_webrun *r, const uint8_t *from, uint32_t n, shoal_u
 		place(r, a);
 	if (r->slot == NULL && from != NULL)
 		waste(r->seed, n);
-	if (r->slot != NULL && from != NULL)
-		memcpy(r->slot->at + r->filled, from, n);
-	else if (r->slot != NULL)
-		memset(r->slot->at + r->filled, 0, n);
+	size_t real = shoal_slots_real(r->seed->swarm->node->slots, r->filled, n);
+	if (r->slot != NULL && real > 0 && from != NULL)
+		memcpy(r->slot->at + r->filled, from, real);
+	else if (r->slot != NULL && real > 0)
+		memset(r->slot->at + r->filled, 0, real);
 	r->filled += n;
 	if (r->filled < len)
 		return;

@@ -57,8 +57,10 @@ static bool polluter_says(struct sim_guise *g, const struct shoal_wire_msg *msg,
 		return true;
 	a->deeds.blocks++;
 	if (spoils(a, msg)) {
-		size_t at = raw.len - msg->body.len + shoal_rng_below(&a->rng, (uint32_t)msg->body.len);
-		raw.at[at] ^= (uint8_t)(1u << shoal_rng_below(&a->rng, 8));
+		/* What is carried of a block by its head is false only if that is. */
+		size_t at = shoal_rng_below(&a->rng, (uint32_t)msg->body.len);
+		at = msg->body.len > SIM_HEAD ? at % SIM_HEAD : at;
+		raw.at[raw.len - msg->body.len + at] ^= (uint8_t)(1u << shoal_rng_below(&a->rng, 8));
 		a->deeds.spoiled++;
 	}
 	return true;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "proto/base/bytes.h"
 #include "proto/base/digest.h"
 #include "proto/base/slots.h"
 #include "proto/magnet.h"
@@ -23,6 +24,10 @@ static uint64_t word_at(uint64_t seed, uint64_t index)
 
 void sim_content_bytes(uint64_t seed, uint64_t offset, uint8_t *to, size_t len)
 {
+	for (; offset % 8 == 0 && len >= 8; to += 8, offset += 8, len -= 8) {
+		uint64_t v = word_at(seed, offset / 8);
+		memcpy(to, &v, 8);
+	}
 	while (len > 0) {
 		uint64_t v = word_at(seed, offset / 8);
 		size_t skip = (size_t)(offset % 8);
@@ -37,6 +42,11 @@ void sim_content_bytes(uint64_t seed, uint64_t offset, uint8_t *to, size_t len)
 bool sim_content_is(uint64_t seed, uint64_t offset, const uint8_t *at, size_t len)
 {
 	uint8_t want[CHUNK];
+	for (; offset % 8 == 0 && len >= 8; at += 8, offset += 8, len -= 8) {
+		uint64_t v = word_at(seed, offset / 8);
+		if (memcmp(at, &v, 8) != 0)
+			return false;
+	}
 	while (len > 0) {
 		size_t n = len < sizeof want ? len : sizeof want;
 		sim_content_bytes(seed, offset, want, n);
@@ -197,4 +207,23 @@ void sim_content_fini(struct sim_content *c)
 	shoal_metainfo_free(c->mi);
 	free(c->torrent);
 	*c = (struct sim_content){ 0 };
+}
+
+void sim_content_digest(const struct sim_content *c, uint32_t piece, uint32_t block, uint8_t out[32])
+{
+	uint8_t bytes[SHOAL_BLOCK];
+	uint32_t begin = block * SHOAL_BLOCK, all = shoal_metainfo_piece_bytes(c->mi, piece);
+	uint32_t len = all - begin < SHOAL_BLOCK ? all - begin : SHOAL_BLOCK;
+	assert(begin < all);
+	sim_content_bytes(c->seed, (uint64_t)piece * shoal_metainfo_piece_size(c->mi) + begin, bytes, len);
+	shoal_sha256(shoal_bytes(bytes, len), out);
+}
+
+bool sim_content_aligned(const struct sim_content *c)
+{
+	for (uint32_t f = 0; f < shoal_metainfo_file_count(c->mi); f++)
+		if (shoal_metainfo_file_size(c->mi, f) > 0 && !(shoal_metainfo_file_flags(c->mi, f) & SHOAL_FILE_PAD) &&
+		    shoal_metainfo_file_offset(c->mi, f) % SHOAL_BLOCK != 0)
+			return false;
+	return true;
 }

@@ -11,6 +11,9 @@
 #include "proto/author.h"
 #include "proto/metainfo.h"
 
+/* Bytes of a block by which one that is carried by its head alone is told: right if these are the content's. */
+#define SIM_HEAD 16u
+
 struct sim_file_spec {
 	const char *path; /* below the torrent's folder, in the order of shoal_author_order() */
 	uint64_t size;
@@ -38,5 +41,10 @@ void sim_content_fini(struct sim_content *c);
 void sim_content_bytes(uint64_t seed, uint64_t offset, uint8_t *to, size_t len);
 /* Whether `at` holds exactly those. */
 bool sim_content_is(uint64_t seed, uint64_t offset, const uint8_t *at, size_t len);
+
+/* The SHA-256 of the right bytes of a block of a piece (the leaf, in v2). */
+void sim_content_digest(const struct sim_content *c, uint32_t piece, uint32_t block, uint8_t out[32]);
+/* Whether every file begins on a block of the stream, as heads alone need it. */
+bool sim_content_aligned(const struct sim_content *c);
 
 #endif

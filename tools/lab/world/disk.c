@@ -35,6 +35,11 @@ struct sim_disk {
 	struct shoal_rng rng;
 	struct sim_medium medium;
 	struct storage storage[STORAGES];
+	struct { /* the files of the torrent that was looked at last */
+		const struct shoal_metainfo *mi;
+		const char *folder;
+		struct sim_file **file;
+	} known;
 	struct flight *flights;
 	unsigned count;
 	struct shoal_disk_job *done, **done_tail;
@@ -70,15 +75,30 @@ static bool stored(const struct shoal_metainfo *mi, uint32_t file)
 	return !(shoal_metainfo_file_flags(mi, file) & (SHOAL_FILE_PAD | SHOAL_FILE_SYMLINK));
 }
 
-static struct sim_file *file_of(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi, uint32_t file)
+static struct sim_file *file_named(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi,
+				   uint32_t file)
 {
 	char path[SHOAL_PATH_BYTES_MAX + 300];
 	int n = snprintf(path, 256, "%s/", folder);
 	int rc = shoal_metainfo_path(mi, file, (struct shoal_space){ (uint8_t *)path + n, SHOAL_PATH_BYTES_MAX + 1 });
 	assert(n < 256 && rc >= 0);
 	(void)rc;
-	return sim_medium_file(&d->medium, path, d->o.seed, shoal_metainfo_file_offset(mi, file),
+	return sim_medium_file(&d->medium, path, d->o.content->seed, shoal_metainfo_file_offset(mi, file),
 			       shoal_metainfo_file_size(mi, file));
+}
+
+/* The same, without a look at its name each time. */
+static struct sim_file *file_of(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi, uint32_t file)
+{
+	if (d->known.mi != mi || d->known.folder != folder) {
+		free(d->known.file);
+		d->known.file = must(calloc(shoal_metainfo_file_count(mi) + 1u, sizeof(struct sim_file *)));
+		d->known.mi = mi;
+		d->known.folder = folder;
+	}
+	if (d->known.file[file] == NULL)
+		d->known.file[file] = file_named(d, folder, mi, file);
+	return d->known.file[file];
 }
 
 /* The part file holds every byte at its place in the stream: what it is sparse of costs nothing here. */
@@ -88,7 +108,7 @@ static struct sim_file *part_of(struct sim_disk *d, const char *folder, const st
 	int n = snprintf(path, sizeof path, "/parts%s", folder);
 	assert(n > 0 && n < (int)sizeof path);
 	(void)n;
-	return sim_medium_file(&d->medium, path, d->o.seed, 0, shoal_metainfo_stream_size(mi));
+	return sim_medium_file(&d->medium, path, d->o.content->seed, 0, shoal_metainfo_stream_size(mi));
 }
 
 /* A span of a piece within one file. */
@@ -141,19 +161,55 @@ static void sha1_feed(struct shoal_sha1 *sha, const uint8_t *at, size_t len)
 	shoal_sha1_advance(ctx, in, 1, len);
 }
 
-static void hash_block(struct shoal_piece_hash *h, uint32_t block, const uint8_t *at, size_t len, bool leaves)
+/* By heads alone there is nothing to digest: sha1.len counts the bytes, and tail_len the blocks that are not right. */
+static void hash_head(const struct sim_disk *d, struct shoal_disk_job *job, uint32_t block, const uint8_t *at,
+		      size_t len)
 {
+	const struct sim_content *c = d->o.content;
+	struct shoal_piece_hash *h = job->hash;
+	uint64_t pos = (uint64_t)job->piece * shoal_metainfo_piece_size(c->mi) + (uint64_t)block * SHOAL_BLOCK;
+	bool good = sim_content_is(c->seed, pos, at, len < SIM_HEAD ? len : SIM_HEAD);
+	h->sha1.len += len;
+	h->sha1.tail_len += !good;
+	if (job->flags & SHOAL_DISK_LEAVES) {
+		if (good)
+			sim_content_digest(c, job->piece, block, h->leaf[block]);
+		else
+			shoal_sha256((struct shoal_bytes){ at, len < SIM_HEAD ? len : SIM_HEAD }, h->leaf[block]);
+	}
+}
+
+static void head_end(const struct sim_disk *d, struct shoal_disk_job *job)
+{
+	const struct shoal_metainfo *mi = d->o.content->mi;
+	struct shoal_piece_hash *h = job->hash;
+	uint32_t width;
+	h->good = h->sha1.tail_len == 0 && h->sha1.len == h->bytes &&
+		  (!h->has_v1 || memcmp(h->want_sha1, shoal_metainfo_piece_sha1(mi, job->piece), 20) == 0) &&
+		  (!h->has_v2 || memcmp(h->want_root, shoal_metainfo_piece_root(mi, job->piece, &width), 32) == 0);
+}
+
+static void hash_block(const struct sim_disk *d, struct shoal_disk_job *job, uint32_t block, const uint8_t *at,
+		       size_t len)
+{
+	struct shoal_piece_hash *h = job->hash;
+	bool leaves = job->flags & SHOAL_DISK_LEAVES;
+	if (d->o.heads)
+		return hash_head(d, job, block, at, len);
 	if (h->has_v1)
 		sha1_feed(&h->sha1, at, len);
 	if (h->has_v2 || leaves)
 		shoal_sha256((struct shoal_bytes){ at, len }, h->leaf[block]);
 }
 
-static void hash_end(struct shoal_piece_hash *h)
+static void hash_end(const struct sim_disk *d, struct shoal_disk_job *job)
 {
+	struct shoal_piece_hash *h = job->hash;
 	static const uint8_t zeros[4096];
 	uint32_t blocks = (h->bytes + SHOAL_BLOCK - 1) / SHOAL_BLOCK;
 	uint8_t got[32];
+	if (d->o.heads)
+		return head_end(d, job);
 	h->good = 1;
 	if (h->has_v1) {
 		for (uint32_t pad = h->pad; pad > 0;) {
@@ -215,6 +271,16 @@ static int piece_read(struct sim_disk *d, struct storage *st, struct shoal_disk_
 	return 0;
 }
 
+/* Turns a bit, of the head when that stands for all: which one follows the same dice. */
+static void spoil(struct sim_disk *d, uint8_t *at, uint32_t len)
+{
+	uint32_t which = shoal_rng_below(&d->rng, len);
+	if (d->o.heads && len > SIM_HEAD)
+		at[which % SIM_HEAD] ^= (uint8_t)(1 + which / SIM_HEAD % 255);
+	else
+		at[which] ^= 1;
+}
+
 static int do_read(struct sim_disk *d, struct storage *st, struct shoal_disk_job *job)
 {
 	for (uint32_t i = 0; i < job->slot_count; i++) {
@@ -225,7 +291,7 @@ static int do_read(struct sim_disk *d, struct storage *st, struct shoal_disk_job
 		if (rc < 0)
 			return rc;
 		if (d->poison > 0 && len > 0 && shoal_rng_below(&d->rng, 1000000) < d->poison)
-			job->slot[i]->at[shoal_rng_below(&d->rng, len)] ^= 1;
+			spoil(d, job->slot[i]->at, len);
 	}
 	return 0;
 }
@@ -242,9 +308,9 @@ static int do_check(struct sim_disk *d, struct storage *st, struct shoal_disk_jo
 		int rc = piece_read(d, st, job, job->piece, at, len, block, false);
 		if (rc < 0)
 			return rc;
-		hash_block(job->hash, at / SHOAL_BLOCK, block, len, job->flags & SHOAL_DISK_LEAVES);
+		hash_block(d, job, at / SHOAL_BLOCK, block, len);
 	}
-	hash_end(job->hash);
+	hash_end(d, job);
 	return 0;
 }
 
@@ -279,11 +345,10 @@ static int do_write(struct sim_disk *d, struct storage *st, struct shoal_disk_jo
 	assert(job->slot_count == (job->len + SHOAL_BLOCK - 1) / SHOAL_BLOCK);
 	for (uint32_t i = 0; i < job->slot_count; i++) {
 		uint32_t len = job->len - i * SHOAL_BLOCK < SHOAL_BLOCK ? job->len - i * SHOAL_BLOCK : SHOAL_BLOCK;
-		hash_block(job->hash, job->begin / SHOAL_BLOCK + i, job->slot[i]->at, len,
-			   job->flags & SHOAL_DISK_LEAVES);
+		hash_block(d, job, job->begin / SHOAL_BLOCK + i, job->slot[i]->at, len);
 	}
 	if (job->flags & SHOAL_DISK_LAST)
-		hash_end(job->hash);
+		hash_end(d, job);
 	if ((job->flags & SHOAL_DISK_IF_GOOD) && !job->hash->good)
 		return 0;
 	return put(d, st, job, blocks);
@@ -498,7 +563,7 @@ static int disk_open(void *to_d, const struct shoal_metainfo *mi, const char *fo
 		st->wrote = must(calloc(files + 1u, sizeof *st->wrote));
 		st->ends = must(calloc(files + 1u, sizeof *st->ends));
 		for (uint32_t f = 0; f < files; f++)
-			st->file[f] = stored(mi, f) ? file_of(d, folder, mi, f) : NULL;
+			st->file[f] = stored(mi, f) ? file_named(d, folder, mi, f) : NULL;
 		st->file[files] = part_of(d, folder, mi);
 		*storage = i;
 		return 0;
@@ -546,7 +611,66 @@ static uint64_t disk_room(void *to_d, uint32_t storage)
 	return d->medium.used < d->room ? d->room - d->medium.used : 0;
 }
 
+static void disk_digest(void *to_d, uint32_t storage, uint32_t piece, uint32_t block, const struct shoal_slot *slot,
+			uint8_t out[32])
+{
+	const struct sim_disk *d = to_d;
+	const struct sim_content *c = d->o.content;
+	uint64_t pos = (uint64_t)piece * shoal_metainfo_piece_size(c->mi) + (uint64_t)block * SHOAL_BLOCK;
+	uint32_t len = slot->len < SIM_HEAD ? slot->len : SIM_HEAD;
+	(void)storage;
+	if (!d->o.heads)
+		shoal_sha256((struct shoal_bytes){ slot->at, slot->len }, out);
+	else if (sim_content_is(c->seed, pos, slot->at, len))
+		sim_content_digest(c, piece, block, out);
+	else
+		shoal_sha256((struct shoal_bytes){ slot->at, len }, out);
+}
+
+/* ---- spans ------------------------------------------------------------------------------------ */
+
+#define SPAN_FILES 24 /* bits of a span's file number that say which of its storage's; those above: which storage */
+
+/* What would have to be waited for (a disk with a rate, a fault that strikes READs) is no span. */
+static int disk_span(void *to_d, uint32_t storage, uint32_t piece, uint32_t begin, uint32_t len,
+		     struct shoal_disk_span *span)
+{
+	struct sim_disk *d = to_d;
+	struct storage *st = &d->storage[storage];
+	struct part part;
+	uint32_t at = begin;
+	if (!d->o.spans || d->held || d->o.rate > 0 || d->poison > 0 || d->dead || d->fail[SHOAL_DISK_READ].count > 0)
+		return 0;
+	if (!place_part(st, piece, &at, begin + len, &part) || part.len != len || st->file[part.file] == NULL)
+		return 0;
+	const struct shoal_stamp *stamp = &st->stamp[part.file];
+	if (part.file >= UINT32_C(1) << SPAN_FILES || (stamp->ino == 0 && stamp->size == 0))
+		return 0;
+	if (!unchanged(st, part.file))
+		return SHOAL_ERR_GONE;
+	*span = (struct shoal_disk_span){ .file = storage << SPAN_FILES | part.file, .offset = part.offset };
+	return 1;
+}
+
+static void disk_unspan(void *to_d, uint32_t file)
+{
+	(void)to_d;
+	(void)file;
+}
+
+int sim_disk_span_read(struct sim_disk *d, uint32_t file, uint64_t offset, struct shoal_space to)
+{
+	const struct storage *st = &d->storage[file >> SPAN_FILES];
+	assert(st->mi != NULL);
+	return sim_file_read(st->file[file & ((UINT32_C(1) << SPAN_FILES) - 1)], offset, to.at, to.len)
+		       ? 0
+		       : SHOAL_ERR_GONE;
+}
+
 static const struct shoal_disk_ops disk_ops = {
+	.span = disk_span,
+	.unspan = disk_unspan,
+	.digest = disk_digest,
 	.open = disk_open,
 	.close = disk_close,
 	.submit = disk_submit,
@@ -570,7 +694,8 @@ struct sim_disk *sim_disk_new(const struct sim_disk_options *options)
 	d->rng = options->rng;
 	d->room = UINT64_MAX;
 	d->done_tail = &d->done;
-	sim_medium_init(&d->medium, shoal_rng_split(shoal_rng_u64(&d->rng), 1));
+	assert(!options->heads || sim_content_aligned(options->content));
+	sim_medium_init(&d->medium, shoal_rng_split(shoal_rng_u64(&d->rng), 1), options->heads ? SIM_HEAD : 0);
 	return d;
 }
 
@@ -582,6 +707,7 @@ void sim_disk_free(struct sim_disk *d)
 	for (uint32_t i = 0; i < STORAGES; i++)
 		assert(d->storage[i].mi == NULL);
 	sim_medium_fini(&d->medium);
+	free(d->known.file);
 	free(d);
 }
 
@@ -663,6 +789,11 @@ void sim_disk_hold(struct sim_disk *d, bool held)
 void sim_disk_poison(struct sim_disk *d, uint32_t ppm)
 {
 	d->poison = ppm;
+}
+
+void sim_disk_rate(struct sim_disk *d, uint64_t rate)
+{
+	d->o.rate = rate;
 }
 
 void sim_disk_skip_sync(struct sim_disk *d, bool skip)

@@ -20,10 +20,12 @@ struct sim_disk;
 struct sim_disk_options {
 	struct sim_clock *clock;
 	struct shoal_rng rng;
-	uint64_t seed;		/* the content files should hold */
-	shoal_us latency[2];	/* of a job: from, to */
-	uint64_t rate;		/* bytes a second, 0: no limit */
-	void (*wake)(void *to); /* something is to be reaped */
+	const struct sim_content *content; /* that files should hold */
+	bool heads;			   /* only the head of each block is kept, and stands for it in hashes */
+	bool spans;			   /* what is read may be sent straight from a file (disk.h, span) */
+	shoal_us latency[2];		   /* of a job: from, to */
+	uint64_t rate;			   /* bytes a second, 0: no limit */
+	void (*wake)(void *to);		   /* something is to be reaped */
 	void *to;
 };
 
@@ -40,6 +42,9 @@ void sim_disk_fill_piece(struct sim_disk *d, const char *folder, const struct sh
 void sim_disk_crash(struct sim_disk *d, enum sim_crash kind);
 void sim_disk_revive(struct sim_disk *d);
 
+/* Bytes of a file that a span names, to be sent. 0, or GONE: it ends before. */
+SHOAL_MUST int sim_disk_span_read(struct sim_disk *d, uint32_t file, uint64_t offset, struct shoal_space to);
+
 /* Calls job() with every job that has ended, before it goes back. */
 void sim_disk_watch(struct sim_disk *d, void (*job)(void *to, const struct shoal_disk_job *job), void *to);
 
@@ -50,6 +55,7 @@ unsigned sim_disk_failed(const struct sim_disk *d);	/* how many did */
 void sim_disk_room(struct sim_disk *d, uint64_t bytes); /* of the volume in all; UINT64_MAX: endless */
 void sim_disk_hold(struct sim_disk *d, bool held);	/* no job comes back meanwhile */
 void sim_disk_poison(struct sim_disk *d, uint32_t ppm); /* READs turn a bit in that share of blocks */
+void sim_disk_rate(struct sim_disk *d, uint64_t rate);	/* bytes a second from now on; 0: no limit */
 void sim_disk_skip_sync(struct sim_disk *d, bool skip); /* a planted fault, for tests of the tests */
 void sim_disk_remove(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi, uint32_t file);
 void sim_disk_truncate(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi, uint32_t file,

@@ -4,7 +4,12 @@
  * Every page of 16 KiB has a live version (the page cache), a durable one
  * (the platter), and, while a sync is under way, the one being flushed; so
  * has what the folder says of the file: name, size, times. A version that
- * equals the content it should hold is noted as such and takes no memory.
+ * equals the content it should hold is noted as such and takes no memory,
+ * and of pages that are all alike, absent or right and durable, nothing is
+ * kept but that.
+ *
+ * With heads alone a page is what its first bytes are: a wrong one is wrong
+ * in them. Writes then begin on pages.
  *
  * Knows files by path and nothing of torrents, jobs or time.
  */
@@ -28,15 +33,15 @@ struct sim_entry {
 	uint64_t size, ino;
 	int64_t mtime_ns, ctime_ns;
 };
-struct sim_page;
+struct sim_group; /* of pages */
 struct sim_file {
 	struct sim_file *next;
 	char *path;	      /* its final name */
 	uint64_t seed, begin; /* the content it should hold, and where in that stream it begins */
 	uint64_t size_max;    /* the torrent's */
 	struct sim_entry live, flush, durable;
-	struct sim_page *page;
-	uint32_t pages;
+	struct sim_group **group;
+	uint32_t pages, head; /* head: bytes of a page that are kept; 0: all */
 	bool dirty, flushing;
 };
 struct sim_medium {
@@ -44,9 +49,11 @@ struct sim_medium {
 	struct shoal_rng rng;
 	uint64_t next_ino;
 	uint64_t used; /* bytes of pages that are there, live */
+	uint32_t head; /* of files made known from now on */
 };
 
-void sim_medium_init(struct sim_medium *m, struct shoal_rng rng);
+/* `head`: bytes of each page that are kept; 0: all. */
+void sim_medium_init(struct sim_medium *m, struct shoal_rng rng, uint32_t head);
 void sim_medium_fini(struct sim_medium *m);
 /* The file of that path, made known (not yet existing) when it was not. */
 struct sim_file *sim_medium_file(struct sim_medium *m, const char *path, uint64_t seed, uint64_t begin,
@@ -60,7 +67,7 @@ void sim_file_write(struct sim_medium *m, struct sim_file *f, uint64_t offset, c
 		    int64_t now_ns);
 /* How many bytes a write would add to `used`. */
 uint64_t sim_file_growth(const struct sim_file *f, uint64_t offset, size_t len);
-/* false: it is not there, or ends before. */
+/* false: it is not there, or ends before. With heads alone, what lies behind them is left as it was. */
 bool sim_file_read(const struct sim_file *f, uint64_t offset, uint8_t *to, size_t len);
 /* Whether these bytes are right; `durable`: would be after a power cut, whatever it tore. */
 bool sim_file_right(const struct sim_file *f, uint64_t offset, uint64_t len, bool durable);

@@ -12,7 +12,6 @@
 #define MAPPING_LIFE SHOAL_S(120)
 #define DATAGRAM_HEAD 28u /* IPv4 and UDP: charged to the line */
 #define DATAGRAM_MAX 65507u
-#define QUEUE SHOAL_S(1)
 #define PORTS_MAPPED 20000u /* where NATs begin to count */
 
 struct sim_dial {
@@ -107,22 +106,33 @@ static struct shoal_transport *held_by(struct sim_node *n, struct shoal_transpor
 	return n->adversary != NULL && end != NULL ? sim_adversary_guise(n->adversary, end) : end;
 }
 
-static void on_tap(void *to_tap, struct sim_end *end, void *from, void *to, struct shoal_bytes bytes)
+static void on_tap(void *to_tap, struct sim_end *end, void *from, void *to, const struct sim_heard *heard)
 {
 	struct sim *sim = to_tap;
 	struct sim_node *n = from;
 	const struct sim_node *other = to;
 	void **word = sim_end_word(end);
-	sim->trace = sim_digest_u64(sim->trace, sim->clock.now);
-	sim->trace = sim_digest_u64(sim->trace, (uint64_t)n->index << 32 | other->index);
-	sim->trace = sim_digest(sim->trace, bytes.at, bytes.len);
-	sim->wire_bytes += bytes.len;
 	if (*word == NULL)
 		*word = sim_watch_new();
 	n->witness.dest = to;
-	sim_watch_bytes(*word, &n->witness, bytes);
+	bool good = sim_watch_heard(*word, &n->witness, heard);
+	sim->trace = sim_digest_u64(sim->trace, sim->clock.now);
+	sim->trace = sim_digest_u64(sim->trace, (uint64_t)n->index << 32 | other->index);
+	sim->trace = sim_digest(sim->trace, heard->talk.at, heard->talk.len);
+	if (heard->len > 0) { /* of payload: which, and of a whole block whether it is right */
+		sim->trace = sim_digest_u64(sim->trace, (uint64_t)heard->piece << 32 | (heard->begin + heard->off));
+		bool whole = heard->off + heard->len == heard->block;
+		sim->trace = sim_digest_u64(sim->trace, (uint64_t)heard->len << 1 | (whole && good));
+	}
+	sim->wire_bytes += heard->talk.len + heard->len;
 	if (n->witness.wrong[0] != 0)
 		sim_breach(sim, n, "%s", n->witness.wrong);
+}
+
+static int on_file(void *owner, uint32_t file, uint64_t offset, struct shoal_space to)
+{
+	struct sim_node *n = owner;
+	return sim_disk_span_read(n->disk, file, offset, to);
 }
 
 static void untap(void *word)
@@ -179,6 +189,10 @@ static void dial_arrives(struct sim_dial *d)
 		.tap = on_tap,
 		.to_tap = sim,
 		.untap = untap,
+		.tcp = sim->o.tcp,
+		.head = sim->o.payload == SIM_PAYLOAD_HEADS ? SIM_HEAD : 0,
+		.places = sim->o.payload != SIM_PAYLOAD_WHOLE,
+		.file = sim->o.spans ? on_file : NULL,
 	};
 	struct shoal_transport *end[2];
 	struct shoal_addr addr = from->addr;
@@ -322,23 +336,10 @@ void sim_net_forget(struct sim_node *n)
 static bool passes(const struct sim_line *line, shoal_us *free_at, uint64_t rate, size_t len, shoal_us now,
 		   shoal_us *at)
 {
-	shoal_us from = *free_at > now ? *free_at : now;
-	if (from - now > (line->queue ? line->queue : QUEUE))
+	if (rate > 0 && sim_line_wait(*free_at, now) > sim_line_queue(line))
 		return false;
-	if (rate > 0)
-		*free_at = from + (len + DATAGRAM_HEAD) * 1000000 / rate;
-	*at = rate > 0 ? *free_at : now;
+	*at = sim_line_pass(free_at, rate, len + DATAGRAM_HEAD, now);
 	return true;
-}
-
-static bool lost(struct sim *sim, const struct sim_line *line)
-{
-	return line->loss_ppm > 0 && shoal_rng_below(&sim->ether, 1000000) < line->loss_ppm;
-}
-
-static shoal_us way_over(struct sim *sim, const struct sim_line *line)
-{
-	return line->delay + (line->jitter > 0 ? shoal_rng_below(&sim->ether, (uint32_t)line->jitter + 1) : 0);
 }
 
 static void flying_free(struct sim_flying *f)
@@ -371,10 +372,10 @@ static void on_flying(struct sim_alarm *alarm)
 		return flying_free(f);
 	if (!f->queued) {
 		f->queued = true;
-		if (lost(sim, &n->line) ||
+		if (sim_line_loses(&n->line, &sim->ether) ||
 		    !passes(&n->line, &n->line.down_free, n->line.down, f->len, sim->clock.now, &at))
 			return flying_free(f);
-		return sim_alarm_set(&sim->clock, &f->alarm, at + way_over(sim, &n->line));
+		return sim_alarm_set(&sim->clock, &f->alarm, at + sim_line_way(&n->line, &sim->ether));
 	}
 	hears(n, f);
 	flying_free(f);
@@ -405,10 +406,10 @@ int sim_net_datagram(struct sim_node *n, const struct shoal_addr *to, struct sho
 	sim->trace = sim_digest(sim->trace, data.at, data.len);
 	sim->wire_bytes += data.len;
 	struct shoal_addr from = goes_out(n, to);
-	if (n->line.cut || lost(sim, &n->line) ||
+	if (n->line.cut || sim_line_loses(&n->line, &sim->ether) ||
 	    !passes(&n->line, &n->line.up_free, n->line.up, data.len, sim->clock.now, &at))
 		return 0; /* lost ones are nobody's fault */
-	fly(sim, &from, to, n->line.side, data, at + way_over(sim, &n->line));
+	fly(sim, &from, to, n->line.side, data, at + sim_line_way(&n->line, &sim->ether));
 	return 0;
 }
 

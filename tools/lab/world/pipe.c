@@ -1,59 +1,17 @@
-/* pipe.c - two lanes of parcels; see pipe.h. */
+/* pipe.c - the transport's side of a stream: what is taken, carried and handed out; see pipe.h. */
 #include "tools/lab/world/pipe.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include "proto/wire.h"
+#include "tools/lab/world/pipe_room.h"
 
 #define WINDOW (256u * 1024)
 #define PARCEL_MAX (64u * 1024)
-#define CUT_LOOK SHOAL_MS(100)
+#define PASSES 8 /* a node reads on in one turn, as long as something comes */
 
-struct parcel {
-	struct parcel *next;
-	shoal_us at; /* when it reaches the receiver's line; then, when it is through */
-	size_t len, read;
-	bool fin; /* the end of the stream, and no bytes */
-	uint8_t bytes[];
-};
-struct ack {
-	struct ack *next;
-	shoal_us at;
-	size_t len;
-};
-/* One direction. Parcels: read ... arrived | passing the receiver's line | on their way. */
-struct lane {
-	struct pipe *pipe;
-	int side; /* of the end it comes from */
-	struct sim_alarm arrive, through, acked;
-	struct parcel *head, **tail;
-	struct parcel *way;  /* the first still on its way */
-	struct parcel *pass; /* the first in the receiver's line */
-	struct ack *ack, **ack_tail;
-	size_t in_flight; /* sent, not acknowledged */
-	size_t readable;
-	bool fin_sent, fin_here;
-	bool deaf; /* the receiver has closed */
-	void *stream;
-};
-struct sim_end {
-	struct shoal_transport t; /* first */
-	struct pipe *pipe;
-	int side;
-	void *owner;
-	struct sim_line *line;
-	struct sim_end *next, **at; /* of the line's */
-	struct sim_alarm ready;
-	unsigned wants;
-	bool closed, broken;
-	void *word;
-};
-struct pipe {
-	struct sim_pipe_options o;
-	struct shoal_rng rng;
-	struct sim_end end[2];
-	struct lane lane[2]; /* lane[i]: from end i to the other */
-};
+const struct sim_tcp sim_tcp_common = { .mss = 1448, .head = 52, .first = 10 };
 
 static void *must(void *at)
 {
@@ -67,273 +25,61 @@ void **sim_end_word(struct sim_end *end)
 	return &end->word;
 }
 
-/* ---- readiness ---------------------------------------------------------------------------- */
-
-static unsigned is_ready(const struct sim_end *e)
-{
-	const struct lane *in = &e->pipe->lane[!e->side];
-	const struct lane *out = &e->pipe->lane[e->side];
-	unsigned what = 0;
-	if (in->readable > 0 || in->fin_here || e->broken)
-		what |= SHOAL_WANT_READ;
-	if (e->broken || out->in_flight + e->pipe->o.window / 4 <= e->pipe->o.window)
-		what |= SHOAL_WANT_WRITE;
-	return e->closed ? 0 : what & e->wants;
-}
-
-static void look(struct sim_end *e)
-{
-	struct sim_clock *clock = e->pipe->o.clock;
-	if (is_ready(e) != 0 && !sim_alarm_is_set(&e->ready))
-		sim_alarm_set(clock, &e->ready, clock->now + e->pipe->o.turn);
-}
-
-static void on_ready(struct sim_alarm *alarm)
-{
-	struct sim_end *e = SIM_OF(alarm, struct sim_end, ready);
-	unsigned what = is_ready(e);
-	if (what == 0)
-		return;
-	sim_alarm_set(e->pipe->o.clock, &e->ready, e->pipe->o.clock->now + e->pipe->o.turn); /* level triggered */
-	e->pipe->o.ready(e->owner, &e->t, what); /* may close it: the last line that touches it */
-}
-
-/* ---- parcels on their way -------------------------------------------------------------------- */
-
-static void lane_clear(struct pipe *p, struct lane *l)
-{
-	sim_alarm_drop(p->o.clock, &l->arrive);
-	sim_alarm_drop(p->o.clock, &l->through);
-	sim_alarm_drop(p->o.clock, &l->acked);
-	for (struct parcel *q; (q = l->head) != NULL;) {
-		l->head = q->next;
-		if (p->o.carrier.ops != NULL && q->len > q->read) { /* what was put must be taken */
-			uint8_t *bytes = must(malloc(q->len - q->read));
-			p->o.carrier.ops->take(l->stream, (struct shoal_space){ bytes, q->len - q->read });
-			free(bytes);
-		}
-		free(q);
-	}
-	for (struct ack *a; (a = l->ack) != NULL;) {
-		l->ack = a->next;
-		free(a);
-	}
-	l->tail = &l->head;
-	l->ack_tail = &l->ack;
-	l->way = l->pass = NULL;
-	l->in_flight = l->readable = 0;
-}
-
-static void broken(struct sim_end *e)
-{
-	e->broken = true;
-	look(e);
-}
-
-/* A parcel is through the receiver's line. */
-static void land(struct lane *l, const struct parcel *q)
-{
-	struct sim_end *from = &l->pipe->end[l->side];
-	if (q->fin)
-		l->fin_here = true;
-	else
-		l->readable += q->len;
-	if (l->deaf && !from->closed)
-		broken(from); /* nobody listens any more: a reset comes back */
-	look(&l->pipe->end[!l->side]);
-}
-
-static void on_through(struct sim_alarm *alarm)
-{
-	struct lane *l = SIM_OF(alarm, struct lane, through);
-	struct parcel *q = l->pass;
-	l->pass = q->next == l->way ? NULL : q->next;
-	if (l->pass != NULL)
-		sim_alarm_set(l->pipe->o.clock, &l->through, l->pass->at);
-	land(l, q);
-}
-
-static void on_arrive(struct sim_alarm *alarm)
-{
-	struct lane *l = SIM_OF(alarm, struct lane, arrive);
-	struct pipe *p = l->pipe;
-	struct sim_line *line = p->end[!l->side].line;
-	struct parcel *q = l->way;
-	shoal_us now = p->o.clock->now;
-	if (sim_line_apart(line, p->end[l->side].line)) {
-		sim_alarm_set(p->o.clock, &l->arrive, now + CUT_LOOK);
-		return;
-	}
-	l->way = q->next;
-	if (l->way != NULL)
-		sim_alarm_set(p->o.clock, &l->arrive, l->way->at);
-	q->at = now;
-	if (line->down > 0) {
-		line->down_free = (line->down_free > now ? line->down_free : now) + q->len * 1000000 / line->down;
-		q->at = line->down_free;
-	}
-	if (q->at == now && l->pass == NULL)
-		return land(l, q);
-	if (l->pass == NULL) {
-		l->pass = q;
-		sim_alarm_set(p->o.clock, &l->through, q->at);
-	}
-}
-
-static void on_acked(struct sim_alarm *alarm)
-{
-	struct lane *l = SIM_OF(alarm, struct lane, acked);
-	struct pipe *p = l->pipe;
-	while (l->ack != NULL && l->ack->at <= p->o.clock->now) {
-		struct ack *a = l->ack;
-		l->ack = a->next;
-		l->in_flight -= a->len;
-		free(a);
-	}
-	if (l->ack != NULL)
-		sim_alarm_set(p->o.clock, &l->acked, l->ack->at);
-	else
-		l->ack_tail = &l->ack;
-	look(&p->end[l->side]);
-}
-
-static void parcel_send(struct pipe *p, int side, size_t len, bool fin, struct parcel *q)
-{
-	struct lane *l = &p->lane[side];
-	struct sim_line *from = p->end[side].line;
-	const struct sim_line *to = p->end[!side].line;
-	shoal_us now = p->o.clock->now;
-	q->len = len;
-	q->fin = fin;
-	q->at = now;
-	if (from->up > 0) {
-		from->up_free = (from->up_free > now ? from->up_free : now) + len * 1000000 / from->up;
-		q->at = from->up_free;
-	}
-	q->at += from->delay + to->delay;
-	*l->tail = q;
-	l->tail = &q->next;
-	if (l->way == NULL) {
-		l->way = q;
-		sim_alarm_set(p->o.clock, &l->arrive, q->at);
-	}
-}
-
-/* ---- the transport --------------------------------------------------------------------------------- */
-
 static struct sim_end *end_of(struct shoal_transport *t)
 {
 	return (struct sim_end *)(void *)t;
 }
 
-static bool dice(struct pipe *p)
+static struct sim_lane *lane_in(const struct sim_end *e)
 {
-	return p->o.cut_ppm > 0 && shoal_rng_below(&p->rng, 1000000) < p->o.cut_ppm;
+	return &e->pipe->lane[!e->side];
 }
 
-static ptrdiff_t end_recv(struct shoal_transport *t, const struct shoal_space v[], size_t n)
+static struct sim_lane *lane_out(const struct sim_end *e)
 {
-	struct sim_end *e = end_of(t);
-	struct pipe *p = e->pipe;
-	struct lane *l = &p->lane[!e->side];
-	size_t room = 0;
-	size_t done = 0;
-	if (e->broken)
-		return SHOAL_ERR_CLOSED;
-	if (l->readable == 0)
-		return l->fin_here ? SHOAL_ERR_CLOSED : 0;
-	for (size_t i = 0; i < n; i++)
-		room += v[i].len;
-	size_t want = room < l->readable ? room : l->readable;
-	if (want > 1 && dice(p))
-		want = 1 + shoal_rng_below(&p->rng, (uint32_t)want - 1);
-	for (size_t i = 0; i < n && done < want; i++) {
-		for (size_t at = 0; at < v[i].len && done < want;) {
-			struct parcel *q = l->head;
-			size_t k = q->len - q->read;
-			k = k < v[i].len - at ? k : v[i].len - at;
-			k = k < want - done ? k : want - done;
-			if (p->o.carrier.ops != NULL)
-				p->o.carrier.ops->take(l->stream, (struct shoal_space){ v[i].at + at, k });
-			else
-				memcpy(v[i].at + at, q->bytes + q->read, k);
-			q->read += k;
-			at += k;
-			done += k;
-			if (q->read == q->len) {
-				l->head = q->next;
-				if (l->head == NULL)
-					l->tail = &l->head;
-				free(q);
-			}
-		}
-	}
-	l->readable -= done;
-	struct ack *a = must(calloc(1, sizeof *a));
-	a->at = p->o.clock->now + e->line->delay + p->end[!e->side].line->delay;
-	a->len = done;
-	*l->ack_tail = a;
-	l->ack_tail = &a->next;
-	if (!sim_alarm_is_set(&l->acked))
-		sim_alarm_set(p->o.clock, &l->acked, a->at);
-	return (ptrdiff_t)done;
+	return &e->pipe->lane[e->side];
 }
 
-static ptrdiff_t end_send(struct shoal_transport *t, const struct shoal_bytes v[], size_t n, bool more)
+/* ---- readiness ---------------------------------------------------------------------------- */
+
+static unsigned is_ready(const struct sim_end *e)
 {
-	struct sim_end *e = end_of(t);
-	struct pipe *p = e->pipe;
-	struct lane *l = &p->lane[e->side];
-	size_t want = 0;
-	size_t done = 0;
-	(void)more;
-	if (e->broken)
-		return SHOAL_ERR_CLOSED;
-	for (size_t i = 0; i < n; i++)
-		want += v[i].len;
-	size_t room = p->o.window > l->in_flight ? p->o.window - l->in_flight : 0;
-	want = want < room ? want : room;
-	if (want > 1 && dice(p))
-		want = 1 + shoal_rng_below(&p->rng, (uint32_t)want - 1);
-	size_t i = 0;
-	size_t at = 0;
-	while (done < want) {
-		size_t len = want - done < PARCEL_MAX ? want - done : PARCEL_MAX;
-		struct parcel *q = must(calloc(1, sizeof *q + len));
-		for (size_t have = 0; have < len;) {
-			size_t k = v[i].len - at < len - have ? v[i].len - at : len - have;
-			if (k > 0)
-				memcpy(q->bytes + have, v[i].at + at, k);
-			have += k;
-			at += k;
-			if (at == v[i].len) {
-				i++;
-				at = 0;
-			}
-		}
-		if (p->o.tap != NULL && !e->line->dead)
-			p->o.tap(p->o.to_tap, e, e->owner, p->end[!e->side].owner,
-				 (struct shoal_bytes){ q->bytes, len });
-		if (p->o.carrier.ops != NULL)
-			p->o.carrier.ops->put(l->stream, (struct shoal_bytes){ q->bytes, len });
-		done += len;
-		l->in_flight += len;
-		parcel_send(p, e->side, len, false, q);
-	}
-	return (ptrdiff_t)done;
+	const struct sim_lane *in = lane_in(e);
+	unsigned what = 0;
+	if (in->readable > 0 || in->fin_here || e->broken)
+		what |= SHOAL_WANT_READ;
+	if (e->broken || sim_lane_writable(lane_out(e)))
+		what |= SHOAL_WANT_WRITE;
+	return e->closed ? 0 : what & e->wants;
 }
 
-static void end_want(struct shoal_transport *t, unsigned what)
+/* At the first multiple of a turn that is later than `at`. */
+static void look_at(struct sim_end *e, shoal_us at)
 {
-	struct sim_end *e = end_of(t);
-	e->wants = what;
-	look(e);
+	const struct sim_pipe_options *o = &e->pipe->o;
+	at = at - at % o->turn + o->turn;
+	if (!sim_alarm_is_set(&e->ready) || e->ready.timer.at > at)
+		sim_alarm_set(o->clock, &e->ready, at);
+}
+
+void sim_end_look(struct sim_end *e)
+{
+	struct sim_lane *in = lane_in(e);
+	if (e->closed)
+		return;
+	sim_lane_pull(in);
+	if (is_ready(e) != 0)
+		look_at(e, e->pipe->o.clock->now);
+	else if (in->pass != NULL && (e->wants & SHOAL_WANT_READ))
+		look_at(e, in->pass->at);
+	if ((e->wants & SHOAL_WANT_WRITE) && !sim_lane_writable(lane_out(e)))
+		sim_lane_await(lane_out(e));
 }
 
 static void pipe_free(struct pipe *p)
 {
 	for (int i = 0; i < 2; i++) {
-		lane_clear(p, &p->lane[i]);
+		sim_lane_clear(&p->lane[i]);
 		sim_alarm_drop(p->o.clock, &p->end[i].ready);
 		*p->end[i].at = p->end[i].next;
 		if (p->end[i].next != NULL)
@@ -346,46 +92,360 @@ static void pipe_free(struct pipe *p)
 	free(p);
 }
 
+static void on_ready(struct sim_alarm *alarm)
+{
+	struct sim_end *e = SIM_OF(alarm, struct sim_end, ready);
+	struct pipe *p = e->pipe;
+	e->busy = true;
+	for (int i = 0; i < PASSES; i++) {
+		sim_lane_pull(lane_in(e));
+		size_t before = lane_in(e)->readable;
+		unsigned what = is_ready(e);
+		if (what == 0)
+			break;
+		p->o.ready(e->owner, &e->t, what);
+		if (lane_in(e)->readable == before)
+			break;
+	}
+	e->busy = false;
+	if (e->closed && p->end[!e->side].closed)
+		return pipe_free(p);
+	sim_end_look(e); /* level triggered */
+}
+
+static void broken(struct sim_end *e)
+{
+	e->broken = true;
+	sim_end_look(e);
+}
+
+/* ---- in ------------------------------------------------------------------------------------------ */
+
+static bool dice(struct pipe *p)
+{
+	return p->o.cut_ppm > 0 && shoal_rng_below(&p->rng, 1000000) < p->o.cut_ppm;
+}
+
+/* Whether span i is where a block is to lie: it follows that block's header. */
+static bool is_place(const struct shoal_space v[], size_t i)
+{
+	return i > 0 && v[i].len > SHOAL_WIRE_PIECE_HEAD && v[i - 1].len <= SHOAL_WIRE_PIECE_HEAD;
+}
+
+/* The next bytes of `q`, as many as it has of one sort, `most` at most, to `to`. */
+static size_t parcel_take(const struct pipe *p, struct sim_lane *l, struct parcel *q, uint8_t *to, size_t most)
+{
+	bool talk = q->read < q->talk;
+	size_t k = talk ? q->talk - q->read : q->len - q->read;
+	k = k < most ? k : most;
+	if (p->o.carrier.ops != NULL) {
+		p->o.carrier.ops->take(l->stream, (struct shoal_space){ to, k });
+	} else {
+		size_t have = q->talk + q->kept; /* real bytes, of both sorts */
+		size_t n = q->read < have ? have - q->read : 0;
+		n = n < k ? n : k;
+		if (n > 0)
+			memcpy(to, q->bytes + q->read, n);
+	}
+	q->read += k;
+	return k;
+}
+
+static ptrdiff_t end_recv(struct shoal_transport *t, const struct shoal_space v[], size_t n)
+{
+	struct sim_end *e = end_of(t);
+	struct pipe *p = e->pipe;
+	struct sim_lane *l = lane_in(e);
+	size_t room = 0;
+	size_t done = 0;
+	if (e->broken)
+		return SHOAL_ERR_CLOSED;
+	sim_lane_pull(l);
+	if (l->readable == 0)
+		return l->fin_here ? SHOAL_ERR_CLOSED : 0;
+	for (size_t i = 0; i < n; i++)
+		room += v[i].len;
+	size_t want = room < l->readable ? room : l->readable;
+	if (want > 1 && dice(p))
+		want = 1 + shoal_rng_below(&p->rng, (uint32_t)want - 1);
+	for (size_t i = 0, at = 0; i < n && done < want;) {
+		struct parcel *q = l->head;
+		if (q->read < q->talk && p->o.places && is_place(v, i))
+			break;
+		size_t most = v[i].len - at < want - done ? v[i].len - at : want - done;
+		size_t k = parcel_take(p, l, q, v[i].at + at, most);
+		at += k;
+		done += k;
+		if (at == v[i].len) {
+			i++;
+			at = 0;
+		}
+		if (q->read == q->len)
+			sim_lane_was_read(l);
+	}
+	l->readable -= done;
+	return (ptrdiff_t)done;
+}
+
+/* ---- out ----------------------------------------------------------------------------------------- */
+
+/* Bytes on their way in: from spans of memory, one after another. */
+struct source {
+	const struct shoal_bytes *v;
+	size_t n, i, at;
+};
+
+static struct shoal_bytes source_run(struct source *s)
+{
+	while (s->i < s->n && s->at == s->v[s->i].len) {
+		s->i++;
+		s->at = 0;
+	}
+	if (s->i == s->n)
+		return (struct shoal_bytes){ NULL, 0 };
+	return (struct shoal_bytes){ s->v[s->i].at + s->at, s->v[s->i].len - s->at };
+}
+
+/* How many of the bytes [off, off+len) of a block are carried. */
+static uint32_t carried(const struct pipe *p, uint32_t off, uint32_t len)
+{
+	if (p->o.head == 0)
+		return len;
+	uint32_t n = off < p->o.head ? p->o.head - off : 0;
+	return n < len ? n : len;
+}
+
+static void told(struct sim_end *e, const struct sim_lane *l, const struct parcel *q, uint32_t off)
+{
+	struct pipe *p = e->pipe;
+	struct sim_heard heard = {
+		.talk = { q->bytes, q->talk },
+		.len = (uint32_t)(q->len - q->talk),
+		.kept = { q->bytes + q->talk, q->kept },
+	};
+	if (heard.len > 0) {
+		heard.piece = l->frame.piece;
+		heard.begin = l->frame.begin;
+		heard.block = l->frame.len;
+		heard.off = off;
+	}
+	if (p->o.tap != NULL && !e->line->dead)
+		p->o.tap(p->o.to_tap, e, e->owner, p->end[!e->side].owner, &heard);
+	if (p->o.carrier.ops != NULL)
+		p->o.carrier.ops->put(l->stream, (struct shoal_bytes){ q->bytes, q->len });
+}
+
+/* What a parcel has room for while it is being filled: talk, with what was corked in front of it, and a block's bytes. */
+static struct parcel *parcel_new(struct sim_lane *l, size_t talk, size_t kept)
+{
+	struct parcel *q = must(malloc(sizeof *q + l->corked + talk + kept));
+	*q = (struct parcel){ .talk = l->corked };
+	if (l->corked > 0)
+		memcpy(q->bytes, l->cork, l->corked);
+	l->unsent_bytes -= l->corked; /* counted when it was taken */
+	l->corked = 0;
+	return q;
+}
+
+static void parcel_goes(struct sim_end *e, struct parcel *q, uint32_t off)
+{
+	struct sim_lane *l = lane_out(e);
+	uint32_t block = (uint32_t)(q->len - q->talk);
+	told(e, l, q, off);
+	if (block > 0)
+		sim_frame_skip(&l->frame, block);
+	sim_lane_put(l, q);
+}
+
+/* Talk that was held back goes without what was to follow it. */
+static void uncork(struct sim_end *e)
+{
+	struct sim_lane *l = lane_out(e);
+	if (l->corked == 0)
+		return;
+	struct parcel *q = parcel_new(l, 0, 0);
+	q->len = q->talk;
+	parcel_goes(e, q, 0);
+}
+
+static void source_copy(struct source *s, uint8_t *to, size_t kept, size_t len)
+{
+	for (size_t have = 0; have < len;) {
+		struct shoal_bytes run = source_run(s);
+		size_t k = run.len < len - have ? run.len : len - have;
+		size_t n = have < kept ? kept - have : 0;
+		n = n < k ? n : k;
+		if (n > 0)
+			memcpy(to + have, run.at, n);
+		s->at += k;
+		have += k;
+	}
+}
+
+/* One parcel of the next `want` bytes: talk up to a block, and the block's bytes behind it. Returns how many it has. */
+static size_t send_some(struct sim_end *e, struct source *s, size_t want)
+{
+	struct sim_lane *l = lane_out(e);
+	struct source ahead = *s;
+	size_t most = want < PARCEL_MAX ? want : PARCEL_MAX;
+	size_t talk = 0;
+	while (talk < most && sim_frame_block(&l->frame) == 0) {
+		struct shoal_bytes run = source_run(&ahead);
+		size_t k = sim_frame_talk(&l->frame, run.at, run.len < most - talk ? run.len : most - talk);
+		ahead.at += k;
+		talk += k;
+	}
+	uint32_t off = l->frame.done;
+	uint32_t block = sim_frame_block(&l->frame);
+	block = block < most - talk ? block : (uint32_t)(most - talk);
+	uint32_t kept = carried(e->pipe, off, block);
+	struct parcel *q = parcel_new(l, talk, kept);
+	source_copy(s, q->bytes + q->talk, talk, talk);
+	q->talk += talk;
+	source_copy(s, q->bytes + q->talk, kept, block);
+	q->kept = kept;
+	q->len = q->talk + block;
+	parcel_goes(e, q, off);
+	return talk + block;
+}
+
+static ptrdiff_t end_send(struct shoal_transport *t, const struct shoal_bytes v[], size_t n, bool more)
+{
+	struct sim_end *e = end_of(t);
+	struct pipe *p = e->pipe;
+	struct sim_lane *l = lane_out(e);
+	struct source s = { v, n, 0, 0 };
+	size_t total = 0;
+	size_t done = 0;
+	if (e->broken)
+		return SHOAL_ERR_CLOSED;
+	for (size_t i = 0; i < n; i++)
+		total += v[i].len;
+	size_t room = sim_lane_room(l);
+	size_t want = total < room ? total : room;
+	if (want > 1 && dice(p))
+		want = 1 + shoal_rng_below(&p->rng, (uint32_t)want - 1);
+	/* The head of a block goes with the block. */
+	if (more && want > 0 && want == total && want <= sizeof l->cork && l->corked == 0 &&
+	    sim_frame_block(&l->frame) == 0) {
+		source_copy(&s, l->cork, want, want);
+		(void)sim_frame_talk(&l->frame, l->cork, want);
+		l->corked = want;
+		l->unsent_bytes += want;
+		return (ptrdiff_t)want;
+	}
+	while (done < want)
+		done += send_some(e, &s, want - done);
+	uncork(e);
+	sim_lane_kick(l);
+	return (ptrdiff_t)done;
+}
+
+static ptrdiff_t end_send_file(struct shoal_transport *t, uint32_t file, uint64_t offset, size_t len, bool more)
+{
+	struct sim_end *e = end_of(t);
+	struct pipe *p = e->pipe;
+	struct sim_lane *l = lane_out(e);
+	(void)more;
+	if (e->broken)
+		return SHOAL_ERR_CLOSED;
+	size_t room = sim_lane_room(l);
+	len = len < room ? len : room;
+	if (len > 1 && dice(p))
+		len = 1 + shoal_rng_below(&p->rng, (uint32_t)len - 1);
+	uint32_t off = l->frame.done;
+	assert(len <= sim_frame_block(&l->frame)); /* it sends blocks from files, and nothing else */
+	if (len == 0) {
+		uncork(e);
+		sim_lane_kick(l);
+		return 0;
+	}
+	uint32_t kept = carried(p, off, (uint32_t)len);
+	struct parcel *q = parcel_new(l, 0, kept);
+	q->kept = kept;
+	q->len = q->talk + len;
+	int rc = kept > 0 ? p->o.file(e->owner, file, offset, (struct shoal_space){ q->bytes + q->talk, kept }) : 0;
+	if (rc < 0) {
+		free(q);
+		return rc;
+	}
+	parcel_goes(e, q, off);
+	sim_lane_kick(l);
+	return (ptrdiff_t)len;
+}
+
+static void end_want(struct shoal_transport *t, unsigned what)
+{
+	struct sim_end *e = end_of(t);
+	e->wants = what;
+	if (!e->busy) /* who is told of readiness right now is looked at afterwards */
+		sim_end_look(e);
+}
+
 static void end_close(struct shoal_transport *t)
 {
 	struct sim_end *e = end_of(t);
 	struct pipe *p = e->pipe;
+	struct sim_end *other = &p->end[!e->side];
 	assert(!e->closed);
+	if (!e->broken)
+		uncork(e);
 	e->closed = true;
 	sim_alarm_drop(p->o.clock, &e->ready);
-	p->lane[!e->side].deaf = true;
-	if (p->end[!e->side].closed)
-		return pipe_free(p);
-	if (e->line->dead || e->broken) {
-		lane_clear(p, &p->lane[0]);
-		lane_clear(p, &p->lane[1]);
-		broken(&p->end[!e->side]);
+	lane_in(e)->deaf = true;
+	if (other->closed) {
+		if (!e->busy && !other->busy)
+			pipe_free(p);
 		return;
 	}
-	if (p->lane[!e->side].readable > 0) /* closed on unread bytes: a reset, as TCP has it */
-		broken(&p->end[!e->side]);
-	parcel_send(p, e->side, 0, true, must(calloc(1, sizeof(struct parcel))));
+	if (e->line->dead || e->broken) {
+		sim_lane_clear(&p->lane[0]);
+		sim_lane_clear(&p->lane[1]);
+		return broken(other);
+	}
+	sim_lane_pull(lane_in(e));
+	if (lane_in(e)->readable > 0) /* closed on unread bytes: a reset, as TCP has it */
+		broken(other);
+	struct parcel *fin = must(malloc(sizeof *fin));
+	*fin = (struct parcel){ .fin = true };
+	sim_lane_put(lane_out(e), fin);
+	sim_lane_kick(lane_out(e));
 }
 
-static const struct shoal_transport_ops end_ops = {
+static const struct shoal_transport_ops memory_ops = {
 	.name = "sim",
 	.recv = end_recv,
 	.send = end_send,
 	.want = end_want,
 	.close = end_close,
 };
+static const struct shoal_transport_ops file_ops = {
+	.name = "sim",
+	.recv = end_recv,
+	.send = end_send,
+	.send_file = end_send_file,
+	.want = end_want,
+	.close = end_close,
+};
+
+void sim_lane_deaf(struct sim_lane *l)
+{
+	struct sim_end *from = &l->pipe->end[l->side];
+	if (!from->closed)
+		broken(from); /* nobody listens any more: a reset comes back */
+}
 
 void sim_pipe_new(const struct sim_pipe_options *options, struct sim_line *const line[2], void *const owner[2],
 		  struct shoal_transport *end[2])
 {
 	struct pipe *p = must(calloc(1, sizeof *p));
+	assert(options->carrier.ops == NULL || options->head == 0);
 	p->o = *options;
 	p->o.window = options->window ? options->window : WINDOW;
 	p->rng = options->rng;
 	for (int i = 0; i < 2; i++) {
 		struct sim_end *e = &p->end[i];
-		struct lane *l = &p->lane[i];
-		e->t.ops = &end_ops;
+		e->t.ops = options->file != NULL ? &file_ops : &memory_ops;
 		e->pipe = p;
 		e->side = i;
 		e->owner = owner[i];
@@ -396,15 +456,9 @@ void sim_pipe_new(const struct sim_pipe_options *options, struct sim_line *const
 			e->next->at = &e->next;
 		line[i]->ends = e;
 		e->ready.ring = on_ready;
-		l->pipe = p;
-		l->side = i;
-		l->arrive.ring = on_arrive;
-		l->through.ring = on_through;
-		l->acked.ring = on_acked;
-		l->tail = &l->head;
-		l->ack_tail = &l->ack;
+		sim_lane_init(&p->lane[i], p, i);
 		if (p->o.carrier.ops != NULL)
-			l->stream = p->o.carrier.ops->open(p->o.carrier.c);
+			p->lane[i].stream = p->o.carrier.ops->open(p->o.carrier.c);
 		end[i] = &e->t;
 	}
 }
@@ -412,8 +466,8 @@ void sim_pipe_new(const struct sim_pipe_options *options, struct sim_line *const
 void sim_pipe_reset(struct shoal_transport *t)
 {
 	struct pipe *p = end_of(t)->pipe;
-	lane_clear(p, &p->lane[0]);
-	lane_clear(p, &p->lane[1]);
+	sim_lane_clear(&p->lane[0]);
+	sim_lane_clear(&p->lane[1]);
 	for (int i = 0; i < 2; i++)
 		if (!p->end[i].closed)
 			broken(&p->end[i]);

@@ -1,11 +1,17 @@
 /*
- * tools/lab/world/pipe.h - byte streams between nodes: a model of TCP with rate, delay and a window.
+ * tools/lab/world/pipe.h - byte streams between nodes: a model of TCP over their access lines.
  *
- * Bytes leave through the sender's line (one after another at its rate, all
- * connections in the order they sent), travel for `delay`, and come in
- * through the receiver's line. What was sent and not read yet, seen from the
- * sender a delay later, never exceeds the window. Sends and receives are cut
- * short by dice, where a transport may.
+ * What was sent and not read yet, seen from the sender, never exceeds the
+ * window; with `tcp`, a congestion window that slow start opens and losses
+ * close bounds it as well. What may leave takes its turn at the line
+ * (line.h), travels, and comes in through the receiver's line. Sends and
+ * receives are cut short by dice, where a transport may. The model in full:
+ * README.md.
+ *
+ * Payload need not be carried: with `head` set, only the first `head` bytes
+ * of each block travel; what is received behind them is whatever lay there.
+ * With `places`, a receive ends before talk would come to lie where a block
+ * was expected, which has no room for it when only heads are kept.
  *
  * A carrier may move the bytes themselves (through a socketpair, say); when
  * and how many move is decided here alike.
@@ -13,28 +19,8 @@
 #ifndef SIM_PIPE_H
 #define SIM_PIPE_H
 
-#include "proto/base/rng.h"
 #include "proto/transport.h"
-#include "tools/lab/world/clock.h"
-
-/* A node's access line. */
-struct sim_line {
-	uint64_t up, down;	     /* bytes a second; 0: no limit */
-	shoal_us delay;		     /* its half of the way */
-	shoal_us jitter;	     /* a datagram's way over it is longer by up to this */
-	uint32_t loss_ppm;	     /* of datagrams */
-	shoal_us queue;		     /* a datagram that would have to wait longer for the line is dropped; 0: 1 s */
-	unsigned side;		     /* lines of different sides are cut from each other: a partition */
-	bool cut;		     /* nothing passes: bytes wait until it is whole again */
-	bool dead;		     /* its node has died: what it closes is reset, and nothing more comes out */
-	shoal_us up_free, down_free; /* the model's: when the last byte is through */
-	struct sim_end *ends;	     /* of streams over it */
-};
-/* Nothing passes between the two now. */
-static inline bool sim_line_apart(const struct sim_line *a, const struct sim_line *b)
-{
-	return a->cut || b->cut || a->side != b->side;
-}
+#include "tools/lab/world/line.h"
 
 struct sim_carrier_ops {
 	/* A stream for one direction; put() takes all of it, take() gives exactly what was put, in order. */
@@ -48,20 +34,42 @@ struct sim_carrier {
 	void *c;
 };
 
+/* What packets cost, and how a stream finds its rate. */
+struct sim_tcp {
+	uint32_t mss;	/* payload bytes of a packet */
+	uint32_t head;	/* bytes of headers it has on a line; an answer to two packets is as long */
+	uint32_t first; /* packets of the first window */
+};
+/* IPv4 and TCP with time stamps over Ethernet's 1500 bytes, and RFC 6928. */
+extern const struct sim_tcp sim_tcp_common;
+
+/* What went by of a stream: talk, then (if len > 0) bytes of a block. */
+struct sim_heard {
+	struct shoal_bytes talk;
+	uint32_t piece, begin, block; /* the block: of so many bytes */
+	uint32_t off, len;	      /* these of it */
+	struct shoal_bytes kept;      /* the first of these: all, or what lies in the head */
+};
+
 struct sim_end;
 struct sim_pipe_options {
 	struct sim_clock *clock;
 	struct shoal_rng rng;
-	size_t window;	  /* bytes, 0: 256 KiB */
-	uint32_t cut_ppm; /* share of sends and receives that are cut short */
-	shoal_us turn;	  /* from a change to its being noticed: one round of an event loop */
+	size_t window;		   /* bytes, 0: 256 KiB */
+	uint32_t cut_ppm;	   /* share of sends and receives that are cut short */
+	shoal_us turn;		   /* readiness is noticed at multiples of it: one round of an event loop */
+	const struct sim_tcp *tcp; /* NULL: no headers, no congestion window */
+	uint32_t head;		   /* bytes of a block that are carried; 0: all */
+	bool places;
 	struct sim_carrier carrier;
 	/* A transport can be read from or written to. */
 	void (*ready)(void *owner, struct shoal_transport *t, unsigned what);
 	/* Bytes were taken for sending: to watch. `from` and `to` are the owners. */
-	void (*tap)(void *to_tap, struct sim_end *end, void *from, void *to, struct shoal_bytes bytes);
+	void (*tap)(void *to_tap, struct sim_end *end, void *from, void *to, const struct sim_heard *heard);
 	void *to_tap;
 	void (*untap)(void *word); /* the end is gone: its word, if it has one, is the tap's to free */
+	/* Bytes of an open file of the owner's disk, for send_file. 0, or < 0: it has become shorter. NULL: there are none. */
+	int (*file)(void *owner, uint32_t file, uint64_t offset, struct shoal_space to);
 };
 
 /* A connected pair. end[i]'s owner is told of its readiness; ends are freed when both have been closed. */

@@ -14,6 +14,7 @@ struct sim_watch {
 	uint8_t *at;
 	size_t len, room;
 	bool shaken;
+	bool good;		     /* the block that is being sent, so far */
 	struct shoal_bits announced; /* on this connection */
 };
 
@@ -79,6 +80,8 @@ static void announces(struct sim_watch *watch, struct sim_witness *w, uint32_t p
 	if (piece >= w->promised.count)
 		return breach(w, "announced piece %u of %u", piece, w->promised.count);
 	shoal_bits_set(&watch->announced, piece);
+	if (w->brief && shoal_bits_get(&w->promised, piece))
+		return;
 	if (w->honest && !sim_disk_piece_right(w->disk, w->folder, w->content->mi, piece, true))
 		breach(w, "announced piece %u, which would not survive a power cut%s", piece,
 		       sim_disk_piece_right(w->disk, w->folder, w->content->mi, piece, false)
@@ -87,24 +90,29 @@ static void announces(struct sim_watch *watch, struct sim_witness *w, uint32_t p
 	shoal_bits_set(&w->promised, piece);
 }
 
-static void sends(struct sim_watch *watch, struct sim_witness *w, const struct shoal_wire_msg *msg)
+/* Some bytes of a block. */
+static void sends(struct sim_watch *watch, struct sim_witness *w, const struct sim_heard *h)
 {
 	const struct shoal_metainfo *mi = w->content->mi;
-	w->blocks++;
-	if (msg->index >= w->promised.count || !shoal_bits_get(&watch->announced, msg->index))
-		breach(w, "sent a block of piece %u, which it had not announced", msg->index);
-	if (msg->index >= w->promised.count)
-		return;
-	uint32_t bytes = shoal_metainfo_piece_bytes(mi, msg->index);
-	if (msg->begin > bytes || msg->body.len > bytes - msg->begin)
-		return breach(w, "sent bytes past the end of piece %u", msg->index);
-	uint64_t pos = (uint64_t)msg->index * shoal_metainfo_piece_size(mi) + msg->begin;
-	bool good = (!w->honest && w->on_block == NULL) ||
-		    sim_content_is(w->content->seed, pos, msg->body.at, msg->body.len);
-	if (w->honest && !good)
-		breach(w, "sent false bytes of piece %u", msg->index);
-	if (w->on_block != NULL)
-		w->on_block(w, msg->index, msg->begin, (uint32_t)msg->body.len, good);
+	uint32_t bytes = h->piece < w->promised.count ? shoal_metainfo_piece_bytes(mi, h->piece) : 0;
+	uint64_t pos = (uint64_t)h->piece * shoal_metainfo_piece_size(mi) + h->begin + h->off;
+	if (h->off == 0) {
+		w->blocks++;
+		watch->good = true;
+		if (bytes == 0 || !shoal_bits_get(&watch->announced, h->piece))
+			breach(w, "sent a block of piece %u, which it had not announced", h->piece);
+		if (h->begin > bytes || h->block > bytes - h->begin)
+			breach(w, "sent bytes past the end of piece %u", h->piece);
+	}
+	/* (Past the end lies padding, which is no content: that it is zeros is the hashes' business.) */
+	if (h->kept.len > 0 && h->begin + h->off < bytes) {
+		size_t len = bytes - h->begin - h->off < h->kept.len ? bytes - h->begin - h->off : h->kept.len;
+		watch->good = watch->good && sim_content_is(w->content->seed, pos, h->kept.at, len);
+	}
+	if (w->honest && !watch->good)
+		breach(w, "sent false bytes of piece %u", h->piece);
+	if (w->on_block != NULL && h->off + h->len == h->block)
+		w->on_block(w, h->piece, h->begin, h->block, watch->good);
 }
 
 static void on_message(struct sim_watch *watch, struct sim_witness *w, const struct shoal_wire_msg *msg)
@@ -126,7 +134,6 @@ static void on_message(struct sim_watch *watch, struct sim_witness *w, const str
 			announces(watch, w, i);
 		shoal_bits_fini(&bits);
 		return;
-	case SHOAL_WIRE_PIECE: return sends(watch, w, msg);
 	case SHOAL_WIRE_REQUEST:
 		w->requests++;
 		/* (One queued on a slow connection may go out after the piece came from elsewhere.) */
@@ -144,16 +151,9 @@ static void on_message(struct sim_watch *watch, struct sim_witness *w, const str
 	}
 }
 
-void sim_watch_bytes(struct sim_watch *watch, struct sim_witness *w, struct shoal_bytes bytes)
+/* All that is whole of the talk is looked at. */
+static void listen(struct sim_watch *watch, struct sim_witness *w)
 {
-	if (watch->announced.word == NULL && shoal_bits_init(&watch->announced, w->promised.count) < 0)
-		abort();
-	if (watch->len + bytes.len > watch->room) {
-		watch->room = 2 * (watch->len + bytes.len);
-		watch->at = must(realloc(watch->at, watch->room));
-	}
-	memcpy(watch->at + watch->len, bytes.at, bytes.len);
-	watch->len += bytes.len;
 	size_t used = 0;
 	if (!watch->shaken) {
 		if (watch->len < SHOAL_WIRE_HANDSHAKE_LEN)
@@ -173,4 +173,24 @@ void sim_watch_bytes(struct sim_watch *watch, struct sim_witness *w, struct shoa
 	}
 	memmove(watch->at, watch->at + used, watch->len - used);
 	watch->len -= used;
+}
+
+bool sim_watch_heard(struct sim_watch *watch, struct sim_witness *w, const struct sim_heard *heard)
+{
+	if (watch->announced.word == NULL && shoal_bits_init(&watch->announced, w->promised.count) < 0)
+		abort();
+	if (watch->len + heard->talk.len > watch->room) {
+		watch->room = 2 * (watch->len + heard->talk.len);
+		watch->at = must(realloc(watch->at, watch->room));
+	}
+	if (heard->talk.len > 0)
+		memcpy(watch->at + watch->len, heard->talk.at, heard->talk.len);
+	watch->len += heard->talk.len;
+	listen(watch, w);
+	if (heard->len == 0)
+		return true;
+	if (heard->off == 0) /* the block's own head is all that is left */
+		watch->len = 0;
+	sends(watch, w, heard);
+	return watch->good;
 }

@@ -13,6 +13,7 @@
 #include "proto/base/bits.h"
 #include "tools/lab/world/content.h"
 #include "tools/lab/world/disk.h"
+#include "tools/lab/world/pipe.h"
 
 /* One node, as its witness knows it. The caller's; outlives crashes of the node. */
 struct sim_witness {
@@ -20,6 +21,7 @@ struct sim_witness {
 	struct sim_disk *disk;
 	const char *folder;
 	bool honest;
+	bool brief; /* a piece that was found to be right once is not looked at again at each announcement */
 	struct shoal_bits promised; /* announced to anybody, and not taken back */
 	struct shoal_bits owed;	    /* of those, what was announced before it last started */
 	uint64_t blocks;	    /* sent */
@@ -43,7 +45,7 @@ void sim_witness_forgive(struct sim_witness *w, uint32_t piece);
 struct sim_watch;
 struct sim_watch *sim_watch_new(void);
 void sim_watch_free(struct sim_watch *watch);
-/* `w` sent these. */
-void sim_watch_bytes(struct sim_watch *watch, struct sim_witness *w, struct shoal_bytes bytes);
+/* `w` sent these. Whether the block's bytes among them, if any, are the content's. */
+bool sim_watch_heard(struct sim_watch *watch, struct sim_witness *w, const struct sim_heard *heard);
 
 #endif

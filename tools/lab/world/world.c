@@ -245,7 +245,9 @@ struct sim_node *sim_node_new(struct sim *sim, const struct sim_node_options *op
 	n->wake.ring = on_wake;
 	n->disk = sim_disk_new(&(struct sim_disk_options){ .clock = &sim->clock,
 							   .rng = shoal_rng_split(sim->o.seed, 4 * (uint64_t)i + 1),
-							   .seed = sim->o.content->seed,
+							   .content = sim->o.content,
+							   .heads = sim->o.payload == SIM_PAYLOAD_HEADS,
+							   .spans = sim->o.spans,
 							   .latency = { n->o.latency[0], n->o.latency[1] },
 							   .rate = n->o.disk_rate,
 							   .wake = on_disk_or_store,
@@ -258,6 +260,7 @@ struct sim_node *sim_node_new(struct sim *sim, const struct sim_node_options *op
 	sim_witness_init(&n->witness, sim->o.content, n->disk, SIM_FOLDER, !n->o.liar && n->o.guest == NULL);
 	n->witness.on_block = sim->o.on_block != NULL ? on_block : NULL;
 	n->witness.to = n;
+	n->witness.brief = sim->o.brief;
 	if (n->o.adversary.kind != SIM_HONEST)
 		n->adversary = sim_adversary_new(n);
 	return n;
@@ -306,7 +309,10 @@ void sim_node_start(struct sim_node *n)
 	};
 	if (!n->o.no_store)
 		o.store = sim_store_view(n->store);
-	if (shoal_slots_new(&n->slots, &n->budget) < 0)
+	/* A guise copies whole messages, whatever they carry. */
+	bool heads = sim->o.payload == SIM_PAYLOAD_HEADS && n->adversary == NULL;
+	if ((heads ? shoal_slots_new_heads(&n->slots, &n->budget, SIM_HEAD) : shoal_slots_new(&n->slots, &n->budget)) <
+	    0)
 		abort();
 	o.slots = n->slots;
 	if (shoal_node_new(&n->node, &o, sim->clock.now) < 0)
@@ -539,6 +545,7 @@ struct sim *sim_new(const struct sim_options *options)
 	sim->o = *options;
 	if (sim->o.turn == 0)
 		sim->o.turn = 50;
+	assert(sim->o.payload != SIM_PAYLOAD_HEADS || sim->o.fetch == NULL);
 	sim_clock_init(&sim->clock);
 	sim->dice = shoal_rng_split(options->seed, UINT64_C(1) << 40);
 	sim->ether = shoal_rng_split(options->seed, UINT64_C(1) << 41);
@@ -570,6 +577,7 @@ void sim_free(struct sim *sim)
 	for (unsigned i = 0; i < sim->nodes; i++) {
 		struct sim_node *n = sim->node[i];
 		sim_adversary_free(n->adversary);
+		sim_alarm_drop(&sim->clock, &n->line.room);
 		sim_disk_free(n->disk);
 		sim_store_free(n->store);
 		sim_witness_fini(&n->witness);

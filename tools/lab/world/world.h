@@ -55,6 +55,12 @@ struct sim_guest_ops {
 	void (*tick)(void *g, struct sim_node *n); /* after those, and at what sim_guest_wake() said */
 };
 
+/* What the streams of a world carry of blocks. HEADS costs a hundredth of WHOLE, and decides exactly as PLACED does. */
+enum sim_payload {
+	SIM_PAYLOAD_WHOLE,  /* all of them, received as a kernel would hand them out */
+	SIM_PAYLOAD_PLACED, /* all of them, and a receive ends before talk would lie where a block was expected */
+	SIM_PAYLOAD_HEADS, /* the first SIM_HEAD bytes, which stand for the rest; files must begin on blocks, no fetch */
+};
 struct sim_options {
 	uint64_t seed;
 	const struct sim_content *content; /* outlives the world */
@@ -62,6 +68,10 @@ struct sim_options {
 	size_t window;			   /* of connections; 0: 256 KiB */
 	uint32_t cut_ppm;		   /* sends and receives cut short */
 	struct sim_carrier carrier;
+	enum sim_payload payload;
+	bool spans;		   /* uploads go straight from files, as with sendfile */
+	bool brief;		   /* see struct sim_witness: for large runs */
+	const struct sim_tcp *tcp; /* NULL: see pipe.h */
 	/* Sees every event of every node, after the world has. */
 	void (*on_event)(void *to, struct sim_node *node, const struct shoal_event *ev);
 	void *to;
