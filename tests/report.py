@@ -1,6 +1,7 @@
-"""report.py FOLDER SKIPS - sums up what tools/check left: FOLDER/steps and FOLDER/STEP.xml (JUnit of ctest).
+"""report.py FOLDER SKIPS - sums up what tools/check left: FOLDER/steps, FOLDER/STEP.xml (JUnit of ctest), and of
+second tries FOLDER/STEP.again.xml.
 
-Prints the output of what failed, the tests by step and kind, every skip, and last the line
+Prints the output of what failed, the tests by step and kind, every skip and second try, and last the line
 "N passed, N failed, N skipped". A skip that is not in the file SKIPS is a failure, and so is a
 test that was never built or is switched off.
 """
@@ -44,9 +45,16 @@ def cases_of(output):
     return passed, sorted(skipped)
 
 
-def tail(text):
+def cases_in(path):
+    """Test -> its element, of a JUnit file; none where there is no file."""
+    if not os.path.exists(path):
+        return {}
+    return {case.get("name"): case for case in ET.parse(path).getroot().iter("testcase")}
+
+
+def tail(text, shown=SHOWN):
     lines = text.rstrip().split("\n")
-    return "\n".join(["    ..."] * (len(lines) > SHOWN) + ["    " + line for line in lines[-SHOWN:]])
+    return "\n".join(["    ..."] * (len(lines) > shown) + ["    " + line for line in lines[-shown:]])
 
 
 class Report:
@@ -55,13 +63,19 @@ class Report:
         self.rows = {}      # (step, kind) -> Row
         self.failures = []  # (what, its output)
         self.skips = []     # (step, what, reason or None)
+        self.again = []     # (what, output of the first try) of those that passed at the second
         self.plain = Row()  # steps without tests of their own
 
     def step(self, name, status):
         path = os.path.join(self.folder, name + ".xml")
         failed = len(self.failures)
         if os.path.exists(path):
-            for case in ET.parse(path).getroot().iter("testcase"):
+            second = cases_in(os.path.join(self.folder, name + ".again.xml"))
+            for test, case in cases_in(path).items():
+                if case.get("status") == "fail" and test in second:
+                    if second[test].get("status") == "run":
+                        self.again.append((f"{name} {test}", case.findtext("system-out") or ""))
+                    case = second[test]
                 self.case(name, case)
         elif status == "passed":
             self.plain.passed += 1
@@ -98,6 +112,8 @@ class Report:
         self.failures.append((f"{step} {what}", output + "\nit skipped, and is not in tests/skips.txt"))
 
     def show(self, steps):
+        for what, output in self.again:
+            print(f"\nAT FIRST FAILED {what}\n{tail(output, 20)}")
         for what, output in self.failures:
             print(f"\nFAILED {what}\n{tail(output)}")
         print(f"\n{'step':10} {'kind':10} {'passed':>6} {'cases':>6} {'failed':>7} {'skipped':>8} {'seconds':>8}")
@@ -105,6 +121,8 @@ class Report:
             print(f"{step:10} {kind:10} {row.passed:6} {row.cases:6} {row.failed:7} {row.skipped:8} {row.seconds:8.1f}")
         for step, what, reason in self.skips:
             print(f"skipped: {step} {what}: {reason or 'NOT REVIEWED'}")
+        for what, _ in self.again:
+            print(f"passed at the second try alone: {what}")
         print("time: " + ", ".join(f"{name} {seconds} s" for name, _, seconds in steps)
               + f"; {sum(int(seconds) for _, _, seconds in steps)} s in all")
         rows = list(self.rows.values()) + [self.plain]

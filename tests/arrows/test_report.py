@@ -19,7 +19,7 @@ PART = ('<testcase name="unit/part" time="0" status="run"><system-out>[       OK
 
 
 class Report(unittest.TestCase):
-    def report(self, cases, status="passed", skips=""):
+    def report(self, cases, status="passed", skips="", again=None):
         """(exit code, output) of a run with a step `setup` and a step `release` of these cases."""
         with tempfile.TemporaryDirectory() as folder:
             def put(name, text):
@@ -30,6 +30,8 @@ class Report(unittest.TestCase):
             put("skips.txt", skips)
             if cases is not None:
                 put("release.xml", "<testsuite>" + "".join(cases) + "</testsuite>")
+            if again is not None:
+                put("release.again.xml", "<testsuite>" + "".join(again) + "</testsuite>")
             done = subprocess.run([sys.executable, "-B", os.path.join(TESTS, "report.py"), folder,
                                    os.path.join(folder, "skips.txt")], capture_output=True, text=True, check=False)
             self.assertEqual(done.stderr, "")
@@ -59,6 +61,15 @@ class Report(unittest.TestCase):
     def test_a_skipped_case_inside_a_test_needs_review_too(self):
         self.ends(self.report([PART]), 1, "2 passed, 1 failed, 0 skipped")
         self.ends(self.report([PART], skips="unit/part: b  needs a moon\n"), 0, "2 passed, 0 failed, 1 skipped")
+
+    def test_a_second_try_counts_and_is_told(self):
+        good = FAIL.replace('status="fail"', 'status="run"')
+        told = self.report([OK, FAIL], again=[good])
+        self.ends(told, 0, "3 passed, 0 failed, 0 skipped")
+        self.assertIn("second try alone: release unit/bits", told[1])
+        self.assertIn("boo", told[1])
+        self.ends(self.report([OK, FAIL], "failed", again=[FAIL]), 1, "2 passed, 1 failed, 0 skipped")
+        self.ends(self.report([OK, FAIL, LOST], "failed", again=[good]), 1, "3 passed, 1 failed, 0 skipped")
 
     def test_a_step_that_broke_without_results_has_failed(self):
         told = self.report(None, "failed")
