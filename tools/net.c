@@ -30,7 +30,7 @@ void shoal_net_rows(struct shoal_net *net, struct shoal_opt *rows)
 		{ SHOAL_OPT_DSCP, "dscp", 0, &net->dscp, "CLASS|N", NULL, "mark what is sent to peers; default: LE, after all else" },
 		{ SHOAL_OPT_SIZE, "memory", 0, &net->memory, "SIZE", NULL, "for all that grows with data and peers; default: 128M" },
 		{ SHOAL_OPT_TEXT, "state", 0, &net->state, "DIR", NULL, "what is remembered; default: ~/.local/state/shoal" },
-		{ SHOAL_OPT_CHOICE, "encryption", 0, NULL, "off|allow|require", "require", "default: allow" },
+		{ SHOAL_OPT_CHOICE, "encryption", 0, &net->encryption, "off|allow|require", NULL, "of peers' streams (MSE); default: allow" },
 		{ SHOAL_OPT_CHOICE, "engine", 0, NULL, "native|libtorrent", "libtorrent", "default: native" },
 		{ SHOAL_OPT_OFF, "no-dht", 0, NULL, NULL, NULL, NULL },
 		{ SHOAL_OPT_FLAG, "no-lsd", 0, &net->no_lsd, NULL, NULL, "neither ask nor tell the local network" },
@@ -47,6 +47,7 @@ void shoal_net_rows(struct shoal_net *net, struct shoal_opt *rows)
 	/* clang-format on */
 	/* Lower Effort (RFC 8622): a transfer that may take what others leave, as most of the field marks it. */
 	net->dscp = 1;
+	net->encryption = 1;
 	memcpy(rows, all, sizeof all);
 }
 
@@ -121,6 +122,8 @@ static int open_anywhere(const struct shoal_engine_ops *ops, struct shoal_config
 int shoal_net_open(struct shoal_tool *tool, const struct shoal_net *net, const struct shoal_engine_ops *ops,
 		   struct shoal_engine **out)
 {
+	static const enum shoal_encryption encryption[] = { SHOAL_ENCRYPTION_OFF, SHOAL_ENCRYPTION_ALLOW,
+							    SHOAL_ENCRYPTION_REQUIRE };
 	struct shoal_config config = { .size = sizeof config,
 				       .memory = net->memory,
 				       .up = net->up,
@@ -129,6 +132,7 @@ int shoal_net_open(struct shoal_tool *tool, const struct shoal_net *net, const s
 				       .no_pex = net->no_pex,
 				       .no_lsd = net->no_lsd,
 				       .dscp = net->dscp,
+				       .encryption = encryption[net->encryption],
 				       .threads = net->threads };
 	char what[160] = "", shown[SHOAL_SAY_TEXT_MAX];
 	char *named = net->state ? NULL : state_default();

@@ -16,6 +16,7 @@ struct shoal_net {
 	uint64_t up, down, memory;
 	uint32_t max_peers, threads;
 	bool no_pex, no_lsd;
+	int encryption; /* off, allow, require */
 	uint32_t dscp;
 	bool no_trackers;
 	const char *state; /* NULL: the default */

@@ -28,6 +28,12 @@ enum shoal_rules {
 	SHOAL_RULES_OFF, /* plain BitTorrent, no score */
 	SHOAL_RULES_LT,	 /* libtorrent's */
 };
+/* Whether peers' streams are hidden from who looks at them (MSE; no secrecy to rely on). */
+enum shoal_encryption {
+	SHOAL_ENCRYPTION_ALLOW, /* either way; plain first */
+	SHOAL_ENCRYPTION_OFF,
+	SHOAL_ENCRYPTION_REQUIRE, /* all of every stream, or none */
+};
 struct shoal_config {
 	size_t size;				    /* sizeof *this: lets the struct grow */
 	struct shoal_addr listen[SHOAL_LISTEN_MAX]; /* port 0: any free one */
@@ -43,6 +49,7 @@ struct shoal_config {
 	bool no_pex;	       /* peers tell us of no others, and we tell them of none */
 	bool no_lsd;	       /* the local network is not asked, nor told */
 	enum shoal_rules rules;
+	enum shoal_encryption encryption;
 };
 
 /* ---- operations ------------------------------------------------------------------ */
@@ -175,7 +182,7 @@ struct shoal_peer_info {
 	uint64_t down_rate, up_rate;
 	uint32_t asked;	 /* blocks asked of it now */
 	uint32_t pieces; /* it has */
-	bool connected, seed, banned, incoming, v2;
+	bool connected, seed, banned, incoming, v2, encrypted;
 	bool choking_us, choked, interested, interesting;
 };
 struct shoal_file_info {

@@ -339,8 +339,25 @@ static shoal_us wait_after(struct shoal_swarm *s, const struct shoal_contact *c)
 	return SHOAL_MS(wait - wait / 4 + shoal_rng_below(&s->rng, wait / 2));
 }
 
+/* It took our connection and ended it without a word: perhaps it only talks the other way (plain, or MSE), and is asked
+ * that at once, and once. */
+static bool turns(const struct shoal_node *n, struct shoal_contact *c, int why)
+{
+	const struct shoal_peer *p = c->peer;
+	bool silent = why == SHOAL_ERR_CLOSED || why == SHOAL_ERR_NET || why == SHOAL_ERR_TIMEOUT ||
+		      why == SHOAL_ERR_MALFORMED;
+	if (p->known)
+		c->mse_turn = false;
+	if (p->known || p->incoming || !silent || n->encryption != SHOAL_ENCRYPTION_ALLOW || n->stopping)
+		return false;
+	c->mse = !c->mse;
+	c->mse_turn = !c->mse_turn;
+	return c->mse_turn;
+}
+
 void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why, shoal_us now)
 {
+	bool other_way = false;
 	if (c->peer != NULL) {
 		c->uploads_only = c->peer->known ? c->peer->upload_only || shoal_peer_is_seed(c->peer)
 						 : c->uploads_only;
@@ -348,11 +365,12 @@ void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why,
 		memcpy(c->account->client, c->peer->client, sizeof c->account->client);
 		c->account->info.connected = false;
 		c->peer->contact = NULL;
+		other_way = turns(s->node, c, why);
 		if (c->peer->known) { /* it worked: the count of failures starts anew */
 			c->worked = true;
 			c->tries = 0;
 			shoal_guard_worked(&s->node->guard, &c->addr, now);
-		} else if (!c->trusted) {
+		} else if (!c->trusted && !other_way) {
 			shoal_guard_failed(&s->node->guard, &c->addr, now);
 		}
 		c->peer = NULL;
@@ -360,6 +378,12 @@ void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why,
 		shoal_guard_failed(&s->node->guard, &c->addr, now);
 	}
 	c->dial = 0;
+	if (other_way) {
+		wait_until(s, c, now);
+		worth_set(s, c);
+		s->dial_now = true;
+		return;
+	}
 	shoal_us at = now + wait_after(s, c);
 	c->tries += c->tries < 15;
 	/* What was worth a record is kept for the list of peers; the rest, unreachable, makes room. */

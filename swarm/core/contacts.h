@@ -67,7 +67,9 @@ struct shoal_contact {
 	bool uploads_only; /* it needs nothing, as far as we know */
 	bool self, banned;
 	bool in_ready;
-	bool parked; /* in no heap until there is something to fetch */
+	bool mse;      /* how it is dialled: with MSE, or plainly */
+	bool mse_turn; /* and that is the second way tried, the first having failed just now */
+	bool parked;   /* in no heap until there is something to fetch */
 };
 
 struct shoal_contacts {

@@ -139,6 +139,7 @@ static int add_magnet(struct shoal_node *n, const struct shoal_op *op, shoal_us 
 		s->v1 = m.v1;
 		s->v2 = m.v2;
 		memcpy(s->v2_short.b, m.v2.b, 20);
+		shoal_swarm_index(s);
 		for (size_t i = 0; i < m.webseed_count; i++) {
 			int bad = shoal_webseed_add(s, shoal_bytes(m.webseed[i], strlen(m.webseed[i])), false);
 			(void)bad; /* a stranger's link may name anything */
@@ -172,6 +173,7 @@ static void say_peers(struct shoal_swarm *s, const struct shoal_op *op, shoal_us
 			ev.info.seed = shoal_peer_is_seed(p);
 			ev.info.incoming = p->incoming;
 			ev.info.v2 = p->v2;
+			ev.info.encrypted = p->bound;
 			ev.info.choking_us = p->choking_us;
 			ev.info.choked = p->choked;
 			ev.info.interested = p->interested;

@@ -16,8 +16,9 @@ struct shoal_guard_entry {
 	uint32_t tried[SHOAL_GUARD_TRIES];
 	uint32_t rest_until;
 	uint32_t used; /* last */
-	uint32_t named_since;
+	uint32_t named_since, agreed_at;
 	uint16_t named, conns, failures;
+	uint8_t agreed;
 	uint8_t kind; /* enum kind; NONE: free */
 	bool trusted;
 };
@@ -260,6 +261,25 @@ void shoal_guard_leave(struct shoal_guard *g, const struct shoal_addr *addr, sho
 		h->conns--;
 	if (n != NULL && n->conns > 0)
 		n->conns--;
+}
+
+/* ---- work for strangers ------------------------------------------------------------------- */
+
+bool shoal_guard_agrees(struct shoal_guard *g, const struct shoal_addr *from, shoal_us now)
+{
+	if (shoal_guard_spares(g, from, now))
+		return true;
+	struct shoal_guard_entry *h = host(g, from, true, now);
+	if (h == NULL)
+		return false;
+	if (h->agreed_at != seconds(now)) {
+		h->agreed_at = seconds(now);
+		h->agreed = 0;
+	}
+	if (h->agreed >= SHOAL_GUARD_AGREES)
+		return false;
+	h->agreed++;
+	return true;
 }
 
 /* ---- naming ----------------------------------------------------------------------------- */

@@ -28,6 +28,7 @@
 #define SHOAL_GUARD_NAMES 200 /* new contacts one host may name by PEX ... */
 #define SHOAL_GUARD_NAMES_LOCAL 2000
 #define SHOAL_GUARD_NAMES_SPAN SHOAL_S(3600) /* ... in so long */
+#define SHOAL_GUARD_AGREES 5		     /* key exchanges of MSE with one host, a second */
 #define SHOAL_GUARD_MOST 65536u		     /* entries */
 
 struct shoal_guard_entry;
@@ -57,6 +58,9 @@ SHOAL_MUST bool shoal_guard_join(struct shoal_guard *g, const struct shoal_addr 
 void shoal_guard_leave(struct shoal_guard *g, const struct shoal_addr *addr, shoal_us now);
 /* Whether caps and guards hold for it at all. */
 bool shoal_guard_spares(struct shoal_guard *g, const struct shoal_addr *addr, shoal_us now);
+
+/* Whether a host that came to us may make us exchange keys now (proto/mse.h): false when it did so often enough. */
+SHOAL_MUST bool shoal_guard_agrees(struct shoal_guard *g, const struct shoal_addr *from, shoal_us now);
 
 /* `from` names one more contact that we did not know: false when it has named enough for now. */
 SHOAL_MUST bool shoal_guard_names(struct shoal_guard *g, const struct shoal_addr *from, shoal_us now);

@@ -48,6 +48,8 @@ int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, 
 	shoal_guard_init(&n->guard, n->budget, n->key);
 	n->events.budget = n->budget;
 	n->quiet = o->quiet;
+	n->encryption = o->encryption;
+	shoal_skeys_init(&n->skeys, n->budget, n->key);
 	shoal_node_purse(n);
 	shoal_limiter_init(&n->up, o->up, now);
 	shoal_limiter_init(&n->down, o->down, now);
@@ -78,6 +80,7 @@ void shoal_node_free(struct shoal_node *n)
 	}
 	shoal_announcer_free(n);
 	shoal_guard_fini(&n->guard);
+	shoal_skeys_fini(&n->skeys);
 	shoal_budget_give(n->budget, n->purse);
 	shoal_events_fini(&n->events);
 	free(n->ban);
@@ -127,12 +130,10 @@ struct shoal_peer *shoal_node_peer(struct shoal_node *n, uint32_t serial)
 
 struct shoal_swarm *shoal_node_swarm(struct shoal_node *n, const struct shoal_id20 *hash, bool *by_v2)
 {
-	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next) {
-		*by_v2 = s->has_v2 && memcmp(hash->b, s->v2_short.b, 20) == 0;
-		if (*by_v2 || (s->has_v1 && memcmp(hash->b, s->v1.b, 20) == 0))
-			return s;
-	}
-	return NULL;
+	struct shoal_id20 name = shoal_mse_skey_hash(hash);
+	const struct shoal_skey *e = shoal_skeys_find(&n->skeys, &name);
+	*by_v2 = e != NULL && e->v2;
+	return e != NULL ? e->swarm : NULL;
 }
 
 struct shoal_swarm *shoal_node_handle(struct shoal_node *n, uint32_t handle)

@@ -32,6 +32,7 @@ struct shoal_node_options {
 	uint32_t max_peers, upload_slots;
 	unsigned quiet; /* enum shoal_quiet */
 	enum shoal_rules rules;
+	enum shoal_encryption encryption;
 	const char *agent;
 };
 

@@ -13,10 +13,12 @@
 #include "swarm/core/node.h"
 #include "swarm/core/peer.h"
 #include "swarm/core/policy.h"
+#include "swarm/core/skeys.h"
 #include "swarm/core/swarm.h"
 
 #define SHOAL_NODE_PEERS 500 /* connections, when nothing else is said */
 #define SHOAL_NODE_BANS 4096
+#define SHOAL_NODE_AGREES 100 /* key exchanges a second with who comes to us (MSE): 1 % of a core */
 #define SHOAL_NODE_BAN_TIME SHOAL_S(3600)
 #define SHOAL_NODE_READ_BUDGET (1u << 20) /* bytes read of one peer at a turn */
 #define SHOAL_EXT_PEX 1			  /* our own number for ut_pex */
@@ -71,6 +73,9 @@ struct shoal_node {
 	struct shoal_webrun *webruns; /* that have a question open, or soon will */
 	struct shoal_sipkey key;      /* of tables that strangers fill */
 	struct shoal_guard guard;
+	struct shoal_skeys skeys;     /* all swarms, by their hashes */
+	struct shoal_patience agreed; /* exchanges of keys, with who came to us */
+	enum shoal_encryption encryption;
 	struct shoal_announcer *announcer;		     /* NULL until there is a tracker */
 	uint32_t contact_count;				     /* in all swarms */
 	struct shoal_seen_as seen_as[2][SHOAL_NODE_SEEN_AS]; /* [is_v4] */

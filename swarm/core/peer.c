@@ -41,7 +41,7 @@ struct shoal_peer *shoal_peer_new(struct shoal_node *node, struct shoal_transpor
 		t->ops->close(t);
 		return NULL;
 	}
-	p->t = t;
+	p->t = p->below = t;
 	p->addr = *addr;
 	p->born = p->useful_at = now;
 	p->serial = ++node->next_serial;
@@ -58,8 +58,12 @@ struct shoal_peer *shoal_peer_new(struct shoal_node *node, struct shoal_transpor
 	node->peer_count++;
 	p->wants = SHOAL_WANT_READ;
 	t->ops->want(t, p->wants);
-	if (swarm != NULL) /* last: it closes the peer, and its transport with it, when memory is short */
+	/* Last: both close the peer, and its transport with it, when memory is short. */
+	if (swarm != NULL)
 		greet(p, swarm->has_v1 ? &swarm->v1 : &swarm->v2_short, now);
+	int rc = p->closing ? 0 : shoal_peer_mse_begin(p);
+	if (rc < 0)
+		shoal_peer_close(p, rc, now);
 	return p;
 }
 
@@ -120,9 +124,10 @@ void shoal_peer_close(struct shoal_peer *p, int why, shoal_us now)
 		shoal_contact_gone(p->swarm, p->contact, p->closing, now);
 		p->contact = NULL;
 	}
-	p->t->node_peer = NULL;
+	shoal_peer_mse_end(p);
+	p->below->node_peer = NULL;
 	p->t->ops->close(p->t);
-	p->t = NULL;
+	p->t = p->below = NULL;
 }
 
 void shoal_peer_free(struct shoal_peer *p)
@@ -501,10 +506,53 @@ static int on_event(struct shoal_peer *p, const struct shoal_pw_event *ev, shoal
 	return SHOAL_ERR_MALFORMED;
 }
 
+/* `n` bytes lie in the spans: what they say. false: the peer has been closed. */
+static bool landed(struct shoal_peer *p, size_t n, shoal_us now)
+{
+	struct shoal_pw_event ev;
+	int rc;
+	shoal_pw_filled(p->pw, n, p->node->bounce, now);
+	while ((rc = shoal_pw_poll(p->pw, &ev)) > 0) {
+		rc = on_event(p, &ev, now);
+		if (p->closing)
+			return false;
+		if (rc < 0)
+			break;
+	}
+	if (rc == 0)
+		rc = shoal_peer_settle(p);
+	if (rc < 0)
+		shoal_peer_close(p, rc, now);
+	else if (p->long_bytes != shoal_pw_long(p->pw))
+		shoal_peer_long_message(p, now);
+	return !p->closing;
+}
+
+void shoal_peer_feed(struct shoal_peer *p, struct shoal_bytes in, shoal_us now)
+{
+	struct shoal_space to[SHOAL_PW_SPANS];
+	while (in.len > 0) {
+		shoal_peer_forecast(p);
+		size_t n = shoal_pw_space(p->pw, to, SHOAL_PW_SPANS);
+		size_t put = 0;
+		for (size_t i = 0; i < n && put < in.len; i++) {
+			size_t here = to[i].len < in.len - put ? to[i].len : in.len - put;
+			memcpy(to[i].at, in.at + put, here);
+			put += here;
+		}
+		if (!landed(p, put, now))
+			return;
+		in = shoal_bytes(in.at + put, in.len - put);
+	}
+	p->in_dirty = true;
+}
+
 void shoal_peer_readable(struct shoal_peer *p, shoal_us now)
 {
 	struct shoal_space to[SHOAL_PW_SPANS];
 	size_t budget = SHOAL_NODE_READ_BUDGET;
+	if (p->mse != NULL && !shoal_peer_mse_readable(p, now))
+		return;
 	while (!p->closing) {
 		shoal_peer_forecast(p);
 		size_t n = shoal_pw_space(p->pw, to, SHOAL_PW_SPANS);
@@ -516,23 +564,8 @@ void shoal_peer_readable(struct shoal_peer *p, shoal_us now)
 			return;
 		if (got < 0)
 			return shoal_peer_close(p, (int)got, now);
-		shoal_pw_filled(p->pw, (size_t)got, p->node->bounce, now);
-		struct shoal_pw_event ev;
-		int rc;
-		while ((rc = shoal_pw_poll(p->pw, &ev)) > 0) {
-			rc = on_event(p, &ev, now);
-			if (p->closing)
-				return;
-			if (rc < 0)
-				break;
-		}
-		if (rc < 0 || (rc = shoal_peer_settle(p)) < 0)
-			return shoal_peer_close(p, rc, now);
-		if (p->long_bytes != shoal_pw_long(p->pw)) {
-			shoal_peer_long_message(p, now);
-			if (p->closing)
-				return;
-		}
+		if (!landed(p, (size_t)got, now))
+			return;
 		p->in_dirty = true;
 		if ((size_t)got < room || (size_t)got >= budget)
 			return; /* nothing more for now, or others' turn: readiness is level triggered */

@@ -11,6 +11,7 @@
 #include <shoal/engine.h>
 #include "proto/base/bits.h"
 #include "proto/extension.h"
+#include "proto/mse.h"
 #include "proto/peer_wire.h"
 #include "proto/transport.h"
 #include "swarm/core/disk.h"
@@ -79,7 +80,12 @@ struct shoal_peer {
 	struct shoal_node *node;
 	struct shoal_swarm *swarm;     /* NULL until the handshake */
 	struct shoal_contact *contact; /* the address book's entry, NULL for one that came in and has no port yet */
-	struct shoal_transport *t;
+	struct shoal_transport *below; /* what the world made, and speaks of */
+	struct shoal_transport *t;     /* the same, or RC4 over it */
+	struct shoal_mse *mse;	       /* the handshake that hides the stream, until all its words are out */
+	bool mse_over;		       /* what comes is the wire's */
+	bool bound;		       /* encrypted, and `binding` is of this stream alone (shoal_mse_binding) */
+	struct shoal_id32 binding;
 	struct shoal_pw *pw;
 	uint32_t serial;
 	struct shoal_addr addr;
@@ -173,6 +179,8 @@ void shoal_peer_close(struct shoal_peer *p, int why, shoal_us now);
 void shoal_peer_free(struct shoal_peer *p);
 /* Bytes can be read. */
 void shoal_peer_readable(struct shoal_peer *p, shoal_us now);
+/* Bytes that were read already: as if they came now. */
+void shoal_peer_feed(struct shoal_peer *p, struct shoal_bytes in, shoal_us now);
 /* Sends what it can, and tells the transport what to wait for. */
 void shoal_peer_flush(struct shoal_peer *p, shoal_us now);
 /* Time-outs, keep-alives, refilled asks. */
@@ -212,6 +220,15 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 void shoal_peer_asks_overdue(struct shoal_peer *p, shoal_us now);
 /* It stalls no longer. */
 void shoal_peer_recovered(struct shoal_peer *p);
+
+/* peer_mse.c: hiding the stream */
+/* Begins the handshake if there is to be one; < 0: it cannot be. Behind the greeting, which goes along. */
+SHOAL_MUST int shoal_peer_mse_begin(struct shoal_peer *p);
+void shoal_peer_mse_end(struct shoal_peer *p);
+/* Bytes can be read. true: those that are left are the wire's. */
+bool shoal_peer_mse_readable(struct shoal_peer *p, shoal_us now);
+/* Sends what it has to say. true: it is over, and payload may follow. */
+bool shoal_peer_mse_flush(struct shoal_peer *p, bool *blocked, shoal_us now);
 
 /* crowd.c: charges what a long message holds that is not whole yet; somebody goes when that is too much. */
 void shoal_peer_long_message(struct shoal_peer *p, shoal_us now);

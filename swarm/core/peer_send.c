@@ -44,6 +44,8 @@ void shoal_peer_flush(struct shoal_peer *p, shoal_us now)
 	bool blocked = false;
 	p->out_dirty = false;
 	while (!p->closing && !blocked) {
+		if (p->mse != NULL && !shoal_peer_mse_flush(p, &blocked, now))
+			break;
 		/* Under a limit the node deals blocks out in turns; without one each takes what it can send. */
 		if (p->wanted_count > 0 && !shoal_pace_limited(p->swarm, SHOAL_UP) &&
 		    shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_LOW)

@@ -46,10 +46,20 @@ int shoal_swarm_new(struct shoal_swarm **out, struct shoal_node *node, struct sh
 	return 0;
 }
 
+void shoal_swarm_index(struct shoal_swarm *s)
+{
+	if (s->has_v1)
+		shoal_skeys_add(&s->node->skeys, &s->skey[0], s, &s->v1, false);
+	if (s->has_v2)
+		shoal_skeys_add(&s->node->skeys, &s->skey[1], s, &s->v2_short, true);
+}
+
 void shoal_swarm_free(struct shoal_swarm *s)
 {
 	if (s == NULL)
 		return;
+	shoal_skeys_drop(&s->node->skeys, &s->skey[0]);
+	shoal_skeys_drop(&s->node->skeys, &s->skey[1]);
 	shoal_webseeds_free(s);
 	shoal_announce_free(s);
 	shoal_contacts_fini(s);
@@ -123,6 +133,7 @@ int shoal_swarm_begin(struct shoal_swarm *s, struct shoal_metainfo *mi, struct s
 		s->v2 = *shoal_metainfo_hash_v2(mi);
 		memcpy(s->v2_short.b, s->v2.b, 20);
 	}
+	shoal_swarm_index(s);
 	int rc = content_init(s);
 	if (rc < 0)
 		return rc;

@@ -29,6 +29,7 @@
 #include "swarm/core/peer.h"
 #include "swarm/core/picker.h"
 #include "swarm/core/select.h"
+#include "swarm/core/skeys.h"
 #include "swarm/core/store.h"
 #include "swarm/core/webseed.h"
 #include "swarm/core/super.h"
@@ -105,6 +106,7 @@ struct shoal_swarm {
 	size_t mi_charged;
 	bool has_v1, has_v2;
 	struct shoal_id20 v1, v2_short;
+	struct shoal_skey skey[2]; /* of both, in the node's table */
 	struct shoal_id32 v2;
 	struct shoal_id32 id; /* what records are kept under */
 	struct shoal_id20 peer_id;
@@ -219,6 +221,8 @@ struct shoal_swarm {
 /* Makes a swarm of metainfo (taken) or hashes alone. */
 SHOAL_MUST int shoal_swarm_new(struct shoal_swarm **out, struct shoal_node *node, struct shoal_metainfo *mi,
 			       struct shoal_bytes folder, unsigned flags, shoal_us now);
+/* Its hashes are known, or one more of them: it can be asked for by them. */
+void shoal_swarm_index(struct shoal_swarm *s);
 void shoal_swarm_free(struct shoal_swarm *s);
 /* Metadata is there (from the start, or just now): takes `mi`, opens the storage, begins to scan. `files`: priorities, or
  * none. RANGE, GONE, MALFORMED: see shoal_select_begin(). */

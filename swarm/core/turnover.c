@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "proto/reach.h"
+#include "proto/transport_rc4.h"
 #include "swarm/core/gossip.h"
 #include "swarm/core/node_room.h"
 
@@ -49,7 +50,8 @@ static size_t cost_of(const struct shoal_peer *p)
 	for (unsigned i = 0; i < SHOAL_PEER_READS; i++)
 		reads += p->read[i] != NULL;
 	/* What a message takes that is long and not whole yet is charged by itself (crowd.c). */
-	return sizeof *p + shoal_pw_bytes(p->pw) - shoal_pw_long(p->pw) + p->ask_room * sizeof *p->ask +
+	size_t hidden = (p->mse != NULL ? shoal_mse_bytes() : 0) + (p->t != p->below ? shoal_transport_rc4_bytes() : 0);
+	return sizeof *p + hidden + shoal_pw_bytes(p->pw) - shoal_pw_long(p->pw) + p->ask_room * sizeof *p->ask +
 	       p->wanted_room * sizeof *p->wanted + p->told_room * sizeof *p->told + reads * sizeof **p->read +
 	       (p->early_have != NULL ? SHOAL_PEER_EARLY_HAVES * sizeof *p->early_have : 0);
 }

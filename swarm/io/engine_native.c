@@ -439,6 +439,7 @@ static int open_node(struct native *e, const struct shoal_config *config, uint16
 		.upload_slots = config->upload_slots,
 		.quiet = (config->no_pex ? SHOAL_QUIET_PEX : 0u) | (config->no_lsd ? SHOAL_QUIET_LSD : 0u),
 		.rules = config->rules,
+		.encryption = config->encryption,
 		.agent = config->agent != NULL ? config->agent : "shoal " SHOAL_VERSION,
 	};
 	if (e->store != NULL)

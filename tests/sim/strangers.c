@@ -217,6 +217,8 @@ static void listen_to(struct stranger *s)
 {
 	size_t at = 0;
 	ptrdiff_t n = 1;
+	if (s->w->o.raw)
+		return;
 	if (!s->greeted) {
 		if (s->out_len < SHOAL_WIRE_HANDSHAKE_LEN)
 			return;
@@ -474,7 +476,7 @@ struct stranger *stranger_answer(struct strangers *w, struct strangers_dial *d)
 	d->answered = true;
 	shoal_node_dialed(w->node, d->cookie, &s->t, 0, w->now);
 	settle(w);
-	if (s->open)
+	if (s->open && !w->o.raw)
 		greet(s, s->addr.port);
 	return s;
 }

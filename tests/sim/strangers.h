@@ -49,6 +49,7 @@ struct strangers_options {
 	unsigned quiet;
 	bool shouts; /* the world has a neighbourhood */
 	bool hangs;  /* dials are not answered */
+	bool raw;    /* strangers do not greet, and what they are told stays in `out` */
 };
 struct strangers {
 	struct strangers_options o;

@@ -51,6 +51,9 @@ size_t sim_frame_talk(struct sim_frame *f, const uint8_t *at, size_t len)
 {
 	size_t n = 0;
 	while (n < len && f->state != SIM_FRAME_BLOCK) {
+		bool first = f->state == SIM_FRAME_HELLO && f->left == SHOAL_WIRE_HANDSHAKE_LEN;
+		if (first && at[n] != 19) /* a hidden stream (MSE) */
+			f->state = SIM_FRAME_NOISE;
 		if (f->state == SIM_FRAME_NOISE)
 			return len;
 		if (f->state == SIM_FRAME_HEAD) {

@@ -112,10 +112,16 @@ static void on_tap(void *to_tap, struct sim_end *end, void *from, void *to, cons
 	struct sim_node *n = from;
 	const struct sim_node *other = to;
 	void **word = sim_end_word(end);
-	if (*word == NULL)
+	if (*word == NULL) {
 		*word = sim_watch_new();
-	n->witness.dest = to;
-	bool good = sim_watch_heard(*word, &n->witness, heard);
+		n->streams++;
+		n->plain_streams += heard->talk.len > 4 && memcmp(heard->talk.at, "\023BitT", 5) == 0;
+	}
+	bool good = false;
+	if (!n->o.hides && !other->o.hides) { /* else it may be noise */
+		n->witness.dest = to;
+		good = sim_watch_heard(*word, &n->witness, heard);
+	}
 	sim->trace = sim_digest_u64(sim->trace, sim->clock.now);
 	sim->trace = sim_digest_u64(sim->trace, (uint64_t)n->index << 32 | other->index);
 	sim->trace = sim_digest(sim->trace, heard->talk.at, heard->talk.len);

@@ -305,6 +305,7 @@ void sim_node_start(struct sim_node *n)
 		.upload_slots = n->o.upload_slots,
 		.quiet = n->o.quiet,
 		.rules = n->o.rules,
+		.encryption = n->o.hides ? n->o.encryption : SHOAL_ENCRYPTION_OFF,
 		.agent = "sim",
 	};
 	if (!n->o.no_store)

@@ -108,6 +108,8 @@ struct sim_node_options {
 	enum shoal_rules rules;
 	const struct sim_guest_ops *guest; /* NULL: a node of ours */
 	void *g;
+	bool hides; /* its streams as `encryption` says, and nobody watches them; else they are plain */
+	enum shoal_encryption encryption;
 };
 
 struct sim_node {
@@ -147,7 +149,8 @@ struct sim_node {
 	struct shoal_bits have;	  /* the last PIECES */
 	/* in all lives */
 	unsigned hash_failures, bans;
-	unsigned banned[8]; /* nodes, by index */
+	unsigned streams, plain_streams; /* it said something on; of those, begun in plain words */
+	unsigned banned[8];		 /* nodes, by index */
 };
 
 struct sim *sim_new(const struct sim_options *options);
