@@ -24,6 +24,7 @@ def hook(folder, name):
 
 class Client:
     program = ""
+    crypto = "off"  # or "allow", "require": of peers' streams
 
     def __init__(self, work, address, port):
         os.makedirs(work, exist_ok=True)
@@ -77,7 +78,8 @@ class Transmission(Client):
         os.makedirs(config, exist_ok=True)
         settings = {
             "dht-enabled": False, "lpd-enabled": lsd, "pex-enabled": pex, "utp-enabled": False,
-            "port-forwarding-enabled": False, "encryption": 0, "bind-address-ipv4": self.address,
+            "port-forwarding-enabled": False,
+            "encryption": {"off": 0, "allow": 1, "require": 2}[self.crypto], "bind-address-ipv4": self.address,
             "bind-address-ipv6": "::1", "peer-port": self.port, "rpc-port": self.port + 10000,
             "rpc-bind-address": "127.0.0.1", "rpc-whitelist-enabled": False, "rpc-host-whitelist-enabled": False,
             "download-dir": folder, "preallocation": 0, "rename-partial-files": False, "start-added-torrents": True,
@@ -130,8 +132,9 @@ class Aria2(Client):
     def argv(self, torrent, folder, lsd, pex):
         yes = {True: "true", False: "false"}
         return [self.program, "--no-conf=true", "--enable-dht=false", "--enable-dht6=false",
-                f"--bt-enable-lpd={yes[lsd]}", f"--enable-peer-exchange={yes[pex]}", "--bt-require-crypto=false",
-                "--bt-min-crypto-level=plain", f"--interface={self.address}", f"--listen-port={self.port}",
+                f"--bt-enable-lpd={yes[lsd]}", f"--enable-peer-exchange={yes[pex]}",
+                f"--bt-require-crypto={yes[self.crypto == 'require']}",
+                f"--bt-min-crypto-level={'arc4' if self.crypto == 'require' else 'plain'}", f"--interface={self.address}", f"--listen-port={self.port}",
                 f"--dir={folder}", "--seed-ratio=0", "--seed-time=1000", "--console-log-level=notice",
                 "--show-console-readout=false", "--summary-interval=0", "--disable-ipv6=true", "--file-allocation=none",
                 "--save-session-interval=0", "--auto-save-interval=0", "--enable-rpc=true",
@@ -172,6 +175,8 @@ class Rtorrent(Client):
         if torrent.startswith("magnet:"):
             torrent = '\\"' + torrent + '\\"'
         rc = os.path.join(self.work, "rc")
+        crypto = {"off": "none", "allow": "allow_incoming,try_outgoing,enable_retry",
+                  "require": "allow_incoming,try_outgoing,require,require_RC4"}[self.crypto]
         with open(rc, "w") as f:
             f.write(f"""system.daemon.set = true
 session.path.set = {session}
@@ -182,7 +187,7 @@ network.bind_address.set = {self.address}
 network.local_address.set = {self.address}
 dht.mode.set = disable
 protocol.pex.set = {"yes" if pex else "no"}
-protocol.encryption.set = none
+protocol.encryption.set = {crypto}
 method.set_key = event.download.finished,shoal,"execute2={self.done_hook}"
 method.set_key = event.download.hash_done,shoal,"execute2={hashed}"
 schedule2 = add,0,0,"load.start={torrent}"
