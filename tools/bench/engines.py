@@ -8,14 +8,16 @@ from harness import Failed, Node, run_timed
 HERE = os.path.dirname(os.path.abspath(__file__))
 # Debian's module belongs to Debian's interpreter, whichever one runs us.
 PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
-TCP_ALONE = ["--no-dht", "--no-lsd", "--no-pex", "--no-trackers", "--no-portmap", "--no-utp", "--encryption", "off"]
+TCP_ALONE = ["--no-dht", "--no-lsd", "--no-pex", "--no-trackers", "--no-portmap", "--no-utp", "--encryption"]
+RC4 = ["out_enc_policy=0", "in_enc_policy=0", "allowed_enc_level=2", "prefer_rc4=1"]
 
 
 class Shoal:
-    name = "shoal"
-
-    def __init__(self, program):
+    def __init__(self, program, variant=""):
+        """variant: "rc4" for streams that are encrypted, all of them."""
         self.program = os.path.abspath(program)
+        self.variant = variant
+        self.name = "shoal" + (":" + variant if variant else "")
 
     def available(self):
         if os.access(self.program, os.X_OK):
@@ -23,7 +25,8 @@ class Shoal:
         return f"no program {self.program}: build it, or name it by --shoal"
 
     def _node(self, what, listen, state, memory, args):
-        argv = [self.program, *args, "--listen", listen, "--state", os.path.join(state, "state"), "--json", *TCP_ALONE]
+        argv = [self.program, *args, "--listen", listen, "--state", os.path.join(state, "state"), "--json",
+                *TCP_ALONE, "require" if self.variant == "rc4" else "off"]
         if memory:
             argv += ["--memory", memory]
         return Node(self.name, argv, state)
@@ -47,11 +50,12 @@ class Shoal:
 
 
 class Libtorrent:
-    name = "libtorrent"
     ends_durable = False  # it says when its data was handed to the system, not when it is safe
 
-    def __init__(self, tracker):
+    def __init__(self, tracker, variant=""):
         self.tracker = tracker  # a function: peer -> URL
+        self.variant = variant
+        self.name = "libtorrent" + (":" + variant if variant else "")
 
     def available(self):
         try:
@@ -60,9 +64,9 @@ class Libtorrent:
             return f"no libtorrent module for {PYTHON} (python3-libtorrent)"
         return None
 
-    @staticmethod
-    def _node(args, state):
-        return Node("libtorrent", [PYTHON, "-B", os.path.join(HERE, "libtorrent_node.py"), *args], state, gated=True)
+    def _node(self, args, state):
+        more = RC4 if self.variant == "rc4" else []
+        return Node(self.name, [PYTHON, "-B", os.path.join(HERE, "libtorrent_node.py"), *args, *more], state, gated=True)
 
     def seed(self, torrent, folder, listen, state, memory=None, settings=()):
         return self._node(["seed", torrent, folder, listen, *settings], state)
