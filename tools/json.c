@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -159,6 +160,18 @@ void shoal_json_us(struct shoal_json *j, const char *key, shoal_us value)
 {
 	char text[40];
 	snprintf(text, sizeof text, "%" PRIu64 ".%06u", value / 1000000, (unsigned)(value % 1000000));
+	put_key(j, key);
+	put_text(j, text);
+}
+
+void shoal_json_real(struct shoal_json *j, const char *key, double value)
+{
+	char text[40];
+	if (!isfinite(value)) { /* JSON has no word for these */
+		shoal_json_null(j, key);
+		return;
+	}
+	snprintf(text, sizeof text, "%.12g", value);
 	put_key(j, key);
 	put_text(j, text);
 }

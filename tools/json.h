@@ -33,6 +33,7 @@ void shoal_json_hex(struct shoal_json *j, const char *key, const uint8_t *at, si
 void shoal_json_int(struct shoal_json *j, const char *key, int64_t value);
 void shoal_json_u64(struct shoal_json *j, const char *key, uint64_t value);
 void shoal_json_us(struct shoal_json *j, const char *key, shoal_us value); /* seconds, six decimals */
+void shoal_json_real(struct shoal_json *j, const char *key, double value); /* twelve digits; null when not finite */
 void shoal_json_bool(struct shoal_json *j, const char *key, bool value);
 void shoal_json_null(struct shoal_json *j, const char *key);
 void shoal_json_object(struct shoal_json *j, const char *key);

@@ -17,7 +17,7 @@ static const struct command {
 	{ "verify", shoal_verify_main, "check every piece of what is on disk" },
 	{ "seed", shoal_seed_main, "share files, folders and torrents" },
 	{ "get", shoal_get_main, "fetch a torrent, magnet link or info hash" },
-	{ "lab", NULL, "test swarms" },
+	{ "lab", shoal_lab_main, "test swarms under virtual time" },
 	{ "dht", NULL, "the DHT by hand" },
 	{ "node", NULL, "the daemon" },
 	{ "explain", NULL, "read a flight record" },

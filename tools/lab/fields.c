@@ -8,7 +8,7 @@
 static const char *const formats[] = { "hybrid", "v2", "v1", NULL }; /* as enum shoal_format */
 static const char *const policies[] = { "off", "lt", "full", NULL };
 static const char *const nats[] = { "none", "cone", "address", "symmetric", NULL };
-static const char *const kinds[] = { "start", "stop", "crash",	   "pause",	"cut", "heal",
+static const char *const kinds[] = { "start", "stop", "crash",	   "pause",	"cut", "split", "heal",
 				     "reset", "line", "slow_disk", "full_disk", "rot", NULL };
 static const char *const crashes[] = { "kill", "power", NULL };
 
@@ -91,12 +91,14 @@ const struct lab_field lab_adversary_fields[] = {
 	PARAM(5, "slow_until", "... to so long"),
 	PARAM(6, "answer", "to a request"),
 	PARAM(7, "view", "nodes it dials by itself"),
-	PARAM(8, "after", "until it does it again"),
-	PARAM(9, "net", "identities to a /24"),
-	PARAM(10, "good", "blocks served well before each burst"),
-	PARAM(11, "bad", "blocks of each burst"),
-	PARAM(12, "hosts", "dead addresses it tells of"),
-	PARAM(13, "keep", "share of the content that it really keeps"),
+	PARAM(8, "good", "blocks served well before each burst"),
+	PARAM(9, "bad", "blocks of each burst"),
+	PARAM(10, "hosts", "dead addresses in each message"),
+	PARAM(11, "every", "one such message so often"),
+	PARAM(12, "after", "from a ban to its new identity"),
+	PARAM(13, "life", "of an identity that is not banned"),
+	PARAM(14, "same_net", "yes: its next identity is of the same /24"),
+	PARAM(15, "keep", "share of the content that it really keeps"),
 	END
 };
 
@@ -141,10 +143,9 @@ static const struct lab_field event_fields[] = {
 	{ .key = "at", .type = LAB_FIELD_TEXT, .at = offsetof(struct lab_event, at.text), .dflt = NULL,
 	  .help = "a time, or a share of what the honest nodes want (50%)" },
 	ONE_OF("kind", lab_event, kind, kinds, NULL,
-	       "start; stop (in order); crash; pause; cut (its line) and heal; reset (its connections);"
+	       "start; stop (in order); crash; pause; cut (its line); split (they reach each other alone); heal; reset;"
 	       " line (other rates); slow_disk; full_disk; rot"),
 	TEXT("who", lab_event, who_text, NULL, "GROUP, GROUP[INDEX], 3 of GROUP, 20% of GROUP"),
-	TEXT("with", lab_event, with_text, "", "cut: from these alone"),
 	NUM("for", lab_event, lasts, LAB_TIME, 0, ENDLESS, "never", "then it is undone"),
 	NUM("every", lab_event, every, LAB_TIME, 0.001, ENDLESS, "never", "and again, so often"),
 	NUM("times", lab_event, times, LAB_COUNT, 1, 1e6, "1", "in all, with every"),

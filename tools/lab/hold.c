@@ -273,8 +273,7 @@ static double middle(const double *v, size_t count, bool mean)
 	return mean ? all : m;
 }
 
-/* How far from its limit, as a share of it: the greater the better. */
-static double margin(const struct lab_hold *h, double left, double right)
+double lab_hold_margin(const struct lab_hold *h, double left, double right)
 {
 	double by = right != 0 ? fabs(right) : 1;
 	switch (h->cmp) {
@@ -294,7 +293,8 @@ bool lab_hold_over(const struct lab_hold *h, const double *left, const double *r
 	*worst = 0;
 	for (size_t i = 0; i < count; i++) {
 		good += lab_hold_compare(h, left[i], right[i], slack);
-		double here = margin(h, left[i], right[i]), least = margin(h, left[*worst], right[*worst]);
+		double here = lab_hold_margin(h, left[i], right[i]),
+		       least = lab_hold_margin(h, left[*worst], right[*worst]);
 		if (!isnan(least) && (isnan(here) || here < least))
 			*worst = i;
 	}

@@ -48,6 +48,8 @@ typedef double lab_metric_fn(void *to, const struct lab_step *metric);
 void lab_hold_sides(const struct lab_hold *h, lab_metric_fn *metric, void *to, double *left, double *right);
 /* Whether left and right compare as they must, when the limit may be missed by `slack` of it. NAN never does. */
 bool lab_hold_compare(const struct lab_hold *h, double left, double right, double slack);
+/* How far from its limit, as a share of it: the greater the better, below 0 it is missed. */
+double lab_hold_margin(const struct lab_hold *h, double left, double right);
 /* Over the seeds: the two sides to show (those of the worst seed for always and in), and whether it holds. */
 bool lab_hold_over(const struct lab_hold *h, const double *left, const double *right, size_t count, double slack,
 		   double *shown_left, double *shown_right, size_t *worst);

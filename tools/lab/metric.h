@@ -12,10 +12,15 @@ struct lab_metric {
 	enum lab_show show;
 	/* `group` -1: all honest nodes. NAN: there is no such number. */
 	double (*of)(const struct lab_result *r, int group);
-	const char *needs; /* of NULL: what the lab would have to have first */
+	const char *needs; /* of NULL: what the lab would have to have first; both NULL: see below */
 	const char *help;
 };
 
+/* It takes a second run of the same seed: 1 if nothing differs. */
+static inline bool lab_metric_twice(const struct lab_metric *m)
+{
+	return m->of == NULL && m->needs == NULL;
+}
 /* By number; NULL behind the last. */
 const struct lab_metric *lab_metric_at(unsigned index);
 int lab_metric_of(const char *name); /* -1: none */

@@ -19,14 +19,16 @@ struct lab_result_node {
 	uint64_t up, down, wasted;     /* payload bytes */
 	uint64_t spoiled;	       /* of those it received, what failed its hash */
 	uint64_t to_attackers;	       /* of `up` */
+	uint64_t asked;		       /* of an attacker: requests it was sent, served or not */
 	uint64_t memory_peak;
 	unsigned banned_by; /* honest nodes that banned it */
 	unsigned starts;
 };
-/* What one honest node had of one attacker: for blame. */
+/* What one honest node had of one attacker that sent it something bad. */
 struct lab_result_pair {
 	unsigned honest, attacker;
-	uint32_t spoiled; /* blocks */
+	uint32_t spoiled; /* blocks: at least one */
+	float exposed;	  /* from the first of them to the last block of any kind */
 };
 struct lab_point {
 	double t;
@@ -54,6 +56,7 @@ struct lab_result {
 	double wall, cpu_ms;   /* of the run itself: seconds, and CPU milliseconds */
 	char wrong[LAB_WRONG_MAX]; /* the first rule that was broken, or empty */
 	bool in_time;		   /* over before the limit */
+	char *reason;		   /* what the culprit (or whoever was last) said in the end: lines; heap */
 };
 #define LAB_MATRIX_MAX 128
 

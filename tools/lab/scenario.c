@@ -282,11 +282,7 @@ static int read_event(struct reading *r, struct lab_event *e, unsigned i)
 	    (e->at_share && e->at.v > 1))
 		return wrong(r, path, "'%.60s' is neither a time (90s) nor a share (50%%)", e->at.text);
 	snprintf(path, sizeof path, "events[%u].who", i);
-	int rc = read_who(r, e->who_text, &e->who, path);
-	snprintf(path, sizeof path, "events[%u].with", i);
-	if (rc == 0 && e->with_text != NULL)
-		rc = read_who(r, e->with_text, &e->with, path);
-	return rc;
+	return read_who(r, e->who_text, &e->who, path);
 }
 
 static int read_adversary(struct reading *r, unsigned group)

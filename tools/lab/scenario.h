@@ -23,7 +23,7 @@
 #define LAB_SETS_MAX 32
 #define LAB_NODES_MAX 20000 /* of one scenario */
 #define LAB_SEEDS_MAX 100000
-#define LAB_PARAMS_MAX 16 /* of adversaries */
+#define LAB_PARAMS_MAX 20 /* of adversaries */
 
 /* A scalar of the file: what stands there, and what it means. Without text it has the field's default. */
 struct lab_number {
@@ -55,6 +55,7 @@ enum lab_event_kind {
 	LAB_EVENT_CRASH,
 	LAB_EVENT_PAUSE,
 	LAB_EVENT_CUT,
+	LAB_EVENT_SPLIT,
 	LAB_EVENT_HEAL,
 	LAB_EVENT_RESET,
 	LAB_EVENT_LINE,
@@ -114,9 +115,9 @@ struct lab_event {
 	struct lab_number at;	/* a time, or when the honest have that share of what they want */
 	bool at_share;
 	struct lab_number every, times, lasts;
-	char *who_text, *with_text;
-	struct lab_who who, with; /* `with`: the other side of a cut; nobody named: everyone */
-	struct lab_choice how;	  /* enum lab_crash */
+	char *who_text;
+	struct lab_who who;
+	struct lab_choice how; /* enum lab_crash */
 	struct lab_number rate, up, down, room, pieces;
 };
 /* Another run to compare with: the scenario with some fields set otherwise. */

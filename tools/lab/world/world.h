@@ -79,6 +79,7 @@ struct sim_options {
 	int (*fetch)(void *web, struct sim_node *n, const struct shoal_fetch *f, uint64_t cookie);
 	void (*fetch_stop)(void *web, struct sim_node *n, uint64_t cookie);
 	void *web;
+	bool bans_are_figures; /* a ban of an honest node is for the caller to count, and no rule broken */
 	/* A whole block has been handed to a stream; `good`: its bytes are the content's. May be NULL. */
 	void (*on_block)(void *to, struct sim_node *from, struct sim_node *dest, uint32_t piece, uint32_t begin,
 			 uint32_t len, bool good);

@@ -1,0 +1,180 @@
+"""test_lab.py - shoal lab as its user meets it: the first scenario, wrong files, verdicts, the same run twice."""
+import json
+import os
+import re
+import subprocess
+import tempfile
+import unittest
+import xml.etree.ElementTree as xml
+
+SHOAL = os.environ["SHOAL"]
+SMALL = """name: small
+summary: a seed and four leeches
+content: { size: 1M, piece: 64K }
+nodes:
+  - { name: seed, has: all, up: 8Mbit }
+  - { name: leeches, count: 4, up: 4Mbit, down: 40Mbit }
+"""
+
+
+class Lab(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def put(self, text, name="small.yaml"):
+        path = os.path.join(self.folder.name, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def lab(self, *words, code=0):
+        done = subprocess.run([SHOAL, "lab", *words], capture_output=True, text=True, timeout=100, check=False)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done
+
+    def events(self, *words, code=0):
+        return [json.loads(line) for line in self.lab(*words, "--json", code=code).stdout.splitlines()]
+
+    def digest(self, *words):
+        return next(e["digest"] for e in self.events("run", *words) if e["event"] == "run")
+
+    def test_a_newcomers_first_scenario(self):
+        text = self.lab("example").stdout
+        self.assertLessEqual(text.count("\n"), 20)
+        path = self.put(text)
+        done = self.lab("run", path, "--svg", path + ".svg", "--trace", path + ".trace")
+        self.assertIn("fluid bound", done.stdout)
+        self.assertIn("who served whom", done.stdout)
+        self.assertNotIn("MISSED", done.stdout)
+        self.assertEqual(xml.parse(path + ".svg").getroot().tag, "{http://www.w3.org/2000/svg}svg")
+        with open(path + ".trace", encoding="utf-8") as file:
+            trace = [json.loads(line) for line in file]
+        # Each of 20 leeches completed; three were killed, and came back.
+        self.assertEqual(sum(e["event"] == "complete" for e in trace if 1 <= e["node"] <= 20) >= 20, True)
+        self.assertEqual(sum(e.get("text") == "is killed" for e in trace), 3)
+        self.assertEqual(sum(e.get("text") == "starts" for e in trace), 22 + 3)
+
+    def test_events_have_what_a_program_needs(self):
+        events = self.events("run", self.put(SMALL + "must_hold: [tmax <= 1h]\n"))
+        run = next(e for e in events if e["event"] == "run")
+        self.assertEqual((run["nodes"], run["in_time"], run["wrong"], run["completed"]), (5, True, None, 1))
+        self.assertTrue(run["bound"] <= run["t50"] <= run["t95"] <= run["tmax"])
+        seed, leeches = (e for e in events if e["event"] == "group")
+        self.assertEqual(seed["served"]["leeches"] + leeches["served"]["leeches"], leeches["downloaded"])
+        self.assertGreaterEqual(leeches["downloaded"], 4 << 20)
+        self.assertEqual(sum(e["event"] == "node" for e in events), 5)
+        points = [e for e in events if e["event"] == "point"]
+        self.assertEqual((points[0]["have"], points[-1]["have"], points[-1]["copies_least"]), (0, 1, 5))
+        self.assertEqual([e["verdict"] for e in events if e["event"] == "hold"], ["held"])
+
+    def test_one_seed_is_one_run(self):
+        path = self.put(SMALL)
+        first = self.digest(path, "--seed", "7")
+        self.assertEqual(self.digest(path, "--seed", "7"), first)
+        self.assertNotEqual(self.digest(path, "--seed", "8"), first)
+        self.assertNotEqual(self.digest(path, "--seed", "7", "--policy", "off"), first)
+        # Who watches, and what is written about it, changes nothing.
+        self.assertEqual(self.digest(path, "--seed", "7", "--trace", path + ".t", "--svg", path + ".svg"), first)
+        held = self.events("check", self.put(SMALL + "must_hold: [always same_twice == 1]\n"), "--seeds", "1..3")
+        self.assertEqual([e["verdict"] for e in held], ["held", "held"])
+
+    def test_what_happens_over_time(self):
+        """Each kind of event leaves its mark, and everybody gets there in the end."""
+        path = self.put(SMALL.replace("count: 4", "count: 8") + """events:
+  - { at: 200ms, kind: cut, who: 2 of leeches, for: 1s }
+  - { at: 300ms, kind: split, who: 50% of leeches, for: 500ms }
+  - { at: 400ms, kind: reset, who: seed }
+  - { at: 25%, kind: crash, who: "leeches[3]", how: power, for: 1s }
+  - { at: 500ms, kind: full_disk, who: "leeches[4]", room: 100K, for: 2s }
+  - { at: 500ms, kind: line, who: "leeches[5]", up: 1Mbit, down: 8Mbit }
+  - { at: 1s, kind: crash, who: "leeches[6]", for: 200ms, every: 1s, times: 2 }
+  - { at: 1500ms, kind: stop, who: "leeches[7]" }
+must_hold: [always completed == 100%, always rules_broken == 0]
+""")
+        events = self.events("run", path, "--trace", path + ".trace")
+        with open(path + ".trace", encoding="utf-8") as file:
+            told = [(e["node"], e["text"]) for e in map(json.loads, file) if e["event"] == "happens"]
+        for node, text in ((4, "loses power"), (5, "full_disk"), (5, "is over it"), (6, "line"), (7, "is killed"),
+                           (8, "is told to stop"), (0, "reset")):
+            self.assertIn((node, text), told)
+        self.assertEqual(told.count((7, "is killed")), 2)
+        self.assertEqual(sum(text == "cut" for _, text in told), 2)
+        self.assertEqual(sum(text == "split" for _, text in told), 4)
+        self.assertEqual([e["verdict"] for e in events if e["event"] == "hold"], ["held", "held"])
+        nodes = [e for e in events if e["event"] == "node"]
+        self.assertIsNotNone(nodes[8]["left"])
+        self.assertTrue(all(e["complete"] is not None for e in nodes[:8]))
+
+    def test_comers_and_goers(self):
+        path = self.put(SMALL.replace("down: 40Mbit", "down: 40Mbit, join: every(1s), life: 3s, leave: 0s"))
+        nodes = [e for e in self.events("run", path) if e["event"] == "node"][1:]
+        self.assertEqual([round(e["joined"]) for e in nodes], [0, 1, 2, 3])
+        last = max(e["complete"] or 0 for e in nodes)
+        for e in nodes:
+            if e["complete"] == last:  # with its end the run is over
+                continue
+            self.assertAlmostEqual(e["left"], min(e["complete"] or 1e9, e["joined"] + 3), places=3)
+
+    def test_a_wrong_file(self):
+        path = self.put(SMALL.replace("count: 4", "cuont: 4"))
+        for command in "run", "check", "list":
+            done = self.lab(command, path, code=3)
+            self.assertIn(f"{path}:6:22: unknown field 'cuont'; here belong: name, count, has", done.stderr)
+        done = self.lab("run", self.put(SMALL.replace("8Mbit", "fast")), code=3)
+        self.assertIn(":5:33: 'fast': expected a rate", done.stderr)
+        self.lab("run", os.path.join(self.folder.name, "none.yaml"), code=3)
+        self.lab("run", "S", code=3)
+        self.assertIn("error", [e["event"] for e in self.events("run", path, code=3)])
+        # Bytes of a stranger's file do not reach the terminal as they are.
+        done = self.lab("run", self.put(SMALL + '"a\\u001b[31mb": 1\n'), code=3)
+        self.assertNotIn("\x1b", done.stderr)
+
+    def test_usage(self):
+        path = self.put(SMALL)
+        self.assertIn("run", self.lab("--help").stdout)
+        for words in ([], ["frobnicate"], ["run"], ["run", path, path], ["run", path, "--seed", "x"],
+                      ["run", path, "--policy", "best"], ["replay", path], ["replay", path, "1@0"], ["compare"],
+                      ["check", path, "--seeds", "9..1"]):
+            self.lab(*words, code=2)
+        for command in "run", "check", "replay", "list", "example":
+            self.assertIn("usage: shoal lab " + command, self.lab(command, "--help").stdout)
+        for kind in "--fields", "--adversaries", "--metrics":
+            self.assertGreater(self.lab("example", kind).stdout.count("\n"), 8)
+
+    def test_what_must_hold_and_does_not(self):
+        path = self.put(SMALL + "must_hold:\n  - tmax / bound <= 0.5\n  - always completed == 100%\n")
+        done = self.lab("check", path, "--seeds", "1..2", code=1)
+        self.assertRegex(done.stdout, r"MISSED  tmax / bound <= 0.5 .* <= 0.5  margin -\d")
+        self.assertIn("held    always completed == 100%", done.stdout)
+        again = re.search(r"again: shoal lab replay (\S+) (\d+)@(\d+)", done.stdout)
+        self.assertIsNotNone(again)
+        replayed = self.lab("replay", again.group(1), f"{again.group(2)}@{again.group(3)}").stdout
+        self.assertIn(f"step {again.group(3)}, ", replayed)
+        self.assertEqual(replayed.count("complete"), 5 + replayed.split("before:")[1].count("complete"))
+        half = self.lab("replay", path, f"1@{int(again.group(3)) // 2}").stdout
+        self.assertIn("running", half)
+        self.lab("run", path, code=1)
+
+    def test_what_cannot_run_yet_is_never_held(self):
+        path = self.put(SMALL + "needs: [teleportation]\nmust_hold: [tmax <= 1h]\n")
+        done = self.lab("check", path, code=2)
+        self.assertIn("not yet runnable, needs: teleportation", done.stdout)
+        self.assertIn("0 held, 0 missed, 0 held as far as can be told, 1 not yet runnable", done.stdout)
+        self.assertEqual([e["verdict"] for e in self.events("check", path, code=2)], ["not_runnable"])
+        self.assertIn("needs: teleportation", self.lab("run", path, code=2).stderr)
+        # A line that the lab cannot tell yet keeps its scenario from being held.
+        path = self.put(SMALL + "must_hold: [tmax <= 1h, always stalls == 0]\n")
+        done = self.lab("check", path)
+        self.assertRegex(done.stdout, r"open +always stalls == 0 +needs: streaming")
+        self.assertIn("0 held, 0 missed, 1 held as far as can be told", done.stdout)
+
+    def test_the_shipped_ones(self):
+        listed = {e["scenario"]: e for e in self.events("list")}
+        self.assertGreaterEqual(len(listed), 18)
+        for name in "S1-clean", "S9-churn", "S10-slow-seed", "S11-flash-crowd", "S12-mixed-lines", "S18-alive":
+            self.assertIn(name, listed)
+        self.assertFalse(listed["S17-replicas"]["runnable"])
+
+
+unittest.main()

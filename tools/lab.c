@@ -1,0 +1,610 @@
+/* tools/lab.c - shoal lab: test swarms under virtual time. */
+#include "tools/commands.h"
+#include "tools/human.h"
+#include "tools/lab/attack.h"
+#include "tools/lab/fields.h"
+#include "tools/lab/file.h"
+#include "tools/lab/svg.h"
+#include "tools/lab/tell.h"
+#include "tools/options.h"
+#include "tools/progress.h"
+#include "tools/say.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* What the options of all of them come to. */
+struct lab {
+	struct shoal_tool *tool;
+	const char *seed, *seeds, *policy, *svg, *trace;
+	bool real_bytes, quick, fields, adversaries, metrics;
+	struct shoal_progress progress;
+	char label[160];
+};
+
+/* ---- while it runs -------------------------------------------------------------------------------- */
+
+static shoal_us now_us(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (shoal_us)ts.tv_sec * 1000000 + (shoal_us)ts.tv_nsec / 1000;
+}
+
+static void on_begin(void *to, const struct lab_scenario *s, const char *run, uint64_t seed)
+{
+	struct lab *lab = to;
+	snprintf(lab->label, sizeof lab->label, "%s%s%s%s seed %llu", s->name, run ? " (" : "", run ? run : "",
+		 run ? ")" : "", (unsigned long long)seed);
+}
+
+static bool on_progress(void *to, const struct lab_progress *p)
+{
+	struct lab *lab = to;
+	char numbers[160];
+	shoal_us now = now_us();
+	if (!shoal_progress_due(&lab->progress, now))
+		return true;
+	snprintf(numbers, sizeof numbers, "%5.1f%%  %u of %u complete  %u running  %.1f s virtual, %.1f s here",
+		 100 * p->have, p->complete, p->wanting, p->running, p->t, p->wall);
+	shoal_progress_row(&lab->progress, 0, lab->label, numbers);
+	shoal_progress_draw(&lab->progress, now);
+	return true;
+}
+
+/* ---- files and options ------------------------------------------------------------------------------- */
+
+static int bad_arg(struct shoal_tool *tool, const char *arg, int rc)
+{
+	char shown[SHOAL_SAY_TEXT_MAX];
+	if (rc == SHOAL_ERR_GONE)
+		return shoal_say_fail_as(tool, SHOAL_EXIT_INPUT, rc, "%s: no such file, folder or shipped scenario",
+					 shoal_say_cstr(arg, shown));
+	return shoal_say_fail(tool, rc, "%s: %s", shoal_say_cstr(arg, shown),
+			      rc == SHOAL_ERR_IO ? strerror(errno) : shoal_err_name(rc));
+}
+
+static int read_options(struct lab *lab, struct lab_suite_options *o)
+{
+	char shown[SHOAL_SAY_TEXT_MAX];
+	const char *seeds = lab->seeds != NULL ? lab->seeds : lab->seed;
+	*o = (struct lab_suite_options){
+		.quick = lab->quick, .policy = lab->policy, .real_bytes = lab->real_bytes, .to = lab
+	};
+	o->progress = on_progress;
+	o->begins = on_begin;
+	if (seeds != NULL) {
+		if (lab_seeds_parse(seeds, &o->first, &o->last) < 0 || (lab->seed != NULL && o->first != o->last))
+			return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "'%s' is no %s", shoal_say_cstr(seeds, shown),
+					      lab->seed != NULL ? "seed" : "range of seeds (1..20)");
+		o->has_seeds = true;
+	}
+	if (lab->policy != NULL && lab_policy_of(lab->policy) < 0)
+		return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "'%s' is none of off, lt, full",
+				      shoal_say_cstr(lab->policy, shown));
+	return 0;
+}
+
+/* Reads and checks one file; its text stays in `text` for as long as the suite. */
+static int open_suite(struct lab *lab, struct lab_suite *suite, const char *path, const struct lab_suite_options *o,
+		      struct shoal_space *text)
+{
+	char shown[SHOAL_SAY_TEXT_MAX], what[SHOAL_SAY_TEXT_MAX];
+	struct lab_fault fault;
+	int rc = lab_file_read(path, text);
+	if (rc == SHOAL_ERR_TOO_LONG)
+		return shoal_say_fail(lab->tool, rc, "%s: more than %u KiB: no scenario is that long",
+				      shoal_say_cstr(path, shown), LAB_FILE_MAX >> 10);
+	if (rc < 0)
+		return bad_arg(lab->tool, path, rc);
+	rc = lab_suite_open(suite, (struct shoal_bytes){ text->at, text->len }, o, &fault);
+	if (rc == 0)
+		return 0;
+	free(text->at);
+	*text = (struct shoal_space){ 0 };
+	shoal_say_cstr(path, shown);
+	shoal_say_cstr(fault.what, what);
+	if (rc == SHOAL_ERR_MALFORMED && fault.line > 0)
+		return shoal_say_fail(lab->tool, rc, "%s:%u:%u: %s", shown, fault.line, fault.column, what);
+	return shoal_say_fail(lab->tool, rc, "%s: %s", shown, rc == SHOAL_ERR_MALFORMED ? what : shoal_err_name(rc));
+}
+
+/* A scenario that cannot run yet is like an option that is not built yet: exit 2, and it names what it needs. */
+static int not_runnable(struct lab *lab, const struct lab_suite *suite)
+{
+	return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "%s cannot run yet, needs: %s", suite->s->name,
+			      lab_suite_lacks(suite));
+}
+
+static int parse(struct lab *lab, const struct shoal_opt_page *page, const struct shoal_opt *own, int argc, char **argv,
+		 struct shoal_opt_list *args)
+{
+	struct shoal_opt every[SHOAL_SAY_OPTIONS_MAX];
+	const struct shoal_opt *const tables[] = { own, every, NULL };
+	shoal_say_options(lab->tool, every);
+	int rc = shoal_options_parse(lab->tool, page, tables, argc, argv, args);
+	shoal_say_init(lab->tool);
+	shoal_progress_init(&lab->progress, lab->tool);
+	lab->progress.last = lab->tool->tty ? 0 : now_us(); /* in a log, only what takes long is worth a line */
+	return rc;
+}
+
+/* ---- run ------------------------------------------------------------------------------------------------- */
+
+static int write_svg(struct lab *lab, const struct lab_result *r)
+{
+	char shown[SHOAL_SAY_TEXT_MAX];
+	FILE *to = fopen(lab->svg, "wb");
+	if (to != NULL)
+		lab_svg_write(r, to);
+	if (to == NULL || ferror(to) != 0 || fclose(to) != 0)
+		return shoal_say_fail(lab->tool, SHOAL_ERR_IO, "%s: %s", shoal_say_cstr(lab->svg, shown),
+				      strerror(errno));
+	return 0;
+}
+
+static int run_seeds(struct lab *lab, struct lab_suite *suite, const char *path)
+{
+	int code = 0;
+	lab_suite_judge(suite);
+	shoal_progress_clear(&lab->progress);
+	for (uint64_t seed = suite->from; code == 0 && seed <= suite->to; seed++) {
+		const struct lab_result *r = lab_suite_result(suite, seed);
+		if (r == NULL)
+			return SHOAL_EXIT_INTERRUPTED;
+		if (lab->tool->json)
+			lab_tell_run_json(lab->tool, suite, r);
+		else if (!lab->tool->quiet)
+			lab_tell_run(lab->tool, suite, r);
+		if (lab->svg != NULL && seed == suite->from)
+			code = write_svg(lab, r);
+	}
+	if (code == 0 && suite->verdict == LAB_MISSED) {
+		lab_tell_reason(lab->tool, suite, path);
+		code = SHOAL_EXIT_DATA;
+	}
+	return code;
+}
+
+static const struct shoal_opt_page run_page = {
+	"FILE [--seed N | --seeds A..B] [--policy off|lt|full] [--svg FILE]",
+	"Runs a test swarm in virtual time: real nodes of this engine, on lines, disks and clocks of the\n"
+	"scenario's making. FILE is a scenario, or the name of a shipped one (S1; see shoal lab list). The same\n"
+	"file and seed give the same run, to the byte, on every machine. Afterwards: when each group was\n"
+	"complete, held against the fluid bound; who served whom; and what the scenario says must hold.\n"
+	"Exit code 1 when something that must hold did not, 2 when the scenario needs what is not built yet.",
+	"  shoal lab example > first.yaml && shoal lab run first.yaml --svg first.svg\n"
+	"  shoal lab run S1 --quick --policy off          the same swarm without any reputation\n"
+	"  shoal lab run S2a --quick --json | jq 'select(.event == \"group\")'",
+};
+
+static int run_file(struct lab *lab, struct lab_suite_options *o, const char *path)
+{
+	struct lab_suite suite;
+	struct shoal_space text = { 0 };
+	int code = open_suite(lab, &suite, path, o, &text);
+	if (code == 0) {
+		code = lab_suite_lacks(&suite)[0] ? not_runnable(lab, &suite) : run_seeds(lab, &suite, path);
+		lab_suite_fini(&suite);
+	}
+	free(text.at);
+	return code;
+}
+
+/* With the trace's file open meanwhile. */
+static int run_traced(struct lab *lab, struct lab_suite_options *o, const char *path)
+{
+	char shown[SHOAL_SAY_TEXT_MAX];
+	if (lab->trace == NULL)
+		return run_file(lab, o, path);
+	o->trace = fopen(lab->trace, "wb");
+	int code = o->trace != NULL ? run_file(lab, o, path) : 0;
+	if (o->trace == NULL || ferror(o->trace) != 0 || fclose(o->trace) != 0)
+		return shoal_say_fail(lab->tool, SHOAL_ERR_IO, "%s: %s", shoal_say_cstr(lab->trace, shown),
+				      strerror(errno));
+	return code;
+}
+
+/* The one scenario that `arg` names. */
+static int with_file(struct lab *lab, struct lab_suite_options *o, const char *arg,
+		     int (*what)(struct lab *lab, struct lab_suite_options *o, const char *path))
+{
+	struct lab_files files = { 0 };
+	int rc = lab_files_add(&files, arg), code;
+	if (rc < 0)
+		code = bad_arg(lab->tool, arg, rc);
+	else if (files.count != 1)
+		code = shoal_say_fail(lab->tool, SHOAL_ERR_USAGE,
+				      "one FILE is needed; folders are for shoal lab check");
+	else
+		code = what(lab, o, files.at[0]);
+	lab_files_fini(&files);
+	return code;
+}
+
+static int run_main(struct lab *lab, int argc, char **argv)
+{
+	struct shoal_opt_list args = { 0 };
+	struct lab_suite_options o;
+	/* clang-format off */
+	const struct shoal_opt own[] = {
+		{ SHOAL_OPT_TEXT, "seed", 's', &lab->seed, "N", NULL, "which run (1)" },
+		{ SHOAL_OPT_TEXT, "seeds", 0, &lab->seeds, "A..B", NULL, "several runs, one after another" },
+		{ SHOAL_OPT_TEXT, "policy", 'p', &lab->policy, "off|lt|full", NULL, "how nodes choose, instead of what the file says" },
+		{ SHOAL_OPT_FLAG, "quick", 0, &lab->quick, NULL, NULL, "the small form, if the file has one" },
+		{ SHOAL_OPT_TEXT, "svg", 0, &lab->svg, "FILE", NULL, "a picture of the (first) run" },
+		{ SHOAL_OPT_TEXT, "trace", 0, &lab->trace, "FILE", NULL, "every event of every node, one JSON object a line" },
+		{ SHOAL_OPT_FLAG, "real-bytes", 0, &lab->real_bytes, NULL, NULL, "move and hash every byte: the same run, slower" },
+		{ .kind = SHOAL_OPT_END },
+	};
+	/* clang-format on */
+	int rc = parse(lab, &run_page, own, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
+	if (rc == 0 && args.count != 1)
+		code = shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "one FILE is needed; see shoal lab run --help");
+	else if (rc == 0 && (code = read_options(lab, &o)) == 0) {
+		o.alone = true;
+		if (!o.has_seeds) {
+			o.has_seeds = true;
+			o.first = o.last = 1;
+		}
+		code = with_file(lab, &o, args.at[0], run_traced);
+	}
+	shoal_opt_list_fini(&args);
+	return code;
+}
+
+/* ---- check ------------------------------------------------------------------------------------------------- */
+
+static const struct shoal_opt_page check_page = {
+	"[DIR|FILE]... [--quick] [--seeds A..B]",
+	"Runs every scenario over its seeds, and the other runs its lines refer to, and compares the results with\n"
+	"what it says must hold (without arguments: those that are shipped). A line is held or missed, with the\n"
+	"margin to its limit, or open: the lab lacks something that it needs. A scenario whose mechanism does\n"
+	"not exist is not yet runnable, and never counts as held.\n"
+	"Exit code 1 when a line was missed or a rule was broken; 2 when nothing could be run.",
+	"  shoal lab check --quick          everything shipped, in its small form\n"
+	"  shoal lab check S10 --seeds 101..120",
+};
+
+struct tally {
+	unsigned held, missed, open, not_runnable;
+};
+
+static int check_file(struct lab *lab, const struct lab_suite_options *o, const char *path, struct tally *tally)
+{
+	struct lab_suite suite;
+	struct shoal_space text = { 0 };
+	int code = open_suite(lab, &suite, path, o, &text);
+	if (code != 0)
+		return code;
+	lab_suite_judge(&suite);
+	shoal_progress_clear(&lab->progress);
+	lab_tell_verdict(lab->tool, &suite, path);
+	if (lab_suite_lacks(&suite)[0])
+		tally->not_runnable++;
+	else if (suite.verdict == LAB_MISSED)
+		tally->missed++;
+	else if (suite.verdict == LAB_OPEN)
+		tally->open++;
+	else
+		tally->held++;
+	if (suite.verdict == LAB_MISSED)
+		lab_tell_reason(lab->tool, &suite, path);
+	lab_suite_fini(&suite);
+	free(text.at);
+	return 0;
+}
+
+static int check_files(struct lab *lab, const struct lab_suite_options *o, const struct lab_files *files)
+{
+	struct tally tally = { 0 };
+	int code = 0;
+	/* All are read before any is run: a typing error must not wait for an hour of runs. */
+	for (size_t i = 0; code == 0 && i < files->count; i++) {
+		struct lab_suite suite;
+		struct shoal_space text = { 0 };
+		code = open_suite(lab, &suite, files->at[i], o, &text);
+		if (code == 0)
+			lab_suite_fini(&suite);
+		free(text.at);
+	}
+	for (size_t i = 0; code == 0 && i < files->count; i++)
+		code = check_file(lab, o, files->at[i], &tally);
+	if (code != 0)
+		return code;
+	shoal_say(lab->tool, "\n%u held, %u missed, %u held as far as can be told, %u not yet runnable", tally.held,
+		  tally.missed, tally.open, tally.not_runnable);
+	if (tally.missed > 0)
+		return SHOAL_EXIT_DATA;
+	return tally.held + tally.open > 0 ? SHOAL_EXIT_GOOD : SHOAL_EXIT_USAGE;
+}
+
+static int check_main(struct lab *lab, int argc, char **argv)
+{
+	struct shoal_opt_list args = { 0 };
+	struct lab_suite_options o;
+	struct lab_files files = { 0 };
+	/* clang-format off */
+	const struct shoal_opt own[] = {
+		{ SHOAL_OPT_FLAG, "quick", 0, &lab->quick, NULL, NULL, "the small form of those that have one, with its slack" },
+		{ SHOAL_OPT_TEXT, "seeds", 0, &lab->seeds, "A..B", NULL, "instead of the scenario's own" },
+		{ SHOAL_OPT_TEXT, "policy", 'p', &lab->policy, "off|lt|full", NULL, "how nodes choose, instead of what the file says" },
+		{ SHOAL_OPT_FLAG, "real-bytes", 0, &lab->real_bytes, NULL, NULL, "move and hash every byte: the same runs, slower" },
+		{ .kind = SHOAL_OPT_END },
+	};
+	/* clang-format on */
+	int rc = parse(lab, &check_page, own, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
+	if (rc == 0 && (code = read_options(lab, &o)) == 0) {
+		for (size_t i = 0; code == 0 && i < args.count; i++)
+			if ((rc = lab_files_add(&files, args.at[i])) < 0)
+				code = bad_arg(lab->tool, args.at[i], rc);
+		if (args.count == 0 && (rc = lab_files_shipped(&files)) < 0)
+			code = bad_arg(lab->tool, "the shipped scenarios", rc);
+		if (code == 0)
+			code = check_files(lab, &o, &files);
+	}
+	lab_files_fini(&files);
+	shoal_opt_list_fini(&args);
+	return code;
+}
+
+/* ---- replay -------------------------------------------------------------------------------------------------- */
+
+static const struct shoal_opt_page replay_page = {
+	"FILE SEED@STEP [--policy off|lt|full] [--quick]",
+	"Runs a scenario again with that seed up to that step (an instant at which something happened), and\n"
+	"prints every node as it is then, and what was said before. A check that fails names SEED@STEP.",
+	"  shoal lab replay S18 7@120000 --quick",
+};
+
+static int replay_file(struct lab *lab, struct lab_suite_options *o, const char *path)
+{
+	struct lab_suite suite;
+	struct shoal_space text = { 0 };
+	int code = open_suite(lab, &suite, path, o, &text);
+	if (code != 0)
+		return code;
+	if (lab_suite_lacks(&suite)[0]) {
+		code = not_runnable(lab, &suite);
+	} else {
+		const struct lab_result *r = lab_suite_result(&suite, o->first);
+		if (r != NULL && r->wrong[0] != 0)
+			code = shoal_say_fail_as(lab->tool, SHOAL_EXIT_DATA, SHOAL_ERR_HASH, "a rule was broken: %s",
+						 r->wrong);
+		else if (r != NULL && r->steps < o->stop_at)
+			code = shoal_say_fail_as(lab->tool, SHOAL_EXIT_DATA, SHOAL_ERR_RANGE,
+						 "it was over at step %llu", (unsigned long long)r->steps);
+	}
+	lab_suite_fini(&suite);
+	free(text.at);
+	return code;
+}
+
+static int replay_main(struct lab *lab, int argc, char **argv)
+{
+	struct shoal_opt_list args = { 0 };
+	struct lab_suite_options o;
+	/* clang-format off */
+	const struct shoal_opt own[] = {
+		{ SHOAL_OPT_TEXT, "policy", 'p', &lab->policy, "off|lt|full", NULL, "as in the run that is looked at" },
+		{ SHOAL_OPT_FLAG, "quick", 0, &lab->quick, NULL, NULL, "the small form, as in the run that is looked at" },
+		{ SHOAL_OPT_FLAG, "real-bytes", 0, &lab->real_bytes, NULL, NULL, "move and hash every byte: the same run, slower" },
+		{ .kind = SHOAL_OPT_END },
+	};
+	/* clang-format on */
+	int rc = parse(lab, &replay_page, own, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
+	if (rc == 0 && (code = read_options(lab, &o)) == 0) {
+		char *end = NULL;
+		const char *at = args.count == 2 ? strchr(args.at[1], '@') : NULL;
+		char seed[32];
+		if (at != NULL) {
+			snprintf(seed, sizeof seed, "%.*s", (int)(at - args.at[1]), args.at[1]);
+			o.stop_at = strtoull(at + 1, &end, 10);
+		}
+		if (end == NULL || *end != 0 || o.stop_at == 0 || lab_seeds_parse(seed, &o.first, &o.last) < 0 ||
+		    o.first != o.last) {
+			code = shoal_say_fail(lab->tool, SHOAL_ERR_USAGE,
+					      "FILE and SEED@STEP are needed; see shoal lab replay --help");
+		} else {
+			o.has_seeds = true;
+			o.dump = stdout;
+			code = with_file(lab, &o, args.at[0], replay_file);
+		}
+	}
+	shoal_opt_list_fini(&args);
+	return code;
+}
+
+/* ---- list ------------------------------------------------------------------------------------------------------ */
+
+static const struct shoal_opt_page list_page = {
+	"[DIR|FILE]...",
+	"Names scenarios, and says of each what it is about and whether it can be run (without arguments: those\n"
+	"that are shipped).",
+	NULL,
+};
+
+static int list_file(struct lab *lab, const struct lab_suite_options *o, const char *path)
+{
+	struct lab_suite suite;
+	struct shoal_space text = { 0 };
+	int code = open_suite(lab, &suite, path, o, &text);
+	if (code != 0)
+		return code;
+	const char *lacks = lab_suite_lacks(&suite);
+	if (lab->tool->json) {
+		struct shoal_json *j = shoal_say_event(lab->tool, "scenario", 0);
+		shoal_json_text(j, "scenario", suite.s->name);
+		shoal_json_text(j, "summary", suite.s->summary);
+		shoal_json_text(j, "file", path);
+		shoal_json_u64(j, "nodes", lab_scenario_nodes(suite.s));
+		shoal_json_bool(j, "runnable", lacks[0] == 0);
+		shoal_json_text(j, "needs", lacks[0] ? lacks : NULL);
+		shoal_say_event_end(lab->tool);
+	} else {
+		shoal_say(lab->tool, "%-20s %s", suite.s->name, suite.s->summary);
+		if (lacks[0])
+			shoal_say(lab->tool, "%-20s not yet runnable, needs: %s", "", lacks);
+	}
+	lab_suite_fini(&suite);
+	free(text.at);
+	return 0;
+}
+
+static int list_main(struct lab *lab, int argc, char **argv)
+{
+	struct shoal_opt_list args = { 0 };
+	struct lab_suite_options o = { 0 };
+	struct lab_files files = { 0 };
+	const struct shoal_opt own[] = { { .kind = SHOAL_OPT_END } };
+	int rc = parse(lab, &list_page, own, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
+	if (rc == 0) {
+		for (size_t i = 0; code == 0 && i < args.count; i++)
+			if ((rc = lab_files_add(&files, args.at[i])) < 0)
+				code = bad_arg(lab->tool, args.at[i], rc);
+		if (args.count == 0 && (rc = lab_files_shipped(&files)) < 0)
+			code = bad_arg(lab->tool, "the shipped scenarios", rc);
+		for (size_t i = 0; code == 0 && i < files.count; i++)
+			code = list_file(lab, &o, files.at[i]);
+	}
+	lab_files_fini(&files);
+	shoal_opt_list_fini(&args);
+	return code;
+}
+
+/* ---- example ----------------------------------------------------------------------------------------------------- */
+
+static const struct shoal_opt_page example_page = {
+	"[--fields|--adversaries|--metrics]",
+	"Prints a small scenario to begin with; or every field a scenario can have, every kind of adversary, every\n"
+	"metric that must_hold can name.",
+	"  shoal lab example > first.yaml\n"
+	"  shoal lab run first.yaml",
+};
+
+static const char example[] =
+	"# A seed and twenty leeches, one of whom serves rubbish.\n"
+	"name: first\n"
+	"summary: twenty leeches and one who lies\n"
+	"content: { size: 8M, piece: 64K }\n"
+	"nodes:\n"
+	"  - { name: seed, has: all, up: 20Mbit, rtt: 40ms }\n"
+	"  - { name: leeches, count: 20, up: 5Mbit, down: 50Mbit, rtt: \"uniform(20ms, 100ms)\" }\n"
+	"  - { name: liar, has: all, up: 5Mbit, adversary: { kind: polluter, rate: 50% } }\n"
+	"events:\n"
+	"  - { at: 50%, kind: crash, who: 3 of leeches, for: 2s }\n"
+	"must_hold:\n"
+	"  - always completed == 100%\n"
+	"  - t95 / bound <= 2\n"
+	"  - always false_bans == 0\n";
+
+static void print_fields(const struct lab_field *table, unsigned deep)
+{
+	for (const struct lab_field *f = table; f->type != LAB_FIELD_END; f++) {
+		char key[64];
+		snprintf(key, sizeof key, "%*s%s%s", (int)(2 * deep), "", f->key,
+			 f->type == LAB_FIELD_LIST ? ": -" : ":");
+		printf("%-20s %s", key, f->help);
+		if (f->choices != NULL)
+			for (size_t i = 0; f->choices[i] != NULL; i++)
+				printf("%s%s", i ? "|" : " [", f->choices[i]);
+		printf("%s", f->choices != NULL ? "]" : "");
+		if (f->dflt == NULL)
+			printf(" (needed)");
+		else if (f->dflt[0] != 0)
+			printf(" (%s)", f->dflt);
+		printf("\n");
+		if (f->entries != NULL && f->entries != lab_adversary_fields)
+			print_fields(f->entries, deep + 1);
+	}
+}
+
+static void print_adversaries(void)
+{
+	for (int kind = SIM_HONEST + 1; kind < SIM_ADVERSARY_KINDS; kind++) {
+		printf("%s%s: %s\n", kind > SIM_HONEST + 1 ? "\n" : "", sim_adversary_table[kind].name,
+		       sim_adversary_table[kind].summary);
+		for (const struct sim_adversary_param *p = sim_adversary_table[kind].param; p->name != NULL; p++)
+			printf("  %-14s %s\n", p->name, p->summary);
+	}
+}
+
+static int example_main(struct lab *lab, int argc, char **argv)
+{
+	struct shoal_opt_list args = { 0 };
+	const struct lab_metric *m;
+	const struct shoal_opt own[] = {
+		{ SHOAL_OPT_FLAG, "fields", 0, &lab->fields, NULL, NULL, "what a scenario can say" },
+		{ SHOAL_OPT_FLAG, "adversaries", 0, &lab->adversaries, NULL, NULL, "their kinds and parameters" },
+		{ SHOAL_OPT_FLAG, "metrics", 0, &lab->metrics, NULL, NULL, "what must_hold can ask for" },
+		{ .kind = SHOAL_OPT_END },
+	};
+	int rc = parse(lab, &example_page, own, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
+	if (rc == 0 && args.count > 0)
+		code = shoal_say_fail(lab->tool, SHOAL_ERR_USAGE,
+				      "it takes no arguments; see shoal lab example --help");
+	else if (rc == 0 && lab->fields)
+		print_fields(lab_scenario_fields, 0);
+	else if (rc == 0 && lab->adversaries)
+		print_adversaries();
+	else if (rc == 0 && lab->metrics)
+		for (unsigned i = 0; (m = lab_metric_at(i)) != NULL; i++)
+			printf("%-14s %s%s%s%s\n", m->name, m->help, m->needs ? " (not yet: needs " : "",
+			       m->needs ? m->needs : "", m->needs ? ")" : "");
+	else if (rc == 0)
+		fputs(example, stdout);
+	shoal_opt_list_fini(&args);
+	return code;
+}
+
+/* ---- which of them --------------------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name, *command; /* as its messages have it */
+	int (*main)(struct lab *lab, int argc, char **argv);
+	const char *about;
+} commands[] = {
+	{ "run", "lab run", run_main, "run a scenario once, and show what came of it" },
+	{ "check", "lab check", check_main, "run scenarios over their seeds, and say whether what must hold does" },
+	{ "replay", "lab replay", replay_main, "look at one instant of a run again" },
+	{ "list", "lab list", list_main, "the scenarios that are shipped" },
+	{ "example", "lab example", example_main, "a scenario to begin with; all fields, adversaries, metrics" },
+};
+
+static void usage(FILE *to)
+{
+	fputs("usage: shoal lab COMMAND [OPTIONS]\n\n"
+	      "Test swarms: thousands of real nodes in one process under virtual time, as a scenario file "
+	      "says.\n\ncommands:\n",
+	      to);
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		fprintf(to, "  %-8s  %s\n", commands[i].name, commands[i].about);
+	fputs("\nshoal lab COMMAND --help tells more of each.\n", to);
+}
+
+int shoal_lab_main(struct shoal_tool *tool, int argc, char **argv)
+{
+	struct lab lab = { .tool = tool };
+	char shown[SHOAL_SAY_TEXT_MAX];
+	if (argc < 2) {
+		usage(stderr);
+		return SHOAL_EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		usage(stdout);
+		return SHOAL_EXIT_GOOD;
+	}
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		if (strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		tool->command = commands[i].command;
+		return commands[i].main(&lab, argc - 1, argv + 1);
+	}
+	if (strcmp(argv[1], "compare") == 0)
+		return shoal_say_fail(tool, SHOAL_ERR_USAGE, "lab compare is not built yet");
+	return shoal_say_fail(tool, SHOAL_ERR_USAGE, "unknown lab command %s; see shoal lab --help",
+			      shoal_say_cstr(argv[1], shown));
+}
