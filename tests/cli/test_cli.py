@@ -115,7 +115,7 @@ class Usage(Case):
 
     def test_what_is_not_built_exits_2_and_names_itself(self):
         for args, words in (
-            (["lab"], "lab is not built yet"), (["dht"], "dht is not"), (["node"], "node is not"), (["explain"], "explain is not"),
+            (["lab", "compare"], "lab compare is not built yet"), (["dht"], "dht is not"), (["node"], "node is not"), (["explain"], "explain is not"),
             (["get", "x", "--encryption", "require"], "--encryption require is not built yet"),
             (["get", "x", "--engine", "libtorrent"], "--engine libtorrent is not built yet"),
             (["get", "x", "--no-tcp"], "--no-tcp is not built yet"),
