@@ -1,0 +1,112 @@
+/* proto/ledbat.c - the window, from delay and loss. */
+#include "proto/ledbat.h"
+
+#include "proto/base/bytes.h"
+
+#define MINUTE SHOAL_S(60)
+#define WINDOW_START 4u /* packets; and 2 are the least (RFC 6817) */
+#define WINDOW_LEAST 2u
+
+static bool less(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) < 0;
+}
+
+void shoal_ledbat_init(struct shoal_ledbat *l, uint32_t mss, shoal_us now)
+{
+	*l = (struct shoal_ledbat){ .window = (uint64_t)WINDOW_START * mss,
+				    .threshold = SHOAL_LEDBAT_MAX,
+				    .mss = mss,
+				    .minute = now,
+				    .slow_start = true };
+}
+
+/* ---- delays ------------------------------------------------------------------------ */
+
+void shoal_ledbat_sample(struct shoal_ledbat *l, uint32_t delay, shoal_us now)
+{
+	l->recent[l->recent_at] = delay;
+	l->recent_at = (l->recent_at + 1) % SHOAL_LEDBAT_RECENT;
+	l->recent_count += l->recent_count < SHOAL_LEDBAT_RECENT;
+	if (l->base_count == 0 || l->minute + MINUTE <= now) {
+		l->minute = now;
+		l->base_at = l->base_count == 0 ? 0 : (l->base_at + 1) % SHOAL_LEDBAT_BASE_MINUTES;
+		l->base_count += l->base_count < SHOAL_LEDBAT_BASE_MINUTES;
+		l->base[l->base_at] = delay;
+	} else if (less(delay, l->base[l->base_at])) {
+		l->base[l->base_at] = delay;
+	}
+}
+
+/* Their clock gains on ours when their packets seem ever faster; then ours seem ever slower by as much, and that is no
+ * queue. */
+void shoal_ledbat_theirs(struct shoal_ledbat *l, uint32_t delay)
+{
+	if (l->has_theirs && less(delay, l->their_base)) {
+		uint32_t drift = l->their_base - delay;
+		for (unsigned i = 0; drift <= SHOAL_LEDBAT_DRIFT_MAX && i < l->base_count; i++)
+			l->base[i] += drift;
+	}
+	if (!l->has_theirs || less(delay, l->their_base))
+		l->their_base = delay;
+	l->has_theirs = true;
+}
+
+shoal_us shoal_ledbat_queue(const struct shoal_ledbat *l, shoal_us rtt)
+{
+	if (l->base_count == 0)
+		return 0;
+	uint32_t base = l->base[0], recent = l->recent[0];
+	for (unsigned i = 1; i < l->base_count; i++)
+		base = less(l->base[i], base) ? l->base[i] : base;
+	for (unsigned i = 1; i < l->recent_count; i++)
+		recent = less(l->recent[i], recent) ? l->recent[i] : recent;
+	return less(recent, base) ? 0 : shoal_min_u64(recent - base, rtt);
+}
+
+/* ---- the window ---------------------------------------------------------------------- */
+
+static void set_window(struct shoal_ledbat *l, uint64_t window)
+{
+	l->window = shoal_min_u64(shoal_max_u64(window, (uint64_t)WINDOW_LEAST * l->mss), SHOAL_LEDBAT_MAX);
+}
+
+void shoal_ledbat_acked(struct shoal_ledbat *l, uint64_t bytes, uint64_t in_flight, shoal_us rtt)
+{
+	const uint64_t target = SHOAL_LEDBAT_TARGET;
+	uint64_t queue = shoal_ledbat_queue(l, rtt);
+	bytes = shoal_min_u64(bytes, l->window);
+	if (l->slow_start && (queue * 2 > target || l->window >= l->threshold))
+		l->slow_start = false;
+	if (queue > target) {
+		/* W * (queue / target - 1) in a round trip, half of it at the most; this ack's share is bytes / W. */
+		uint64_t over = shoal_min_u64(queue - target, target / 2);
+		set_window(l, l->window - bytes * over / target);
+		l->threshold = l->window;
+		return;
+	}
+	if (in_flight * 4 < l->window * 3) /* the window was not what held us back */
+		return;
+	if (l->slow_start) {
+		set_window(l, l->window + bytes);
+		return;
+	}
+	uint64_t gain = (bytes * SHOAL_LEDBAT_GAIN << 16) / l->window * (target - queue) / target + l->fraction;
+	l->fraction = gain & 0xffff;
+	set_window(l, l->window + (gain >> 16));
+}
+
+void shoal_ledbat_lost(struct shoal_ledbat *l, shoal_us rtt)
+{
+	bool noise = !l->slow_start && shoal_ledbat_queue(l, rtt) * 4 < SHOAL_LEDBAT_TARGET;
+	l->slow_start = false;
+	set_window(l, noise ? l->window * 7 / 10 : l->window / 2);
+	l->threshold = l->window;
+}
+
+void shoal_ledbat_timeout(struct shoal_ledbat *l)
+{
+	l->threshold = shoal_max_u64(l->window / 2, (uint64_t)WINDOW_LEAST * l->mss);
+	l->window = l->mss;
+	l->slow_start = true;
+}

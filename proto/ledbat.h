@@ -1,0 +1,59 @@
+/*
+ * proto/ledbat.h - how much may be under way: a window steered by one-way delay (RFC 6817, LEDBAT++).
+ *
+ * Knows delays, acks and losses; nothing of packets. What fills a queue of
+ * the path to more than TARGET gives way, in proportion to the window, so
+ * that TCP on the same line gets nearly all of it. Below the target the
+ * window grows by GAIN bytes a round trip, as every uTP does (BEP 29).
+ *
+ * A loss while the queue is all but empty is noise of the line, not a sign of
+ * crowding: it costs 30 %, as it costs CUBIC; else half.
+ *
+ * Delays are differences of two clocks that nobody set: 32 bits of microseconds
+ * that mean something only against their own least value, the base, which is
+ * that of the last BASE_MINUTES and follows clocks that drift.
+ */
+#ifndef SHOAL_LEDBAT_H
+#define SHOAL_LEDBAT_H
+
+#include <shoal/types.h>
+
+#define SHOAL_LEDBAT_TARGET SHOAL_MS(60) /* queueing that is put up with; others take 100 */
+#define SHOAL_LEDBAT_GAIN 3000u		 /* bytes a round trip */
+#define SHOAL_LEDBAT_BASE_MINUTES 13
+#define SHOAL_LEDBAT_RECENT 4		    /* samples, of which the least counts */
+#define SHOAL_LEDBAT_MAX (2u << 20)	    /* bytes */
+#define SHOAL_LEDBAT_DRIFT_MAX SHOAL_MS(10) /* a base that moves by more at once was a change of route, not of clocks */
+
+struct shoal_ledbat {
+	uint64_t window;    /* bytes */
+	uint64_t fraction;  /* of a byte, 1/65536 */
+	uint64_t threshold; /* slow start ends here */
+	uint32_t mss;
+	/* delays from us to them, as they tell */
+	uint32_t base[SHOAL_LEDBAT_BASE_MINUTES];
+	unsigned base_at, base_count;
+	uint32_t recent[SHOAL_LEDBAT_RECENT];
+	unsigned recent_at, recent_count;
+	shoal_us minute;     /* when base[base_at] began */
+	uint32_t their_base; /* from them to us */
+	bool has_theirs;
+	bool slow_start;
+};
+
+/* `mss`: bytes of a full packet. */
+void shoal_ledbat_init(struct shoal_ledbat *l, uint32_t mss, shoal_us now);
+/* They say how long our packets take. */
+void shoal_ledbat_sample(struct shoal_ledbat *l, uint32_t delay, shoal_us now);
+/* How long theirs take: tells how the clocks drift. */
+void shoal_ledbat_theirs(struct shoal_ledbat *l, uint32_t delay);
+/* The queueing our packets meet, as far as is known; never more than `rtt`, which no delay can exceed. */
+shoal_us shoal_ledbat_queue(const struct shoal_ledbat *l, shoal_us rtt);
+/* `bytes` arrived, of `in_flight` that were under way before. */
+void shoal_ledbat_acked(struct shoal_ledbat *l, uint64_t bytes, uint64_t in_flight, shoal_us rtt);
+/* Packets of one round trip were lost. */
+void shoal_ledbat_lost(struct shoal_ledbat *l, shoal_us rtt);
+/* Nothing came back for a whole time-out. */
+void shoal_ledbat_timeout(struct shoal_ledbat *l);
+
+#endif

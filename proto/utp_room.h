@@ -1,0 +1,179 @@
+/*
+ * proto/utp_room.h - what the files of uTP see of each other. Internal.
+ *
+ *	utp.c		all connections: who a datagram is for, cookies, events, timers
+ *	utp_out.c	one connection's sending half: queue, windows, acks, losses
+ *	utp_in.c	its receiving half: order, selective acks, window
+ */
+#ifndef SHOAL_UTP_ROOM_H
+#define SHOAL_UTP_ROOM_H
+
+#include "proto/base/heap.h"
+#include "proto/ledbat.h"
+#include "proto/utp.h"
+#include "proto/utp_wire.h"
+
+/* Packets that wait for their ack lie one behind another as they go out, headers included, so that a row of them is sent
+ * with no copy. A page goes when all its packets have been acknowledged. */
+struct utp_page {
+	uint32_t used, room; /* bytes */
+	uint32_t live;	     /* packets */
+	uint8_t bytes[];
+};
+struct utp_packet {
+	struct utp_page *page;
+	shoal_us sent;
+	uint32_t at;  /* in its page */
+	uint16_t len; /* of the payload */
+	uint8_t type; /* DATA or FIN */
+	uint8_t tries;
+	bool acked, lost;
+	bool probe; /* wider than the path is known to be */
+};
+/* Bytes that came in: in order in `in`, or alone while one before them is missing. */
+struct utp_chunk {
+	struct utp_chunk *next;
+	uint32_t at, len, room; /* unread bytes are bytes[at, len) */
+	uint8_t bytes[];
+};
+
+enum utp_state {
+	UTP_SYN_SENT,
+	UTP_OPEN,
+	UTP_DEAD, /* `err` says why; only its user keeps it */
+};
+enum utp_tell { UTP_TELL_NOTHING, UTP_TELL_ACCEPTED, UTP_TELL_DIALED };
+
+struct utp_link { /* of a list through connections */
+	struct utp_conn *next, *prev;
+	bool in;
+};
+struct utp_list {
+	struct utp_conn *first, *last;
+};
+
+struct utp_conn {
+	struct shoal_transport t; /* first: the user's pointer is ours */
+	struct shoal_utp *u;
+	struct utp_conn *next_in_bucket;
+	struct utp_link out, told; /* has something to send; has something to tell */
+	struct shoal_timer timer;
+	struct shoal_addr addr;
+	uint16_t recv_id, send_id;
+	enum utp_state state;
+	enum utp_tell tell;
+	int err;
+	uint64_t cookie;
+	unsigned wants;
+	bool user_gone;		      /* closed: it lingers until what it has is acknowledged */
+	bool told_now;		      /* of its readiness, in this round */
+	shoal_us closed_at, acked_at; /* by its user; when anything was acknowledged last */
+
+	/* sending: [una, nxt) is under way, [nxt, end) waits */
+	struct utp_packet *packet; /* a ring of `packet_room`, a power of two, by seq */
+	uint32_t packet_room;
+	uint16_t una, nxt, end;
+	uint16_t recover; /* losses before it belong to the window that was cut already */
+	uint16_t dup_acks;
+	struct utp_page *page; /* the last packet's */
+	uint32_t queued;       /* payload bytes not acknowledged, sent or not */
+	uint32_t pipe;	       /* of those, bytes of packets believed under way */
+	uint32_t outstanding;  /* bytes sent, not acknowledged: lost ones too */
+	uint32_t lost_count;
+	uint32_t their_window;
+	bool fin_queued;
+	shoal_us starved_until; /* no memory: it is looked at again then; 0: there was */
+	bool force;		/* one packet goes whatever the windows say */
+	bool tail_probed;
+	struct shoal_ledbat ledbat;
+	shoal_us srtt, rttvar, rto;
+	unsigned timeouts; /* in a row; SYNs sent while dialling */
+	shoal_us progress; /* the last ack that told something, or the first send of a flight */
+	shoal_us stalled;  /* the first time-out since something was acknowledged; 0: none */
+	shoal_us sent_at;  /* anything at all */
+	shoal_us newest;   /* when the latest of the packets that arrived was sent */
+	uint64_t tokens;   /* bytes that pacing lets go now */
+	shoal_us paced_at;
+	shoal_us pace_until;		  /* held back by pacing till then; 0: not */
+	uint32_t mtu, mtu_top, mtu_tried; /* works; may work, nothing more does; under way or lost, 0: none yet */
+	shoal_us mtu_at;		  /* when probing ended */
+	bool probing;
+
+	/* receiving */
+	uint16_t ack; /* all up to it are here */
+	uint16_t fin; /* the last packet there will be */
+	bool has_fin, eof, ack_due;
+	shoal_us short_until; /* memory was refused */
+	struct utp_chunk *in, *in_last, *in_spare;
+	uint32_t in_bytes, early_bytes, early_count;
+	uint16_t early_far;	  /* the furthest early packet, from `ack` */
+	struct utp_chunk **early; /* EARLY_MAX of them, by seq; NULL while nothing is missing */
+	uint32_t reply_delay;	  /* what we tell of how long theirs take */
+};
+
+struct utp_note { /* a datagram without a connection */
+	struct shoal_addr to;
+	uint8_t bytes[SHOAL_UTP_HEAD];
+};
+
+struct shoal_utp {
+	struct shoal_utp_options o;
+	struct shoal_heap timers;
+	struct utp_conn **bucket;
+	uint32_t buckets, count;
+	struct utp_conn *last; /* that a datagram was for: the next is likely for it too */
+	struct utp_list out, told, again;
+	struct utp_note note[SHOAL_UTP_NOTES_MAX];
+	uint32_t note_head, note_count;
+	struct utp_page *spare; /* one empty page, charged */
+	shoal_us now, hold_until;
+	shoal_us resets_since;
+	uint32_t resets;
+	struct shoal_utp_stats stats;
+	/* The train under way. */
+	struct utp_conn *train;
+	uint16_t train_seq, train_count; /* packets; 0: an ack or a note */
+	bool train_note;
+	uint8_t head[SHOAL_UTP_HEAD + 2 + SHOAL_UTP_SACK_MAX];
+};
+
+#define UTP_OF(timer_at) ((struct utp_conn *)(void *)((char *)(timer_at)-offsetof(struct utp_conn, timer)))
+
+/* utp.c */
+void utp_want_out(struct utp_conn *c);	 /* it may have something to send */
+void utp_look_ready(struct utp_conn *c); /* it may have something to tell */
+void utp_die(struct utp_conn *c, int err);
+void utp_set_timer(struct utp_conn *c);
+bool utp_take(struct shoal_utp *u, size_t bytes);
+void utp_give(struct shoal_utp *u, size_t bytes);
+/* The header all packets of `c` have. */
+struct shoal_utp_head utp_head(const struct utp_conn *c, enum shoal_utp_type type, uint16_t seq);
+
+/* utp_out.c */
+SHOAL_MUST int utp_out_init(struct utp_conn *c, uint16_t seq, shoal_us now);
+void utp_out_fini(struct utp_conn *c);
+size_t utp_out_room(const struct utp_conn *c);
+ptrdiff_t utp_out_send(struct utp_conn *c, const struct shoal_bytes v[], size_t n);
+void utp_out_fin(struct utp_conn *c);
+/* All that was given to it has been acknowledged, FIN included. */
+bool utp_out_done(const struct utp_conn *c);
+/* false: it acknowledges what was never sent. */
+SHOAL_MUST bool utp_out_acked(struct utp_conn *c, const struct shoal_utp_head *h, shoal_us now);
+void utp_out_timer(struct utp_conn *c, shoal_us now);
+shoal_us utp_out_deadline(const struct utp_conn *c);
+/* The next train of data, if one may go. */
+bool utp_out_train(struct utp_conn *c, struct shoal_utp_train *train, shoal_us now);
+void utp_out_sent(struct utp_conn *c, uint16_t seq, uint16_t count, int rc);
+
+/* utp_in.c */
+SHOAL_MUST int utp_in_init(struct utp_conn *c);
+void utp_in_fini(struct utp_conn *c);
+void utp_in_packet(struct utp_conn *c, const struct shoal_utp_head *h);
+ptrdiff_t utp_in_recv(struct utp_conn *c, const struct shoal_space v[], size_t n);
+void utp_in_drop(struct utp_conn *c);		  /* nobody reads any more */
+uint32_t utp_in_window(const struct utp_conn *c); /* bytes there is room for */
+uint32_t utp_in_tell(const struct utp_conn *c);	  /* and how many they are told of */
+/* The selective ack there is to send; its length, 0: nothing is missing. */
+size_t utp_in_sack(const struct utp_conn *c, uint8_t sack[SHOAL_UTP_SACK_MAX]);
+
+#endif

@@ -1,0 +1,215 @@
+/* test_utp_flow.c - how fast, and how politely: lossy lines, deep queues, drifting clocks, TCP on the same line. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "proto/ledbat.h"
+#include "tests/unit/own_utp.h"
+
+#define MBIT 125000u /* bytes a second */
+
+static struct pair p;
+
+/* Bytes a second from a to b, over `seconds` after `warm` seconds. */
+static double goodput(const struct line_options *o, unsigned warm, unsigned seconds)
+{
+	pair_open(&p, o, UINT64_MAX / 2, 0);
+	line_run(&p.line, p.line.now + SHOAL_S(warm), NULL);
+	uint64_t before = p.talk[1].got;
+	p.line.waited_max = 0;
+	line_run(&p.line, p.line.now + SHOAL_S(seconds), NULL);
+	double rate = (double)(p.talk[1].got - before) / seconds;
+	for (int i = 0; i < 2; i++) {
+		assert_non_null(p.talk[i].t);
+		p.talk[i].t->ops->close(p.talk[i].t);
+	}
+	line_close(&p.line);
+	return rate;
+}
+
+/* The line of the bars: 100 Mbit/s, 50 ms there and back, one in a hundred lost. Reno's law, with the gain that all uTP
+ * has, would come to 0.5 MB/s. */
+static void a_lossy_line_is_used(void **state)
+{
+	(void)state;
+	double got = goodput(&(struct line_options){ .seed = 1,
+						     .rate = 100 * MBIT,
+						     .queue = SHOAL_MS(100),
+						     .delay = SHOAL_MS(25),
+						     .loss_ppm = 10000 },
+			     5, 20);
+	print_message("1 %% lost: %.0f kB/s\n", got / 1000);
+	assert_true(got > 550e3);
+}
+
+static void a_clean_line_is_filled_and_its_queue_is_not(void **state)
+{
+	static const uint32_t mbits[] = { 2, 20, 60 };
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		double got = goodput(&(struct line_options){ .seed = i,
+							     .rate = mbits[i] * MBIT,
+							     .queue = SHOAL_S(2),
+							     .delay = SHOAL_MS(20),
+							     .clock_b = 0xfffff000u },
+				     15, 20);
+		print_message("%u Mbit/s: %.1f %% used, at most %llu ms queued\n", mbits[i],
+			      got * 100 / (mbits[i] * MBIT), (unsigned long long)p.line.waited_max / 1000);
+		assert_true(got > 0.9 * mbits[i] * MBIT);
+		assert_true(p.line.waited_max < SHOAL_MS(100));
+	}
+}
+
+static void clocks_that_drift_are_no_queue(void **state)
+{
+	(void)state;
+	for (int64_t ppm = -50; ppm <= 50; ppm += 50) {
+		double got = goodput(&(struct line_options){ .seed = 1,
+							     .rate = 4 * MBIT,
+							     .queue = SHOAL_S(2),
+							     .delay = SHOAL_MS(20),
+							     .drift_ppm = ppm },
+				     10, 120);
+		print_message("%lld ppm: %.1f %% used, at most %llu ms queued\n", (long long)ppm,
+			      got * 100 / (4 * MBIT), (unsigned long long)p.line.waited_max / 1000);
+		assert_true(got > 0.9 * 4 * MBIT);
+		assert_true(p.line.waited_max < SHOAL_MS(100));
+	}
+}
+
+/* ---- beside TCP ----------------------------------------------------------------------- */
+
+/* A Reno that shares a's way out: packets of 1500 bytes, acknowledged when they have come through. */
+struct reno {
+	double window, threshold; /* packets */
+	unsigned under_way;
+	shoal_us back[4096]; /* when each ack comes: a ring, in order */
+	unsigned first, count;
+	shoal_us cut_at;
+	uint64_t delivered;
+	bool on;
+};
+static struct reno tcp;
+
+static void tcp_turn(struct line *l, int side)
+{
+	if (side != 0 || !tcp.on)
+		return;
+	shoal_us rtt = 2 * l->o.delay;
+	while (tcp.count > 0 && tcp.back[tcp.first] <= l->now) {
+		tcp.first = (tcp.first + 1) % 4096;
+		tcp.count--;
+		tcp.delivered += 1500;
+		tcp.window += tcp.window < tcp.threshold ? 1 : 1 / tcp.window;
+	}
+	while (tcp.count < (unsigned)tcp.window && tcp.count < 4096) {
+		shoal_us free_at = l->free_at[0] > l->now ? l->free_at[0] : l->now;
+		if (free_at - l->now > l->o.queue) { /* lost: halved, once a round trip */
+			if (tcp.cut_at + rtt + l->o.queue <= l->now) {
+				tcp.window = tcp.threshold = tcp.window / 2 > 2 ? tcp.window / 2 : 2;
+				tcp.cut_at = l->now;
+			}
+			return;
+		}
+		l->free_at[0] = free_at + 1500ull * 1000000 / l->o.rate;
+		tcp.back[(tcp.first + tcp.count++) % 4096] = l->free_at[0] + rtt;
+	}
+}
+
+static void tcp_beside_it_keeps_nearly_all(void **state)
+{
+	(void)state;
+	struct line_options o = { .seed = 1, .rate = 20 * MBIT, .queue = SHOAL_MS(300), .delay = SHOAL_MS(20) };
+	tcp = (struct reno){ .window = 10, .threshold = 1e9 };
+	pair_open(&p, &o, UINT64_MAX / 2, 0);
+	p.line.on_turn = tcp_turn;
+	line_run(&p.line, p.line.now + SHOAL_S(20), NULL); /* it has the line to itself, and then must give way */
+	tcp.on = true;
+	line_run(&p.line, p.line.now + SHOAL_S(10), NULL);
+	uint64_t ours = p.talk[1].got, theirs = tcp.delivered;
+	line_run(&p.line, p.line.now + SHOAL_S(30), NULL);
+	double share = (double)(tcp.delivered - theirs) / (30.0 * 20 * MBIT);
+	print_message("TCP keeps %.1f %%, uTP has %.1f %%\n", share * 100,
+		      (double)(p.talk[1].got - ours) * 100 / (30.0 * 20 * MBIT));
+	assert_true(share >= 0.9);
+	/* And the line is ours again when it has gone. */
+	tcp.on = false;
+	line_run(&p.line, p.line.now + SHOAL_S(10), NULL);
+	ours = p.talk[1].got;
+	line_run(&p.line, p.line.now + SHOAL_S(10), NULL);
+	print_message("alone again: %.1f %%\n", (double)(p.talk[1].got - ours) * 100 / (10.0 * 20 * MBIT));
+	assert_true((double)(p.talk[1].got - ours) > 0.9 * 10 * 20 * MBIT);
+	for (int i = 0; i < 2; i++)
+		p.talk[i].t->ops->close(p.talk[i].t);
+	line_close(&p.line);
+}
+
+/* ---- the window by itself --------------------------------------------------------------- */
+
+static void delays_wrap_and_age(void **state)
+{
+	struct shoal_ledbat l;
+	(void)state;
+	shoal_ledbat_init(&l, 1400, 0);
+	assert_int_equal(shoal_ledbat_queue(&l, SHOAL_S(1)), 0);
+	shoal_ledbat_sample(&l, 0xfffffff0u, 0);
+	for (int i = 0; i < SHOAL_LEDBAT_RECENT; i++)
+		shoal_ledbat_sample(&l, 0xfffffff0u + 30000, 0); /* past the turn */
+	assert_int_equal(shoal_ledbat_queue(&l, SHOAL_S(1)), 30000);
+	assert_int_equal(shoal_ledbat_queue(&l, 7000), 7000); /* no delay exceeds the round trip */
+	/* A base is forgotten after its minutes. */
+	for (shoal_us m = 1; m <= SHOAL_LEDBAT_BASE_MINUTES; m++)
+		shoal_ledbat_sample(&l, 0xfffffff0u + 30000, m * SHOAL_S(61));
+	assert_int_equal(shoal_ledbat_queue(&l, SHOAL_S(1)), 0);
+}
+
+static void losses_and_delays_move_the_window(void **state)
+{
+	struct shoal_ledbat l;
+	(void)state;
+	shoal_ledbat_init(&l, 1400, 0);
+	uint64_t start = l.window;
+	shoal_ledbat_acked(&l, start, start, SHOAL_S(1)); /* slow start doubles */
+	assert_int_equal(l.window, 2 * start);
+	shoal_ledbat_acked(&l, start, start / 2, SHOAL_S(1)); /* not what held us back */
+	assert_int_equal(l.window, 2 * start);
+	l.window = 100000;
+	shoal_ledbat_lost(&l, SHOAL_S(1));
+	assert_int_equal(l.window, 50000); /* the end of slow start */
+	l.window = 100000;
+	shoal_ledbat_lost(&l, SHOAL_S(1));
+	assert_int_equal(l.window, 70000); /* noise */
+	l.window = 100000;
+	for (int i = 0; i < 50; i++) /* a round trip without a queue */
+		shoal_ledbat_acked(&l, 2000, 100000, SHOAL_S(1));
+	assert_in_range(l.window, 100000 + SHOAL_LEDBAT_GAIN * 95 / 100, 100000 + SHOAL_LEDBAT_GAIN);
+	shoal_ledbat_sample(&l, 0, 1);
+	for (int i = 0; i < SHOAL_LEDBAT_RECENT; i++)
+		shoal_ledbat_sample(&l, (uint32_t)SHOAL_LEDBAT_TARGET * 3, 1);
+	l.window = 100000;
+	for (int i = 0; i < 50; i++) /* one with far too much of it: to about e^-1/2, no more */
+		shoal_ledbat_acked(&l, 2000, 100000, SHOAL_S(1));
+	assert_in_range(l.window, 45000, 65000);
+	shoal_ledbat_lost(&l, SHOAL_S(1));
+	assert_in_range(l.window, 22000, 33000); /* crowded: half */
+	shoal_ledbat_timeout(&l);
+	assert_int_equal(l.window, 1400);
+	assert_true(l.slow_start);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(delays_wrap_and_age),
+		cmocka_unit_test(losses_and_delays_move_the_window),
+		cmocka_unit_test(a_lossy_line_is_used),
+		cmocka_unit_test(a_clean_line_is_filled_and_its_queue_is_not),
+		cmocka_unit_test(clocks_that_drift_are_no_queue),
+		cmocka_unit_test(tcp_beside_it_keeps_nearly_all),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
