@@ -15,8 +15,8 @@ struct shoal_net {
 	struct shoal_opt_list peer;
 	uint64_t up, down, memory;
 	uint32_t max_peers, threads;
-	bool no_pex, no_lsd;
 	int encryption; /* off, allow, require */
+	bool no_pex, no_lsd, no_utp, no_tcp;
 	uint32_t dscp;
 	bool no_trackers;
 	const char *state; /* NULL: the default */

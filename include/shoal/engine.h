@@ -48,6 +48,7 @@ struct shoal_config {
 	const char *agent;     /* client name told to peers; NULL: "shoal VERSION" */
 	bool no_pex;	       /* peers tell us of no others, and we tell them of none */
 	bool no_lsd;	       /* the local network is not asked, nor told */
+	bool no_utp, no_tcp;   /* peers are not reached by it, and do not reach us by it; not both */
 	enum shoal_rules rules;
 	enum shoal_encryption encryption;
 };

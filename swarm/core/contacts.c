@@ -125,8 +125,12 @@ void shoal_contacts_fini(struct shoal_swarm *s)
 {
 	struct shoal_contacts *t = &s->contacts;
 	for (size_t i = 0; i < SHOAL_DIALS; i++)
-		if (s->node->dialling[i].swarm == s)
+		if (s->node->dialling[i].swarm == s) {
+			bool answers = shoal_carrier_stop(s->node, &s->node->dialling[i]);
 			s->node->dialling[i].swarm = NULL;
+			s->node->dialling[i].cookie = answers ? s->node->dialling[i].cookie : 0;
+			s->node->dials -= !answers;
+		}
 	for (uint32_t i = 0; i < t->room; i++)
 		while (t->bucket[i] != NULL)
 			contact_free(s, t->bucket[i]);
@@ -469,11 +473,11 @@ static void start(struct shoal_swarm *s, struct shoal_contact *c, struct shoal_d
 {
 	struct shoal_node *n = s->node;
 	c->dial = shoal_node_cookie(n, SHOAL_COOKIE_DIAL);
-	*d = (struct shoal_dial){ c->dial, s, c };
+	*d = (struct shoal_dial){ .cookie = c->dial, .swarm = s, .contact = c };
 	n->dials++;
 	n->dial_times[n->dial_turn++ % SHOAL_DIALS_SECOND] = now;
 	worth_set(s, c);
-	int rc = n->world.ops->dial(n->world.w, &c->addr, c->dial);
+	int rc = shoal_carrier_dial(n, d, now);
 	if (rc < 0) {
 		n->dials--;
 		d->cookie = 0;

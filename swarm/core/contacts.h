@@ -84,6 +84,8 @@ struct shoal_dial {
 	uint64_t cookie;	   /* 0: free */
 	struct shoal_swarm *swarm; /* NULL: gone meanwhile */
 	struct shoal_contact *contact;
+	uint8_t under_way, later; /* enum shoal_carrier: dialling; yet to dial (carrier.h) */
+	shoal_us look_at;	  /* for the other one, or to give up; 0: never */
 };
 
 /* The contact, known before or new; NULL: not wanted (a place no peer can be, a private one named from afar, a table

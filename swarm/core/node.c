@@ -53,6 +53,11 @@ int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, 
 	shoal_node_purse(n);
 	shoal_limiter_init(&n->up, o->up, now);
 	shoal_limiter_init(&n->down, o->down, now);
+	int rc = shoal_carriers_init(n, o->carriers, now);
+	if (rc < 0) {
+		shoal_node_free(n);
+		return rc;
+	}
 	*out = n;
 	return 0;
 }
@@ -73,6 +78,7 @@ void shoal_node_free(struct shoal_node *n)
 	for (struct shoal_peer *p = n->peers; p != NULL; p = p->next)
 		shoal_peer_close(p, SHOAL_ERR_CLOSED, n->now);
 	free_closed(n);
+	shoal_carriers_fini(n);
 	while (n->swarms != NULL) {
 		struct shoal_swarm *s = n->swarms;
 		n->swarms = s->next;
@@ -252,8 +258,16 @@ void shoal_node_accept(struct shoal_node *n, struct shoal_transport *t, const st
 
 void shoal_node_dialed(struct shoal_node *n, uint64_t cookie, struct shoal_transport *t, int err, shoal_us now)
 {
-	struct shoal_dial d;
 	n->now = now;
+	if (shoal_carrier_answers(n, cookie, SHOAL_BY_TCP, t != NULL, now))
+		shoal_node_dial_over(n, cookie, t, err, now);
+	else if (t != NULL)
+		t->ops->close(t);
+}
+
+void shoal_node_dial_over(struct shoal_node *n, uint64_t cookie, struct shoal_transport *t, int err, shoal_us now)
+{
+	struct shoal_dial d;
 	bool wanted = shoal_node_dial_ended(n, cookie, &d);
 	if (wanted) {
 		struct shoal_swarm *s = d.swarm;
@@ -374,6 +388,7 @@ void shoal_node_tick(struct shoal_node *n, shoal_us now)
 {
 	shoal_us at = SHOAL_NEVER;
 	n->now = now;
+	shoal_carriers_events(n, now);
 	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next)
 		shoal_swarm_tick(s, now);
 	if (n->tick_at + SHOAL_S(1) <= now) {
@@ -385,7 +400,9 @@ void shoal_node_tick(struct shoal_node *n, shoal_us now)
 	shoal_us shout = shoal_node_shout(n, now);
 	shoal_announcer_tick(n, now);
 	serve_peers(n, now);
+	shoal_carriers_output(n, now);
 	at = shoal_min_u64(shoal_min_u64(held_until(n, now), shout), shoal_announcer_deadline(n));
+	at = shoal_min_u64(at, shoal_carriers_deadline(n));
 	for (struct shoal_swarm **where = &n->swarms; *where != NULL;) {
 		struct shoal_swarm *s = *where;
 		if (s->removing && shoal_swarm_stopped(s) && s->peers == NULL) {

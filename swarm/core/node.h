@@ -30,7 +30,8 @@ struct shoal_node_options {
 	uint16_t port; /* told to peers (BEP 10 `p`); 0 none */
 	uint64_t up, down;
 	uint32_t max_peers, upload_slots;
-	unsigned quiet; /* enum shoal_quiet */
+	unsigned quiet;	   /* enum shoal_quiet */
+	unsigned carriers; /* enum shoal_carrier (carrier.h); 0: TCP alone */
 	enum shoal_rules rules;
 	enum shoal_encryption encryption;
 	const char *agent;
@@ -42,7 +43,7 @@ void shoal_node_free(struct shoal_node *n);
 /* No disk job and no commit is under way. */
 bool shoal_node_idle(const struct shoal_node *n);
 
-/* A connection came in. The node owns the transport from here on (it may close it at once). */
+/* A connection came in by the world (uTP's come by datagrams). The node owns the transport from here on (it may close it at once). */
 void shoal_node_accept(struct shoal_node *n, struct shoal_transport *t, const struct shoal_addr *from, shoal_us now);
 /* The answer to world->dial(): a connected transport, or NULL and why not. */
 void shoal_node_dialed(struct shoal_node *n, uint64_t cookie, struct shoal_transport *t, int err, shoal_us now);

@@ -49,6 +49,6 @@ void shoal_node_datagram(struct shoal_node *n, const struct shoal_addr *from, st
 	n->now = now;
 	if (local)
 		shoal_node_overheard(n, from, data, now);
-	else
+	else if (!shoal_carriers_datagram(n, from, data, now))
 		(void)shoal_announcer_datagram(n, from, data, now); /* whose else it could be: nobody's, so far */
 }

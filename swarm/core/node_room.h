@@ -6,6 +6,7 @@
 
 #include "proto/base/rng.h"
 #include "swarm/core/announce.h"
+#include "swarm/core/carrier.h"
 #include "swarm/core/contacts.h"
 #include "swarm/core/events.h"
 #include "swarm/core/guard.h"
@@ -80,6 +81,7 @@ struct shoal_node {
 	uint32_t contact_count;				     /* in all swarms */
 	struct shoal_seen_as seen_as[2][SHOAL_NODE_SEEN_AS]; /* [is_v4] */
 
+	struct shoal_carriers carriers;
 	struct shoal_dial dialling[SHOAL_DIALS];
 	uint32_t dials;
 	shoal_us dial_times[SHOAL_DIALS_SECOND]; /* when the last ones began: a ring */
@@ -118,6 +120,8 @@ int shoal_node_submit(struct shoal_node *n, struct shoal_disk_job *job);
 /* Ends the store's batch for `s`: shoal_swarm_committed() will be told. 0 also when there is no store. */
 int shoal_node_commit(struct shoal_node *n, struct shoal_swarm *s);
 struct shoal_peer *shoal_node_peer(struct shoal_node *n, uint32_t serial);
+/* A dial has ended: in a transport, or in none and why. */
+void shoal_node_dial_over(struct shoal_node *n, uint64_t cookie, struct shoal_transport *t, int err, shoal_us now);
 bool shoal_node_banned(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now);
 void shoal_node_ban(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now);
 /* The swarm an info hash names, v1 or truncated v2 (`*by_v2`); NULL. */

@@ -58,6 +58,9 @@ struct shoal_world_ops {
 	int (*resolve)(void *w, const char *host, uint64_t cookie);
 	/* Sends a datagram from the port we listen on; lost ones are nobody's fault. < 0: it cannot be. */
 	int (*datagram)(void *w, const struct shoal_addr *to, struct shoal_bytes data);
+	/* The same for a row of them, each of `each` bytes but the last, which may be shorter. `whole`: not to be cut into
+	 * fragments on its way. BUSY: there was no room for any; TOO_LONG. NULL: datagram() sends each. */
+	int (*datagrams)(void *w, const struct shoal_addr *to, struct shoal_bytes data, size_t each, bool whole);
 	/* Whether this host has an address in the private range that `to` lies in: a stranger may send us there then
 	 * (swarm/io/reachable.h). NULL: it has none. */
 	bool (*neighbour)(void *w, const struct shoal_addr *to);

@@ -13,6 +13,7 @@
 #include "proto/base/bytes.h"
 #include "proto/magnet.h"
 #include "swarm/core/events.h"
+#include "swarm/core/carrier.h"
 #include "swarm/core/node.h"
 #include "swarm/io/addr.h"
 #include "swarm/io/disk_threads.h"
@@ -134,6 +135,12 @@ static int world_datagram(void *w, const struct shoal_addr *to, struct shoal_byt
 	return shoal_udp_send(e->udp, to, data);
 }
 
+static int world_datagrams(void *w, const struct shoal_addr *to, struct shoal_bytes data, size_t each, bool whole)
+{
+	struct native *e = w;
+	return shoal_udp_send_row(e->udp, to, data, each, whole);
+}
+
 static bool world_neighbour(void *w, const struct shoal_addr *to)
 {
 	(void)w;
@@ -150,6 +157,7 @@ static const struct shoal_world_ops world_ops = {
 	.fetch_stop = world_fetch_stop,
 	.resolve = world_resolve,
 	.datagram = world_datagram,
+	.datagrams = world_datagrams,
 	.neighbour = world_neighbour,
 };
 
@@ -342,7 +350,8 @@ static void unblock_pipe(const struct native *e)
 	pthread_sigmask(SIG_UNBLOCK, &pipe, NULL);
 }
 
-/* The same port for datagrams. Somebody else may have it: then trackers see us ask from another, and that is all. */
+/* The same port for datagrams. Somebody else may have it: then trackers see us ask from another, and nobody reaches us by
+ * uTP. */
 static void open_datagrams(struct native *e, const struct shoal_addr *at)
 {
 	char text[SHOAL_ADDR_TEXT_MAX], what[160];
@@ -361,18 +370,22 @@ static int open_listeners(struct native *e, const struct shoal_config *config, u
 	for (size_t i = 0; i < config->listen_count; i++) {
 		struct shoal_event ev = { .kind = SHOAL_EV_LISTENING, .t = shoal_loop_now(e->loop) };
 		char text[SHOAL_ADDR_TEXT_MAX];
-		int os_err, rc = shoal_tcp_listen(e->tcp, &config->listen[i], &ev.addr, &os_err);
+		int os_err, rc = config->no_tcp ? shoal_udp_bind(e->udp, &config->listen[i], &os_err)
+						: shoal_tcp_listen(e->tcp, &config->listen[i], &ev.addr, &os_err);
 		if (rc < 0) {
 			snprintf(what, 160, "cannot listen on %s: %s", shoal_addr_text(&config->listen[i], text),
 				 os_err != 0 ? strerror(os_err) : shoal_err_name(rc));
 			return rc;
 		}
+		if (config->no_tcp)
+			ev.addr = *shoal_udp_at(e->udp, (unsigned)i);
 		if (*port == 0)
 			*port = ev.addr.port;
 		if (ev.addr.port == *port) /* the one port that is told to the neighbours */
 			(void)shoal_local_listens(e->local, &ev.addr);
 		shoal_events_push(&e->events, &ev);
-		open_datagrams(e, &ev.addr);
+		if (!config->no_tcp)
+			open_datagrams(e, &ev.addr);
 	}
 	return 0;
 }
@@ -440,6 +453,7 @@ static int open_node(struct native *e, const struct shoal_config *config, uint16
 		.quiet = (config->no_pex ? SHOAL_QUIET_PEX : 0u) | (config->no_lsd ? SHOAL_QUIET_LSD : 0u),
 		.rules = config->rules,
 		.encryption = config->encryption,
+		.carriers = (config->no_tcp ? 0u : SHOAL_BY_TCP) | (config->no_utp ? 0u : SHOAL_BY_UTP),
 		.agent = config->agent != NULL ? config->agent : "shoal " SHOAL_VERSION,
 	};
 	if (e->store != NULL)
@@ -456,6 +470,10 @@ int shoal_engine_native_open(struct shoal_engine **out, const struct shoal_confi
 	uint64_t memory = config->memory != 0 ? config->memory : SHOAL_ENGINE_MEMORY;
 	uint16_t port = 0;
 	what[0] = '\0';
+	if (config->no_utp && config->no_tcp) {
+		snprintf(what, 160, "without TCP and without uTP nobody can be reached");
+		return SHOAL_ERR_USAGE;
+	}
 	if (config->size != sizeof *config || config->listen_count > SHOAL_LISTEN_MAX) {
 		snprintf(what, 160, "the configuration is of another version");
 		return SHOAL_ERR_UNSUPPORTED;
@@ -489,6 +507,7 @@ int shoal_engine_native_open(struct shoal_engine **out, const struct shoal_confi
 	    (rc = watch(e, &e->resolve_watch, shoal_resolve_fd(e->resolve), SHOAL_LOOP_EDGE, on_resolved)) < 0)
 		goto out;
 	shoal_tcp_class(e->tcp, config->dscp);
+	shoal_udp_class(e->udp, config->dscp);
 	step = "cannot listen";
 	if ((rc = open_listeners(e, config, &port, what)) < 0)
 		goto out;

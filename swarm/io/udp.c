@@ -2,9 +2,17 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include "swarm/io/addr.h"
+
+#define PIECE 65535u /* what the kernel joins rows of datagrams to */
+
+union control {
+	char bytes[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
 
 struct door {
 	struct shoal_watch watch; /* its descriptor, too */
@@ -18,11 +26,14 @@ struct shoal_udp {
 	struct shoal_udp_user user;
 	struct door door[SHOAL_UDP_SOCKETS_MAX];
 	unsigned count;
+	int tos;      /* as that of shoal_tcp */
+	bool no_rows; /* the kernel cuts up nothing */
 	/* Where a batch lands. */
 	struct mmsghdr msg[SHOAL_UDP_BATCH];
 	struct iovec iov[SHOAL_UDP_BATCH];
 	struct sockaddr_storage from[SHOAL_UDP_BATCH];
-	uint8_t bytes[SHOAL_UDP_BATCH][SHOAL_UDP_BYTES_MAX];
+	union control control[SHOAL_UDP_BATCH];
+	uint8_t bytes[SHOAL_UDP_BATCH][PIECE];
 };
 
 int shoal_udp_new(struct shoal_udp **out, struct shoal_loop *loop, const struct shoal_os_ops *os,
@@ -50,14 +61,38 @@ void shoal_udp_free(struct shoal_udp *udp)
 	free(udp);
 }
 
-static void take(struct shoal_udp *udp, const struct mmsghdr *msg, unsigned i)
+void shoal_udp_class(struct shoal_udp *udp, unsigned dscp)
+{
+	udp->tos = (int)(dscp & 63) << 2;
+}
+
+/* ---- coming in --------------------------------------------------------------------- */
+
+/* The size of each datagram that was joined to others; of one alone, its own. */
+static size_t size_of_each(struct mmsghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg->msg_hdr); c != NULL; c = CMSG_NXTHDR(&msg->msg_hdr, c)) {
+		int each = 0;
+		if (c->cmsg_level != SOL_UDP || c->cmsg_type != UDP_GRO || c->cmsg_len < CMSG_LEN(sizeof each))
+			continue;
+		memcpy(&each, CMSG_DATA(c), sizeof each);
+		return each > 0 ? (size_t)each : msg->msg_len;
+	}
+	return msg->msg_len;
+}
+
+static void take(struct shoal_udp *udp, struct mmsghdr *msg, unsigned i)
 {
 	struct shoal_addr from;
-	if (msg->msg_hdr.msg_flags & MSG_TRUNC || msg->msg_len == 0)
+	size_t each = size_of_each(msg);
+	if (msg->msg_hdr.msg_flags & MSG_TRUNC || msg->msg_len == 0 || each > SHOAL_UDP_BYTES_MAX)
 		return;
 	if (!shoal_addr_from_sys((const struct sockaddr *)&udp->from[i], msg->msg_hdr.msg_namelen, &from))
 		return;
-	udp->user.datagram(udp->user.to, &from, (struct shoal_bytes){ udp->bytes[i], msg->msg_len });
+	for (size_t at = 0; at < msg->msg_len; at += each) {
+		size_t len = msg->msg_len - at < each ? msg->msg_len - at : each;
+		udp->user.datagram(udp->user.to, &from, (struct shoal_bytes){ udp->bytes[i] + at, len });
+	}
 }
 
 static void on_ready(void *to, unsigned what)
@@ -71,7 +106,9 @@ static void on_ready(void *to, unsigned what)
 			udp->msg[i] = (struct mmsghdr){ .msg_hdr = { .msg_name = &udp->from[i],
 								     .msg_namelen = sizeof udp->from[i],
 								     .msg_iov = &udp->iov[i],
-								     .msg_iovlen = 1 } };
+								     .msg_iovlen = 1,
+								     .msg_control = &udp->control[i],
+								     .msg_controllen = sizeof udp->control[i] } };
 		}
 		int n = udp->os->recvmmsg(door->watch.fd, udp->msg, SHOAL_UDP_BATCH, MSG_DONTWAIT);
 		for (int i = 0; i < n; i++)
@@ -82,11 +119,40 @@ static void on_ready(void *to, unsigned what)
 	}
 }
 
+static int set_int(const struct shoal_udp *udp, int fd, int level, int name, int value)
+{
+	return udp->os->setsockopt(fd, level, name, &value, sizeof value);
+}
+
+static void set_whole(const struct shoal_udp *udp, int fd, bool is_v4, bool whole)
+{
+	if (is_v4)
+		set_int(udp, fd, IPPROTO_IP, IP_MTU_DISCOVER, whole ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
+	else
+		set_int(udp, fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, whole ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_WANT);
+}
+
+/* Each that fails costs speed, and nothing else. */
+static void set_options(const struct shoal_udp *udp, int fd, bool is_v4)
+{
+	set_int(udp, fd, SOL_UDP, UDP_GRO, 1);
+	/* Beyond what the administrator lets everybody have, if we may. */
+	if (set_int(udp, fd, SOL_SOCKET, SO_RCVBUFFORCE, SHOAL_UDP_BUFFER) < 0)
+		set_int(udp, fd, SOL_SOCKET, SO_RCVBUF, SHOAL_UDP_BUFFER);
+	if (set_int(udp, fd, SOL_SOCKET, SO_SNDBUFFORCE, SHOAL_UDP_BUFFER) < 0)
+		set_int(udp, fd, SOL_SOCKET, SO_SNDBUF, SHOAL_UDP_BUFFER);
+	set_whole(udp, fd, is_v4, false);
+	if (udp->tos != 0 && is_v4)
+		set_int(udp, fd, IPPROTO_IP, IP_TOS, udp->tos);
+	else if (udp->tos != 0)
+		set_int(udp, fd, IPPROTO_IPV6, IPV6_TCLASS, udp->tos);
+}
+
 int shoal_udp_bind(struct shoal_udp *udp, const struct shoal_addr *at, int *os_err)
 {
 	struct sockaddr_storage sys;
 	socklen_t len = shoal_addr_to_sys(at, &sys);
-	int on = 1, rc = SHOAL_ERR_NET;
+	int on = 1, rc;
 	*os_err = 0;
 	if (udp->count == SHOAL_UDP_SOCKETS_MAX)
 		return SHOAL_ERR_RANGE;
@@ -102,7 +168,15 @@ int shoal_udp_bind(struct shoal_udp *udp, const struct shoal_addr *at, int *os_e
 		rc = errno == EACCES || errno == EPERM ? SHOAL_ERR_DENIED : SHOAL_ERR_NET;
 		goto out;
 	}
+	set_options(udp, fd, at->is_v4);
 	*door = (struct door){ .udp = udp, .at = *at };
+	len = sizeof sys;
+	if (at->port == 0 && (udp->os->getsockname(fd, (struct sockaddr *)&sys, &len) < 0 ||
+			      !shoal_addr_from_sys((struct sockaddr *)&sys, len, &door->at))) {
+		*os_err = errno;
+		rc = SHOAL_ERR_NET;
+		goto out;
+	}
 	shoal_watch_init(&door->watch, udp->loop, fd, on_ready, door);
 	if ((rc = shoal_watch_set(&door->watch, SHOAL_LOOP_READ)) < 0) {
 		shoal_watch_fini(&door->watch);
@@ -113,6 +187,11 @@ int shoal_udp_bind(struct shoal_udp *udp, const struct shoal_addr *at, int *os_e
 out:
 	udp->os->close(fd);
 	return rc;
+}
+
+const struct shoal_addr *shoal_udp_at(const struct shoal_udp *udp, unsigned n)
+{
+	return n < udp->count ? &udp->door[n].at : NULL;
 }
 
 /* The socket that can send to `to`: at any address, or at one of its kind; failing that, the family's first. */
@@ -132,24 +211,95 @@ static struct door *door_for(struct shoal_udp *udp, const struct shoal_addr *to)
 	return best;
 }
 
-int shoal_udp_send(struct shoal_udp *udp, const struct shoal_addr *to, struct shoal_bytes data)
+/* ---- going out ---------------------------------------------------------------------- */
+
+/* As door_for(), and opens one where the family has none. */
+static int find_door(struct shoal_udp *udp, const struct shoal_addr *to, struct door **out)
+{
+	*out = door_for(udp, to);
+	if (*out != NULL)
+		return 0;
+	struct shoal_addr any = { .is_v4 = to->is_v4 };
+	int os_err, rc = shoal_udp_bind(udp, &any, &os_err);
+	if (rc == 0)
+		*out = &udp->door[udp->count - 1];
+	return rc;
+}
+
+static int send_err(int os)
+{
+	if (os == EAGAIN || os == EWOULDBLOCK || os == ENOBUFS || os == EINTR)
+		return SHOAL_ERR_BUSY;
+	return os == EMSGSIZE ? SHOAL_ERR_TOO_LONG : SHOAL_ERR_NET;
+}
+
+/* One piece that the kernel cuts up; UNSUPPORTED where it does not. */
+static int send_piece(struct shoal_udp *udp, struct door *door, struct msghdr *msg, size_t each)
+{
+	union control control = { .bytes = { 0 } };
+	uint16_t size = (uint16_t)each;
+	msg->msg_control = &control;
+	msg->msg_controllen = CMSG_SPACE(sizeof size);
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	c->cmsg_level = SOL_UDP;
+	c->cmsg_type = UDP_SEGMENT;
+	c->cmsg_len = CMSG_LEN(sizeof size);
+	memcpy(CMSG_DATA(c), &size, sizeof size);
+	if (udp->os->sendmsg(door->watch.fd, msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+		return 0;
+	int rc = send_err(errno);
+	msg->msg_control = NULL;
+	msg->msg_controllen = 0;
+	return rc == SHOAL_ERR_BUSY ? rc : SHOAL_ERR_UNSUPPORTED;
+}
+
+static int send_each(struct shoal_udp *udp, struct door *door, const struct msghdr *like, struct shoal_bytes data,
+		     size_t each)
+{
+	struct mmsghdr msg[SHOAL_UDP_ROW];
+	struct iovec iov[SHOAL_UDP_ROW];
+	unsigned n = 0;
+	for (size_t at = 0; at < data.len && n < SHOAL_UDP_ROW; at += each, n++) {
+		size_t len = data.len - at < each ? data.len - at : each;
+		iov[n] = (struct iovec){ (void *)(uintptr_t)(data.at + at), len };
+		msg[n] = (struct mmsghdr){ .msg_hdr = *like };
+		msg[n].msg_hdr.msg_iov = &iov[n];
+	}
+	/* What comes behind one that went is lost if there was no room, as on any line. */
+	return udp->os->sendmmsg(door->watch.fd, msg, n, MSG_NOSIGNAL | MSG_DONTWAIT) > 0 ? 0 : send_err(errno);
+}
+
+int shoal_udp_send_row(struct shoal_udp *udp, const struct shoal_addr *to, struct shoal_bytes data, size_t each,
+		       bool whole)
 {
 	struct sockaddr_storage sys;
 	struct iovec iov = { (void *)(uintptr_t)data.at, data.len };
 	struct msghdr msg = {
 		.msg_name = &sys, .msg_namelen = shoal_addr_to_sys(to, &sys), .msg_iov = &iov, .msg_iovlen = 1
 	};
-	struct door *door = door_for(udp, to);
-	if (door == NULL) {
-		struct shoal_addr any = { .is_v4 = to->is_v4 };
-		int os_err, rc = shoal_udp_bind(udp, &any, &os_err);
-		if (rc < 0)
-			return rc;
-		door = &udp->door[udp->count - 1];
+	struct door *door;
+	int rc = find_door(udp, to, &door);
+	if (rc < 0)
+		return rc;
+	if (whole)
+		set_whole(udp, door->watch.fd, to->is_v4, true);
+	if (data.len <= each) {
+		bool went = udp->os->sendmsg(door->watch.fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+		rc = went ? 0 : send_err(errno);
+	} else {
+		rc = udp->no_rows ? SHOAL_ERR_UNSUPPORTED : send_piece(udp, door, &msg, each);
+		if (rc == SHOAL_ERR_UNSUPPORTED) {
+			udp->no_rows = true;
+			rc = send_each(udp, door, &msg, data, each);
+		}
 	}
-	if (udp->os->sendmsg(door->watch.fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
-		return 0;
-	if (errno == EAGAIN || errno == ENOBUFS || errno == EINTR)
-		return 0;
-	return errno == EMSGSIZE ? SHOAL_ERR_TOO_LONG : SHOAL_ERR_NET;
+	if (whole)
+		set_whole(udp, door->watch.fd, to->is_v4, false);
+	return rc;
+}
+
+int shoal_udp_send(struct shoal_udp *udp, const struct shoal_addr *to, struct shoal_bytes data)
+{
+	int rc = shoal_udp_send_row(udp, to, data, data.len, false);
+	return rc == SHOAL_ERR_BUSY ? 0 : rc; /* as lost as on the way */
 }
