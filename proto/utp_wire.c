@@ -28,7 +28,7 @@ int shoal_utp_decode(struct shoal_bytes in, struct shoal_utp_head *out)
 			return SHOAL_ERR_MALFORMED;
 		if (kind != EXT_SACK)
 			continue;
-		if (body.len == 0 || body.len % 4 != 0 || body.len > SHOAL_UTP_SACK_MAX)
+		if (body.len > SHOAL_UTP_SACK_MAX) /* BEP 29 wants multiples of 4; libtorrent sends any length */
 			return SHOAL_ERR_MALFORMED;
 		h.sack = body;
 	}

@@ -39,7 +39,8 @@ static inline bool shoal_utp_is(struct shoal_bytes in)
 }
 
 /* MALFORMED: too short, another version or type, an extension past the end, a chain longer than CHAIN_MAX, or a selective
- * ack whose length is no multiple of 4, 0 or above SACK_MAX. Unknown extensions are skipped. */
+ * ack longer than SACK_MAX (that it is no multiple of 4, as BEP 29 asks, is let pass: libtorrent's are of any length).
+ * Unknown extensions are skipped. */
 SHOAL_MUST int shoal_utp_decode(struct shoal_bytes in, struct shoal_utp_head *out);
 
 /* Writes the head, and `h->sack` if it has any, to `to`: the bytes written. There must be room for HEAD + 2 + sack.len.

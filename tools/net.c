@@ -140,6 +140,10 @@ int shoal_net_open(struct shoal_tool *tool, const struct shoal_net *net, const s
 	char *named = net->state ? NULL : state_default();
 	const char *state = net->state ? net->state : named;
 	int rc;
+	if (net->no_utp && net->no_tcp) {
+		free(named);
+		return shoal_say_fail(tool, SHOAL_ERR_USAGE, "--no-utp and --no-tcp leave nothing to reach a peer by");
+	}
 	if (state && make_folders(state) < 0) {
 		int os = errno;
 		shoal_say_cstr(state, shown);

@@ -183,7 +183,7 @@ struct shoal_peer_info {
 	uint64_t down_rate, up_rate;
 	uint32_t asked;	 /* blocks asked of it now */
 	uint32_t pieces; /* it has */
-	bool connected, seed, banned, incoming, v2, encrypted;
+	bool connected, seed, banned, incoming, v2, encrypted, utp;
 	bool choking_us, choked, interested, interesting;
 };
 struct shoal_file_info {

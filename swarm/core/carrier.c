@@ -93,6 +93,7 @@ int shoal_carrier_dial(struct shoal_node *n, struct shoal_dial *d, shoal_us now)
 	unsigned can = n->carriers.allowed & (n->carriers.utp != NULL ? ~0u : (unsigned)SHOAL_BY_TCP);
 	unsigned first = can & (near(&d->contact->addr) ? SHOAL_BY_TCP : known(n, &d->contact->addr, now));
 	int rc = SHOAL_ERR_NET;
+	first = can & d->contact->shy ? can & ~(unsigned)d->contact->shy : first;
 	if (first == 0)
 		first = can;
 	for (unsigned by = SHOAL_BY_TCP; by <= SHOAL_BY_UTP; by <<= 1) {
@@ -109,6 +110,11 @@ int shoal_carrier_dial(struct shoal_node *n, struct shoal_dial *d, shoal_us now)
 		look_again(n, d->look_at);
 	}
 	return d->under_way != 0 ? 0 : rc;
+}
+
+enum shoal_carrier shoal_carrier_of(const struct shoal_transport *t)
+{
+	return t->ops->name != NULL && strcmp(t->ops->name, "utp") == 0 ? SHOAL_BY_UTP : SHOAL_BY_TCP;
 }
 
 static struct shoal_dial *dial_of(struct shoal_node *n, uint64_t cookie)
@@ -135,7 +141,7 @@ bool shoal_carrier_answers(struct shoal_node *n, uint64_t cookie, enum shoal_car
 	if (d == NULL || d->swarm == NULL)
 		return d != NULL;
 	d->under_way &= (uint8_t)~by;
-	if (good) {
+	if (good) { /* whether it speaks is another question: see `shy` */
 		if (!near(&d->contact->addr))
 			remember(n, &d->contact->addr, by, now);
 		(void)shoal_carrier_stop(n, d);

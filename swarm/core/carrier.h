@@ -47,6 +47,8 @@ void shoal_carriers_fini(struct shoal_node *n);
 
 /* Begins to dial d->contact. < 0: not even tried. */
 SHOAL_MUST int shoal_carrier_dial(struct shoal_node *n, struct shoal_dial *d, shoal_us now);
+/* What `t` is carried by, as the world or uTP made it. */
+enum shoal_carrier shoal_carrier_of(const struct shoal_transport *t);
 /* One carrier answers. true: the dial has come to its end, in *t or *err; false: the other may still be through, or
  * nobody waits any more. */
 SHOAL_MUST bool shoal_carrier_answers(struct shoal_node *n, uint64_t cookie, enum shoal_carrier by, bool good,

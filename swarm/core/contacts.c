@@ -370,6 +370,10 @@ void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why,
 		c->account->info.connected = false;
 		c->peer->contact = NULL;
 		other_way = turns(s->node, c, why);
+		/* It took our connection and ended it without a word, hidden or not, as one does that is not to be reached
+		 * that way: the other carrier is next. */
+		if (!other_way)
+			c->shy = !c->peer->known && !c->peer->incoming ? c->peer->by : 0;
 		if (c->peer->known) { /* it worked: the count of failures starts anew */
 			c->worked = true;
 			c->tries = 0;

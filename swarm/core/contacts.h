@@ -62,6 +62,7 @@ struct shoal_contact {
 	uint32_t priority; /* BEP 40, as far as we know our own address; else by dice */
 	uint8_t source;	   /* enum shoal_contact_source, the best that named it */
 	uint8_t tries;	   /* that failed, in a row */
+	uint8_t shy;	   /* enum shoal_carrier: it took a connection by that, and said nothing */
 	bool trusted;	   /* the user named it */
 	bool worked;	   /* we have been connected */
 	bool uploads_only; /* it needs nothing, as far as we know */

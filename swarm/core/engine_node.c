@@ -174,6 +174,7 @@ static void say_peers(struct shoal_swarm *s, const struct shoal_op *op, shoal_us
 			ev.info.incoming = p->incoming;
 			ev.info.v2 = p->v2;
 			ev.info.encrypted = p->bound;
+			ev.info.utp = p->by == SHOAL_BY_UTP;
 			ev.info.choking_us = p->choking_us;
 			ev.info.choked = p->choked;
 			ev.info.interested = p->interested;

@@ -66,9 +66,11 @@ static size_t look_around(const struct shoal_peer *p, struct live *live)
 		/* Two seeds have nothing for each other. */
 		if (q == p || !listens_at(q, &at) || !fit_for(&at, &p->addr) || (seed && gives))
 			continue;
-		live[n++] = (struct live){
-			q->serial, (uint8_t)((gives ? SHOAL_PEX_SEED : 0) | (q->incoming ? 0 : SHOAL_PEX_REACHABLE)), at
-		};
+		live[n++] = (struct live){ q->serial,
+					   (uint8_t)((gives ? SHOAL_PEX_SEED : 0) |
+						     (q->incoming ? 0 : SHOAL_PEX_REACHABLE) |
+						     (q->by == SHOAL_BY_UTP ? SHOAL_PEX_UTP : 0)),
+					   at };
 	}
 	qsort(live, n, sizeof *live, by_serial);
 	return n;

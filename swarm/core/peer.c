@@ -43,6 +43,7 @@ struct shoal_peer *shoal_peer_new(struct shoal_node *node, struct shoal_transpor
 	}
 	p->t = p->below = t;
 	p->addr = *addr;
+	p->by = (uint8_t)shoal_carrier_of(t);
 	p->born = p->useful_at = now;
 	p->serial = ++node->next_serial;
 	p->incoming = contact == NULL;

@@ -89,6 +89,7 @@ struct shoal_peer {
 	struct shoal_pw *pw;
 	uint32_t serial;
 	struct shoal_addr addr;
+	uint8_t by; /* enum shoal_carrier */
 	shoal_us born;
 	int closing;	/* < 0: why it ends; freed in the next tick */
 	unsigned wants; /* last told to the transport */

@@ -118,7 +118,6 @@ class Usage(Case):
             (["lab", "compare"], "lab compare is not built yet"), (["dht"], "dht is not"), (["node"], "node is not"), (["explain"], "explain is not"),
             (["get", "x", "--encryption", "require"], "--encryption require is not built yet"),
             (["get", "x", "--engine", "libtorrent"], "--engine libtorrent is not built yet"),
-            (["get", "x", "--no-tcp"], "--no-tcp is not built yet"),
             (["get", "x", "--proxy", "socks5://h:1"], "--proxy is not built yet"),
             (["get", "x", "--record", "f"], "--record is not built yet"),
             (["seed", "x", "--dht-node", "h:1"], "--dht-node is not built yet"),
@@ -126,6 +125,11 @@ class Usage(Case):
             with self.subTest(args):
                 self.shoal(*args, code=2)
                 self.assertIn(words, self.err)
+
+    def test_one_way_to_reach_peers_must_be_left(self):
+        self.put("x", b"x")
+        self.shoal("seed", "x", "--no-utp", "--no-tcp", code=2)
+        self.assertIn("--no-utp and --no-tcp", self.err)
 
     def test_switching_off_what_is_not_built_is_fine(self):
         off = ["--no-dht", "--no-lsd", "--no-pex", "--no-trackers", "--no-portmap", "--no-utp", "--encryption", "off",

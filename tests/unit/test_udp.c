@@ -1,4 +1,5 @@
 /* test_udp.c - datagrams on real sockets: from which port they come, both families, floods, what is too long. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -187,6 +188,119 @@ static void a_port_that_is_taken_says_so(void **state)
 	close_pair(&p);
 }
 
+/* ---- rows --------------------------------------------------------------------------------- */
+
+/* The system's calls, and how those that matter here fail. */
+static struct {
+	struct shoal_os_ops os;
+	bool no_segments; /* as a kernel before 4.18 */
+	int full;	  /* so many sends find no room */
+	unsigned calls;
+} fake;
+
+static bool has_segment(const struct msghdr *msg)
+{
+	return msg->msg_controllen > 0;
+}
+
+static ssize_t fake_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	fake.calls++;
+	if (fake.full > 0) {
+		fake.full--;
+		errno = EAGAIN;
+		return -1;
+	}
+	if (fake.no_segments && has_segment(msg)) {
+		errno = EINVAL;
+		return -1;
+	}
+	return sendmsg(fd, msg, flags);
+}
+
+static int fake_sendmmsg(int fd, struct mmsghdr *msg, unsigned n, int flags)
+{
+	fake.calls++;
+	if (fake.full > 0) {
+		fake.full--;
+		errno = ENOBUFS;
+		return -1;
+	}
+	return sendmmsg(fd, msg, n, flags);
+}
+
+/* Every datagram that is heard, in order: its length and its number. */
+static struct rows {
+	unsigned count;
+	size_t len[200];
+	uint8_t first[200];
+} rows;
+
+static void on_row(void *to, const struct shoal_addr *from, struct shoal_bytes data)
+{
+	(void)to;
+	(void)from;
+	assert_true(rows.count < 200);
+	rows.len[rows.count] = data.len;
+	rows.first[rows.count++] = data.at[0];
+}
+
+static void row_to_itself(const char *ip, size_t each, size_t total, unsigned calls_most)
+{
+	static uint8_t bytes[70000];
+	struct shoal_loop *loop;
+	struct shoal_udp *udp;
+	struct shoal_udp_user user = { NULL, on_row };
+	struct shoal_addr at;
+	int os_err, fd = any_socket(ip, &at);
+	close(fd);
+	rows = (struct rows){ 0 };
+	assert_int_equal(shoal_loop_new(&loop, &shoal_os_real), 0);
+	assert_int_equal(shoal_udp_new(&udp, loop, &fake.os, &user), 0);
+	assert_int_equal(shoal_udp_bind(udp, &at, &os_err), 0);
+	for (size_t i = 0; i < total; i++)
+		bytes[i] = (uint8_t)(i / each);
+	for (int again = 0; again < 2; again++) { /* what was learnt of the kernel the first time holds */
+		unsigned want = (unsigned)((total + each - 1) / each);
+		rows.count = fake.calls = 0;
+		assert_int_equal(shoal_udp_send_row(udp, &at, (struct shoal_bytes){ bytes, total }, each, again), 0);
+		shoal_us end = shoal_os_real.now() + SHOAL_S(2);
+		while (rows.count < want && shoal_os_real.now() < end)
+			assert_int_equal(shoal_loop_run(loop, shoal_os_real.now() + SHOAL_MS(20)), 0);
+		assert_int_equal(rows.count, want);
+		for (unsigned i = 0; i < want; i++) {
+			assert_int_equal(rows.len[i], i + 1 < want || total % each == 0 ? each : total % each);
+			assert_int_equal(rows.first[i], i);
+		}
+		assert_true(fake.calls <= calls_most);
+	}
+	fake.full = 1;
+	assert_int_equal(shoal_udp_send_row(udp, &at, (struct shoal_bytes){ bytes, total }, each, false),
+			 SHOAL_ERR_BUSY);
+	fake.full = 1;
+	assert_int_equal(shoal_udp_send(udp, &at, (struct shoal_bytes){ bytes, 1 }), 0); /* lost without a word */
+	shoal_udp_free(udp);
+	shoal_loop_free(loop);
+}
+
+static void a_row_goes_in_one_piece_and_comes_as_it_was(void **state)
+{
+	static const size_t sizes[][2] = {
+		{ 1472, 44 * 1472 }, { 1472, 1472 }, { 1400, 5 * 1400 + 1 }, { 20, 64 * 20 }
+	};
+	(void)state;
+	fake.os = shoal_os_real;
+	fake.os.sendmsg = fake_sendmsg;
+	fake.os.sendmmsg = fake_sendmmsg;
+	for (size_t i = 0; i < 4; i++) {
+		fake.no_segments = false;
+		row_to_itself("127.0.0.1", sizes[i][0], sizes[i][1], 1);
+		row_to_itself("::1", sizes[i][0], sizes[i][1], 1);
+		fake.no_segments = true;
+		row_to_itself("127.0.0.1", sizes[i][0], sizes[i][1], 2);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +309,7 @@ int main(void)
 		cmocka_unit_test(what_is_too_long_or_empty_is_dropped),
 		cmocka_unit_test(a_flood_is_taken_in_turns),
 		cmocka_unit_test(a_port_that_is_taken_says_so),
+		cmocka_unit_test(a_row_goes_in_one_piece_and_comes_as_it_was),
 	};
 	own_net();
 	return cmocka_run_group_tests(tests, NULL, NULL);
