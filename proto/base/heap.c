@@ -1,4 +1,4 @@
-/* proto/base/heap.c - a binary heap of pointers; every timer knows its place, so a move is O(log n). */
+/* proto/base/heap.c - a heap of four children to each; every timer knows its place, so a move is O(log n). */
 #include "proto/base/heap.h"
 
 #include <assert.h>
@@ -6,36 +6,45 @@
 
 enum {
 	ROOM_FIRST = 16,
-	ROOM_MAX = 1 << 27, /* timers; 1 GiB of pointers, far above any node */
+	ROOM_MAX = 1 << 27, /* timers; 3 GiB of entries, far above any node */
 };
 
-/* Places are 1-based: the parent of p is p / 2, and 0 is nowhere. */
-static bool before(const struct shoal_timer *a, const struct shoal_timer *b)
+/* Places are 1-based, and 0 is nowhere. Of four children each: half the levels, and they lie side by side. */
+enum { FAN = 4 };
+
+static uint32_t parent_of(uint32_t pos)
+{
+	return (pos - 2) / FAN + 1;
+}
+
+static bool before(const struct shoal_heap_entry *a, const struct shoal_heap_entry *b)
 {
 	return a->at != b->at ? a->at < b->at : a->order < b->order;
 }
 
-static void put(struct shoal_heap *heap, struct shoal_timer *timer, uint32_t pos)
+static void put(struct shoal_heap *heap, const struct shoal_heap_entry *e, uint32_t pos)
 {
-	heap->timer[pos - 1] = timer;
-	timer->pos = pos;
+	heap->entry[pos - 1] = *e;
+	e->timer->pos = pos;
 }
 
-/* The hole at `pos` is for `timer`: moves it up, then down, to where it belongs. */
-static void settle(struct shoal_heap *heap, struct shoal_timer *timer, uint32_t pos)
+/* The hole at `pos` is for `e`: moves it up, then down, to where it belongs. */
+static void settle(struct shoal_heap *heap, struct shoal_heap_entry e, uint32_t pos)
 {
-	while (pos > 1 && before(timer, heap->timer[pos / 2 - 1])) {
-		put(heap, heap->timer[pos / 2 - 1], pos);
-		pos /= 2;
+	while (pos > 1 && before(&e, &heap->entry[parent_of(pos) - 1])) {
+		put(heap, &heap->entry[parent_of(pos) - 1], pos);
+		pos = parent_of(pos);
 	}
-	for (uint32_t child; (child = 2 * pos) <= heap->count; pos = child) {
-		if (child < heap->count && before(heap->timer[child], heap->timer[child - 1]))
-			child++;
-		if (!before(heap->timer[child - 1], timer))
+	for (uint32_t child; (child = (pos - 1) * FAN + 2) <= heap->count; pos = child) {
+		uint32_t end = child + FAN - 1 < heap->count ? child + FAN - 1 : heap->count;
+		for (uint32_t c = child + 1; c <= end; c++)
+			if (before(&heap->entry[c - 1], &heap->entry[child - 1]))
+				child = c;
+		if (!before(&heap->entry[child - 1], &e))
 			break;
-		put(heap, heap->timer[child - 1], pos);
+		put(heap, &heap->entry[child - 1], pos);
 	}
-	put(heap, timer, pos);
+	put(heap, &e, pos);
 }
 
 static int make_room(struct shoal_heap *heap)
@@ -45,10 +54,10 @@ static int make_room(struct shoal_heap *heap)
 	if (heap->room >= ROOM_MAX)
 		return SHOAL_ERR_NOMEM;
 	uint32_t room = heap->room ? heap->room * 2 : ROOM_FIRST;
-	struct shoal_timer **timer = realloc(heap->timer, room * sizeof *timer);
-	if (timer == NULL)
+	struct shoal_heap_entry *entry = realloc(heap->entry, room * sizeof *entry);
+	if (entry == NULL)
 		return SHOAL_ERR_NOMEM;
-	heap->timer = timer;
+	heap->entry = entry;
 	heap->room = room;
 	return 0;
 }
@@ -56,7 +65,7 @@ static int make_room(struct shoal_heap *heap)
 /* The timers are others' memory, and may be gone by now: they are not touched. */
 void shoal_heap_fini(struct shoal_heap *heap)
 {
-	free(heap->timer);
+	free(heap->entry);
 	*heap = (struct shoal_heap){ 0 };
 }
 
@@ -69,11 +78,11 @@ int shoal_heap_set(struct shoal_heap *heap, struct shoal_timer *timer, shoal_us 
 			return rc;
 		pos = ++heap->count;
 	} else {
-		assert(pos <= heap->count && heap->timer[pos - 1] == timer);
+		assert(pos <= heap->count && heap->entry[pos - 1].timer == timer);
 	}
 	timer->at = at;
 	timer->order = heap->order++;
-	settle(heap, timer, pos);
+	settle(heap, (struct shoal_heap_entry){ at, timer->order, timer }, pos);
 	return 0;
 }
 
@@ -82,10 +91,10 @@ void shoal_heap_drop(struct shoal_heap *heap, struct shoal_timer *timer)
 	uint32_t pos = timer->pos;
 	if (pos == 0)
 		return;
-	assert(pos <= heap->count && heap->timer[pos - 1] == timer);
-	struct shoal_timer *last = heap->timer[--heap->count];
+	assert(pos <= heap->count && heap->entry[pos - 1].timer == timer);
+	struct shoal_heap_entry last = heap->entry[--heap->count];
 	timer->pos = 0;
-	if (last != timer)
+	if (last.timer != timer)
 		settle(heap, last, pos);
 }
 
@@ -93,7 +102,7 @@ struct shoal_timer *shoal_heap_due(struct shoal_heap *heap, shoal_us now)
 {
 	if (heap->count == 0)
 		return NULL;
-	struct shoal_timer *least = heap->timer[0];
+	struct shoal_timer *least = heap->entry[0].timer;
 	if (least->at > now || least->at == SHOAL_NEVER)
 		return NULL;
 	shoal_heap_drop(heap, least);
@@ -102,5 +111,5 @@ struct shoal_timer *shoal_heap_due(struct shoal_heap *heap, shoal_us now)
 
 shoal_us shoal_heap_next(const struct shoal_heap *heap)
 {
-	return heap->count ? heap->timer[0]->at : SHOAL_NEVER;
+	return heap->count ? heap->entry[0].at : SHOAL_NEVER;
 }

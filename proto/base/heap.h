@@ -15,8 +15,13 @@ struct shoal_timer {
 	uint64_t order; /* the heap's: ties */
 	uint32_t pos;	/* the heap's: 1-based place, 0 when not set */
 };
+struct shoal_heap_entry { /* the key beside the pointer: a comparison touches no timer */
+	shoal_us at;
+	uint64_t order;
+	struct shoal_timer *timer;
+};
 struct shoal_heap {
-	struct shoal_timer **timer;
+	struct shoal_heap_entry *entry;
 	uint32_t count, room;
 	uint64_t order;
 };
