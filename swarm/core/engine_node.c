@@ -423,8 +423,10 @@ int shoal_node_do(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 			return SHOAL_ERR_GONE;
 		shoal_limiter_rate(s != NULL ? &s->up_limit : &n->up, op->up, now);
 		shoal_limiter_rate(s != NULL ? &s->down_limit : &n->down, op->down, now);
-		for (struct shoal_peer *p = n->peers; p != NULL; p = p->next)
-			p->in_dirty = p->out_dirty = true; /* what an old limit held back is looked at anew */
+		for (struct shoal_peer *p = n->peers; p != NULL; p = p->next) {
+			shoal_peer_stir_in(p); /* what an old limit held back is looked at anew */
+			shoal_peer_stir_out(p);
+		}
 		ev.kind = SHOAL_EV_DONE;
 		say(n, &ev, now);
 		return 0;

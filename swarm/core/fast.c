@@ -70,7 +70,7 @@ int shoal_fast_said(struct shoal_peer *p, const struct shoal_wire_msg *msg)
 	if (*count == most)
 		return 1;
 	list[(*count)++] = msg->index;
-	p->in_dirty = true;
+	shoal_peer_stir_in(p);
 	return 0;
 }
 

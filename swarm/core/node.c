@@ -20,12 +20,8 @@ int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, 
 	if (n == NULL)
 		return SHOAL_ERR_NOMEM;
 	shoal_events_init(&n->events);
-	n->bounce = malloc(SHOAL_PW_BOUNCE);
-	n->ban = calloc(SHOAL_NODE_BANS, sizeof *n->ban);
-	if (n->bounce == NULL || n->ban == NULL || shoal_events_reserve(&n->events) < 0) {
+	if (shoal_events_reserve(&n->events) < 0) {
 		shoal_events_fini(&n->events);
-		free(n->bounce);
-		free(n->ban);
 		free(n);
 		return SHOAL_ERR_NOMEM;
 	}
@@ -34,6 +30,7 @@ int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, 
 	n->store = o->store;
 	n->budget = o->budget;
 	n->slots = o->slots;
+	n->stirred_to = &n->stirred;
 	n->rng = o->rng;
 	n->policy = shoal_policy_of(o->rules);
 	n->port = o->port;
@@ -64,7 +61,7 @@ int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, 
 
 static void free_closed(struct shoal_node *n)
 {
-	for (struct shoal_peer *p = n->peers, *next; p != NULL; p = next) {
+	for (struct shoal_peer *p = n->peers, *next; p != NULL && n->closings > 0; p = next) {
 		next = p->next;
 		if (p->closing)
 			shoal_peer_free(p);
@@ -184,7 +181,15 @@ static bool address_shared(const struct shoal_node *n, const struct shoal_addr *
 
 void shoal_node_ban(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now)
 {
-	uint32_t at = n->ban_count < SHOAL_NODE_BANS ? n->ban_count++ : shoal_rng_below(&n->rng, SHOAL_NODE_BANS);
+	if (n->ban_count == n->ban_room && n->ban_room < SHOAL_NODE_BANS) {
+		uint32_t room = n->ban_room > 0 ? 2 * n->ban_room : SHOAL_NODE_BANS_FIRST;
+		struct shoal_node_ban *more = realloc(n->ban, room * sizeof *more);
+		if (more == NULL && n->ban_room == 0)
+			return; /* without memory for one, nobody can be remembered */
+		n->ban = more != NULL ? more : n->ban;
+		n->ban_room = more != NULL ? room : n->ban_room;
+	}
+	uint32_t at = n->ban_count < n->ban_room ? n->ban_count++ : shoal_rng_below(&n->rng, n->ban_room);
 	n->ban[at] = (struct shoal_node_ban){ .is_v4 = addr->is_v4,
 					      .port = addr->port,
 					      .shared = address_shared(n, addr),
@@ -311,7 +316,7 @@ void shoal_node_ready(struct shoal_node *n, struct shoal_transport *t, unsigned 
 	if (what & SHOAL_WANT_READ)
 		shoal_peer_readable(p, now);
 	if (what & SHOAL_WANT_WRITE)
-		p->out_dirty = true;
+		shoal_peer_stir_out(p);
 }
 
 /* ---- time ------------------------------------------------------------------------------------- */
@@ -353,20 +358,40 @@ static bool all_stopped(const struct shoal_node *n)
 	return shoal_node_idle(n);
 }
 
+static void serve(struct shoal_peer *p, shoal_us now)
+{
+	if (p->in_dirty && !p->closing && p->swarm != NULL && p->known && !shoal_pace_limited(p->swarm, SHOAL_DOWN))
+		shoal_peer_fill(p, UINT32_MAX, now);
+	if (p->out_dirty && !p->closing)
+		shoal_peer_flush(p, now);
+}
+
+/* Whoever is stirred is looked at, once: what serving one stirs in another is done as well. */
 static void serve_peers(struct shoal_node *n, shoal_us now)
 {
+	struct shoal_peer *again = NULL, **again_to = &again;
 	shoal_pace_deal(n, now);
-	for (struct shoal_peer *p = n->peers; p != NULL; p = p->next) {
-		if (p->closing)
+	for (uint32_t most = 2 * n->peer_count; n->stirred != NULL && most > 0; most--) {
+		struct shoal_peer *p = n->stirred;
+		shoal_peer_calm(p);
+		serve(p, now);
+		if (p->closing || !(p->in_dirty || p->out_dirty) || p->stir_at != NULL)
 			continue;
-		if (p->in_dirty && p->swarm != NULL && p->known && !shoal_pace_limited(p->swarm, SHOAL_DOWN))
-			shoal_peer_fill(p, UINT32_MAX, now);
-		if (p->out_dirty && !p->closing)
-			shoal_peer_flush(p, now);
-		if (!p->closing && p->wanted_count > 0 && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_LOW)
-			p->swarm->held[SHOAL_UP] |= shoal_pace_limited(p->swarm,
-								       SHOAL_UP); /* room came with the flush */
+		p->stir_next = NULL; /* a limit holds it, or it has not greeted yet */
+		p->stir_at = again_to;
+		*again_to = p;
+		again_to = &p->stir_next;
 	}
+	if (again != NULL) {
+		*again_to = n->stirred;
+		*(n->stirred != NULL ? &n->stirred->stir_at : &n->stirred_to) = again_to;
+		n->stirred = again;
+		again->stir_at = &n->stirred;
+	}
+	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next)
+		for (struct shoal_peer *p = s->peers; p != NULL && shoal_pace_limited(s, SHOAL_UP); p = p->in_swarm)
+			if (p->wanted_count > 0 && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_LOW)
+				s->held[SHOAL_UP] = true; /* room came with the flush */
 }
 
 /* A rate limit, or want of memory, holds bytes back: when the next block may go. */
@@ -379,7 +404,8 @@ static shoal_us held_until(struct shoal_node *n, shoal_us now)
 		at = shoal_min_u64(at, now + SLOTS_LOOK); /* nobody tells when one comes free */
 		s->slots_held = false;
 		for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm)
-			p->out_dirty |= p->wanted_count > 0;
+			if (p->wanted_count > 0)
+				shoal_peer_stir_out(p);
 	}
 	return at == SHOAL_NEVER ? at : shoal_max_u64(at, now + SHOAL_MS(1));
 }

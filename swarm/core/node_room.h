@@ -18,8 +18,9 @@
 #include "swarm/core/swarm.h"
 
 #define SHOAL_NODE_PEERS 500 /* connections, when nothing else is said */
-#define SHOAL_NODE_BANS 4096
-#define SHOAL_NODE_AGREES 100 /* key exchanges a second with who comes to us (MSE): 1 % of a core */
+#define SHOAL_NODE_BANS 4096u
+#define SHOAL_NODE_BANS_FIRST 16u /* room for so many at first */
+#define SHOAL_NODE_AGREES 100	  /* key exchanges a second with who comes to us (MSE): 1 % of a core */
 #define SHOAL_NODE_BAN_TIME SHOAL_S(3600)
 #define SHOAL_NODE_READ_BUDGET (1u << 20) /* bytes read of one peer at a turn */
 #define SHOAL_EXT_PEX 1			  /* our own number for ut_pex */
@@ -69,7 +70,8 @@ struct shoal_node {
 	struct shoal_swarm *swarms;
 	uint32_t next_handle, next_serial;
 	struct shoal_peer *peers, *peers_last;
-	uint32_t peer_count;
+	uint32_t peer_count, closings;		  /* closings: of these, not freed yet */
+	struct shoal_peer *stirred, **stirred_to; /* that may have something to do; where the next one joins */
 	uint64_t next_cookie;
 	struct shoal_webrun *webruns; /* that have a question open, or soon will */
 	struct shoal_sipkey key;      /* of tables that strangers fill */
@@ -97,12 +99,12 @@ struct shoal_node {
 	uint32_t heard;	       /* datagrams, since then */
 	uint32_t shout_handle; /* the swarm that was shouted about last */
 	struct shoal_node_ban *ban;
-	uint32_t ban_count;
+	uint32_t ban_count, ban_room;
 
 	struct shoal_ext_name ext[SHOAL_EXT_USER_MAX]; /* registered by the user */
 	size_t ext_count;
 
-	uint8_t *bounce;
+	uint8_t *bounce;   /* once there has been a peer */
 	size_t long_bytes; /* charged for messages that are not whole yet */
 	shoal_us now;
 	unsigned jobs_out, commits_out;

@@ -67,7 +67,7 @@ static uint32_t take(struct shoal_peer *p, enum shoal_way way, uint32_t blocks, 
 		return shoal_peer_fill(p, blocks, now);
 	uint32_t served = shoal_peer_serve(p, blocks, now);
 	if (served > 0)
-		p->out_dirty = true;
+		shoal_peer_stir_out(p);
 	return served;
 }
 

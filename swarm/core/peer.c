@@ -19,14 +19,16 @@ static void greet(struct shoal_peer *p, const struct shoal_id20 *hash, shoal_us 
 	p->greeted = true;
 	if (shoal_pw_greet(p->pw, &hs) < 0)
 		shoal_peer_close(p, SHOAL_ERR_NOMEM, now);
-	p->out_dirty = true;
+	shoal_peer_stir_out(p);
 }
 
 struct shoal_peer *shoal_peer_new(struct shoal_node *node, struct shoal_transport *t, const struct shoal_addr *addr,
 				  struct shoal_swarm *swarm, struct shoal_contact *contact, shoal_us now)
 {
 	struct shoal_peer *p = calloc(1, sizeof *p);
-	if (p == NULL || shoal_pw_new(&p->pw, now) < 0) {
+	if (node->bounce == NULL)
+		node->bounce = malloc(SHOAL_PW_BOUNCE);
+	if (p == NULL || node->bounce == NULL || shoal_pw_new(&p->pw, now) < 0) {
 		free(p);
 		t->ops->close(t);
 		return NULL;
@@ -109,6 +111,7 @@ void shoal_peer_close(struct shoal_peer *p, int why, shoal_us now)
 	if (p->closing)
 		return;
 	p->closing = why < 0 ? why : SHOAL_ERR_CLOSED;
+	p->node->closings++;
 	if (p->swarm != NULL) {
 		shoal_peer_unask_all(p, now);
 		p->swarm->hash_requests -= p->hash_asked < p->swarm->hash_requests ? p->hash_asked
@@ -131,9 +134,43 @@ void shoal_peer_close(struct shoal_peer *p, int why, shoal_us now)
 	p->t = p->below = NULL;
 }
 
+static void stir(struct shoal_peer *p)
+{
+	struct shoal_node *n = p->node;
+	if (p->stir_at != NULL)
+		return;
+	p->stir_next = NULL;
+	p->stir_at = n->stirred_to;
+	*n->stirred_to = p;
+	n->stirred_to = &p->stir_next;
+}
+
+void shoal_peer_stir_in(struct shoal_peer *p)
+{
+	p->in_dirty = true;
+	stir(p);
+}
+
+void shoal_peer_stir_out(struct shoal_peer *p)
+{
+	p->out_dirty = true;
+	stir(p);
+}
+
+void shoal_peer_calm(struct shoal_peer *p)
+{
+	if (p->stir_at == NULL)
+		return;
+	*p->stir_at = p->stir_next;
+	*(p->stir_next != NULL ? &p->stir_next->stir_at : &p->node->stirred_to) = p->stir_at;
+	p->stir_at = NULL;
+}
+
 void shoal_peer_free(struct shoal_peer *p)
 {
 	struct shoal_node *node = p->node;
+	shoal_peer_calm(p);
+	node->closings--;
 	*(p->prev != NULL ? &p->prev->next : &node->peers) = p->next;
 	*(p->next != NULL ? &p->next->prev : &node->peers_last) = p->prev;
 	node->peer_count--;
@@ -181,7 +218,7 @@ void shoal_peer_say(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoa
 	int rc = shoal_pw_say(p->pw, msg);
 	if (rc < 0)
 		shoal_peer_close(p, rc, now);
-	p->out_dirty = true;
+	shoal_peer_stir_out(p);
 }
 
 void shoal_peer_say_id(struct shoal_peer *p, enum shoal_wire_id id, shoal_us now)
@@ -342,7 +379,7 @@ static int on_have(struct shoal_peer *p, uint32_t piece, shoal_us now)
 	shoal_super_has(p, piece, now);
 	if (p->needs == SHOAL_PIECE_NONE && !shoal_picker_is_done(s->picker, piece))
 		shoal_peer_interest(p, now);
-	p->in_dirty = true;
+	shoal_peer_stir_in(p);
 	return 0;
 }
 
@@ -444,7 +481,7 @@ static void on_choke(struct shoal_peer *p, bool choked, shoal_us now)
 	if (choked && !p->fast) /* a fast peer rejects what it will not send (BEP 6) */
 		shoal_peer_unask_all(p, now);
 	shoal_peer_recovered(p);
-	p->in_dirty = true;
+	shoal_peer_stir_in(p);
 }
 
 static int on_reject(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now)
@@ -545,7 +582,7 @@ void shoal_peer_feed(struct shoal_peer *p, struct shoal_bytes in, shoal_us now)
 			return;
 		in = shoal_bytes(in.at + put, in.len - put);
 	}
-	p->in_dirty = true;
+	shoal_peer_stir_in(p);
 }
 
 void shoal_peer_readable(struct shoal_peer *p, shoal_us now)
@@ -567,7 +604,7 @@ void shoal_peer_readable(struct shoal_peer *p, shoal_us now)
 			return shoal_peer_close(p, (int)got, now);
 		if (!landed(p, (size_t)got, now))
 			return;
-		p->in_dirty = true;
+		shoal_peer_stir_in(p);
 		if ((size_t)got < room || (size_t)got >= budget)
 			return; /* nothing more for now, or others' turn: readiness is level triggered */
 		budget -= (size_t)got;

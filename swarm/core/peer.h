@@ -147,6 +147,7 @@ struct shoal_peer {
 	/* down */
 	struct shoal_ask *ask; /* a ring */
 	uint32_t ask_head, ask_count, ask_room;
+	bool foretold; /* the wire knows what to expect (shoal_peer_forecast) */
 	uint32_t
 		doubt; /* pieces that failed with blocks of several peers, of which it was one, and nobody is named yet */
 	shoal_us ask_after; /* it rejected a request while it served us: not before this */
@@ -163,12 +164,13 @@ struct shoal_peer {
 	uint64_t gave, got; /* payload bytes to it; verified bytes from it while it had no entry in the book */
 	unsigned bad_requests;
 	struct shoal_patience talk, unasked, leaves, metadata_given;
-	shoal_us blocked_since;		/* the transport takes nothing since; 0: it does */
-	size_t long_bytes;		/* charged for a message that is not whole yet */
-	struct shoal_fast fasts;	/* of BEP 6: what goes while one chokes */
-	struct shoal_super_peer *super; /* of super-seeding; NULL: it knows what we have */
-	bool out_dirty;			/* something may wait to be sent */
-	bool in_dirty;			/* asks may be refilled */
+	shoal_us blocked_since;			 /* the transport takes nothing since; 0: it does */
+	size_t long_bytes;			 /* charged for a message that is not whole yet */
+	struct shoal_fast fasts;		 /* of BEP 6: what goes while one chokes */
+	struct shoal_super_peer *super;		 /* of super-seeding; NULL: it knows what we have */
+	bool out_dirty;				 /* something may wait to be sent: shoal_peer_stir_out() */
+	bool in_dirty;				 /* asks may be refilled: shoal_peer_stir_in() */
+	struct shoal_peer *stir_next, **stir_at; /* of the node's that are stirred; NULL: it is not */
 };
 
 /* The connection `t` becomes a peer. `swarm` and `contact` are set when we dialled. NULL when memory is short (and t closed). */
@@ -178,6 +180,11 @@ struct shoal_peer *shoal_peer_new(struct shoal_node *node, struct shoal_transpor
 void shoal_peer_close(struct shoal_peer *p, int why, shoal_us now);
 /* Frees a closed one. */
 void shoal_peer_free(struct shoal_peer *p);
+/* There may be something to ask it for, or to send it: it is looked at in the node's next tick. */
+void shoal_peer_stir_in(struct shoal_peer *p);
+void shoal_peer_stir_out(struct shoal_peer *p);
+/* Takes it off the node's list. */
+void shoal_peer_calm(struct shoal_peer *p);
 /* Bytes can be read. */
 void shoal_peer_readable(struct shoal_peer *p, shoal_us now);
 /* Bytes that were read already: as if they came now. */

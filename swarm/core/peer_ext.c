@@ -144,7 +144,7 @@ static int on_ext_handshake(struct shoal_peer *p, struct shoal_bytes body, shoal
 			p->voted = true;
 			shoal_node_seen_as(p->node, &hs->yourip);
 		}
-		p->in_dirty = true;
+		shoal_peer_stir_in(p);
 	}
 	free(hs);
 	return rc;

@@ -115,7 +115,7 @@ bool shoal_peer_mse_readable(struct shoal_peer *p, shoal_us now)
 			shoal_peer_close(p, rc, now);
 			return false;
 		}
-		p->out_dirty = true;
+		shoal_peer_stir_out(p);
 	}
 	return true;
 }

@@ -32,6 +32,7 @@ static bool ask_push(struct shoal_peer *p, struct shoal_ask ask)
 	}
 	p->ask_count++;
 	*ask_at(p, p->ask_count - 1) = ask;
+	p->foretold = false;
 	return true;
 }
 
@@ -49,6 +50,7 @@ static uint32_t ask_find(const struct shoal_peer *p, uint32_t piece, uint32_t bl
 static struct shoal_ask ask_take(struct shoal_peer *p, uint32_t i)
 {
 	struct shoal_ask taken = *ask_at(p, i);
+	p->foretold = false;
 	for (; i > 0; i--)
 		*ask_at(p, i) = *ask_at(p, i - 1);
 	p->ask_head = (p->ask_head + 1) & (p->ask_room - 1);
@@ -73,6 +75,7 @@ void shoal_peer_unask_all(struct shoal_peer *p, shoal_us now)
 	if (p->ask_count > 0) /* others may be asked for them */
 		p->swarm->dirty_fill = true;
 	shoal_patience_forgive(&p->unasked, p->ask_count); /* some may be on their way */
+	p->foretold = false;
 	while (p->ask_count > 0) {
 		struct shoal_ask ask = *ask_at(p, --p->ask_count);
 		ask_return(p, &ask);
@@ -100,7 +103,7 @@ bool shoal_peer_unask(struct shoal_peer *p, uint32_t piece, uint32_t block, bool
 	ask_return(p, &ask);
 	if (cancel)
 		say_cancel(p, &ask, len, now);
-	p->in_dirty = true;
+	shoal_peer_stir_in(p);
 	return true;
 }
 
@@ -119,7 +122,7 @@ void shoal_peer_interest(struct shoal_peer *p, shoal_us now)
 		p->interesting = interesting;
 		shoal_peer_say_id(p, interesting ? SHOAL_WIRE_INTERESTED : SHOAL_WIRE_NOT_INTERESTED, now);
 	}
-	p->in_dirty = true;
+	shoal_peer_stir_in(p);
 }
 
 /* ---- which block next -------------------------------------------------------------------- */
@@ -315,7 +318,7 @@ uint32_t shoal_peer_fill(struct shoal_peer *p, uint32_t most, shoal_us now)
 		return 0;
 	while (p->ask_count < depth) {
 		if (asked == most || !shoal_pace_allows(s, SHOAL_DOWN, now)) {
-			p->in_dirty = true;
+			shoal_peer_stir_in(p);
 			break;
 		}
 		struct shoal_open *open;
@@ -346,11 +349,16 @@ void shoal_peer_forecast(struct shoal_peer *p)
 {
 	struct shoal_pw_expect want[SHOAL_PW_FORECAST];
 	size_t n = 0;
+	if (p->foretold) /* what is asked of it has not changed since */
+		return;
+	p->foretold = true;
 	while (n < SHOAL_PW_FORECAST && n < p->ask_count) {
 		struct shoal_ask *a = ask_at(p, (uint32_t)n);
 		uint8_t *at = slot_for(p, a);
-		if (at == NULL)
+		if (at == NULL) { /* until a slot comes free */
+			p->foretold = false;
 			break;
+		}
 		struct shoal_open *open = shoal_landing_find(&p->swarm->landing, a->piece);
 		want[n++] = (struct shoal_pw_expect){ a->piece, a->block * SHOAL_BLOCK,
 						      shoal_open_block_len(open, a->block), at };
@@ -415,7 +423,8 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 				shoal_peer_unask(q, ask.piece, block, true, now);
 		shoal_webseeds_unask(s, ask.piece, block);
 	}
-	s->pieces_dirty = true;
+	if (!open->whole || open->state == SHOAL_OPEN_READY)
+		s->pieces_dirty = true;
 }
 
 void shoal_peer_recovered(struct shoal_peer *p)
@@ -444,6 +453,7 @@ void shoal_peer_asks_overdue(struct shoal_peer *p, shoal_us now)
 	/* It stalls. What it owes us is free for others; it keeps one block, to show that it has come back, which others
 	 * are asked for all the same: several that stall may not hold up the end of a piece. */
 	p->snubbed = true;
+	p->foretold = false;
 	while (p->ask_count > 1 && !p->closing) {
 		struct shoal_ask last = *ask_at(p, --p->ask_count);
 		struct shoal_open *open = shoal_landing_find(&p->swarm->landing, last.piece);

@@ -592,7 +592,7 @@ void shoal_swarm_tick(struct shoal_swarm *s, shoal_us now)
 	if (s->dirty_fill && s->state == SHOAL_SWARM_RUN) {
 		s->dirty_fill = false;
 		for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm)
-			p->in_dirty = true;
+			shoal_peer_stir_in(p);
 	}
 }
 

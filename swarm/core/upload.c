@@ -87,7 +87,7 @@ void shoal_peer_wants(struct shoal_peer *p, const struct shoal_wire_msg *msg, sh
 		return reject(p, &w, now);
 	}
 	shoal_super_asked(p, w.piece, now);
-	p->out_dirty = true;
+	shoal_peer_stir_out(p);
 }
 
 void shoal_peer_cancels(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now)
@@ -335,7 +335,7 @@ void shoal_peer_read_done(struct shoal_read *read, shoal_us now)
 	if (read->job.err < 0) /* whatever it is, it would be so for the next who asks */
 		shoal_swarm_withdraw(read->swarm, read->job.piece, now);
 	if (!p->closing)
-		p->out_dirty = true;
+		shoal_peer_stir_out(p);
 	read_free(p->node, read);
 }
 
