@@ -9,6 +9,7 @@
 
 #include "proto/base/bytes.h"
 #include "tests/sim/scene.h"
+#include "tools/lab/world/tracker.h"
 
 /* ---- a guest that writes down what reaches it -------------------------------------------------- */
 
@@ -320,6 +321,57 @@ static void a_swarm_lives_through_sides_resets_and_leaving(void **state)
 	sim_content_fini(&c);
 }
 
+/* ---- trackers -------------------------------------------------------------------------------------- */
+
+static void node_hears_of(struct sim_node *n, const char *url)
+{
+	struct shoal_op op = { .kind = SHOAL_OP_TRACKER, .torrent = n->torrent, .text = shoal_bytes(url, strlen(url)) };
+	assert_int_equal(sim_node_do(n, &op), 0);
+}
+
+/* Nobody is told of anybody: half of them ask over HTTP, half over UDP, by a name. */
+static void nodes_find_each_other_through_a_tracker(void **state)
+{
+	struct sim_content c;
+	(void)state;
+	scene_content(&c, SHOAL_FORMAT_HYBRID, 64 * KIB, MIB, 6);
+	struct sim_options o = { .seed = 6, .content = &c };
+	struct sim_tracker *t = sim_tracker_new(&o);
+	struct sim *sim = sim_new(&o);
+	sim_tracker_open(t, sim,
+			 &(struct sim_tracker_options){ .host = "tracker.test",
+							.addr = { .ip = { 10, 9, 9, 9 }, .port = 6969, .is_v4 = 1 },
+							.interval = 60 });
+	sim_tracker_mood(t, true, false);
+	scene_seed(sim, (struct sim_node_options){ .up = MIB });
+	scene_leeches(sim, (struct sim_node_options){ .up = MIB }, 5, 0, 0);
+	for (unsigned i = 1; i < 6; i++)
+		sim_node(sim, i)->friends = 0;
+	scene_start_all(sim);
+	for (unsigned i = 0; i < 6; i++)
+		node_hears_of(sim_node(sim, i),
+			      i % 2 ? "http://tracker.test/announce" : "udp://tracker.test:6969/announce");
+	sim_run_for(sim, SHOAL_S(5)); /* it is silent: nothing happens */
+	for (unsigned i = 1; i < 6; i++)
+		assert_int_equal(sim_node(sim, i)->joined, 0);
+	assert_int_equal(sim_tracker_seen(t).http + sim_tracker_seen(t).udp, 0);
+	sim_tracker_mood(t, false, false);
+	scene_complete(sim, SHOAL_S(600));
+	sim_run_for(sim, SHOAL_S(5));
+	struct sim_tracker_seen seen = sim_tracker_seen(t);
+	print_message("%u HTTP, %u UDP, %u started, %u completed, %u peers\n", seen.http, seen.udp, seen.started,
+		      seen.completed, seen.peers);
+	assert_true(seen.http >= 3 && seen.udp >= 3);
+	assert_int_equal(seen.peers, 6);
+	assert_int_equal(seen.completed, 2 * 5); /* of both hashes of a hybrid */
+	sim_node_leave(sim_node(sim, 5));
+	sim_run_for(sim, SHOAL_S(5));
+	assert_int_equal(sim_tracker_seen(t).peers, 5);
+	sim_free(sim);
+	sim_tracker_free(t);
+	sim_content_fini(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -328,6 +380,7 @@ int main(void)
 		cmocka_unit_test(datagrams_are_lost_and_wait_as_their_line_says),
 		cmocka_unit_test(what_is_in_the_calendar_happens),
 		cmocka_unit_test(a_swarm_lives_through_sides_resets_and_leaving),
+		cmocka_unit_test(nodes_find_each_other_through_a_tracker),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

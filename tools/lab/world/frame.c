@@ -60,6 +60,11 @@ size_t sim_frame_talk(struct sim_frame *f, const uint8_t *at, size_t len)
 			head_byte(f, at[n++]);
 			continue;
 		}
+		if (f->state == SIM_FRAME_HELLO && f->left == SHOAL_WIRE_HANDSHAKE_LEN &&
+		    at[n] != SHOAL_WIRE_PROTOCOL[0]) { /* encrypted, or something else */
+			f->state = SIM_FRAME_NOISE;
+			return len;
+		}
 		uint32_t k = len - n < f->left ? (uint32_t)(len - n) : f->left;
 		f->left -= k;
 		n += k;

@@ -94,14 +94,20 @@ static void settle_acks(struct sim_lane *l)
 		l->ack_tail = &l->ack;
 }
 
-/* Somebody waits for acknowledgements: the first of them is worth an alarm. */
+/* Somebody waits for acknowledgements: for the first, or for the one that makes room enough. */
 static void watch_acks(struct sim_lane *l)
 {
 	const struct sim_end *from = &l->pipe->end[l->side];
 	bool stuck = l->unsent != NULL && l->turn_at == NULL;
 	bool blocked = !from->closed && (from->wants & SHOAL_WANT_WRITE) && !sim_lane_writable(l);
-	if (l->ack != NULL && (stuck || blocked) && !sim_alarm_is_set(&l->acked))
-		sim_alarm_set(l->pipe->o.clock, &l->acked, l->ack->at);
+	const struct parcel *q = l->ack;
+	if (q == NULL || sim_alarm_is_set(&l->acked) || !(stuck || blocked))
+		return;
+	size_t window = l->pipe->o.window, used = l->in_flight + l->unsent_bytes - q->len;
+	for (; q != NULL && !stuck && used + window / 4 > window; q = q->next)
+		used -= q->next != NULL ? q->next->len : 0;
+	if (q != NULL)
+		sim_alarm_set(l->pipe->o.clock, &l->acked, q->at);
 }
 
 size_t sim_lane_room(struct sim_lane *l)
@@ -208,7 +214,8 @@ static void serve(struct sim_line *line, struct sim_clock *clock)
 	while (line->turn != NULL) {
 		struct sim_lane *l = line->turn;
 		if (!has_room(line, clock->now)) {
-			congested(l);
+			if (2 * l->in_flight >= l->cwnd) /* it is one of those that filled it */
+				congested(l);
 			if (!sim_alarm_is_set(&line->room))
 				sim_alarm_set(clock, &line->room, line->up_free - sim_line_queue(line) + 1);
 			return;

@@ -212,6 +212,7 @@ struct sim_node *sim_node_new(struct sim *sim, const struct sim_node_options *op
 {
 	struct sim_node *n = sim_must(calloc(1, sizeof *n));
 	unsigned i = sim->nodes++;
+	assert(sim->o.payload != SIM_PAYLOAD_HEADS || !options->hides); /* what is encrypted has no head */
 	if (i == sim->node_room) {
 		sim->node_room = i ? 2 * i : 64;
 		sim->node = sim_must(realloc(sim->node, sim->node_room * sizeof(struct sim_node *)));
@@ -546,7 +547,6 @@ struct sim *sim_new(const struct sim_options *options)
 	sim->o = *options;
 	if (sim->o.turn == 0)
 		sim->o.turn = 50;
-	assert(sim->o.payload != SIM_PAYLOAD_HEADS || sim->o.fetch == NULL);
 	sim_clock_init(&sim->clock);
 	sim->dice = shoal_rng_split(options->seed, UINT64_C(1) << 40);
 	sim->ether = shoal_rng_split(options->seed, UINT64_C(1) << 41);

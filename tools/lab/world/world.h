@@ -59,7 +59,7 @@ struct sim_guest_ops {
 enum sim_payload {
 	SIM_PAYLOAD_WHOLE,  /* all of them, received as a kernel would hand them out */
 	SIM_PAYLOAD_PLACED, /* all of them, and a receive ends before talk would lie where a block was expected */
-	SIM_PAYLOAD_HEADS, /* the first SIM_HEAD bytes, which stand for the rest; files must begin on blocks, no fetch */
+	SIM_PAYLOAD_HEADS, /* the first SIM_HEAD bytes, which stand for the rest; files must begin on blocks, and nobody hides */
 };
 struct sim_options {
 	uint64_t seed;
