@@ -235,6 +235,99 @@ static void a_large_view_finds_everybody(void **state)
 	}
 }
 
+/* ---- traitor ------------------------------------------------------------------------------------ */
+
+static void a_traitor_is_good_and_then_it_is_not(void **state)
+{
+	struct sim_adversary_spec spec = sim_adversary_spec(SIM_TRAITOR);
+	struct stage s;
+	(void)state;
+	spec.good = 40;
+	spec.bad = 20;
+	spec.rate = 1000000;
+	stage_open(&s, SHOAL_FORMAT_V2, 64 * KIB, 8 * MIB, 13);
+	struct sim_node *traitor = scene_seed(s.sim, (struct sim_node_options){ .adversary = spec, .up = 512 * KIB });
+	scene_leeches(s.sim, (struct sim_node_options){ 0 }, 1, 1, 0);
+	scene_start_all(s.sim);
+	while (deeds(&s, 0)->blocks < 41 && sim_wrong(s.sim)[0] == 0) {
+		assert_true(sim_now(s.sim) < SIM_START + SHOAL_S(10));
+		assert_int_equal(deeds(&s, 0)->spoiled, 0);
+		sim_step(s.sim, SIM_START + SHOAL_S(10));
+	}
+	assert_int_equal(deeds(&s, 0)->spoiled, deeds(&s, 0)->blocks - 40);
+	sim_run_for(s.sim, SHOAL_S(10));
+	print_message("%llu blocks, %llu false\n", (unsigned long long)deeds(&s, 0)->blocks,
+		      (unsigned long long)deeds(&s, 0)->spoiled);
+	assert_string_equal(sim_wrong(s.sim), "");
+	assert_int_equal(sim_node(s.sim, 1)->bans, 1);
+	assert_int_equal(sim_node(s.sim, 1)->banned[0], traitor->index);
+	stage_close(&s);
+}
+
+/* ---- slanderer ---------------------------------------------------------------------------------- */
+
+static void a_slanderer_names_the_dead(void **state)
+{
+	(void)state;
+	for (int slander = 0; slander < 2; slander++) {
+		struct stage s;
+		unsigned dead = 0;
+		stage_open(&s, SHOAL_FORMAT_V1, 64 * KIB, 4 * MIB, 14);
+		scene_seed(s.sim, (struct sim_node_options){ .up = 256 * KIB });
+		scene_seed(s.sim, (struct sim_node_options){
+					  .up = 256 * KIB,
+					  .adversary = sim_adversary_spec(slander ? SIM_SLANDERER : SIM_HONEST) });
+		scene_leeches(s.sim, (struct sim_node_options){ .up = 256 * KIB }, 3, 1, 1);
+		all_meet(&s);
+		scene_start_all(s.sim);
+		scene_complete(s.sim, SHOAL_S(120));
+		for (unsigned i = 2; i < 5; i++)
+			dead += sim_node(s.sim, i)->dials_dead;
+		print_message("%.1f s, %u dials to the dead\n", seconds(&s), dead);
+		if (slander) {
+			assert_true(deeds(&s, 1)->slander >= 150);
+			assert_true(dead >= 100);
+		} else {
+			assert_int_equal(dead, 0);
+		}
+		stage_close(&s);
+	}
+}
+
+/* ---- whitewasher -------------------------------------------------------------------------------- */
+
+static void a_whitewasher_comes_back_as_somebody_else(void **state)
+{
+	(void)state;
+	for (unsigned same = 0; same < 2; same++) {
+		struct stage s;
+		struct sim_adversary_spec spec = sim_adversary_spec(SIM_WHITEWASHER);
+		spec.after = SHOAL_S(5);
+		spec.same_net = same;
+		stage_open(&s, SHOAL_FORMAT_V2, 64 * KIB, 4 * MIB, 15);
+		scene_seed(s.sim, (struct sim_node_options){ .up = 64 * KIB });
+		struct sim_node *w = scene_seed(s.sim, (struct sim_node_options){ .adversary = spec });
+		scene_leeches(s.sim, (struct sim_node_options){ 0 }, 1, 1, 0);
+		struct shoal_addr before = w->addr;
+		scene_start_all(s.sim);
+		sim_run_for(s.sim, SHOAL_S(3));
+		struct sim_node *victim = sim_node(s.sim, 2);
+		assert_int_equal(victim->bans, 1);
+		assert_int_equal(deeds(&s, 1)->reborn, 0);
+		sim_run_for(s.sim, SHOAL_S(6));
+		assert_int_equal(deeds(&s, 1)->reborn, 1);
+		assert_memory_not_equal(w->addr.ip, before.ip, 4);
+		assert_int_equal(memcmp(w->addr.ip, before.ip, 3) == 0, same);
+		sim_run_for(s.sim, SHOAL_S(12));
+		print_message("%s /24: %llu identities, %u bans\n", same ? "same" : "new",
+			      1 + (unsigned long long)deeds(&s, 1)->reborn, victim->bans);
+		assert_true(deeds(&s, 1)->reborn >= 2);
+		assert_true(victim->bans >= 2);
+		assert_string_equal(sim_wrong(s.sim), "");
+		stage_close(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +339,9 @@ int main(void)
 		cmocka_unit_test(a_fake_haver_says_it_has_all_and_gives_nothing),
 		cmocka_unit_test(a_free_rider_takes_and_gives_nothing),
 		cmocka_unit_test(a_large_view_finds_everybody),
+		cmocka_unit_test(a_traitor_is_good_and_then_it_is_not),
+		cmocka_unit_test(a_slanderer_names_the_dead),
+		cmocka_unit_test(a_whitewasher_comes_back_as_somebody_else),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

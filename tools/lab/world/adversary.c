@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "proto/base/bytes.h"
 #include "tools/lab/world/adversary_mind.h"
 #include "tools/lab/world/world.h"
 
@@ -60,6 +61,27 @@ static const struct sim_adversary_param of_fake_haver[] = {
 	END,
 };
 static const struct sim_adversary_param of_free_rider[] = { VIEW, END };
+static const struct sim_adversary_param of_traitor[] = {
+	COUNT(good, 500, 0, "blocks it serves well ..."),
+	COUNT(bad, 100, 1, "... before so many"),
+	SHARE(rate, ALL / 2, "of which this share is false"),
+	VIEW,
+	END,
+};
+static const struct sim_adversary_param of_slanderer[] = {
+	COUNT(hosts, 50, 1, "dead hosts in each message (PEX)"),
+	TIME(every, SHOAL_S(60), "between two messages on a connection"),
+	VIEW,
+	END,
+};
+static const struct sim_adversary_param of_whitewasher[] = {
+	SHARE(rate, ALL, "share of the blocks it serves that are false"),
+	TIME(after, SHOAL_S(30), "from its first ban to its new identity"),
+	TIME(life, 0, "from its start to a new identity, banned or not; 0: only when banned"),
+	FLAG(same_net, "its new address is in the same /24"),
+	COUNT(view, MANY, 0, "nodes it dials by itself, whoever was told of whom"),
+	END,
+};
 
 const struct sim_adversary_row sim_adversary_table[SIM_ADVERSARY_KINDS] = {
 	[SIM_HONEST] = { "honest", "keeps to the protocol and gives what it has", of_honest },
@@ -67,6 +89,9 @@ const struct sim_adversary_row sim_adversary_table[SIM_ADVERSARY_KINDS] = {
 	[SIM_LORIS] = { "slow-loris", "serves well for a while, then hardly at all", of_loris },
 	[SIM_FAKE_HAVER] = { "fake-haver", "says it has everything, and gives none of it", of_fake_haver },
 	[SIM_FREE_RIDER] = { "free-rider", "takes, and gives nothing", of_free_rider },
+	[SIM_TRAITOR] = { "traitor", "serves well, then a burst of false blocks, and again", of_traitor },
+	[SIM_SLANDERER] = { "slanderer", "tells others of hosts that are not there", of_slanderer },
+	[SIM_WHITEWASHER] = { "whitewasher", "a polluter that comes back as somebody else", of_whitewasher },
 };
 
 /* ---- the table ------------------------------------------------------------------------------- */
@@ -119,25 +144,67 @@ static void look_around(struct sim_adversary *a)
 	}
 }
 
-static void on_act(struct sim_alarm *alarm)
+static void on_look(struct sim_alarm *alarm)
 {
-	struct sim_adversary *a = SIM_OF(alarm, struct sim_adversary, act);
+	struct sim_adversary *a = SIM_OF(alarm, struct sim_adversary, look);
 	if (a->node->node == NULL)
 		return;
 	look_around(a);
-	sim_alarm_set(clock_of(a), &a->act, clock_of(a)->now + VIEW_EVERY);
+	sim_alarm_set(clock_of(a), &a->look, clock_of(a)->now + VIEW_EVERY);
 }
+
+/* ---- identities ---------------------------------------------------------------------------------- */
+
+/* Identity number `life` of `n`. Public, so that guards against crowds from one network apply. */
+static struct shoal_addr address(const struct sim_adversary *a, unsigned life)
+{
+	static const uint32_t begin = 11u << 16, nets = 19u << 16; /* of /24s: 11/8 to 29/8 */
+	struct shoal_addr addr = { .port = SIM_PORT, .is_v4 = 1 };
+	uint32_t net = a->node->index * 251u + (a->spec.same_net ? 0 : life);
+	uint32_t host = a->spec.same_net ? life % 254 : 0;
+	shoal_put_u32(addr.ip, (begin + net % nets) << 8 | (1 + host));
+	return addr;
+}
+
+static void on_rebirth(struct sim_alarm *alarm)
+{
+	struct sim_adversary *a = SIM_OF(alarm, struct sim_adversary, rebirth);
+	struct sim_node *n = a->node;
+	if (n->node == NULL)
+		return;
+	sim_node_crash(n, SIM_CRASH_KILL);
+	struct shoal_addr addr = address(a, (unsigned)++a->deeds.reborn);
+	sim_node_move(n, &addr);
+	sim_node_start(n);
+}
+
+void sim_adversary_banned(struct sim_adversary *a)
+{
+	shoal_us at = clock_of(a)->now + a->spec.after;
+	if (a->spec.kind != SIM_WHITEWASHER || (sim_alarm_is_set(&a->rebirth) && a->rebirth.timer.at <= at))
+		return;
+	sim_alarm_set(clock_of(a), &a->rebirth, at);
+}
+
+/* ---- its life -------------------------------------------------------------------------------------- */
 
 struct sim_adversary *sim_adversary_new(struct sim_node *n)
 {
 	struct sim_adversary *a = calloc(1, sizeof *a);
+	struct shoal_rng dice = n->rng; /* a copy: what its node draws stays as it is */
 	if (a == NULL || n->o.adversary.kind >= SIM_ADVERSARY_KINDS)
 		abort();
 	a->node = n;
 	a->spec = n->o.adversary;
-	struct shoal_rng dice = n->rng; /* a copy: what its node draws stays as it is */
 	a->rng = shoal_rng_split(shoal_rng_u64(&dice), 4 * (uint64_t)n->index + 3);
-	a->act.ring = on_act;
+	a->look.ring = on_look;
+	a->rebirth.ring = on_rebirth;
+	n->hand = sim_mind_ops[a->spec.kind];
+	n->mind = a;
+	if (a->spec.kind == SIM_WHITEWASHER && n->o.addr.port == 0) {
+		struct shoal_addr addr = address(a, 0);
+		sim_node_move(n, &addr);
+	}
 	return a;
 }
 
@@ -145,26 +212,20 @@ void sim_adversary_free(struct sim_adversary *a)
 {
 	if (a == NULL)
 		return;
-	sim_alarm_drop(clock_of(a), &a->act);
+	sim_alarm_drop(clock_of(a), &a->look);
+	sim_alarm_drop(clock_of(a), &a->rebirth);
 	free(a);
 }
 
 void sim_adversary_started(struct sim_adversary *a)
 {
+	shoal_us now = clock_of(a)->now;
 	a->met = a->view = 0;
 	if (a->spec.view > 0)
-		sim_alarm_set(clock_of(a), &a->act, clock_of(a)->now);
-}
-
-struct shoal_transport *sim_adversary_guise(struct sim_adversary *a, struct shoal_transport *end)
-{
-	return &sim_guise_new(a->node, clock_of(a), end, sim_mind_ops[a->spec.kind], a)->t;
-}
-
-void sim_adversary_ready(struct sim_adversary *a, struct shoal_transport *end, unsigned what)
-{
-	(void)a;
-	sim_guise_ready(sim_guise_of(end), what);
+		sim_alarm_set(clock_of(a), &a->look, now);
+	sim_alarm_drop(clock_of(a), &a->rebirth);
+	if (a->spec.life > 0)
+		sim_alarm_set(clock_of(a), &a->rebirth, now + a->spec.life);
 }
 
 const struct sim_adversary_deeds *sim_adversary_deeds(const struct sim_adversary *a)

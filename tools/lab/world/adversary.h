@@ -19,10 +19,13 @@ struct sim_adversary;
 
 enum sim_adversary_kind {
 	SIM_HONEST,
-	SIM_POLLUTER,	/* serves false blocks */
-	SIM_LORIS,	/* serves well for a while, then hardly at all */
-	SIM_FAKE_HAVER, /* says it has everything, and gives none of it */
-	SIM_FREE_RIDER, /* takes, and gives nothing */
+	SIM_POLLUTER,	 /* serves false blocks */
+	SIM_LORIS,	 /* serves well for a while, then hardly at all */
+	SIM_FAKE_HAVER,	 /* says it has everything, and gives none of it */
+	SIM_FREE_RIDER,	 /* takes, and gives nothing */
+	SIM_TRAITOR,	 /* serves well, then a burst of false blocks, and again */
+	SIM_SLANDERER,	 /* tells others of hosts that are not there */
+	SIM_WHITEWASHER, /* a polluter that comes back as somebody else */
 	SIM_ADVERSARY_KINDS,
 };
 
@@ -37,6 +40,12 @@ struct sim_adversary_spec {
 	uint64_t slow_from;  /* then one block after so long ... */
 	uint64_t slow_until; /* ... to so long */
 	uint64_t answer;     /* enum sim_adversary_answer, to a request */
+	uint64_t good, bad;  /* blocks served well, then blocks of which `rate` are spoiled; over all connections */
+	uint64_t hosts;	     /* dead ones, to each message ... */
+	uint64_t every;	     /* ... of which there is one, on each connection, every so long */
+	uint64_t after;	     /* from its first ban to its new identity */
+	uint64_t life;	     /* from its start to a new identity, banned or not; 0: as long as it is not */
+	uint64_t same_net;   /* 1: a new host of the /24 it was in; else of another */
 };
 enum sim_adversary_answer { SIM_ANSWER_IGNORE, SIM_ANSWER_REJECT, SIM_ANSWER_GARBAGE };
 
@@ -72,20 +81,19 @@ struct sim_adversary_deeds {
 	uint64_t held;	  /* requests kept waiting on purpose */
 	uint64_t refused; /* requests rejected, ignored or answered with garbage */
 	uint64_t got;	  /* payload bytes it was given */
+	uint64_t slander; /* dead hosts it told of */
+	uint64_t reborn;  /* identities it has taken after its first */
 };
 const struct sim_adversary_deeds *sim_adversary_deeds(const struct sim_adversary *a);
 
 /* ---- for world.c ------------------------------------------------------------------------------ */
 
-struct shoal_transport;
-/* `n` is one, of n->o.adversary. */
+/* `n` is one, of n->o.adversary: its connections will pass through n->hand. */
 struct sim_adversary *sim_adversary_new(struct sim_node *n);
 void sim_adversary_free(struct sim_adversary *a);
-/* The node's side of a connection; what is returned is what the node holds. */
-struct shoal_transport *sim_adversary_guise(struct sim_adversary *a, struct shoal_transport *end);
-/* `end`, the world's side of one, is ready. */
-void sim_adversary_ready(struct sim_adversary *a, struct shoal_transport *end, unsigned what);
 /* Its node runs, and has the torrent. */
 void sim_adversary_started(struct sim_adversary *a);
+/* An honest node has banned it, at the address it has now. */
+void sim_adversary_banned(struct sim_adversary *a);
 
 #endif

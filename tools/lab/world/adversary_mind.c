@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "proto/base/slots.h"
+#include "proto/extension.h"
+#include "proto/pex.h"
 #include "tools/lab/world/world.h"
 
 #define HELD_MAX 4096 /* requests of one connection that wait on purpose; others are forgotten */
@@ -50,19 +52,36 @@ static bool spoils(struct sim_adversary *a, const struct shoal_wire_msg *msg)
 	return true;
 }
 
+/* One bit of its block turns. */
+static void spoil(struct sim_adversary *a, const struct shoal_wire_msg *msg, struct shoal_space raw)
+{
+	/* What is carried of a block by its head is false only if that is. */
+	size_t at = shoal_rng_below(&a->rng, (uint32_t)msg->body.len);
+	at = msg->body.len > SIM_HEAD ? at % SIM_HEAD : at;
+	raw.at[raw.len - msg->body.len + at] ^= (uint8_t)(1u << shoal_rng_below(&a->rng, 8));
+	a->deeds.spoiled++;
+}
+
 static bool polluter_says(struct sim_guise *g, const struct shoal_wire_msg *msg, struct shoal_space raw)
 {
 	struct sim_adversary *a = g->mind;
 	if (msg->id != SHOAL_WIRE_PIECE)
 		return true;
 	a->deeds.blocks++;
-	if (spoils(a, msg)) {
-		/* What is carried of a block by its head is false only if that is. */
-		size_t at = shoal_rng_below(&a->rng, (uint32_t)msg->body.len);
-		at = msg->body.len > SIM_HEAD ? at % SIM_HEAD : at;
-		raw.at[raw.len - msg->body.len + at] ^= (uint8_t)(1u << shoal_rng_below(&a->rng, 8));
-		a->deeds.spoiled++;
-	}
+	if (spoils(a, msg))
+		spoil(a, msg, raw);
+	return true;
+}
+
+/* ---- traitor ------------------------------------------------------------------------------------ */
+
+static bool traitor_says(struct sim_guise *g, const struct shoal_wire_msg *msg, struct shoal_space raw)
+{
+	struct sim_adversary *a = g->mind;
+	if (msg->id != SHOAL_WIRE_PIECE)
+		return true;
+	if (a->deeds.blocks++ % (a->spec.good + a->spec.bad) >= a->spec.good && chance(a, a->spec.rate))
+		spoil(a, msg, raw);
 	return true;
 }
 
@@ -83,7 +102,7 @@ static void loris_begins(struct sim_guise *g)
 		abort();
 }
 
-static void loris_ends(struct sim_guise *g)
+static void frees_word(struct sim_guise *g)
 {
 	free(g->word);
 }
@@ -221,18 +240,88 @@ static bool rider_says(struct sim_guise *g, const struct shoal_wire_msg *msg, st
 	return msg->id != SHOAL_WIRE_UNCHOKE && msg->id != SHOAL_WIRE_ALLOWED_FAST;
 }
 
+/* ---- slanderer ---------------------------------------------------------------------------------- */
+
+#define FIRST_WORD SHOAL_S(5)
+
+/* Its node's own PEX is kept back: what the other hears is the slander alone. `word`: the other's number for it. */
+struct tongue {
+	uint8_t pex;
+};
+
+static void slanderer_begins(struct sim_guise *g)
+{
+	g->word = calloc(1, sizeof(struct tongue));
+	if (g->word == NULL)
+		abort();
+	sim_guise_wake(g, g->clock->now + FIRST_WORD);
+}
+
+static void slanderer_due(struct sim_guise *g)
+{
+	static const uint32_t begin = 30u << 24, range = 70u << 24; /* 30/8 to 99/8: no node of ours is there */
+	struct sim_adversary *a = g->mind;
+	const struct tongue *tongue = g->word;
+	struct shoal_pex pex = { .added_count = 0 };
+	uint8_t body[SHOAL_PEX_BYTES];
+	sim_guise_wake(g, g->clock->now + a->spec.every);
+	if (tongue->pex == 0)
+		return;
+	while (pex.added_count < a->spec.hosts && pex.added_count < SHOAL_PEX_MOST / 2) {
+		struct shoal_pex_peer *p = &pex.added[pex.added_count++];
+		*p = (struct shoal_pex_peer){ .addr = { .port = SIM_PORT, .is_v4 = 1 },
+					      .flags = SHOAL_PEX_REACHABLE | SHOAL_PEX_SEED };
+		shoal_put_u32(p->addr.ip, begin + shoal_rng_below(&a->rng, range));
+	}
+	ptrdiff_t n = shoal_pex_encode(&pex, (struct shoal_space){ body, sizeof body });
+	if (n < 0)
+		abort();
+	sim_guise_say(g, &(struct shoal_wire_msg){
+				 .id = SHOAL_WIRE_EXTENDED, .ext = tongue->pex, .body = { body, (size_t)n } });
+	a->deeds.slander += pex.added_count;
+}
+
+static bool slanderer_hears(struct sim_guise *g, const struct shoal_wire_msg *msg)
+{
+	struct tongue *tongue = g->word;
+	count_block(g, msg);
+	if (msg->id != SHOAL_WIRE_EXTENDED || msg->ext != 0)
+		return true;
+	struct shoal_ext_handshake hs;
+	if (shoal_ext_handshake_decode(msg->body, &hs) < 0)
+		return true;
+	for (size_t i = 0; i < hs.m_count; i++)
+		if (strcmp(hs.m[i].name, "ut_pex") == 0)
+			tongue->pex = hs.m[i].id;
+	return true;
+}
+
+static bool slanderer_says(struct sim_guise *g, const struct shoal_wire_msg *msg, struct shoal_space raw)
+{
+	struct sim_adversary *a = g->mind;
+	const struct tongue *tongue = g->word;
+	(void)raw;
+	a->deeds.blocks += msg->id == SHOAL_WIRE_PIECE;
+	return msg->id != SHOAL_WIRE_EXTENDED || msg->ext == 0 || msg->ext != tongue->pex;
+}
+
 /* ---- all of them ----------------------------------------------------------------------------------- */
 
 static const struct sim_guise_ops polluter = { .says = polluter_says, .hears = hears_all };
 static const struct sim_guise_ops loris = {
-	.begins = loris_begins, .says = loris_says, .hears = loris_hears, .due = loris_due, .ends = loris_ends
+	.begins = loris_begins, .says = loris_says, .hears = loris_hears, .due = loris_due, .ends = frees_word
 };
 static const struct sim_guise_ops fake_haver = { .begins = fake_begins, .says = fake_says, .hears = fake_hears };
+static const struct sim_guise_ops traitor = { .says = traitor_says, .hears = hears_all };
+static const struct sim_guise_ops slanderer = { .begins = slanderer_begins,
+						.says = slanderer_says,
+						.hears = slanderer_hears,
+						.due = slanderer_due,
+						.ends = frees_word };
 static const struct sim_guise_ops free_rider = { .says = rider_says, .hears = rider_hears };
 
 const struct sim_guise_ops *const sim_mind_ops[SIM_ADVERSARY_KINDS] = {
-	[SIM_POLLUTER] = &polluter,
-	[SIM_LORIS] = &loris,
-	[SIM_FAKE_HAVER] = &fake_haver,
-	[SIM_FREE_RIDER] = &free_rider,
+	[SIM_POLLUTER] = &polluter,	[SIM_LORIS] = &loris,	  [SIM_FAKE_HAVER] = &fake_haver,
+	[SIM_FREE_RIDER] = &free_rider, [SIM_TRAITOR] = &traitor, [SIM_SLANDERER] = &slanderer,
+	[SIM_WHITEWASHER] = &polluter,
 };

@@ -15,7 +15,7 @@ struct sim_adversary {
 	struct sim_adversary_spec spec;
 	struct sim_adversary_deeds deeds;
 	struct shoal_rng rng;
-	struct sim_alarm act;
+	struct sim_alarm look, rebirth;
 	unsigned met;	   /* nodes looked at, by index ... */
 	uint64_t view;	   /* ... and made known to it */
 	uint64_t spoiling; /* blocks left of a burst */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "proto/base/bytes.h"
+#include "tools/lab/world/adversary_guise.h"
 #include "tools/lab/world/digest.h"
 #include "tools/lab/world/room.h"
 
@@ -93,8 +94,8 @@ static void on_transport_ready(void *owner, struct shoal_transport *t, unsigned 
 		return;
 	if (n->guest_up)
 		n->o.guest->ready(n->o.g, n, t, what);
-	else if (n->adversary != NULL)
-		return sim_adversary_ready(n->adversary, t, what);
+	else if (n->hand != NULL)
+		return sim_guise_ready(sim_guise_of(t), what);
 	else
 		shoal_node_ready(n->node, t, what, n->sim->clock.now);
 	sim_touch(n);
@@ -103,7 +104,7 @@ static void on_transport_ready(void *owner, struct shoal_transport *t, unsigned 
 /* What a node holds of a connection. */
 static struct shoal_transport *held_by(struct sim_node *n, struct shoal_transport *end)
 {
-	return n->adversary != NULL && end != NULL ? sim_adversary_guise(n->adversary, end) : end;
+	return n->hand != NULL && end != NULL ? &sim_guise_new(n, &n->sim->clock, end, n->hand, n->mind)->t : end;
 }
 
 static void on_tap(void *to_tap, struct sim_end *end, void *from, void *to, const struct sim_heard *heard)
@@ -177,6 +178,8 @@ static void dial_arrives(struct sim_dial *d)
 	shoal_us way = from->line.delay + (to != NULL ? to->line.delay : NOWHERE_DELAY);
 	d->answered = true;
 	d->err = SHOAL_ERR_NET;
+	from->dials++;
+	from->dials_dead += to == NULL;
 	sim_alarm_set(&sim->clock, &d->alarm, sim->clock.now + way);
 	if (to == NULL || to == from)
 		return;

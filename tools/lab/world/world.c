@@ -135,6 +135,8 @@ static void note_ban(struct sim_node *n, const struct shoal_event *ev)
 		if (n->bans < sizeof n->banned / sizeof *n->banned)
 			n->banned[n->bans] = i;
 		n->bans++;
+		if (n->sim->node[i]->adversary != NULL)
+			sim_adversary_banned(n->sim->node[i]->adversary);
 	}
 }
 
@@ -337,6 +339,14 @@ void sim_node_start(struct sim_node *n)
 		introduce(n, n->friend[i]);
 	if (n->added && n->adversary != NULL)
 		sim_adversary_started(n->adversary);
+}
+
+void sim_node_move(struct sim_node *n, const struct shoal_addr *addr)
+{
+	assert(!sim_node_runs(n));
+	sim_book_set(&n->sim->book, &n->addr, NULL);
+	n->addr = *addr;
+	sim_book_set(&n->sim->book, addr, n);
 }
 
 void sim_node_meet(struct sim_node *n, struct sim_node *other)

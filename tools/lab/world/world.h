@@ -27,6 +27,7 @@
 
 struct sim;
 struct sim_node;
+struct sim_guise_ops;
 
 /*
  * What a machine's line is hidden behind. No connection comes in through any of them. A datagram out makes a mapping,
@@ -129,6 +130,9 @@ struct sim_node {
 	struct shoal_rng rng;
 	struct sim_witness witness;
 	struct sim_adversary *adversary; /* NULL: it is none */
+	/* Through which all it says and hears passes (adversary_guise.h), and the hand's own; NULL: through none. */
+	const struct sim_guise_ops *hand;
+	void *mind;
 	struct sim_alarm wake;
 	struct sim_node **friend; /* told of at every start */
 	unsigned friends, friend_room;
@@ -149,9 +153,9 @@ struct sim_node {
 	struct shoal_stats stats; /* the last STATS, or COMPLETE */
 	struct shoal_bits have;	  /* the last PIECES */
 	/* in all lives */
-	unsigned hash_failures, bans;
-	unsigned streams, plain_streams; /* it said something on; of those, begun in plain words */
-	unsigned banned[8];		 /* nodes, by index */
+	unsigned hash_failures, bans, dials, dials_dead; /* of these, to where nobody was */
+	unsigned streams, plain_streams;		 /* it said something on; of those, begun in plain words */
+	unsigned banned[8];				 /* nodes, by index */
 };
 
 struct sim *sim_new(const struct sim_options *options);
@@ -166,6 +170,8 @@ struct sim_node *sim_node(struct sim *sim, unsigned index);
 struct sim_node *sim_node_new(struct sim *sim, const struct sim_node_options *options);
 /* Starts the node and gives it the world's torrent, and its friends. */
 void sim_node_start(struct sim_node *n);
+/* Its address is another from now on. It does not run. */
+void sim_node_move(struct sim_node *n, const struct shoal_addr *addr);
 /* `n` is told of `other`, now if it runs, and at every start. */
 void sim_node_meet(struct sim_node *n, struct sim_node *other);
 SHOAL_MUST int sim_node_do(struct sim_node *n, const struct shoal_op *op);
