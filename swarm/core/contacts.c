@@ -326,6 +326,9 @@ bool shoal_contact_meet(struct shoal_swarm *s, struct shoal_contact *c, struct s
 		}
 		c->account->info.addr = c->addr;
 	}
+	if (c->account->source == 0)
+		c->account->source = p->serial;
+	p->source = c->account->source;
 	c->peer = p;
 	p->contact = c;
 	due_drop(s, c);
@@ -365,7 +368,6 @@ void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why,
 	if (c->peer != NULL) {
 		c->uploads_only = c->peer->known ? c->peer->upload_only || shoal_peer_is_seed(c->peer)
 						 : c->uploads_only;
-		c->account->last_peer = c->peer->serial;
 		memcpy(c->account->client, c->peer->client, sizeof c->account->client);
 		c->account->info.connected = false;
 		c->peer->contact = NULL;

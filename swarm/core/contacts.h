@@ -46,8 +46,8 @@ enum shoal_contact_source {
 /* What came of all connections with one contact. */
 struct shoal_account {
 	struct shoal_peer_info info; /* sums */
-	uint32_t last_peer;	     /* the serial of its last connection */
-	char client[64];	     /* as it last called itself */
+	uint32_t source; /* the serial of its first connection: what blocks of all of them are remembered by */
+	char client[64]; /* as it last called itself */
 };
 
 /* Somebody we know an address of. */

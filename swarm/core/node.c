@@ -282,8 +282,9 @@ void shoal_node_dial_over(struct shoal_node *n, uint64_t cookie, struct shoal_tr
 			return;
 		}
 		d.contact->dial = 0;
-		/* It may have come to us meanwhile. */
-		if (d.contact->peer == NULL && !n->stopping && !s->stopping && s->state != SHOAL_SWARM_ENDED) {
+		/* It may have come to us meanwhile, or been banned. */
+		if (d.contact->peer == NULL && !d.contact->banned && !n->stopping && !s->stopping &&
+		    s->state != SHOAL_SWARM_ENDED) {
 			struct shoal_addr addr = d.contact->addr;
 			bool counted;
 			bool room = shoal_guard_join(&n->guard, &addr, swarm_count(n), &counted, now);

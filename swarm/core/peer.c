@@ -36,6 +36,7 @@ struct shoal_peer *shoal_peer_new(struct shoal_node *node, struct shoal_transpor
 	shoal_pw_heads(p->pw, shoal_slots_head(node->slots));
 	p->node = node;
 	p->swarm = swarm;
+	p->serial = p->source = ++node->next_serial;
 	if (shoal_peer_settle(p) < 0 || (contact != NULL && !shoal_contact_meet(swarm, contact, p))) {
 		shoal_node_peers_give(node, p->charged);
 		shoal_pw_free(p->pw);
@@ -47,7 +48,6 @@ struct shoal_peer *shoal_peer_new(struct shoal_node *node, struct shoal_transpor
 	p->addr = *addr;
 	p->by = (uint8_t)shoal_carrier_of(t);
 	p->born = p->useful_at = now;
-	p->serial = ++node->next_serial;
 	p->incoming = contact == NULL;
 	p->choking_us = p->choked = true;
 	p->needs = p->piece = SHOAL_PIECE_NONE;

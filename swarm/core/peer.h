@@ -88,6 +88,7 @@ struct shoal_peer {
 	struct shoal_id32 binding;
 	struct shoal_pw *pw;
 	uint32_t serial;
+	uint32_t source; /* what its blocks are remembered by: one for all connections with one contact */
 	struct shoal_addr addr;
 	uint8_t by; /* enum shoal_carrier */
 	shoal_us born;

@@ -131,7 +131,9 @@ static int on_ext_handshake(struct shoal_peer *p, struct shoal_bytes body, shoal
 				if (c != NULL && c->peer != NULL && c->peer != p &&
 				    shoal_pw_heard(c->peer->pw) + SHOAL_PEER_QUIET <= now)
 					shoal_peer_close(c->peer, SHOAL_ERR_EXISTS, now);
-				if (c != NULL)
+				if (c != NULL && c->banned) /* its host has others of ours: only the port tells */
+					rc = SHOAL_ERR_REFUSED;
+				else if (c != NULL)
 					(void)!shoal_contact_meet(p->swarm, c, p); /* else it goes without an account */
 			}
 		}

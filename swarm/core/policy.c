@@ -102,7 +102,7 @@ static void full_failed(struct shoal_swarm *s, const struct shoal_open *open, sh
 {
 	(void)now;
 	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm)
-		p->doubt += shoal_open_has_source(open, p->serial);
+		p->doubt += shoal_open_has_source(open, p->source);
 	shoal_webseeds_suspect(s, open);
 }
 

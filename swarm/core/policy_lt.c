@@ -67,7 +67,7 @@ static shoal_us lt_patience(const struct shoal_peer *p, shoal_us since, shoal_us
 static bool all_its_own(const struct shoal_peer *p, const struct shoal_open *open)
 {
 	for (uint32_t i = 0; i < open->blocks; i++)
-		if (open->asked[i] == SHOAL_BLOCK_LANDED && open->source[i] != p->serial)
+		if (open->asked[i] == SHOAL_BLOCK_LANDED && open->source[i] != p->source)
 			return false;
 	return open->owner == p->serial || open->here == 0;
 }
@@ -94,7 +94,7 @@ static void lt_passed(struct shoal_swarm *s, const struct shoal_open *open, shoa
 {
 	(void)now;
 	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) {
-		if (!shoal_open_has_source(open, p->serial))
+		if (!shoal_open_has_source(open, p->source))
 			continue;
 		p->lt.trust += p->lt.trust < TRUST_MAX;
 		p->lt.parole = false;
@@ -107,12 +107,12 @@ static void lt_failed(struct shoal_swarm *s, const struct shoal_open *open, shoa
 		return; /* its leaf hashes are asked for, and name who it was */
 	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {
 		next = p->in_swarm;
-		if (!shoal_open_has_source(open, p->serial))
+		if (!shoal_open_has_source(open, p->source))
 			continue;
 		p->lt.trust = (int8_t)(p->lt.trust - 2 < TRUST_MIN ? TRUST_MIN : p->lt.trust - 2);
 		p->lt.parole = true;
 		if (p->lt.trust == TRUST_MIN)
-			shoal_swarm_ban(s, p->serial, open->piece, "too many pieces it had a part in were false", now);
+			shoal_swarm_ban(s, p->source, open->piece, "too many pieces it had a part in were false", now);
 	}
 }
 

@@ -416,7 +416,7 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 	if (ask.weak)
 		open->weak--;
 	bool shared = open->asked[block] > !ask.weak || open->weak > 0;
-	shoal_open_landed(&s->landing, open, block, ask.slot, p->serial, now);
+	shoal_open_landed(&s->landing, open, block, ask.slot, p->source, now);
 	if (shared) {
 		for (struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm)
 			if (q != p)

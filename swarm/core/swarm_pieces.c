@@ -120,32 +120,45 @@ void shoal_swarm_withdraw(struct shoal_swarm *s, uint32_t piece, shoal_us now)
 
 /* ---- blame -------------------------------------------------------------------------------- */
 
+/* Who is connected now of those whose blocks are remembered by `source`, NULL nobody. */
+static struct shoal_peer *source_peer(const struct shoal_swarm *s, uint32_t source)
+{
+	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm)
+		if (p->source == source && !p->closing)
+			return p;
+	return NULL;
+}
+
+/* A connection ends, and there are others; who lied on the first is banned on the last. */
 void shoal_swarm_ban(struct shoal_swarm *s, uint32_t source, uint32_t piece, const char *evidence, shoal_us now)
 {
 	if (shoal_webseeds_ban(s, source, piece, evidence, now))
 		return;
-	struct shoal_peer *p = shoal_node_peer(s->node, source);
+	struct shoal_peer *p = source_peer(s, source);
 	struct shoal_contact *c = p != NULL ? p->contact : NULL;
 	for (struct shoal_contact *k = shoal_contacts_next(s, NULL); p == NULL && c == NULL && k != NULL;
 	     k = shoal_contacts_next(s, k))
-		if (k->account != NULL && k->account->last_peer == source)
+		if (k->account != NULL && k->account->source == source)
 			c = k;
+	bool again = c != NULL && c->banned;
+	if (p == NULL && c != NULL) /* its handshake is under way */
+		p = c->peer;
 	struct shoal_event ev = { .kind = SHOAL_EV_PEER_BANNED,
 				  .peer = source,
 				  .index = piece,
 				  .text = shoal_bytes(evidence, strlen(evidence)) };
-	if (p != NULL)
+	if (p != NULL) {
+		ev.peer = p->serial;
 		ev.addr = p->addr;
-	else if (c != NULL)
+	} else if (c != NULL) {
 		ev.addr = c->addr;
-	if (c != NULL) {
-		if (c->banned)
-			return;
+	}
+	if (c != NULL && !again) {
 		shoal_contact_ban(s, c);
 		c->account->info.spoiled += SHOAL_BLOCK;
 	}
-	if (p == NULL && c == NULL)
-		return; /* gone, and nothing is known of it */
+	if (p == NULL && (c == NULL || again))
+		return; /* gone, and nothing is known of it, or all is done */
 	shoal_swarm_say(s, &ev, now);
 	shoal_node_ban(s->node, &ev.addr, now);
 	if (p != NULL)
@@ -290,7 +303,7 @@ static void credit(struct shoal_swarm *s, const struct shoal_open *open)
 		uint64_t bytes = 0;
 		for (uint32_t k = i; k < i + n; k++)
 			bytes += shoal_open_block_len(open, k);
-		struct shoal_peer *p = shoal_node_peer(s->node, open->source[i]);
+		struct shoal_peer *p = source_peer(s, open->source[i]);
 		if (p == NULL && shoal_webseeds_credit(s, open->source[i], bytes))
 			; /* it keeps its own account */
 		else if (p != NULL && p->contact != NULL)

@@ -123,6 +123,40 @@ static void a_polluter_of_last_blocks_spoils_no_other(void **state)
 	assert_true(d.spoiled * 3 <= d.blocks);
 }
 
+/* Its connections break all the time: by the time a piece turns out to be bad, the one it lied on is gone, and it is
+ * there again on another. That is no way around a ban. (Found by chaos, seed 2228: one who had come back before the
+ * verdict stayed, and spoiled the same piece for ever.) */
+static void a_polluter_that_comes_back_before_the_verdict_is_gone_after_it(void **state)
+{
+	unsigned bans = 0;
+	(void)state;
+	for (uint64_t seed = 1; seed <= 12; seed++) {
+		struct stage s;
+		struct sim_adversary_spec spec = sim_adversary_spec(SIM_POLLUTER);
+		spec.rate = 300000;
+		stage_open(&s, seed % 2 ? SHOAL_FORMAT_V2 : SHOAL_FORMAT_V1, MIB, 6 * MIB, seed);
+		scene_seed(s.sim, (struct sim_node_options){ .up = 256 * KIB });
+		struct sim_node *liar = scene_seed(s.sim,
+						   (struct sim_node_options){ .up = 512 * KIB, .adversary = spec });
+		scene_leeches(s.sim, (struct sim_node_options){ .memory = seed % 3 ? 0 : MIB }, 1, 1, 0);
+		struct sim_node *leech = sim_node(s.sim, 2);
+		sim_node_meet(leech, liar);
+		sim_node_meet(liar, leech);
+		scene_start_all(s.sim);
+		while (!leech->complete && sim_now(s.sim) < SIM_START + SHOAL_S(120)) {
+			sim_run_for(s.sim, SHOAL_MS(300 + shoal_rng_below(sim_dice(s.sim), 1500)));
+			sim_node_reset(liar, leech);
+		}
+		scene_complete(s.sim, SHOAL_S(1));
+		print_message("seed %u: %.1f s, %u bad pieces, %u bans, %u connections\n", (unsigned)seed, seconds(&s),
+			      leech->hash_failures, leech->bans, leech->joined);
+		assert_true(leech->hash_failures <= 8);
+		bans += leech->bans;
+		stage_close(&s);
+	}
+	assert_true(bans >= 10);
+}
+
 /* ---- slow-loris ---------------------------------------------------------------------------------- */
 
 static void a_loris_serves_well_and_then_hardly_at_all(void **state)
@@ -334,6 +368,7 @@ int main(void)
 		cmocka_unit_test(the_table_is_whole),
 		cmocka_unit_test(a_polluter_spoils_the_share_it_is_told_to),
 		cmocka_unit_test(a_polluter_of_last_blocks_spoils_no_other),
+		cmocka_unit_test(a_polluter_that_comes_back_before_the_verdict_is_gone_after_it),
 		cmocka_unit_test(a_loris_serves_well_and_then_hardly_at_all),
 		cmocka_unit_test(lorises_hold_up_nobody_who_knows_a_seed),
 		cmocka_unit_test(a_fake_haver_says_it_has_all_and_gives_nothing),
