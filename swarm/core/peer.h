@@ -52,6 +52,7 @@ struct shoal_ask {
 	shoal_us at;
 	struct shoal_slot *slot; /* where it will land, once that had to be known */
 	bool weak;		 /* of one that stalls: others are asked for the block as if nobody were */
+	bool missed;		 /* its block goes by: there was no memory for it when it began */
 };
 /* A block asked of us. */
 struct shoal_wanted {

@@ -4,6 +4,7 @@
 #include "swarm/core/node_room.h"
 
 #define SLOW_ALONE SHOAL_S(30)	 /* of a piece that failed before */
+#define TRUST_WAIT SHOAL_S(10)	 /* a suspect idles for so long, when somebody better may come to serve us */
 #define UNPROVEN_TIME SHOAL_S(5) /* for the first block of a peer, while others deliver */
 
 const struct shoal_policy *shoal_policy_of(enum shoal_rules rules)
@@ -53,7 +54,7 @@ shoal_us shoal_policy_flow_patience(const struct shoal_peer *p, shoal_us since, 
 /* A piece that has failed is for those least suspected of it, as long as they may come to serve us. */
 static bool trusted_with(const struct shoal_peer *p, const struct shoal_open *open, shoal_us now)
 {
-	if (p->doubt == 0 || open->attempts == 0 || open->opened + SLOW_ALONE <= now)
+	if (p->doubt == 0 || open->attempts == 0 || open->opened + TRUST_WAIT <= now)
 		return true;
 	for (const struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm)
 		if (q->doubt < p->doubt && !q->snubbed && shoal_bits_get(&q->have, open->piece))

@@ -375,7 +375,9 @@ uint8_t *shoal_peer_place(struct shoal_peer *p, uint32_t piece, uint32_t begin, 
 	struct shoal_open *open = shoal_landing_find(&p->swarm->landing, piece);
 	if (open == NULL || shoal_open_block_len(open, ask->block) != len)
 		return NULL;
-	return slot_for(p, ask);
+	uint8_t *at = slot_for(p, ask);
+	ask->missed = at == NULL;
+	return at;
 }
 
 static void wasted(struct shoal_peer *p, uint32_t len)
@@ -401,7 +403,8 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 	uint32_t i = ev->msg.begin % SHOAL_BLOCK == 0 ? ask_find(p, ev->msg.index, block) : UINT32_MAX;
 	s->downloaded += ev->len;
 	shoal_rate_add(&s->down, ev->len, now);
-	if (i == UINT32_MAX) /* late after a cancel, or never asked */
+	/* Late after a cancel, or never asked; it may have been asked for again since it began: that is yet to be answered. */
+	if (i == UINT32_MAX || (ev->at == NULL && !ask_at(p, i)->missed))
 		return unasked(p, ev->len, now);
 	struct shoal_ask ask = ask_take(p, i);
 	if (ev->at == NULL || ask.slot == NULL || ev->at != ask.slot->at) {
