@@ -771,6 +771,11 @@ void sim_disk_fail(struct sim_disk *d, enum shoal_disk_op op, int err, unsigned 
 	d->fail[op].count = count;
 }
 
+bool sim_disk_busy(const struct sim_disk *d)
+{
+	return d->count > 0;
+}
+
 unsigned sim_disk_failed(const struct sim_disk *d)
 {
 	return d->failed;

@@ -51,6 +51,7 @@ void sim_disk_watch(struct sim_disk *d, void (*job)(void *to, const struct shoal
 /* ---- faults ---- */
 /* After `skip` more good ones, the next `count` jobs of that kind fail with `err`. */
 void sim_disk_fail(struct sim_disk *d, enum shoal_disk_op op, int err, unsigned skip, unsigned count);
+bool sim_disk_busy(const struct sim_disk *d);		/* it has jobs */
 unsigned sim_disk_failed(const struct sim_disk *d);	/* how many did */
 void sim_disk_room(struct sim_disk *d, uint64_t bytes); /* of the volume in all; UINT64_MAX: endless */
 void sim_disk_hold(struct sim_disk *d, bool held);	/* no job comes back meanwhile */

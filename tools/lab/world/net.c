@@ -114,7 +114,7 @@ static void on_tap(void *to_tap, struct sim_end *end, void *from, void *to, cons
 	const struct sim_node *other = to;
 	void **word = sim_end_word(end);
 	if (*word == NULL) {
-		*word = sim_watch_new();
+		*word = sim_watch_new(n, to, *sim_end_word(sim_end_other(end)));
 		n->streams++;
 		n->plain_streams += heard->talk.len > 4 && memcmp(heard->talk.at, "\023BitT", 5) == 0;
 	}
@@ -134,6 +134,14 @@ static void on_tap(void *to_tap, struct sim_end *end, void *from, void *to, cons
 	sim->wire_bytes += heard->talk.len + heard->len;
 	if (n->witness.wrong[0] != 0)
 		sim_breach(sim, n, "%s", n->witness.wrong);
+}
+
+static void on_took(void *to_tap, struct sim_end *from, size_t n)
+{
+	const struct sim *sim = to_tap;
+	struct sim_watch *watch = *sim_end_word(from);
+	if (watch != NULL && !sim->hides)
+		sim_watch_took(watch, n);
 }
 
 static int on_file(void *owner, uint32_t file, uint64_t offset, struct shoal_space to)
@@ -196,6 +204,7 @@ static void dial_arrives(struct sim_dial *d)
 		.carrier = sim->o.carrier,
 		.ready = on_transport_ready,
 		.tap = on_tap,
+		.took = on_took,
 		.to_tap = sim,
 		.untap = untap,
 		.tcp = sim->o.tcp,

@@ -25,6 +25,11 @@ void **sim_end_word(struct sim_end *end)
 	return &end->word;
 }
 
+struct sim_end *sim_end_other(struct sim_end *end)
+{
+	return &end->pipe->end[!end->side];
+}
+
 static struct sim_end *end_of(struct shoal_transport *t)
 {
 	return (struct sim_end *)(void *)t;
@@ -184,6 +189,8 @@ static ptrdiff_t end_recv(struct shoal_transport *t, const struct shoal_space v[
 			sim_lane_was_read(l);
 	}
 	l->readable -= done;
+	if (p->o.took != NULL && done > 0)
+		p->o.took(p->o.to_tap, sim_end_other(e), done);
 	return (ptrdiff_t)done;
 }
 

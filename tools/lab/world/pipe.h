@@ -66,6 +66,8 @@ struct sim_pipe_options {
 	void (*ready)(void *owner, struct shoal_transport *t, unsigned what);
 	/* Bytes were taken for sending: to watch. `from` and `to` are the owners. */
 	void (*tap)(void *to_tap, struct sim_end *end, void *from, void *to, const struct sim_heard *heard);
+	/* Of what `from` said, `n` bytes more were received. */
+	void (*took)(void *to_tap, struct sim_end *from, size_t n);
 	void *to_tap;
 	void (*untap)(void *word); /* the end is gone: its word, if it has one, is the tap's to free */
 	/* Bytes of an open file of the owner's disk, for send_file. 0, or < 0: it has become shorter. NULL: there are none. */
@@ -79,6 +81,7 @@ void sim_pipe_new(const struct sim_pipe_options *options, struct sim_line *const
 void sim_pipe_reset(struct shoal_transport *t);
 /* The same for every stream over `line`; `to`: for those alone that lead there (NULL: all). */
 void sim_line_reset(struct sim_line *line, const struct sim_line *to);
+struct sim_end *sim_end_other(struct sim_end *end);
 /* A word of the tap's own for each end; NULL at first. */
 void **sim_end_word(struct sim_end *end);
 

@@ -11,11 +11,14 @@
 #define EXT_DONTHAVE 7 /* the number our nodes give lt_donthave */
 
 struct sim_watch {
+	struct sim_watch *back; /* the other direction */
 	uint8_t *at;
 	size_t len, room;
 	bool shaken;
 	bool good;		     /* the block that is being sent, so far */
+	unsigned can;		     /* of its handshake */
 	struct shoal_bits announced; /* on this connection */
+	struct sim_talk talk;
 };
 
 static void *must(void *at)
@@ -51,15 +54,29 @@ void sim_witness_forgive(struct sim_witness *w, uint32_t piece)
 	shoal_bits_clear(&w->owed, piece);
 }
 
-struct sim_watch *sim_watch_new(void)
+struct sim_watch *sim_watch_new(struct sim_node *who, struct sim_node *to, struct sim_watch *back)
 {
-	return must(calloc(1, sizeof(struct sim_watch)));
+	struct sim_watch *watch = must(calloc(1, sizeof *watch));
+	watch->back = back;
+	if (back != NULL)
+		back->back = watch;
+	sim_talk_begin(&watch->talk, who, to, back != NULL ? &back->talk : NULL);
+	watch->talk.announced = &watch->announced;
+	return watch;
+}
+
+void sim_watch_took(struct sim_watch *watch, size_t n)
+{
+	sim_talk_took(&watch->talk, n);
 }
 
 void sim_watch_free(struct sim_watch *watch)
 {
 	if (watch == NULL)
 		return;
+	if (watch->back != NULL)
+		watch->back->back = NULL;
+	sim_talk_end(&watch->talk);
 	shoal_bits_fini(&watch->announced);
 	free(watch->at);
 	free(watch);
@@ -151,6 +168,16 @@ static void on_message(struct sim_watch *watch, struct sim_witness *w, const str
 	}
 }
 
+static void shakes(struct sim_watch *watch)
+{
+	struct shoal_wire_handshake hs;
+	watch->shaken = true;
+	if (shoal_wire_handshake_decode(shoal_bytes(watch->at, SHOAL_WIRE_HANDSHAKE_LEN), &hs) == 0)
+		watch->can = hs.can;
+	if (watch->back != NULL)
+		watch->talk.fast = watch->back->talk.fast = watch->can & watch->back->can & SHOAL_CAN_FAST;
+}
+
 /* All that is whole of the talk is looked at. */
 static void listen(struct sim_watch *watch, struct sim_witness *w)
 {
@@ -158,7 +185,7 @@ static void listen(struct sim_watch *watch, struct sim_witness *w)
 	if (!watch->shaken) {
 		if (watch->len < SHOAL_WIRE_HANDSHAKE_LEN)
 			return;
-		watch->shaken = true;
+		shakes(watch);
 		used = SHOAL_WIRE_HANDSHAKE_LEN;
 	}
 	while (used < watch->len) {
@@ -170,6 +197,7 @@ static void listen(struct sim_watch *watch, struct sim_witness *w)
 			break;
 		on_message(watch, w, &msg);
 		used += (size_t)n;
+		sim_talk_said(&watch->talk, &msg, watch->talk.said - (watch->len - used));
 	}
 	memmove(watch->at, watch->at + used, watch->len - used);
 	watch->len -= used;
@@ -186,9 +214,18 @@ bool sim_watch_heard(struct sim_watch *watch, struct sim_witness *w, const struc
 	if (heard->talk.len > 0)
 		memcpy(watch->at + watch->len, heard->talk.at, heard->talk.len);
 	watch->len += heard->talk.len;
+	watch->talk.said += heard->talk.len;
 	listen(watch, w);
 	if (heard->len == 0)
 		return true;
+	watch->talk.said += heard->len;
+	if (heard->off + heard->len == heard->block)
+		sim_talk_said(&watch->talk,
+			      &(struct shoal_wire_msg){ .id = SHOAL_WIRE_PIECE,
+							.index = heard->piece,
+							.begin = heard->begin,
+							.len = heard->block },
+			      watch->talk.said);
 	if (heard->off == 0) /* the block's own head is all that is left */
 		watch->len = 0;
 	sends(watch, w, heard);

@@ -11,6 +11,7 @@
 #define SIM_WATCH_H
 
 #include "proto/base/bits.h"
+#include "tools/lab/world/check.h"
 #include "tools/lab/world/content.h"
 #include "tools/lab/world/disk.h"
 #include "tools/lab/world/pipe.h"
@@ -41,11 +42,13 @@ void sim_witness_reborn(struct sim_witness *w);
 /* The piece's bytes were destroyed by others: it may be fetched again. */
 void sim_witness_forgive(struct sim_witness *w, uint32_t piece);
 
-/* One direction of one connection. */
+/* One direction of one connection: what `who` says to `to`. `back`: the other one, or NULL. */
 struct sim_watch;
-struct sim_watch *sim_watch_new(void);
+struct sim_watch *sim_watch_new(struct sim_node *who, struct sim_node *to, struct sim_watch *back);
 void sim_watch_free(struct sim_watch *watch);
 /* `w` sent these. Whether the block's bytes among them, if any, are the content's. */
 bool sim_watch_heard(struct sim_watch *watch, struct sim_witness *w, const struct sim_heard *heard);
+/* `n` bytes of it were taken in on the other side. */
+void sim_watch_took(struct sim_watch *watch, size_t n);
 
 #endif

@@ -7,8 +7,6 @@
 #include "tools/lab/world/digest.h"
 #include "tools/lab/world/room.h"
 
-#define TICKS_A_MS 5000 /* more in a millisecond: the node spins */
-
 /* Something of the world's calendar. */
 struct sim_event {
 	struct sim_alarm alarm;
@@ -223,6 +221,7 @@ struct sim_node *sim_node_new(struct sim *sim, const struct sim_node_options *op
 	n->sim = sim;
 	n->index = i;
 	n->o = *options;
+	sim->hides = sim->hides || n->o.hides;
 	n->o.liar = n->o.liar || n->o.adversary.kind != SIM_HONEST;
 	if (n->o.memory == 0)
 		n->o.memory = 16u << 20;
@@ -284,6 +283,7 @@ void sim_node_start(struct sim_node *n)
 	n->life++;
 	n->leaving = false;
 	sim_witness_reborn(&n->witness);
+	sim_account_reborn(&n->account, n->witness.promised.count);
 	n->line.dead = false;
 	n->torrent = 0;
 	n->added = n->checked = n->complete = n->stopped = n->failed = false;
@@ -372,6 +372,7 @@ void sim_node_ask_stats(struct sim_node *n)
 	if (sim_node_do(n, &op) < 0)
 		sim_breach(n->sim, n, "has no stats");
 	drain(n);
+	sim_check_stats(n);
 }
 
 void sim_node_ask_pieces(struct sim_node *n)
@@ -476,20 +477,6 @@ void sim_guest_wake(struct sim_node *n, shoal_us at)
 	world_wake_at(n, at);
 }
 
-static void check_node(struct sim_node *n)
-{
-	const struct shoal_budget *b = &n->budget;
-	if (b->used > b->limit || b->peak > b->limit)
-		sim_breach(n->sim, n, "holds %zu bytes of %zu", b->peak, b->limit);
-	if (shoal_slots_out(n->slots) * SHOAL_BLOCK > b->used)
-		sim_breach(n->sim, n, "has %zu slots out with %zu bytes charged", shoal_slots_out(n->slots), b->used);
-	shoal_us ms = n->sim->clock.now / 1000;
-	n->ticks_in_ms = n->tick_ms == ms ? n->ticks_in_ms + 1 : 0;
-	n->tick_ms = ms;
-	if (n->ticks_in_ms > TICKS_A_MS)
-		sim_breach(n->sim, n, "spins: %u ticks in a millisecond", n->ticks_in_ms);
-}
-
 bool sim_step(struct sim *sim, shoal_us until)
 {
 	/* Whom an operation touched between steps acts before time goes on. */
@@ -508,9 +495,13 @@ bool sim_step(struct sim *sim, shoal_us until)
 		shoal_node_tick(n->node, sim->clock.now);
 		drain(n);
 		if (n->node != NULL)
-			check_node(n);
+			sim_check_node(n);
 		if (n->node != NULL && n->leaving && n->stopped)
 			node_end(n);
+	}
+	if (sim->idle_at <= sim->clock.now) {
+		sim->idle_at = sim->clock.now + SIM_CHECK_EVERY;
+		sim_check_idle(sim);
 	}
 	return any;
 }
@@ -591,6 +582,7 @@ void sim_free(struct sim *sim)
 		sim_alarm_drop(&sim->clock, &n->line.room);
 		sim_disk_free(n->disk);
 		sim_store_free(n->store);
+		sim_account_fini(&sim->node[i]->account);
 		sim_witness_fini(&n->witness);
 		shoal_bits_fini(&n->have);
 		free(n->friend);

@@ -15,6 +15,7 @@
 #include "proto/base/slots.h"
 #include "swarm/core/node.h"
 #include "tools/lab/world/adversary.h"
+#include "tools/lab/world/check.h"
 #include "tools/lab/world/clock.h"
 #include "tools/lab/world/content.h"
 #include "tools/lab/world/disk.h"
@@ -129,6 +130,7 @@ struct sim_node {
 	struct sim_store *store;
 	struct shoal_rng rng;
 	struct sim_witness witness;
+	struct sim_account account;
 	struct sim_adversary *adversary; /* NULL: it is none */
 	/* Through which all it says and hears passes (adversary_guise.h), and the hand's own; NULL: through none. */
 	const struct sim_guise_ops *hand;
@@ -139,8 +141,6 @@ struct sim_node {
 	unsigned life; /* starts */
 	bool touched, leaving;
 	struct sim_mapping *mapping; /* of its NAT */
-	shoal_us tick_ms;	     /* for finding a node that spins */
-	unsigned ticks_in_ms;
 
 	/* what its events said, in this life */
 	uint32_t torrent;
