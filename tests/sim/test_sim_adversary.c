@@ -362,6 +362,43 @@ static void a_whitewasher_comes_back_as_somebody_else(void **state)
 	}
 }
 
+/* ---- heads ------------------------------------------------------------------------------------------ */
+
+static uint64_t run_kind(unsigned kind, enum sim_payload payload, uint64_t *blocks)
+{
+	static const struct sim_file_spec file[] = { { "a", 3 * MIB + 777 }, { "b", MIB } };
+	struct stage s;
+	sim_content_init(
+		&s.c,
+		&(struct sim_content_spec){
+			.seed = 16, .format = SHOAL_FORMAT_V2, .piece_size = 64 * KIB, .file = file, .file_count = 2 });
+	s.sim = sim_new(&(struct sim_options){
+		.seed = 16 + kind, .content = &s.c, .payload = payload, .cut_ppm = 20000, .tcp = &sim_tcp_common });
+	struct sim_node_options o = { .up = MIB, .adversary = sim_adversary_spec(kind) };
+	scene_seed(s.sim, (struct sim_node_options){ .up = MIB });
+	scene_seed(s.sim, o);
+	sim_node_new(s.sim, &o); /* and one of them that fetches */
+	scene_leeches(s.sim, (struct sim_node_options){ .up = MIB }, 3, 1, 1);
+	all_meet(&s);
+	scene_start_all(s.sim);
+	scene_complete(s.sim, SHOAL_S(120));
+	uint64_t trace = sim_trace(s.sim) ^ sim_state(s.sim);
+	*blocks = deeds(&s, 1)->blocks + deeds(&s, 2)->got;
+	stage_close(&s);
+	return trace;
+}
+
+static void all_kinds_do_with_heads_what_they_do_with_blocks(void **state)
+{
+	(void)state;
+	for (unsigned kind = SIM_HONEST + 1; kind < SIM_ADVERSARY_KINDS; kind++) {
+		uint64_t a, b;
+		assert_int_equal(run_kind(kind, SIM_PAYLOAD_PLACED, &a), run_kind(kind, SIM_PAYLOAD_HEADS, &b));
+		assert_int_equal(a, b);
+		print_message("%s: %llu\n", sim_adversary_table[kind].name, (unsigned long long)a);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,6 +414,7 @@ int main(void)
 		cmocka_unit_test(a_traitor_is_good_and_then_it_is_not),
 		cmocka_unit_test(a_slanderer_names_the_dead),
 		cmocka_unit_test(a_whitewasher_comes_back_as_somebody_else),
+		cmocka_unit_test(all_kinds_do_with_heads_what_they_do_with_blocks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

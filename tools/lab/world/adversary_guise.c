@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include "tools/lab/world/world.h"
+#include "tools/lab/world/room.h"
 
 #define MESSAGE_MAX (2u << 20)
 #define ENOUGH (256u * 1024) /* of a bin: no more is taken before some of it went */
@@ -32,8 +32,10 @@ static uint8_t *bin_room(struct sim_guise_bin *b, size_t len)
 		b->begin = 0;
 	}
 	if (b->end + len > b->room) {
+		size_t had = b->room;
 		b->room = 2 * (b->end + len);
 		b->at = must(realloc(b->at, b->room));
+		memset(b->at + had, 0, b->room - had); /* what is not carried of a block is never written */
 	}
 	return b->at + b->end;
 }
@@ -165,16 +167,45 @@ static void listen_in(struct sim_guise *g)
 	}
 }
 
+/* Copies the next of a stream, `most` bytes at most and of one sort, and of a block no more than is kept; how many. */
+static size_t copy_some(const struct sim_guise *g, struct sim_frame *f, uint8_t *to, const uint8_t *from, size_t most)
+{
+	uint32_t block = sim_frame_block(f);
+	if (block == 0) {
+		size_t k = sim_frame_talk(f, from, most);
+		memcpy(to, from, k);
+		return k;
+	}
+	size_t k = block < most ? block : most;
+	size_t kept = g->head == 0 ? k : f->done < g->head ? g->head - f->done : 0;
+	memcpy(to, from, kept < k ? kept : k);
+	sim_frame_skip(f, (uint32_t)k);
+	return k;
+}
+
+/* Where a block is to lie: behind its header. */
+static bool is_place(const struct shoal_space v[], size_t i)
+{
+	return i > 0 && v[i].len > SHOAL_WIRE_PIECE_HEAD && v[i - 1].len <= SHOAL_WIRE_PIECE_HEAD;
+}
+
 static ptrdiff_t guise_recv(struct shoal_transport *t, const struct shoal_space v[], size_t n)
 {
 	struct sim_guise *g = guise_of(t);
 	size_t done = 0;
 	listen_in(g);
-	for (size_t i = 0; i < n && bin_len(&g->in) > 0; i++) {
-		size_t k = v[i].len < bin_len(&g->in) ? v[i].len : bin_len(&g->in);
-		memcpy(v[i].at, g->in.at + g->in.begin, k);
+	for (size_t i = 0, at = 0; i < n && bin_len(&g->in) > 0;) {
+		if (g->places && is_place(v, i) && sim_frame_block(&g->in_frame) == 0)
+			break;
+		size_t most = v[i].len - at < bin_len(&g->in) ? v[i].len - at : bin_len(&g->in);
+		size_t k = copy_some(g, &g->in_frame, v[i].at + at, g->in.at + g->in.begin, most);
 		bin_skip(&g->in, k);
 		done += k;
+		at += k;
+		if (at == v[i].len) {
+			i++;
+			at = 0;
+		}
 	}
 	flush(g);
 	want(g);
@@ -190,7 +221,10 @@ static ptrdiff_t guise_send(struct shoal_transport *t, const struct shoal_bytes 
 	if (bin_len(&g->out) >= ENOUGH)
 		return 0;
 	for (size_t i = 0; i < n; i++) {
-		bin_put(&g->said, v[i].at, v[i].len);
+		uint8_t *to = bin_room(&g->said, v[i].len);
+		for (size_t at = 0; at < v[i].len;)
+			at += copy_some(g, &g->said_frame, to + at, v[i].at + at, v[i].len - at);
+		g->said.end += v[i].len;
 		done += v[i].len;
 	}
 	pass_on(g);
@@ -289,6 +323,10 @@ struct sim_guise *sim_guise_new(struct sim_node *node, struct sim_clock *clock, 
 	g->node = node;
 	g->clock = clock;
 	g->mind = mind;
+	g->head = node->sim->o.payload == SIM_PAYLOAD_HEADS ? SIM_HEAD : 0;
+	g->places = node->sim->o.payload != SIM_PAYLOAD_WHOLE;
+	sim_frame_init(&g->said_frame);
+	sim_frame_init(&g->in_frame);
 	g->look.ring = on_look;
 	g->due.ring = on_due;
 	inner->node_peer = g;

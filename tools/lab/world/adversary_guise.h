@@ -12,6 +12,7 @@
 #include "proto/transport.h"
 #include "proto/wire.h"
 #include "tools/lab/world/clock.h"
+#include "tools/lab/world/frame.h"
 
 struct sim_node;
 struct sim_guise;
@@ -44,6 +45,10 @@ struct sim_guise {
 	struct sim_guise_bin said, out, heard, in; /* from the node, to the line; from the line, to the node */
 	bool said_hello, heard_hello;		   /* handshakes that went through */
 	struct shoal_wire_handshake own, other;
+	/* Where only heads of blocks are kept (SIM_PAYLOAD_HEADS), the node's memory has no more of one either. */
+	size_t head;			       /* bytes of it; 0: all */
+	bool places;			       /* see pipe.h */
+	struct sim_frame said_frame, in_frame; /* what the node has said, and what it has heard */
 	unsigned wants;
 	int ended; /* < 0: the line's end has come, and why */
 	struct sim_alarm look, due;
