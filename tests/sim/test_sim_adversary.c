@@ -362,6 +362,70 @@ static void a_whitewasher_comes_back_as_somebody_else(void **state)
 	}
 }
 
+/* ---- relay ---------------------------------------------------------------------------------------- */
+
+/* It stands in front of an honest seed, whose words these are: the one that is banned is the one at that address. */
+static void a_relay_takes_the_blame_for_what_it_spoils(void **state)
+{
+	struct stage s;
+	struct sim_adversary_spec spec = sim_adversary_spec(SIM_RELAY);
+	(void)state;
+	spec.target = 1;
+	stage_open(&s, SHOAL_FORMAT_V2, 64 * KIB, 4 * MIB, 17);
+	scene_seed(s.sim, (struct sim_node_options){ .up = 256 * KIB });
+	struct sim_node *framed = scene_seed(s.sim, (struct sim_node_options){ .up = MIB });
+	struct sim_node *relay = sim_node_new(s.sim, &(struct sim_node_options){ .adversary = spec });
+	scene_leeches(s.sim, (struct sim_node_options){ .up = MIB }, 2, 1, 0);
+	for (unsigned i = 3; i < 5; i++)
+		sim_node_meet(sim_node(s.sim, i), relay);
+	scene_start_all(s.sim);
+	scene_complete(s.sim, SHOAL_S(60));
+	sim_node_ask_stats(framed);
+	print_message("%.1f s, %llu of %llu blocks spoiled, the framed gave %llu KiB\n", seconds(&s),
+		      (unsigned long long)deeds(&s, 2)->spoiled, (unsigned long long)deeds(&s, 2)->blocks,
+		      (unsigned long long)framed->stats.uploaded / KIB);
+	assert_true(framed->stats.uploaded > 0);
+	assert_true(deeds(&s, 2)->spoiled > 0);
+	for (unsigned i = 3; i < 5; i++) {
+		assert_int_equal(sim_node(s.sim, i)->bans, 1);
+		assert_int_equal(sim_node(s.sim, i)->banned[0], relay->index);
+	}
+	stage_close(&s);
+}
+
+/* ---- Sybils ------------------------------------------------------------------------------------------ */
+
+static void sybils_are_many_and_share_a_line(void **state)
+{
+	(void)state;
+	for (unsigned same = 0; same < 2; same++) {
+		struct stage s;
+		struct sim_adversary_spec spec = sim_adversary_spec(SIM_SYBIL);
+		spec.same_net = same;
+		stage_open(&s, SHOAL_FORMAT_V1, 64 * KIB, 2 * MIB, 18);
+		for (int i = 0; i < 10; i++)
+			sim_node_new(s.sim, &(struct sim_node_options){ .up = MIB, .down = MIB, .adversary = spec });
+		struct sim_node *seed = scene_seed(s.sim, (struct sim_node_options){ .up = 256 * KIB });
+		scene_start_all(s.sim);
+		sim_run_for(s.sim, SHOAL_S(10));
+		uint64_t got = 0;
+		for (unsigned i = 0; i < 10; i++) {
+			struct sim_node *n = sim_node(s.sim, i);
+			assert_int_equal(n->line.down, MIB / 10);
+			assert_int_equal(memcmp(n->addr.ip, sim_node(s.sim, 0)->addr.ip, 3) == 0, same || i == 0);
+			assert_int_equal(deeds(&s, i)->blocks, 0);
+			got += deeds(&s, i)->got;
+		}
+		sim_node_ask_stats(seed);
+		print_message("%s /24: %u of them at the seed, which gave them %llu KiB\n", same ? "same" : "other",
+			      seed->stats.peers, (unsigned long long)got / KIB);
+		assert_int_equal(seed->stats.peers, 10);
+		assert_true(got > 0);
+		assert_string_equal(sim_wrong(s.sim), "");
+		stage_close(&s);
+	}
+}
+
 /* ---- heads ------------------------------------------------------------------------------------------ */
 
 static uint64_t run_kind(unsigned kind, enum sim_payload payload, uint64_t *blocks)
@@ -414,6 +478,8 @@ int main(void)
 		cmocka_unit_test(a_traitor_is_good_and_then_it_is_not),
 		cmocka_unit_test(a_slanderer_names_the_dead),
 		cmocka_unit_test(a_whitewasher_comes_back_as_somebody_else),
+		cmocka_unit_test(a_relay_takes_the_blame_for_what_it_spoils),
+		cmocka_unit_test(sybils_are_many_and_share_a_line),
 		cmocka_unit_test(all_kinds_do_with_heads_what_they_do_with_blocks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

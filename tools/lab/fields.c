@@ -99,6 +99,8 @@ const struct lab_field lab_adversary_fields[] = {
 	PARAM(13, "life", "of an identity that is not banned"),
 	PARAM(14, "same_net", "yes: its next identity is of the same /24"),
 	PARAM(15, "keep", "share of the content that it really keeps"),
+	PARAM(16, "target", "the node a relay stands in front of, by number"),
+	PARAM(17, "identities", "nodes that share one machine"),
 	END
 };
 

@@ -82,6 +82,17 @@ static const struct sim_adversary_param of_whitewasher[] = {
 	COUNT(view, MANY, 0, "nodes it dials by itself, whoever was told of whom"),
 	END,
 };
+static const struct sim_adversary_param of_relay[] = {
+	COUNT(target, 0, 0, "the node it stands in front of, by number"),
+	SHARE(rate, ALL / 2, "share of that node's blocks that it makes false"),
+	END,
+};
+static const struct sim_adversary_param of_sybil[] = {
+	COUNT(identities, 10, 1, "such nodes on one machine: each has that part of its line"),
+	FLAG(same_net, "all of a machine are in one /24"),
+	COUNT(view, MANY, 0, "nodes it dials by itself, whoever was told of whom"),
+	END,
+};
 
 const struct sim_adversary_row sim_adversary_table[SIM_ADVERSARY_KINDS] = {
 	[SIM_HONEST] = { "honest", "keeps to the protocol and gives what it has", of_honest },
@@ -92,6 +103,8 @@ const struct sim_adversary_row sim_adversary_table[SIM_ADVERSARY_KINDS] = {
 	[SIM_TRAITOR] = { "traitor", "serves well, then a burst of false blocks, and again", of_traitor },
 	[SIM_SLANDERER] = { "slanderer", "tells others of hosts that are not there", of_slanderer },
 	[SIM_WHITEWASHER] = { "whitewasher", "a polluter that comes back as somebody else", of_whitewasher },
+	[SIM_RELAY] = { "relay", "passes another's connections on as its own, and spoils what comes back", of_relay },
+	[SIM_SYBIL] = { "sybil", "one of many free riders on one machine", of_sybil },
 };
 
 /* ---- the table ------------------------------------------------------------------------------- */
@@ -155,13 +168,21 @@ static void on_look(struct sim_alarm *alarm)
 
 /* ---- identities ---------------------------------------------------------------------------------- */
 
-/* Identity number `life` of `n`. Public, so that guards against crowds from one network apply. */
+/* The address of identity number `life`. Public, so that guards against crowds from one network apply. */
 static struct shoal_addr address(const struct sim_adversary *a, unsigned life)
 {
 	static const uint32_t begin = 11u << 16, nets = 19u << 16; /* of /24s: 11/8 to 29/8 */
 	struct shoal_addr addr = { .port = SIM_PORT, .is_v4 = 1 };
-	uint32_t net = a->node->index * 251u + (a->spec.same_net ? 0 : life);
-	uint32_t host = a->spec.same_net ? life % 254 : 0;
+	uint32_t index = a->node->index;
+	uint32_t net = index * 251u + life;
+	uint32_t host = 0;
+	if (a->spec.kind == SIM_SYBIL && a->spec.same_net) {
+		net = index / (uint32_t)a->spec.identities * 251u;
+		host = index % (uint32_t)a->spec.identities % 254;
+	} else if (a->spec.same_net) {
+		net = index * 251u;
+		host = life % 254;
+	}
 	shoal_put_u32(addr.ip, (begin + net % nets) << 8 | (1 + host));
 	return addr;
 }
@@ -201,9 +222,17 @@ struct sim_adversary *sim_adversary_new(struct sim_node *n)
 	a->rebirth.ring = on_rebirth;
 	n->hand = sim_mind_ops[a->spec.kind];
 	n->mind = a;
-	if (a->spec.kind == SIM_WHITEWASHER && n->o.addr.port == 0) {
+	if ((a->spec.kind == SIM_WHITEWASHER || a->spec.kind == SIM_SYBIL) && n->o.addr.port == 0) {
 		struct shoal_addr addr = address(a, 0);
 		sim_node_move(n, &addr);
+	}
+	if (a->spec.kind == SIM_SYBIL) {
+		n->line.up /= a->spec.identities;
+		n->line.down /= a->spec.identities;
+	}
+	if (a->spec.kind == SIM_RELAY) {
+		n->o.guest = &sim_relay_guest;
+		n->o.g = a;
 	}
 	return a;
 }

@@ -26,6 +26,8 @@ enum sim_adversary_kind {
 	SIM_TRAITOR,	 /* serves well, then a burst of false blocks, and again */
 	SIM_SLANDERER,	 /* tells others of hosts that are not there */
 	SIM_WHITEWASHER, /* a polluter that comes back as somebody else */
+	SIM_RELAY,	 /* passes another's connections on as its own, and spoils what comes back */
+	SIM_SYBIL,	 /* one of many free riders on one machine */
 	SIM_ADVERSARY_KINDS,
 };
 
@@ -46,6 +48,8 @@ struct sim_adversary_spec {
 	uint64_t after;	     /* from its first ban to its new identity */
 	uint64_t life;	     /* from its start to a new identity, banned or not; 0: as long as it is not */
 	uint64_t same_net;   /* 1: a new host of the /24 it was in; else of another */
+	uint64_t target;     /* the node it stands in front of, by index */
+	uint64_t identities; /* nodes that share its machine: each has that part of the line it was given */
 };
 enum sim_adversary_answer { SIM_ANSWER_IGNORE, SIM_ANSWER_REJECT, SIM_ANSWER_GARBAGE };
 

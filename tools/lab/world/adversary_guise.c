@@ -17,82 +17,46 @@ static void *must(void *at)
 	return at;
 }
 
-/* ---- bins ---------------------------------------------------------------------------------- */
-
-static size_t bin_len(const struct sim_guise_bin *b)
-{
-	return b->end - b->begin;
-}
-
-static uint8_t *bin_room(struct sim_guise_bin *b, size_t len)
-{
-	if (b->begin > 0 && b->end + len > b->room) {
-		memmove(b->at, b->at + b->begin, bin_len(b));
-		b->end -= b->begin;
-		b->begin = 0;
-	}
-	if (b->end + len > b->room) {
-		size_t had = b->room;
-		b->room = 2 * (b->end + len);
-		b->at = must(realloc(b->at, b->room));
-		memset(b->at + had, 0, b->room - had); /* what is not carried of a block is never written */
-	}
-	return b->at + b->end;
-}
-
-static void bin_put(struct sim_guise_bin *b, const void *at, size_t len)
-{
-	memcpy(bin_room(b, len), at, len);
-	b->end += len;
-}
-
-static void bin_skip(struct sim_guise_bin *b, size_t len)
-{
-	b->begin += len;
-	if (b->begin == b->end)
-		b->begin = b->end = 0;
-}
-
 /* ---- messages --------------------------------------------------------------------------------- */
 
 static void flush(struct sim_guise *g)
 {
-	while (bin_len(&g->out) > 0) {
-		struct shoal_bytes v = { g->out.at + g->out.begin, bin_len(&g->out) };
+	while (sim_bin_len(&g->out) > 0) {
+		struct shoal_bytes v = { g->out.at + g->out.begin, sim_bin_len(&g->out) };
 		ptrdiff_t n = g->inner->ops->send(g->inner, &v, 1, false);
 		if (n <= 0)
 			break; /* an error shows when the node reads */
-		bin_skip(&g->out, (size_t)n);
+		sim_bin_skip(&g->out, (size_t)n);
 	}
 }
 
 static void want(struct sim_guise *g)
 {
-	bool writes = bin_len(&g->out) > 0 || (g->wants & SHOAL_WANT_WRITE);
+	bool writes = sim_bin_len(&g->out) > 0 || (g->wants & SHOAL_WANT_WRITE);
 	g->inner->ops->want(g->inner, (g->wants & SHOAL_WANT_READ) | (writes ? SHOAL_WANT_WRITE : 0u));
-	if ((g->wants & SHOAL_WANT_READ) && bin_len(&g->in) > 0 && !sim_alarm_is_set(&g->look))
+	if ((g->wants & SHOAL_WANT_READ) && sim_bin_len(&g->in) > 0 && !sim_alarm_is_set(&g->look))
 		sim_alarm_set(g->clock, &g->look, g->clock->now + TURN);
 }
 
 /* The first message of `bin`, if it is whole: its length. What is no message (others' adversaries) passes as it is. */
-static size_t next(const struct sim_guise_bin *bin, struct shoal_wire_msg *msg)
+static size_t next(const struct sim_bin *bin, struct shoal_wire_msg *msg)
 {
-	ptrdiff_t n = shoal_wire_decode(shoal_bytes(bin->at + bin->begin, bin_len(bin)), MESSAGE_MAX, msg);
+	ptrdiff_t n = shoal_wire_decode(shoal_bytes(bin->at + bin->begin, sim_bin_len(bin)), MESSAGE_MAX, msg);
 	if (n >= 0)
 		return (size_t)n;
 	*msg = (struct shoal_wire_msg){ .id = SHOAL_WIRE_KEEPALIVE };
-	return bin_len(bin);
+	return sim_bin_len(bin);
 }
 
 /* The first bytes of a side are its handshake. */
-static bool hello(struct sim_guise_bin *from, struct sim_guise_bin *to, struct shoal_wire_handshake *hs)
+static bool hello(struct sim_bin *from, struct sim_bin *to, struct shoal_wire_handshake *hs)
 {
-	if (bin_len(from) < SHOAL_WIRE_HANDSHAKE_LEN)
+	if (sim_bin_len(from) < SHOAL_WIRE_HANDSHAKE_LEN)
 		return false;
 	if (shoal_wire_handshake_decode(shoal_bytes(from->at + from->begin, SHOAL_WIRE_HANDSHAKE_LEN), hs) < 0)
 		abort();
-	bin_put(to, from->at + from->begin, SHOAL_WIRE_HANDSHAKE_LEN);
-	bin_skip(from, SHOAL_WIRE_HANDSHAKE_LEN);
+	sim_bin_put(to, from->at + from->begin, SHOAL_WIRE_HANDSHAKE_LEN);
+	sim_bin_skip(from, SHOAL_WIRE_HANDSHAKE_LEN);
 	return true;
 }
 
@@ -111,20 +75,20 @@ static void pass_on(struct sim_guise *g)
 	while ((n = next(&g->said, &msg)) > 0) {
 		struct shoal_space raw = { g->said.at + g->said.begin, n };
 		if (g->ops->says == NULL || g->ops->says(g, &msg, raw))
-			bin_put(&g->out, raw.at, n);
-		bin_skip(&g->said, n);
+			sim_bin_put(&g->out, raw.at, n);
+		sim_bin_skip(&g->said, n);
 	}
 	while ((n = next(&g->heard, &msg)) > 0) {
 		if (g->ops->hears == NULL || g->ops->hears(g, &msg))
-			bin_put(&g->in, g->heard.at + g->heard.begin, n);
-		bin_skip(&g->heard, n);
+			sim_bin_put(&g->in, g->heard.at + g->heard.begin, n);
+		sim_bin_skip(&g->heard, n);
 	}
 }
 
-static void put_msg(struct sim_guise_bin *b, const struct shoal_wire_msg *msg)
+static void put_msg(struct sim_bin *b, const struct shoal_wire_msg *msg)
 {
 	size_t most = 64 + sizeof msg->range + msg->body.len;
-	ptrdiff_t n = shoal_wire_encode(msg, (struct shoal_space){ bin_room(b, most), most });
+	ptrdiff_t n = shoal_wire_encode(msg, (struct shoal_space){ sim_bin_room(b, most), most });
 	if (n < 0)
 		abort();
 	b->end += (size_t)n;
@@ -154,8 +118,8 @@ static struct sim_guise *guise_of(struct shoal_transport *t)
 
 static void listen_in(struct sim_guise *g)
 {
-	while (g->ended == 0 && bin_len(&g->in) < ENOUGH) {
-		struct shoal_space v = { bin_room(&g->heard, READ), READ };
+	while (g->ended == 0 && sim_bin_len(&g->in) < ENOUGH) {
+		struct shoal_space v = { sim_bin_room(&g->heard, READ), READ };
 		ptrdiff_t n = g->inner->ops->recv(g->inner, &v, 1);
 		if (n == 0)
 			break;
@@ -194,12 +158,12 @@ static ptrdiff_t guise_recv(struct shoal_transport *t, const struct shoal_space 
 	struct sim_guise *g = guise_of(t);
 	size_t done = 0;
 	listen_in(g);
-	for (size_t i = 0, at = 0; i < n && bin_len(&g->in) > 0;) {
+	for (size_t i = 0, at = 0; i < n && sim_bin_len(&g->in) > 0;) {
 		if (g->places && is_place(v, i) && sim_frame_block(&g->in_frame) == 0)
 			break;
-		size_t most = v[i].len - at < bin_len(&g->in) ? v[i].len - at : bin_len(&g->in);
+		size_t most = v[i].len - at < sim_bin_len(&g->in) ? v[i].len - at : sim_bin_len(&g->in);
 		size_t k = copy_some(g, &g->in_frame, v[i].at + at, g->in.at + g->in.begin, most);
-		bin_skip(&g->in, k);
+		sim_bin_skip(&g->in, k);
 		done += k;
 		at += k;
 		if (at == v[i].len) {
@@ -218,10 +182,10 @@ static ptrdiff_t guise_send(struct shoal_transport *t, const struct shoal_bytes 
 	size_t done = 0;
 	(void)more;
 	flush(g);
-	if (bin_len(&g->out) >= ENOUGH)
+	if (sim_bin_len(&g->out) >= ENOUGH)
 		return 0;
 	for (size_t i = 0; i < n; i++) {
-		uint8_t *to = bin_room(&g->said, v[i].len);
+		uint8_t *to = sim_bin_room(&g->said, v[i].len);
 		for (size_t at = 0; at < v[i].len;)
 			at += copy_some(g, &g->said_frame, to + at, v[i].at + at, v[i].len - at);
 		g->said.end += v[i].len;
@@ -277,7 +241,7 @@ static void tell_node(struct sim_guise *g, unsigned what)
 static void on_look(struct sim_alarm *alarm)
 {
 	struct sim_guise *g = SIM_OF(alarm, struct sim_guise, look);
-	if (bin_len(&g->in) > 0 && (g->wants & SHOAL_WANT_READ))
+	if (sim_bin_len(&g->in) > 0 && (g->wants & SHOAL_WANT_READ))
 		tell_node(g, SHOAL_WANT_READ);
 }
 
@@ -302,7 +266,7 @@ void sim_guise_ready(struct sim_guise *g, unsigned what)
 	if (what & SHOAL_WANT_WRITE)
 		flush(g);
 	want(g);
-	if (bin_len(&g->out) >= ENOUGH)
+	if (sim_bin_len(&g->out) >= ENOUGH)
 		what &= ~(unsigned)SHOAL_WANT_WRITE;
 	if (what & g->wants)
 		tell_node(g, what & g->wants);

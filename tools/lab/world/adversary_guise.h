@@ -11,6 +11,7 @@
 
 #include "proto/transport.h"
 #include "proto/wire.h"
+#include "tools/lab/world/bin.h"
 #include "tools/lab/world/clock.h"
 #include "tools/lab/world/frame.h"
 
@@ -29,21 +30,16 @@ struct sim_guise_ops {
 	void (*ends)(struct sim_guise *g);
 };
 
-/* Bytes between begin and end. */
-struct sim_guise_bin {
-	uint8_t *at;
-	size_t begin, end, room;
-};
 struct sim_guise {
 	struct shoal_transport t; /* first: what the node holds */
 	struct shoal_transport *inner;
 	const struct sim_guise_ops *ops;
 	struct sim_node *node;
 	struct sim_clock *clock;
-	void *mind;				   /* of the ops' owner */
-	void *word;				   /* of the ops, for this connection */
-	struct sim_guise_bin said, out, heard, in; /* from the node, to the line; from the line, to the node */
-	bool said_hello, heard_hello;		   /* handshakes that went through */
+	void *mind;			     /* of the ops' owner */
+	void *word;			     /* of the ops, for this connection */
+	struct sim_bin said, out, heard, in; /* from the node, to the line; from the line, to the node */
+	bool said_hello, heard_hello;	     /* handshakes that went through */
 	struct shoal_wire_handshake own, other;
 	/* Where only heads of blocks are kept (SIM_PAYLOAD_HEADS), the node's memory has no more of one either. */
 	size_t head;			       /* bytes of it; 0: all */

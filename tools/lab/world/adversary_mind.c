@@ -10,7 +10,7 @@
 
 #define HELD_MAX 4096 /* requests of one connection that wait on purpose; others are forgotten */
 
-static bool chance(struct sim_adversary *a, uint64_t ppm)
+bool sim_mind_chance(struct sim_adversary *a, uint64_t ppm)
 {
 	return shoal_rng_below(&a->rng, 1000000) < ppm;
 }
@@ -45,7 +45,7 @@ static bool spoils(struct sim_adversary *a, const struct shoal_wire_msg *msg)
 	if (a->spoiling == 0 && a->spec.rate < 1000000) {
 		/* A good block, or a burst: of (1 - p) + p * burst blocks, p * burst are bad. */
 		uint64_t p = a->spec.rate * 1000000 / (burst * 1000000 - (burst - 1) * a->spec.rate);
-		if (!chance(a, p))
+		if (!sim_mind_chance(a, p))
 			return false;
 	}
 	a->spoiling = a->spoiling > 0 ? a->spoiling - 1 : burst - 1;
@@ -53,7 +53,7 @@ static bool spoils(struct sim_adversary *a, const struct shoal_wire_msg *msg)
 }
 
 /* One bit of its block turns. */
-static void spoil(struct sim_adversary *a, const struct shoal_wire_msg *msg, struct shoal_space raw)
+void sim_mind_spoil(struct sim_adversary *a, const struct shoal_wire_msg *msg, struct shoal_space raw)
 {
 	/* What is carried of a block by its head is false only if that is. */
 	size_t at = shoal_rng_below(&a->rng, (uint32_t)msg->body.len);
@@ -69,7 +69,7 @@ static bool polluter_says(struct sim_guise *g, const struct shoal_wire_msg *msg,
 		return true;
 	a->deeds.blocks++;
 	if (spoils(a, msg))
-		spoil(a, msg, raw);
+		sim_mind_spoil(a, msg, raw);
 	return true;
 }
 
@@ -80,8 +80,8 @@ static bool traitor_says(struct sim_guise *g, const struct shoal_wire_msg *msg, 
 	struct sim_adversary *a = g->mind;
 	if (msg->id != SHOAL_WIRE_PIECE)
 		return true;
-	if (a->deeds.blocks++ % (a->spec.good + a->spec.bad) >= a->spec.good && chance(a, a->spec.rate))
-		spoil(a, msg, raw);
+	if (a->deeds.blocks++ % (a->spec.good + a->spec.bad) >= a->spec.good && sim_mind_chance(a, a->spec.rate))
+		sim_mind_spoil(a, msg, raw);
 	return true;
 }
 
@@ -321,7 +321,7 @@ static const struct sim_guise_ops slanderer = { .begins = slanderer_begins,
 static const struct sim_guise_ops free_rider = { .says = rider_says, .hears = rider_hears };
 
 const struct sim_guise_ops *const sim_mind_ops[SIM_ADVERSARY_KINDS] = {
-	[SIM_POLLUTER] = &polluter,	[SIM_LORIS] = &loris,	  [SIM_FAKE_HAVER] = &fake_haver,
-	[SIM_FREE_RIDER] = &free_rider, [SIM_TRAITOR] = &traitor, [SIM_SLANDERER] = &slanderer,
-	[SIM_WHITEWASHER] = &polluter,
+	[SIM_POLLUTER] = &polluter,	[SIM_LORIS] = &loris,	   [SIM_FAKE_HAVER] = &fake_haver,
+	[SIM_FREE_RIDER] = &free_rider, [SIM_TRAITOR] = &traitor,  [SIM_SLANDERER] = &slanderer,
+	[SIM_WHITEWASHER] = &polluter,	[SIM_SYBIL] = &free_rider,
 };
