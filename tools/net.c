@@ -2,6 +2,7 @@
 #include "tools/net.h"
 
 #include "proto/magnet.h"
+#include "proto/proxy.h"
 #include "swarm/io/addr.h"
 #include "tools/say.h"
 
@@ -31,6 +32,7 @@ void shoal_net_rows(struct shoal_net *net, struct shoal_opt *rows)
 		{ SHOAL_OPT_SIZE, "memory", 0, &net->memory, "SIZE", NULL, "for all that grows with data and peers; default: 128M" },
 		{ SHOAL_OPT_TEXT, "state", 0, &net->state, "DIR", NULL, "what is remembered; default: ~/.local/state/shoal" },
 		{ SHOAL_OPT_CHOICE, "encryption", 0, &net->encryption, "off|allow|require", NULL, "of peers' streams (MSE); default: allow" },
+		{ SHOAL_OPT_TEXT, "proxy", 0, &net->proxy, "URL", NULL, "all goes through it: socks5://[USER:PASS@]HOST:PORT or http://" },
 		{ SHOAL_OPT_CHOICE, "engine", 0, NULL, "native|libtorrent", "libtorrent", "default: native" },
 		{ SHOAL_OPT_OFF, "no-dht", 0, NULL, NULL, NULL, NULL },
 		{ SHOAL_OPT_FLAG, "no-lsd", 0, &net->no_lsd, NULL, NULL, "neither ask nor tell the local network" },
@@ -40,7 +42,6 @@ void shoal_net_rows(struct shoal_net *net, struct shoal_opt *rows)
 		{ SHOAL_OPT_FLAG, "no-utp", 0, &net->no_utp, NULL, NULL, "peers by TCP alone" },
 		{ SHOAL_OPT_FLAG, "no-tcp", 0, &net->no_tcp, NULL, NULL, "peers by uTP alone" },
 		{ SHOAL_OPT_UNBUILT, "dht-node", 0, NULL, "HOST:PORT", NULL, NULL },
-		{ SHOAL_OPT_UNBUILT, "proxy", 0, NULL, "URL", NULL, NULL },
 		{ SHOAL_OPT_UNBUILT, "record", 0, NULL, "FILE", NULL, NULL },
 		{ .kind = SHOAL_OPT_END },
 	};
@@ -135,14 +136,21 @@ int shoal_net_open(struct shoal_tool *tool, const struct shoal_net *net, const s
 				       .no_tcp = net->no_tcp,
 				       .dscp = net->dscp,
 				       .encryption = encryption[net->encryption],
+				       .proxy = net->proxy,
 				       .threads = net->threads };
 	char what[160] = "", shown[SHOAL_SAY_TEXT_MAX];
 	char *named = net->state ? NULL : state_default();
 	const char *state = net->state ? net->state : named;
 	int rc;
-	if (net->no_utp && net->no_tcp) {
+	if ((net->no_utp || net->proxy) && net->no_tcp) { /* no proxy carries uTP */
 		free(named);
 		return shoal_say_fail(tool, SHOAL_ERR_USAGE, "--no-utp and --no-tcp leave nothing to reach a peer by");
+	}
+	struct shoal_proxy proxy;
+	if (net->proxy && shoal_proxy_parse(net->proxy, &proxy) < 0) {
+		free(named);
+		return shoal_say_fail(tool, SHOAL_ERR_USAGE,
+				      "--proxy wants socks5:// or http://, [USER:PASS@]HOST:PORT");
 	}
 	if (state && make_folders(state) < 0) {
 		int os = errno;
@@ -160,6 +168,8 @@ int shoal_net_open(struct shoal_tool *tool, const struct shoal_net *net, const s
 	if (net->listen.count) {
 		memcpy(config.listen, net->listen.addr, net->listen.count * sizeof *config.listen);
 		config.listen_count = net->listen.count;
+		rc = ops->open(out, &config, what);
+	} else if (net->proxy) { /* nobody is to see us here unless that is asked for */
 		rc = ops->open(out, &config, what);
 	} else {
 		rc = open_anywhere(ops, &config, out, what);

@@ -19,6 +19,7 @@ struct shoal_net {
 	bool no_pex, no_lsd, no_utp, no_tcp;
 	uint32_t dscp;
 	bool no_trackers;
+	const char *proxy; /* NULL: none */
 	const char *state; /* NULL: the default */
 };
 

@@ -319,6 +319,12 @@ static void on_event(struct shoal_run *r, const struct shoal_event *ev, bool *st
 			r->bound[r->bound_count++] = ev->addr;
 		return;
 	case SHOAL_EV_STOPPED: *stopped = true; return;
+	case SHOAL_EV_WARNING:
+		if (t == NULL) { /* of the engine as a whole */
+			char text[SHOAL_SAY_TEXT_MAX];
+			shoal_say_warn(r->tool, NULL, "%s", shoal_say_text(ev->text, text));
+		}
+		break;
 	default: break;
 	}
 	if (t == NULL)

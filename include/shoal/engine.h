@@ -51,6 +51,9 @@ struct shoal_config {
 	bool no_utp, no_tcp;   /* peers are not reached by it, and do not reach us by it; not both */
 	enum shoal_rules rules;
 	enum shoal_encryption encryption;
+	/* "socks5://[user:pass@]host:port" or "http://...": all traffic goes through it, or not at all; names are looked up
+	 * there. The local network is left alone, and over HTTP there are no datagrams. NULL: none */
+	const char *proxy;
 };
 
 /* ---- operations ------------------------------------------------------------------ */

@@ -26,9 +26,11 @@
 #include "swarm/io/store_sqlite.h"
 #include "swarm/io/tcp.h"
 #include "swarm/io/udp.h"
+#include "swarm/io/via.h"
 
 #define FDS_KEPT 24	       /* descriptors for all that is neither a file of a torrent nor a connection */
 #define ADDS_MAX 64	       /* magnets whose ADDED has not been fetched yet, and whose peers we remember */
+#define STANDS_MAX 64	       /* names asked of a proxied engine, and not answered yet */
 #define TICK_AGAIN SHOAL_MS(1) /* a deadline that a tick left in the past is not asked for again sooner */
 
 /* A magnet's own peers (x.pe), until its torrent has a number. */
@@ -38,8 +40,14 @@ struct add {
 	struct shoal_magnet magnet;
 };
 
+/* A stand-in for a name that the proxy will look up: told in the next turn. */
+struct stand {
+	uint64_t cookie;
+	struct shoal_addr addr;
+};
+
 /* Of a name: the user is owed a DONE; the node's ticket is its cookie. */
-enum asker_flag { ASKED_BY_USER = 1, ASKED_BY_NODE = 2 };
+enum asker_flag { ASKED_BY_USER = 1, ASKED_BY_NODE = 2, ASKED_BY_VIA = 4 };
 
 struct native {
 	struct shoal_engine base; /* first: the user's pointer is ours */
@@ -48,6 +56,9 @@ struct native {
 	struct shoal_tcp *tcp;
 	struct shoal_local *local;
 	struct shoal_udp *udp;
+	struct shoal_via *via; /* NULL: no proxy; else nothing goes but through it */
+	struct stand stand[STANDS_MAX];
+	unsigned stands;
 	struct shoal_resolve *resolve;
 	struct shoal_http *http;
 	struct shoal_disk_threads *disk;
@@ -89,7 +100,7 @@ static void world_secret(void *w, struct shoal_space out)
 static int world_dial(void *w, const struct shoal_addr *to, uint64_t cookie)
 {
 	struct native *e = w;
-	return shoal_tcp_dial(e->tcp, to, cookie);
+	return e->via != NULL ? shoal_via_dial(e->via, to, cookie) : shoal_tcp_dial(e->tcp, to, cookie);
 }
 
 static void world_wake_at(void *w, shoal_us at)
@@ -126,25 +137,37 @@ static void world_fetch_stop(void *w, uint64_t cookie)
 static int world_resolve(void *w, const char *host, uint64_t cookie)
 {
 	struct native *e = w;
-	return shoal_resolve_ask(e->resolve, host, 0, &(struct shoal_resolve_for){ cookie, 0, ASKED_BY_NODE });
+	if (e->via == NULL)
+		return shoal_resolve_ask(e->resolve, host, 0, &(struct shoal_resolve_for){ cookie, 0, ASKED_BY_NODE });
+	if (e->stands == STANDS_MAX)
+		return SHOAL_ERR_BUSY;
+	int rc = shoal_via_name(e->via, host, &e->stand[e->stands].addr);
+	if (rc < 0)
+		return rc;
+	e->stand[e->stands++].cookie = cookie;
+	e->dirty = true;
+	return 0;
 }
 
 static int world_datagram(void *w, const struct shoal_addr *to, struct shoal_bytes data)
 {
 	struct native *e = w;
-	return shoal_udp_send(e->udp, to, data);
+	return e->via != NULL ? shoal_via_send(e->via, to, data) : shoal_udp_send(e->udp, to, data);
 }
 
 static int world_datagrams(void *w, const struct shoal_addr *to, struct shoal_bytes data, size_t each, bool whole)
 {
 	struct native *e = w;
+	if (e->via != NULL) /* a proxy takes datagrams one at a time: trackers and the DHT, no uTP */
+		return SHOAL_ERR_UNSUPPORTED;
 	return shoal_udp_send_row(e->udp, to, data, each, whole);
 }
 
 static bool world_neighbour(void *w, const struct shoal_addr *to)
 {
-	(void)w;
-	return shoal_reachable_neighbour(to);
+	struct native *e = w;
+	/* Behind a proxy it is not our network that private addresses would lie in. */
+	return e->via != NULL ? shoal_via_stands_in(to) : shoal_reachable_neighbour(to);
 }
 
 static const struct shoal_world_ops world_ops = {
@@ -172,7 +195,8 @@ static void on_accepted(void *to, struct shoal_transport *t, const struct shoal_
 static void on_dialed(void *to, uint64_t cookie, struct shoal_transport *t, int err)
 {
 	struct native *e = to;
-	shoal_node_dialed(e->node, cookie, t, err, shoal_loop_now(e->loop));
+	if (e->via == NULL || !shoal_via_dialed(e->via, cookie, t, err))
+		shoal_node_dialed(e->node, cookie, t, err, shoal_loop_now(e->loop));
 }
 
 static void on_heard(void *to, const struct shoal_addr *from, struct shoal_bytes data)
@@ -184,7 +208,8 @@ static void on_heard(void *to, const struct shoal_addr *from, struct shoal_bytes
 static void on_ready(void *to, struct shoal_transport *t, unsigned what)
 {
 	struct native *e = to;
-	shoal_node_ready(e->node, t, what, shoal_loop_now(e->loop));
+	if (e->via == NULL || !shoal_via_ready(e->via, t, what))
+		shoal_node_ready(e->node, t, what, shoal_loop_now(e->loop));
 }
 
 static void on_fetch_data(void *to, uint64_t cookie, uint64_t at, struct shoal_bytes data)
@@ -209,6 +234,35 @@ static void on_datagram(void *to, const struct shoal_addr *from, struct shoal_by
 {
 	struct native *e = to;
 	shoal_node_datagram(e->node, from, data, false, shoal_loop_now(e->loop));
+}
+
+static void on_via_dialed(void *to, uint64_t cookie, struct shoal_transport *t, int err)
+{
+	struct native *e = to;
+	e->dirty = true;
+	shoal_node_dialed(e->node, cookie, t, err, shoal_loop_now(e->loop));
+}
+
+/* The one name of ours that is looked up: the proxy's own. */
+static void on_via_lookup(void *to, const char *host)
+{
+	struct native *e = to;
+	struct shoal_resolve_for asker = { .flags = ASKED_BY_VIA };
+	if (shoal_resolve_ask(e->resolve, host, 0, &asker) < 0)
+		shoal_via_found(e->via, NULL, 0);
+}
+
+static void say_warning(struct native *e, const char *what)
+{
+	struct shoal_event ev = { .kind = SHOAL_EV_WARNING,
+				  .t = shoal_loop_now(e->loop),
+				  .text = { (const uint8_t *)what, strlen(what) } };
+	shoal_events_push(&e->events, &ev);
+}
+
+static void on_via_warn(void *to, const char *what)
+{
+	say_warning(to, what);
 }
 
 static int on_file_fd(void *to, uint32_t file)
@@ -253,8 +307,13 @@ static int peer_named(struct native *e, struct shoal_bytes text, const struct sh
 	struct shoal_addr addr;
 	if (shoal_addr_split(text, host, &port) < 0)
 		return SHOAL_ERR_USAGE;
-	if (shoal_addr_host(host, port, &addr) < 0)
-		return shoal_resolve_ask(e->resolve, host, port, asker);
+	if (shoal_addr_host(host, port, &addr) < 0) {
+		if (e->via == NULL)
+			return shoal_resolve_ask(e->resolve, host, port, asker);
+		if (shoal_via_name(e->via, host, &addr) < 0)
+			return SHOAL_ERR_USAGE;
+		addr.port = port;
+	}
 	int rc = peer_at(e, asker, &addr);
 	if (rc == 0 && asker->flags & ASKED_BY_USER)
 		say_done(e, asker->torrent, asker->ticket, 0);
@@ -267,6 +326,10 @@ static void on_resolved(void *to, unsigned what)
 	struct shoal_resolve_done done;
 	(void)what;
 	while (shoal_resolve_reap(e->resolve, &done) > 0) {
+		if (done.asker.flags & ASKED_BY_VIA) {
+			shoal_via_found(e->via, done.addr, done.err == 0 ? done.count : 0);
+			continue;
+		}
 		if (done.asker.flags & ASKED_BY_NODE) {
 			shoal_node_resolved(e->node, done.asker.ticket, done.addr, done.count, done.err,
 					    shoal_loop_now(e->loop));
@@ -356,13 +419,10 @@ static void open_datagrams(struct native *e, const struct shoal_addr *at)
 {
 	char text[SHOAL_ADDR_TEXT_MAX], what[160];
 	int os_err;
-	if (shoal_udp_bind(e->udp, at, &os_err) == 0)
+	if (e->via != NULL || shoal_udp_bind(e->udp, at, &os_err) == 0)
 		return;
-	int n = snprintf(what, sizeof what, "cannot take UDP %s: %s", shoal_addr_text(at, text), strerror(os_err));
-	struct shoal_event ev = { .kind = SHOAL_EV_WARNING,
-				  .t = shoal_loop_now(e->loop),
-				  .text = { (const uint8_t *)what, (size_t)n } };
-	shoal_events_push(&e->events, &ev);
+	snprintf(what, sizeof what, "cannot take UDP %s: %s", shoal_addr_text(at, text), strerror(os_err));
+	say_warning(e, what);
 }
 
 static int open_listeners(struct native *e, const struct shoal_config *config, uint16_t *port, char what[160])
@@ -381,7 +441,7 @@ static int open_listeners(struct native *e, const struct shoal_config *config, u
 			ev.addr = *shoal_udp_at(e->udp, (unsigned)i);
 		if (*port == 0)
 			*port = ev.addr.port;
-		if (ev.addr.port == *port) /* the one port that is told to the neighbours */
+		if (ev.addr.port == *port && e->via == NULL) /* the one port that is told to the neighbours */
 			(void)shoal_local_listens(e->local, &ev.addr);
 		shoal_events_push(&e->events, &ev);
 		if (!config->no_tcp)
@@ -413,10 +473,7 @@ static int open_storage(struct native *e, const struct shoal_config *config, cha
 	if ((rc = shoal_store_sqlite_open(&e->store, &options, what)) < 0)
 		return rc;
 	if (what[0] != '\0') { /* it opened, and has something to say */
-		struct shoal_event ev = { .kind = SHOAL_EV_WARNING,
-					  .t = shoal_loop_now(e->loop),
-					  .text = { (const uint8_t *)what, strlen(what) } };
-		shoal_events_push(&e->events, &ev);
+		say_warning(e, what);
 		what[0] = '\0';
 	}
 	if ((rc = watch(e, &e->store_watch, shoal_store_sqlite_fd(e->store), 0, on_reap)) < 0)
@@ -450,15 +507,34 @@ static int open_node(struct native *e, const struct shoal_config *config, uint16
 		.down = config->down,
 		.max_peers = peers_bound(config->max_peers),
 		.upload_slots = config->upload_slots,
-		.quiet = (config->no_pex ? SHOAL_QUIET_PEX : 0u) | (config->no_lsd ? SHOAL_QUIET_LSD : 0u),
+		.quiet = (config->no_pex ? SHOAL_QUIET_PEX : 0u) |
+			 (config->no_lsd || e->via != NULL ? SHOAL_QUIET_LSD : 0u),
 		.rules = config->rules,
 		.encryption = config->encryption,
-		.carriers = (config->no_tcp ? 0u : SHOAL_BY_TCP) | (config->no_utp ? 0u : SHOAL_BY_UTP),
+		.carriers = (config->no_tcp ? 0u : SHOAL_BY_TCP) |
+			    (config->no_utp || e->via != NULL ? 0u : SHOAL_BY_UTP),
 		.agent = config->agent != NULL ? config->agent : "shoal " SHOAL_VERSION,
 	};
 	if (e->store != NULL)
 		options.store = shoal_store_sqlite_store(e->store);
 	return shoal_node_new(&e->node, &options, shoal_loop_now(e->loop));
+}
+
+/* "socks5h": names are the proxy's to look up, for libcurl too. */
+static int open_via(struct native *e, const char *url, char *web, size_t room)
+{
+	struct shoal_proxy proxy;
+	struct shoal_via_user user = { e, on_via_dialed, on_datagram, on_via_lookup, on_via_warn };
+	int rc = shoal_proxy_parse(url, &proxy);
+	if (rc < 0)
+		return rc;
+	const char *rest = strstr(url, "://");
+	int n = snprintf(web, room, "%s%s", proxy.kind == SHOAL_PROXY_HTTP ? "http" : "socks5h", rest);
+	if (n < 0 || (size_t)n >= room)
+		return SHOAL_ERR_TOO_LONG;
+	rc = shoal_via_new(&e->via, e->loop, e->os, e->tcp, &proxy, &user);
+	explicit_bzero(&proxy, sizeof proxy);
+	return rc;
 }
 
 static void native_free(struct native *e);
@@ -467,10 +543,11 @@ int shoal_engine_native_open(struct shoal_engine **out, const struct shoal_confi
 			     const struct shoal_os_ops *os, char what[160])
 {
 	const char *step = "no memory";
+	char proxy[2 * SHOAL_PROXY_WORD_MAX * 3 + SHOAL_PROXY_NAME_MAX + 32];
 	uint64_t memory = config->memory != 0 ? config->memory : SHOAL_ENGINE_MEMORY;
 	uint16_t port = 0;
 	what[0] = '\0';
-	if (config->no_utp && config->no_tcp) {
+	if ((config->no_utp || config->proxy != NULL) && config->no_tcp) {
 		snprintf(what, 160, "without TCP and without uTP nobody can be reached");
 		return SHOAL_ERR_USAGE;
 	}
@@ -500,8 +577,16 @@ int shoal_engine_native_open(struct shoal_engine **out, const struct shoal_confi
 	step = "cannot make an event loop";
 	if ((rc = shoal_events_reserve(&e->events)) < 0 || (rc = shoal_loop_new(&e->loop, os)) < 0 ||
 	    (rc = shoal_tcp_new(&e->tcp, e->loop, os, &user)) < 0 ||
-	    (rc = shoal_local_new(&e->local, e->loop, os, on_heard, e)) < 0 ||
-	    (rc = shoal_http_new(&e->http, e->loop, os, &http, &web)) < 0 ||
+	    (rc = shoal_local_new(&e->local, e->loop, os, on_heard, e)) < 0)
+		goto out;
+	step = "the proxy cannot be used";
+	if (config->proxy != NULL) {
+		if ((rc = open_via(e, config->proxy, proxy, sizeof proxy)) < 0)
+			goto out;
+		web.proxy = proxy;
+	}
+	step = "cannot make an event loop";
+	if ((rc = shoal_http_new(&e->http, e->loop, os, &http, &web)) < 0 ||
 	    (rc = shoal_udp_new(&e->udp, e->loop, os, &udp_user)) < 0 ||
 	    (rc = shoal_resolve_new(&e->resolve, os, NULL)) < 0 ||
 	    (rc = watch(e, &e->resolve_watch, shoal_resolve_fd(e->resolve), SHOAL_LOOP_EDGE, on_resolved)) < 0)
@@ -575,8 +660,15 @@ static int next_event(struct native *e, struct shoal_event *ev)
 
 static void tick(struct native *e, shoal_us now)
 {
+	struct stand stand[STANDS_MAX];
+	unsigned stands = e->stands;
+	memcpy(stand, e->stand, stands * sizeof *stand);
 	e->dirty = false;
 	e->wake_fresh = false;
+	e->stands = 0; /* what is asked from inside is answered in the next */
+	for (unsigned i = 0; i < stands; i++) {
+		shoal_node_resolved(e->node, stand[i].cookie, &stand[i].addr, 1, 0, now);
+	}
 	shoal_node_tick(e->node, now);
 	/* A deadline that has passed and was not set anew must not keep the loop from waiting. */
 	if (!e->wake_fresh && e->wake_at <= now)
@@ -589,10 +681,16 @@ static int turn(struct native *e, shoal_us until)
 	shoal_us tcp_at = shoal_tcp_deadline(e->tcp), http_at = shoal_http_deadline(e->http);
 	until = e->wake_at < until ? e->wake_at : until;
 	until = http_at < until ? http_at : until;
+	if (e->stands > 0)
+		until = 0;
+	if (e->via != NULL && shoal_via_deadline(e->via) < until)
+		until = shoal_via_deadline(e->via);
 	int rc = shoal_loop_run(e->loop, tcp_at < until ? tcp_at : until);
 	shoal_us now = shoal_loop_now(e->loop);
 	shoal_tcp_tick(e->tcp, now);
 	shoal_http_tick(e->http, now);
+	if (e->via != NULL)
+		shoal_via_tick(e->via, now);
 	if (e->reap) {
 		e->reap = false;
 		shoal_node_reap(e->node, now);
@@ -658,6 +756,7 @@ static void native_free(struct native *e)
 {
 	shoal_node_free(e->node);
 	shoal_http_free(e->http);
+	shoal_via_free(e->via);
 	shoal_tcp_free(e->tcp);
 	shoal_local_free(e->local);
 	shoal_udp_free(e->udp);

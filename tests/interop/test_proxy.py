@@ -1,0 +1,312 @@
+"""test_proxy.py - all of shoal's traffic through dante's SOCKS5 or an HTTP proxy, and not a packet beside it.
+
+Three networks: ours, whose default route leads into a sink that counts; the proxy's, on both sides; the world, where
+a libtorrent seeds and trackers answer. Names are known in the proxy's network alone. What is fetched
+proves the way, the sink's count that nothing took another. 77 where no namespaces can be had.
+"""
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NETNS = os.path.join(HERE, "..", "..", "tools", "netns")
+PYTHON = "/usr/bin/python3"
+
+if os.environ.get("SHOAL_INTEROP_INSIDE") != "1":
+    if len(sys.argv) > 1 and os.path.exists(sys.argv[1]):
+        os.environ["SHOAL"] = os.path.abspath(sys.argv[1])
+    os.environ["SHOAL_INTEROP_INSIDE"] = "1"
+    os.execv(NETNS, [NETNS, PYTHON, os.path.abspath(__file__), *sys.argv[1:]])
+
+sys.path.insert(0, HERE)
+from spacekit import Space, join, skip  # noqa: E402
+from swarmkit import Shoal, digests, tree, wait  # noqa: E402
+
+HOME, INSIDE, OUTSIDE, WORLD = "10.20.0.1", "10.20.0.2", "10.21.0.2", "10.21.0.1"
+HOSTS = f"127.0.0.1 localhost\n{WORLD} world.test\n"
+DANTE = """logoutput: stderr
+internal: {inside} port = 1080
+external: {outside}
+socksmethod: none
+clientmethod: none
+user.privileged: root
+user.unprivileged: nobody
+client pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 }}
+socks pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 }}
+"""
+
+
+def world(torrent, folder, content):
+    """In the world's network: one who seeds and takes connections, trackers by both schemes, a web server."""
+    import http.server
+    import urllib.parse
+    from swarmkit import Libtorrent
+    from trackerkit import Tracker
+    seed = Libtorrent(WORLD, 7001).add(torrent, folder)
+    wait(seed.finished, "libtorrent checks its data", seed)
+
+    class Ranges(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def do_GET(self):
+            data = open(content + urllib.parse.urlsplit(self.path).path, "rb").read()  # a proxy's has the host in it
+            wanted = self.headers.get("Range", f"bytes=0-{len(data) - 1}")
+            first, last = map(int, wanted.partition("=")[2].split("-"))
+            self.send_response(206 if "Range" in self.headers else 200)
+            self.send_header("Content-Range", f"bytes {first}-{last}/{len(data)}")
+            self.send_header("Content-Length", str(last + 1 - first))
+            self.end_headers()
+            self.wfile.write(data[first:last + 1])
+
+    web = http.server.ThreadingHTTPServer((WORLD, 8000), Ranges)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    with Tracker(v4=WORLD) as tracker:
+        tracker.answer = lambda ask: {"interval": 1800, "seeds": 1, "leeches": 1, "peers": [(WORLD, 7001)]}
+        print(tracker.ports["http", 4], tracker.ports["udp", 4], flush=True)
+        for line in sys.stdin:  # each line a question
+            print(len(tracker.told(scheme=line.strip())), flush=True)
+
+
+class HttpProxy:
+    """CONNECT, and plain requests with an absolute URL; wants a password."""
+
+    def __init__(self):
+        self.seen = []
+        self.door = socket.socket()
+        self.door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.door.bind((INSIDE, 3128))
+        self.door.listen(64)
+
+    def forever(self):
+        while True:
+            threading.Thread(target=self.one, args=(self.door.accept()[0],), daemon=True).start()
+
+    def one(self, c):
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            got = c.recv(1)
+            if not got:
+                return
+            head += got
+        first = head.split(b"\r\n")[0].decode()
+        if b"Proxy-Authorization: Basic bWU6c2VjcmV0" not in head:
+            c.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+            return c.close()
+        print(first.split()[0], flush=True)
+        if first.startswith("CONNECT "):
+            host, _, port = first.split()[1].rpartition(":")
+        else:
+            host, _, port = first.split()[1].split("/")[2].partition(":")
+        try:
+            s = socket.create_connection((host, int(port or 80)), 5)
+        except OSError:
+            c.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+            return c.close()
+        if first.startswith("CONNECT "):
+            c.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        else:
+            s.sendall(head)
+        for a, b in ((c, s), (s, c)):
+            threading.Thread(target=self.pump, args=(a, b), daemon=True).start()
+
+    @staticmethod
+    def pump(a, b):
+        try:
+            while got := a.recv(65536):
+                b.sendall(got)
+            b.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
+class Nets:
+    def __init__(self, work):
+        self.work = work
+        self.source = os.path.join(work, "source")
+        self.content = os.path.join(self.source, "content")
+        tree(self.content, {"a": 2_000_003, "b/c": 70_000}, 11)
+        self.home, self.middle, self.far = Space(), Space(HOSTS), Space()
+        join(self.home, HOME + "/24", self.middle, INSIDE + "/24")
+        join(self.middle, OUTSIDE + "/24", self.far, WORLD + "/24")
+        self.home.sink()
+        self.running = []
+
+    def torrent(self, *more):
+        path = os.path.join(tempfile.mkdtemp(dir=self.work), "t.torrent")
+        subprocess.run([Shoal.program, "create", self.content, "-o", path, "--piece-size", "32K", "--quiet", *more],
+                       check=True)
+        return path
+
+    def begin(self):
+        plain = self.torrent()
+        self.world = self.far.start([PYTHON, __file__, "world", plain, self.source, self.source],
+                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.running.append(self.world)
+        self.http, self.udp = map(int, self.world.stdout.readline().split())
+        conf = os.path.join(self.work, "dante.conf")
+        with open(conf, "w") as f:
+            f.write(DANTE.format(inside=INSIDE, outside=OUTSIDE))
+        self.dante_log = os.path.join(self.work, "dante.log")
+        self.running.append(self.middle.start(["danted", "-f", conf, "-N", "2"], stdout=open(self.dante_log, "w"),
+                                              stderr=subprocess.STDOUT))
+        self.http_log = os.path.join(self.work, "http.log")
+        self.running.append(self.middle.start([PYTHON, __file__, "http"], stdout=open(self.http_log, "w")))
+        for port in (1080, 3128):
+            wait(lambda p=port: self.answers(p), f"the proxy at port {port} is up", self)
+
+    def answers(self, port):
+        return self.home.start(["bash", "-c", f"exec 3<>/dev/tcp/{INSIDE}/{port}"],
+                               stderr=subprocess.DEVNULL).wait() == 0
+
+    def asked(self, scheme):
+        self.world.stdin.write(scheme + "\n")
+        self.world.stdin.flush()
+        return int(self.world.stdout.readline())
+
+    def get(self, torrent, *args):
+        """A shoal at home."""
+        program, folder = Shoal.program, tempfile.mkdtemp(dir=self.work)
+
+        class AtHome(Shoal):
+            def __init__(me):
+                os.makedirs(folder + "/w", exist_ok=True)
+                me.log, me.out = folder + "/log", open(folder + "/events", "wb")
+                me.process = self.home.start([program, "get", torrent, "-o", folder + "/copy", "--json", "--state",
+                                              folder + "/state", *args], stdout=me.out, stderr=open(me.log, "wb"))
+        return AtHome(), folder + "/copy"
+
+    def why(self):
+        return open(self.dante_log, errors="replace").read()[-2000:]
+
+    def end(self):
+        for p in self.running:
+            p.kill()
+            p.wait()
+        for space in (self.home, self.middle, self.far):
+            space.__exit__()
+
+
+SOCKS, HTTP = f"socks5://{INSIDE}:1080", f"http://me:secret@{INSIDE}:3128"
+
+
+def fetch(nets, torrent, *args):
+    mine, copy = nets.get(torrent, *args)
+    try:
+        wait(lambda: mine.last("complete"), "shoal fetches through the proxy", mine, nets)
+        listen = mine.last("started")["listen"]
+        assert listen == [], f"it listens on {listen}, though nobody said so"
+    finally:
+        mine.stop()
+    assert digests(os.path.join(copy, "content")) == digests(nets.content), "the copy differs"
+
+
+def a_peer(nets, proxy):
+    fetch(nets, nets.torrent(), "--proxy", proxy, "--peer", f"{WORLD}:7001", "--timeout", "60")
+
+
+def a_peer_by_name(nets, proxy):
+    fetch(nets, nets.torrent(), "--proxy", proxy, "--peer", "world.test:7001", "--timeout", "60")
+
+
+def an_http_tracker(nets, proxy):
+    before = nets.asked("http")
+    fetch(nets, nets.torrent("--tracker", f"http://world.test:{nets.http}/announce"), "--proxy", proxy, "--tracker",
+          f"http://world.test:{nets.http}/announce", "--timeout", "60")
+    assert nets.asked("http") > before
+
+
+def a_udp_tracker(nets, proxy, host=WORLD):
+    before = nets.asked("udp")
+    fetch(nets, nets.torrent(), "--proxy", proxy, "--tracker", f"udp://{host}:{nets.udp}/announce",
+          "--timeout", "60")
+    assert nets.asked("udp") > before
+
+
+def a_udp_tracker_by_name(nets, proxy):
+    a_udp_tracker(nets, proxy, "world.test")
+
+
+def a_web_seed(nets, proxy):
+    fetch(nets, nets.torrent("--webseed", "http://world.test:8000/"), "--proxy", proxy, "--webseed",
+          "http://world.test:8000/", "--timeout", "60")
+
+
+def no_proxy_no_way(nets, proxy):
+    """The proxy is not there: nothing is fetched, and nothing goes around it."""
+    dead = proxy.replace(":1080", ":9").replace(":3128", ":9")
+    mine, _ = nets.get(nets.torrent("--tracker", f"udp://world.test:{nets.udp}/announce"), "--proxy", dead,
+                       "--peer", f"{WORLD}:7001", "--peer", "world.test:7001", "--tracker",
+                       f"http://{WORLD}:{nets.http}/announce", "--tracker", f"udp://{WORLD}:{nets.udp}/announce",
+                       "--timeout", "4")
+    try:
+        code = mine.process.wait(15)
+    finally:
+        mine.stop()
+    assert code == 5, f"exit code {code}"
+    assert any("proxy" in str(e) for e in mine.events() if e["event"] == "warning"), mine.why()
+
+
+def the_count_has_teeth(nets, proxy):
+    """Without the proxy the same program is seen."""
+    before = nets.home.sent("sink")
+    mine, _ = nets.get(nets.torrent(), "--peer", "8.8.8.8:7001", "--no-lsd", "--timeout", "2", "--listen",
+                       f"{HOME}:7002")
+    try:
+        mine.process.wait(15)
+    finally:
+        mine.stop()
+    assert nets.home.sent("sink") > before
+
+
+CASES = [("SOCKS5", SOCKS, f) for f in (a_peer, a_peer_by_name, an_http_tracker, a_udp_tracker, a_udp_tracker_by_name,
+                                        a_web_seed, no_proxy_no_way)] + \
+        [("HTTP", HTTP, f) for f in (a_peer, a_peer_by_name, an_http_tracker, a_web_seed, no_proxy_no_way)] + \
+        [("none", "", the_count_has_teeth)]
+
+
+def main():
+    only = os.environ.get("SHOAL_INTEROP_ONLY", "")
+    if shutil.which("danted") is None:
+        skip("danted is not installed: tools/setup does that")
+    work = tempfile.mkdtemp(prefix="shoal-proxy-")
+    os.chmod(work, 0o755)
+    failed = ran = 0
+    nets = None
+    try:
+        nets = Nets(work)
+        nets.begin()
+        for kind, proxy, case in CASES:
+            name = f"{kind}: {case.__name__.replace('_', ' ')}"
+            if only not in name:
+                continue
+            ran += 1
+            before, began = nets.home.sent("sink"), time.monotonic()
+            try:
+                case(nets, proxy)
+                leaked = nets.home.sent("sink") - before
+                assert kind == "none" or leaked == 0, f"{leaked} packets went around the proxy"
+                print(f"ok      {name:44} {time.monotonic() - began:5.1f} s", flush=True)
+            except Exception as e:  # one case must not hide the others
+                failed += 1
+                print(f"FAILED  {name}\n{e if isinstance(e, AssertionError) else traceback.format_exc()}", flush=True)
+    finally:
+        if nets:
+            nets.end()
+        shutil.rmtree(work, ignore_errors=True)
+    print(f"{ran - failed} passed, {failed} failed")
+    sys.exit(failed > 0 or ran == 0)
+
+
+if len(sys.argv) > 1 and sys.argv[1] == "world":
+    world(*sys.argv[2:])
+elif len(sys.argv) > 1 and sys.argv[1] == "http":
+    HttpProxy().forever()
+else:
+    main()
