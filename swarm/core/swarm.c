@@ -158,7 +158,9 @@ int shoal_swarm_begin(struct shoal_swarm *s, struct shoal_metainfo *mi, struct s
 	if (shoal_metainfo_private(mi))
 		shoal_contacts_private(s, now);
 	s->state = choose ? SHOAL_SWARM_CHOOSE : SHOAL_SWARM_SCAN;
-	s->scan_seen = calloc(SCAN_FILES, sizeof *s->scan_seen);
+	uint32_t looked_at = shoal_metainfo_file_count(s->mi); /* or the part file alone */
+	looked_at = looked_at < SCAN_FILES ? looked_at + 1 : SCAN_FILES;
+	s->scan_seen = calloc(looked_at, sizeof *s->scan_seen);
 	return s->scan_seen != NULL ? 0 : SHOAL_ERR_NOMEM;
 }
 
