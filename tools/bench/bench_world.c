@@ -2,12 +2,13 @@
  * bench_world.c - how large a virtual world can be: processor time, memory and alarms of a swarm, or of idle nodes.
  *
  *     bench_world swarm [nodes=1000] [mib=1024] [piece=1024] [links=25] [turn=1000] [format=v1|v2|hybrid] [seed=1]
- *                       [until=SECONDS]
+ *                       [until=SECONDS] [seed_up=100] [up=20] [down=200] [rtt=0] [spread=10000] [queue=100]
+ *                       [rules=full|off|lt]
  *     bench_world idle [nodes=10000]
  *
- * swarm: one seed of 100 Mbit/s, leeches of 20 up and 200 down, 20 to 200 ms there and back, each told of `links`
- * others (so that it has about twice as many connections), all started within ten seconds. One JSON line; warm_us_per_block
- * is of what was sent after these, which is what a short run (until) tells of a long one.
+ * swarm: one seed, leeches with lines of so many Mbit/s and `rtt` ms there and back (0: 20 to 200), each told of `links`
+ * others (so that it has about twice as many connections), all started within `spread` ms. One JSON line;
+ * warm_us_per_block is of what was sent after these, which is what a short run (until) tells of a long one.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,11 @@ static enum shoal_format format_of(const char *word)
 					 : SHOAL_FORMAT_HYBRID;
 }
 
+static enum shoal_rules rules_of(const char *word)
+{
+	return strcmp(word, "off") == 0 ? SHOAL_RULES_OFF : strcmp(word, "lt") == 0 ? SHOAL_RULES_LT : SHOAL_RULES_FULL;
+}
+
 static void start(struct sim *sim, void *arg)
 {
 	(void)sim;
@@ -96,13 +102,20 @@ static int swarm(int argc, char **argv)
 							 .brief = true,
 							 .tcp = &sim_tcp_common });
 	struct shoal_rng dice = shoal_rng_split(seed, 99);
+	uint64_t seed_up = number(argc, argv, "seed_up", "100") * 125000, up = number(argc, argv, "up", "20") * 125000;
+	uint64_t down = number(argc, argv, "down", "200") * 125000, rtt = number(argc, argv, "rtt", "0");
+	uint32_t spread = (uint32_t)number(argc, argv, "spread", "10000");
 	for (unsigned i = 0; i <= nodes; i++) {
-		struct sim_node_options o = { .up = i == 0 ? 12500000 : 2500000,
-					      .down = 25000000,
-					      .queue = SHOAL_MS(100),
+		struct sim_node_options o = { .up = i == 0 ? seed_up : up,
+					      .down = down,
+					      .queue = SHOAL_MS(number(argc, argv, "queue", "100")),
+					      .rules = rules_of(option(argc, argv, "rules", "full")),
 					      .max_peers = 2 * links + 10 };
-		o.delay = SHOAL_MS(5) << shoal_rng_below(&dice, 4); /* 5, 10, 20 or 40 ms: 20 to 160 there and back */
-		o.delay += shoal_rng_below(&dice, (uint32_t)o.delay / 4);
+		o.delay = rtt * 250;
+		if (rtt == 0)
+			o.delay = SHOAL_MS(5)
+				  << shoal_rng_below(&dice, 4); /* 5, 10, 20 or 40 ms: 20 to 160 there and back */
+		o.delay += rtt == 0 ? shoal_rng_below(&dice, (uint32_t)o.delay / 4) : 0;
 		struct sim_node *n = sim_node_new(sim, &o);
 		if (i == 0)
 			sim_disk_fill(n->disk, SIM_FOLDER, c.mi);
@@ -111,9 +124,9 @@ static int swarm(int argc, char **argv)
 		if (i == 0)
 			sim_node_start(n);
 		else
-			sim_at(sim, SIM_START + shoal_rng_below(&dice, 10000000), start, n);
+			sim_at(sim, SIM_START + shoal_rng_below(&dice, spread * 1000), start, n);
 	}
-	sim_run_for(sim, SHOAL_S(11));
+	sim_run_for(sim, SHOAL_MS((uint64_t)spread + 1000));
 	double told = cpu_seconds(), warm = told;
 	uint64_t warm_bytes = sim_wire_bytes(sim);
 	shoal_us until = SIM_START + SHOAL_S(number(argc, argv, "until", "20000"));
@@ -125,18 +138,21 @@ static int swarm(int argc, char **argv)
 		}
 	}
 	tell(sim, began);
-	double bound = (double)nodes * (double)size / (12500000.0 + 2500000.0 * nodes);
+	double bound = (double)nodes * (double)size / ((double)seed_up + (double)up * nodes);
+	bound = bound > (double)size / (double)seed_up ? bound : (double)size / (double)seed_up;
 	shoal_us last = 0;
 	for (unsigned i = 1; i <= nodes; i++)
 		last = sim_node(sim, i)->completed_at > last ? sim_node(sim, i)->completed_at : last;
+	sim_node_ask_stats(sim_node(sim, 0));
 	printf("{\"nodes\": %u, \"mib\": %llu, \"cpu_s\": %.1f, \"content_s\": %.1f, \"rss_mib\": %ld, \"alarms\": "
 	       "%llu, "
-	       "\"blocks\": %llu, \"us_per_block\": %.2f, \"last_s\": %.1f, \"bound_s\": %.1f, \"trace\": \"%016llx\", "
+	       "\"blocks\": %llu, \"us_per_block\": %.2f, \"last_s\": %.1f, \"bound_s\": %.1f, \"seed_copies\": %.2f, "
+	       "\"trace\": \"%016llx\", "
 	       "\"warm_us_per_block\": %.2f, \"wrong\": \"%s\"}\n",
 	       nodes, (unsigned long long)(size / MIB), cpu_seconds() - began, began - before, rss_kib() / 1024,
 	       (unsigned long long)sim_clock(sim)->rung, (unsigned long long)(size / 16384 * nodes),
 	       (cpu_seconds() - began) * 1e6 / (double)(size / 16384 * nodes), (double)(last - SIM_START) / 1e6, bound,
-	       (unsigned long long)sim_trace(sim),
+	       (double)sim_node(sim, 0)->stats.uploaded / (double)size, (unsigned long long)sim_trace(sim),
 	       (cpu_seconds() - warm) * 1e6 / (double)((sim_wire_bytes(sim) - warm_bytes) / 16384 + 1), sim_wrong(sim));
 	bool good = sim_wrong(sim)[0] == 0 && sim_all_complete(sim, NULL);
 	sim_free(sim);
