@@ -71,6 +71,7 @@ void shoal_swarm_free(struct shoal_swarm *s)
 	shoal_picker_free(s->picker);
 	shoal_bits_fini(&s->claimed);
 	shoal_bits_fini(&s->to_check);
+	shoal_reread_fini(s);
 	shoal_bits_fini(&s->fresh);
 	shoal_bits_fini(&s->covered);
 	shoal_bits_fini(&s->withdrawn);
@@ -568,6 +569,7 @@ void shoal_swarm_tick(struct shoal_swarm *s, shoal_us now)
 	if (s->state == SHOAL_SWARM_PAUSED && s->retry_at <= now && !s->stopping)
 		resume(s, now);
 	if (s->state == SHOAL_SWARM_RUN) {
+		shoal_reread_tick(s, now);
 		if (s->to_check.ones > 0 && !s->stopping)
 			shoal_swarm_check_tick(s, now);
 		if (s->recheck && s->to_check.ones == 0 && s->checks_out == 0)
@@ -611,6 +613,7 @@ shoal_us shoal_swarm_deadline(const struct shoal_swarm *s)
 	if (s->state == SHOAL_SWARM_RUN) {
 		at = shoal_min_u64(at, shoal_swarm_barrier_due(s));
 		at = shoal_min_u64(at, shoal_super_deadline(s));
+		at = shoal_min_u64(at, shoal_reread_deadline(s));
 		if (s->peer_count > 0)
 			at = shoal_min_u64(at, s->rechoke ? s->rechoked_at + SHOAL_MS(100)
 							  : s->choke_at + s->node->policy->choke_round);

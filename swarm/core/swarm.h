@@ -28,6 +28,7 @@
 #include "swarm/core/pace.h"
 #include "swarm/core/peer.h"
 #include "swarm/core/picker.h"
+#include "swarm/core/reread.h"
 #include "swarm/core/select.h"
 #include "swarm/core/skeys.h"
 #include "swarm/core/store.h"
@@ -139,6 +140,7 @@ struct shoal_swarm {
 	bool check_later; /* pieces exist whose hashes are not known yet */
 	uint32_t long_files;
 	struct shoal_bits to_check;
+	struct shoal_reread reread;
 	unsigned check_flags;	/* SHOAL_DISK_DROP after a failed sync */
 	uint32_t sync_failures; /* in this life */
 	int check_error;

@@ -550,6 +550,8 @@ void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, sh
 		}
 		if (!good && check->job.err == 0 && !check->hash.blank)
 			shoal_swarm_existing_differs(s, check->piece);
+		if (check->job.err == SHOAL_ERR_IO && !s->read_only && !shoal_picker_is_done(s->picker, check->piece))
+			shoal_reread_later(s, check->piece, now);
 		if (check->job.err == SHOAL_ERR_IO || check->job.err == SHOAL_ERR_DENIED) {
 			s->storage_os = check->job.os;
 			s->check_error = check->job.err;
