@@ -38,7 +38,7 @@ void shoal_net_rows(struct shoal_net *net, struct shoal_opt *rows)
 		{ SHOAL_OPT_FLAG, "no-lsd", 0, &net->no_lsd, NULL, NULL, "neither ask nor tell the local network" },
 		{ SHOAL_OPT_FLAG, "no-pex", 0, &net->no_pex, NULL, NULL, "neither ask nor tell peers of others" },
 		{ SHOAL_OPT_FLAG, "no-trackers", 0, &net->no_trackers, NULL, NULL, "ask no tracker that the torrent or link names" },
-		{ SHOAL_OPT_OFF, "no-portmap", 0, NULL, NULL, NULL, "and --no-dht: off" },
+		{ SHOAL_OPT_FLAG, "no-portmap", 0, &net->no_portmap, NULL, NULL, "do not ask the router to let others in" },
 		{ SHOAL_OPT_FLAG, "no-utp", 0, &net->no_utp, NULL, NULL, "peers by TCP alone" },
 		{ SHOAL_OPT_FLAG, "no-tcp", 0, &net->no_tcp, NULL, NULL, "peers by uTP alone" },
 		{ SHOAL_OPT_UNBUILT, "dht-node", 0, NULL, "HOST:PORT", NULL, NULL },
@@ -137,6 +137,7 @@ int shoal_net_open(struct shoal_tool *tool, const struct shoal_net *net, const s
 				       .dscp = net->dscp,
 				       .encryption = encryption[net->encryption],
 				       .proxy = net->proxy,
+				       .portmap = !net->no_portmap,
 				       .threads = net->threads };
 	char what[160] = "", shown[SHOAL_SAY_TEXT_MAX];
 	char *named = net->state ? NULL : state_default();

@@ -20,6 +20,7 @@ struct shoal_net {
 	uint32_t dscp;
 	bool no_trackers;
 	const char *proxy; /* NULL: none */
+	bool no_portmap;
 	const char *state; /* NULL: the default */
 };
 

@@ -319,6 +319,7 @@ static void on_event(struct shoal_run *r, const struct shoal_event *ev, bool *st
 			r->bound[r->bound_count++] = ev->addr;
 		return;
 	case SHOAL_EV_STOPPED: *stopped = true; return;
+	case SHOAL_EV_PORTMAP: shoal_run_tell_portmap(r, ev); return;
 	case SHOAL_EV_WARNING:
 		if (t == NULL) { /* of the engine as a whole */
 			char text[SHOAL_SAY_TEXT_MAX];

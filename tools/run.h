@@ -79,6 +79,8 @@ void shoal_run_tell_checked(struct shoal_run *r, struct shoal_run_torrent *t, co
 void shoal_run_tell_adopted(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev);
 void shoal_run_tell_complete(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev);
 void shoal_run_tell_stats(struct shoal_run *r, struct shoal_run_torrent *t, shoal_us now);
+/* What became of mapping our port at the router. */
+void shoal_run_tell_portmap(struct shoal_run *r, const struct shoal_event *ev);
 /* Everything that needs no bookkeeping: pieces, peers, bans, pauses, warnings. */
 void shoal_run_tell_other(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev);
 void shoal_run_tell_summary(struct shoal_run *r, struct shoal_run_torrent *t);

@@ -325,6 +325,25 @@ static void tell_tracker(struct shoal_run *r, const struct shoal_run_torrent *t,
 			      t->name, url, ev->done, ev->total, what[0] ? ": " : "", what);
 }
 
+void shoal_run_tell_portmap(struct shoal_run *r, const struct shoal_event *ev)
+{
+	char by[SHOAL_SAY_TEXT_MAX], addr[SHOAL_ADDR_TEXT_MAX];
+	shoal_say_text(ev->text, by);
+	if (r->tool->json) {
+		struct shoal_json *j = shoal_say_event(r->tool, "portmap", ev->t);
+		shoal_json_str(j, "by", ev->text);
+		shoal_json_text(j, "error", ev->err < 0 ? shoal_err_name(ev->err) : NULL);
+		if (ev->err == 0)
+			put_addr(j, "external", &ev->addr);
+		shoal_say_event_end(r->tool);
+	}
+	if (ev->err < 0)
+		shoal_say_log(r->tool, SHOAL_LOG_INFO, "no port mapped at a router: %s", shoal_err_name(ev->err));
+	else
+		shoal_say_log(r->tool, SHOAL_LOG_INFO, "reachable from outside at %s (%s)",
+			      shoal_addr_text(&ev->addr, addr), by);
+}
+
 void shoal_run_tell_other(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
 {
 	char addr[SHOAL_SAY_TEXT_MAX], text[SHOAL_SAY_TEXT_MAX];

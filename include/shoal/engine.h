@@ -54,6 +54,7 @@ struct shoal_config {
 	/* "socks5://[user:pass@]host:port" or "http://...": all traffic goes through it, or not at all; names are looked up
 	 * there. The local network is left alone, and over HTTP there are no datagrams. NULL: none */
 	const char *proxy;
+	bool portmap; /* the port is mapped at the home router, once there is a torrent that is not private */
 };
 
 /* ---- operations ------------------------------------------------------------------ */
@@ -158,8 +159,9 @@ enum shoal_event_kind {
 	 * people; `done` peers that were new, `total` seconds until the next time (0: not known yet), `stats.seeds` and
 	 * `stats.peers` (leeches) as it counts them, `addr` our address as it sees it (all 0: it does not say) */
 	SHOAL_EV_TRACKER,
-	SHOAL_EV_EXT,	 /* `peer`, `text` the extension, `data` the message */
-	SHOAL_EV_PAUSED, /* storage trouble: err, `text`; tries again by itself */
+	SHOAL_EV_PORTMAP, /* the port was mapped at the router by `text`: `addr` is where others reach us; or err < 0 */
+	SHOAL_EV_EXT,	  /* `peer`, `text` the extension, `data` the message */
+	SHOAL_EV_PAUSED,  /* storage trouble: err, `text`; tries again by itself */
 	SHOAL_EV_RESUMED,
 	SHOAL_EV_ADOPTED, /* before CHECKED: `done` bytes of `index` files came from folder `text`; `data`: "reflink,copy" */
 	SHOAL_EV_WARNING, /* `text` */

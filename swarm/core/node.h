@@ -42,6 +42,10 @@ SHOAL_MUST int shoal_node_new(struct shoal_node **out, const struct shoal_node_o
 void shoal_node_free(struct shoal_node *n);
 /* No disk job and no commit is under way. */
 bool shoal_node_idle(const struct shoal_node *n);
+/* Whether any torrent may be spoken of to all the world (BEP 27). */
+bool shoal_node_public(const struct shoal_node *n);
+/* Others reach us at `outside`, as the router that maps our port says. */
+void shoal_node_mapped(struct shoal_node *n, const struct shoal_addr *outside);
 
 /* A connection came in by the world (uTP's come by datagrams). The node owns the transport from here on (it may close it at once). */
 void shoal_node_accept(struct shoal_node *n, struct shoal_transport *t, const struct shoal_addr *from, shoal_us now);

@@ -2,6 +2,22 @@
 #include "swarm/core/gossip.h"
 #include "swarm/core/node_room.h"
 
+void shoal_node_mapped(struct shoal_node *n, const struct shoal_addr *outside)
+{
+	if (n->port != 0 && outside->port != 0)
+		n->port = outside->port;
+	for (unsigned i = 0; i < 2; i++) /* as good as two peers who say so */
+		shoal_node_seen_as(n, outside);
+}
+
+bool shoal_node_public(const struct shoal_node *n)
+{
+	for (const struct shoal_swarm *s = n->swarms; s != NULL; s = s->next)
+		if (s->mi != NULL && !shoal_metainfo_private(s->mi) && !(s->flags & SHOAL_ADD_CHECK_ONLY))
+			return true;
+	return false;
+}
+
 uint64_t shoal_node_cookie(struct shoal_node *n, enum shoal_cookie_kind kind)
 {
 	return (uint64_t)kind << SHOAL_COOKIE_SHIFT | ++n->next_cookie;

@@ -21,6 +21,7 @@
 #include "swarm/io/http_curl.h"
 #include "swarm/io/loop.h"
 #include "swarm/io/owned_disk.h"
+#include "swarm/io/portmap.h"
 #include "swarm/io/reachable.h"
 #include "swarm/io/resolve.h"
 #include "swarm/io/store_sqlite.h"
@@ -59,6 +60,8 @@ struct native {
 	struct shoal_via *via; /* NULL: no proxy; else nothing goes but through it */
 	struct stand stand[STANDS_MAX];
 	unsigned stands;
+	struct shoal_portmap *portmap; /* NULL: not yet, or never */
+	uint16_t map_port;	       /* what it is to map, if anything */
 	struct shoal_resolve *resolve;
 	struct shoal_http *http;
 	struct shoal_disk_threads *disk;
@@ -67,7 +70,7 @@ struct native {
 	struct shoal_budget budget;
 	struct shoal_slots *slots;
 	struct shoal_node *node;
-	struct shoal_watch disk_watch, store_watch, resolve_watch;
+	struct shoal_watch disk_watch, store_watch, resolve_watch, portmap_watch;
 	struct shoal_events events; /* our own: LISTENING, and what became of names */
 	struct add *adds;
 	size_t add_count;
@@ -441,6 +444,9 @@ static int open_listeners(struct native *e, const struct shoal_config *config, u
 			ev.addr = *shoal_udp_at(e->udp, (unsigned)i);
 		if (*port == 0)
 			*port = ev.addr.port;
+		if (config->portmap && e->via == NULL && ev.addr.is_v4 && !shoal_addr_is_loopback(&ev.addr) &&
+		    ev.addr.port == *port)
+			e->map_port = *port;
 		if (ev.addr.port == *port && e->via == NULL) /* the one port that is told to the neighbours */
 			(void)shoal_local_listens(e->local, &ev.addr);
 		shoal_events_push(&e->events, &ev);
@@ -634,6 +640,34 @@ static int native_do(struct shoal_engine *engine, const struct shoal_op *op)
 	return rc;
 }
 
+static void on_mapped(void *to, unsigned what)
+{
+	struct native *e = to;
+	struct shoal_portmap_said said;
+	(void)what;
+	if (shoal_portmap_reap(e->portmap, &said) == 0)
+		return;
+	struct shoal_event ev = { .kind = SHOAL_EV_PORTMAP,
+				  .t = shoal_loop_now(e->loop),
+				  .err = said.err,
+				  .addr = said.outside,
+				  .text = { (const uint8_t *)said.by, strlen(said.by) } };
+	shoal_events_push(&e->events, &ev);
+	if (said.err == 0)
+		shoal_node_mapped(e->node, &said.outside);
+}
+
+/* Once, when a torrent is here that the world may know of. */
+static void map_port(struct native *e)
+{
+	if (e->map_port == 0 || e->portmap != NULL || !shoal_node_public(e->node))
+		return;
+	int rc = shoal_portmap_new(&e->portmap, e->os, e->map_port);
+	if (rc == 0)
+		rc = watch(e, &e->portmap_watch, shoal_portmap_fd(e->portmap), SHOAL_LOOP_EDGE, on_mapped);
+	e->map_port = rc < 0 ? 0 : e->map_port; /* without memory for it: without it */
+}
+
 /* The node cannot know who owns what it may not have. */
 static void word_owned(struct native *e, struct shoal_event *ev)
 {
@@ -653,6 +687,8 @@ static int next_event(struct native *e, struct shoal_event *ev)
 		word_owned(e, ev);
 	if (ev->kind == SHOAL_EV_ADDED)
 		add_answered(e, ev);
+	if (ev->kind == SHOAL_EV_ADDED || ev->kind == SHOAL_EV_METADATA)
+		map_port(e);
 	if (ev->kind == SHOAL_EV_STOPPED)
 		e->stopped = true;
 	return 1;
@@ -760,6 +796,8 @@ static void native_free(struct native *e)
 	shoal_tcp_free(e->tcp);
 	shoal_local_free(e->local);
 	shoal_udp_free(e->udp);
+	shoal_watch_fini(&e->portmap_watch);
+	shoal_portmap_free(e->portmap);
 	shoal_watch_fini(&e->resolve_watch);
 	shoal_watch_fini(&e->disk_watch);
 	shoal_watch_fini(&e->store_watch);
