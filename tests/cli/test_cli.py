@@ -116,15 +116,21 @@ class Usage(Case):
     def test_what_is_not_built_exits_2_and_names_itself(self):
         for args, words in (
             (["lab", "compare"], "lab compare is not built yet"), (["dht"], "dht is not"), (["node"], "node is not"), (["explain"], "explain is not"),
-            (["get", "x", "--encryption", "require"], "--encryption require is not built yet"),
             (["get", "x", "--engine", "libtorrent"], "--engine libtorrent is not built yet"),
-            (["get", "x", "--proxy", "socks5://h:1"], "--proxy is not built yet"),
             (["get", "x", "--record", "f"], "--record is not built yet"),
             (["seed", "x", "--dht-node", "h:1"], "--dht-node is not built yet"),
         ):
             with self.subTest(args):
                 self.shoal(*args, code=2)
                 self.assertIn(words, self.err)
+
+    def test_a_proxy_must_be_one(self):
+        self.put("x", b"x")
+        for url in ("ftp://h:1", "h:1", "socks5://", "http://h:0", "socks5://h:1/path"):
+            with self.subTest(url):
+                self.shoal("seed", "x", "--proxy", url, code=2)
+                self.assertIn("--proxy wants socks5://", self.err)
+        self.shoal("seed", "x", "--proxy", "socks5://h:1", "--no-tcp", code=2)  # no proxy carries uTP
 
     def test_one_way_to_reach_peers_must_be_left(self):
         self.put("x", b"x")
