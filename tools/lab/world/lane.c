@@ -69,11 +69,12 @@ static void congested(struct sim_lane *l)
 	l->recovery = now_of(l) + round_trip(l);
 }
 
-static void acknowledged(struct sim_lane *l, size_t len)
+static void acknowledged(struct sim_lane *l, size_t len, shoal_us at)
 {
 	const struct sim_tcp *tcp = l->pipe->o.tcp;
 	bool limited = 2 * l->in_flight >= l->cwnd; /* an idle window does not grow */
 	l->in_flight -= len;
+	l->heard = at;
 	if (tcp == NULL || !limited || l->cwnd >= l->pipe->o.window)
 		return;
 	if (l->cwnd < l->ssthresh)
@@ -87,7 +88,7 @@ static void settle_acks(struct sim_lane *l)
 	while (l->ack != NULL && l->ack->at <= now_of(l)) {
 		struct parcel *q = l->ack;
 		l->ack = q->next;
-		acknowledged(l, q->len);
+		acknowledged(l, q->len, q->at);
 		free(q);
 	}
 	if (l->ack == NULL)
@@ -188,10 +189,9 @@ static void send_first(struct sim_lane *l)
 	struct sim_line *from = line_from(l);
 	struct parcel *q = l->unsent;
 	const struct sim_tcp *tcp = l->pipe->o.tcp;
-	if (tcp != NULL && l->in_flight == 0 && l->sent != 0 && l->sent + timeout(l) < now_of(l) &&
+	if (tcp != NULL && l->in_flight == 0 && l->heard != 0 && l->heard + timeout(l) < now_of(l) &&
 	    l->cwnd > tcp->first * (size_t)tcp->mss)
 		l->cwnd = tcp->first * (size_t)tcp->mss; /* slow start after idleness */
-	l->sent = now_of(l);
 	l->unsent = q->next;
 	l->unsent_bytes -= q->len;
 	l->in_flight += q->len;

@@ -39,7 +39,7 @@ struct sim_lane {
 	/* congestion, of sim_tcp */
 	size_t cwnd, ssthresh;
 	shoal_us recovery; /* one loss counts until then */
-	shoal_us sent;	   /* the last */
+	shoal_us heard;	   /* the last acknowledgement; 0: never */
 
 	struct sim_frame frame; /* of what was taken */
 	uint8_t cork[64];
