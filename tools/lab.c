@@ -21,6 +21,7 @@ struct lab {
 	struct shoal_tool *tool;
 	const char *seed, *seeds, *policy, *svg, *trace;
 	bool real_bytes, quick, fields, adversaries, metrics;
+	struct shoal_opt_list set;
 	struct shoal_progress progress;
 	char label[160];
 };
@@ -74,6 +75,10 @@ static int read_options(struct lab *lab, struct lab_suite_options *o)
 	*o = (struct lab_suite_options){
 		.quick = lab->quick, .policy = lab->policy, .real_bytes = lab->real_bytes, .to = lab
 	};
+	o->set = lab->set.at;
+	o->set_count = lab->set.count;
+	if (o->set_count > LAB_SETS_MAX)
+		return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "more than %u times --set", LAB_SETS_MAX);
 	o->progress = on_progress;
 	o->begins = on_begin;
 	if (seeds != NULL) {
@@ -234,6 +239,7 @@ static int run_main(struct lab *lab, int argc, char **argv)
 		{ SHOAL_OPT_TEXT, "seed", 's', &lab->seed, "N", NULL, "which run (1)" },
 		{ SHOAL_OPT_TEXT, "seeds", 0, &lab->seeds, "A..B", NULL, "several runs, one after another" },
 		{ SHOAL_OPT_TEXT, "policy", 'p', &lab->policy, "off|lt|full", NULL, "how nodes choose, instead of what the file says" },
+		{ SHOAL_OPT_LIST, "set", 0, &lab->set, "FIELD=VALUE", NULL, "a field of the file that is otherwise (leeches.count=40); more than once" },
 		{ SHOAL_OPT_FLAG, "quick", 0, &lab->quick, NULL, NULL, "the small form, if the file has one" },
 		{ SHOAL_OPT_TEXT, "svg", 0, &lab->svg, "FILE", NULL, "a picture of the (first) run" },
 		{ SHOAL_OPT_TEXT, "trace", 0, &lab->trace, "FILE", NULL, "every event of every node, one JSON object a line" },
@@ -332,6 +338,7 @@ static int check_main(struct lab *lab, int argc, char **argv)
 		{ SHOAL_OPT_FLAG, "quick", 0, &lab->quick, NULL, NULL, "the small form of those that have one, with its slack" },
 		{ SHOAL_OPT_TEXT, "seeds", 0, &lab->seeds, "A..B", NULL, "instead of the scenario's own" },
 		{ SHOAL_OPT_TEXT, "policy", 'p', &lab->policy, "off|lt|full", NULL, "how nodes choose, instead of what the file says" },
+		{ SHOAL_OPT_LIST, "set", 0, &lab->set, "FIELD=VALUE", NULL, "a field of the file that is otherwise (leeches.count=40); more than once" },
 		{ SHOAL_OPT_FLAG, "real-bytes", 0, &lab->real_bytes, NULL, NULL, "move and hash every byte: the same runs, slower" },
 		{ .kind = SHOAL_OPT_END },
 	};
@@ -390,6 +397,7 @@ static int replay_main(struct lab *lab, int argc, char **argv)
 	/* clang-format off */
 	const struct shoal_opt own[] = {
 		{ SHOAL_OPT_TEXT, "policy", 'p', &lab->policy, "off|lt|full", NULL, "as in the run that is looked at" },
+		{ SHOAL_OPT_LIST, "set", 0, &lab->set, "FIELD=VALUE", NULL, "a field of the file that is otherwise (leeches.count=40); more than once" },
 		{ SHOAL_OPT_FLAG, "quick", 0, &lab->quick, NULL, NULL, "the small form, as in the run that is looked at" },
 		{ SHOAL_OPT_FLAG, "real-bytes", 0, &lab->real_bytes, NULL, NULL, "move and hash every byte: the same run, slower" },
 		{ .kind = SHOAL_OPT_END },
@@ -601,7 +609,9 @@ int shoal_lab_main(struct shoal_tool *tool, int argc, char **argv)
 		if (strcmp(argv[1], commands[i].name) != 0)
 			continue;
 		tool->command = commands[i].command;
-		return commands[i].main(&lab, argc - 1, argv + 1);
+		int code = commands[i].main(&lab, argc - 1, argv + 1);
+		shoal_opt_list_fini(&lab.set);
+		return code;
 	}
 	if (strcmp(argv[1], "compare") == 0)
 		return shoal_say_fail(tool, SHOAL_ERR_USAGE, "lab compare is not built yet");

@@ -169,6 +169,21 @@ must_hold: [always completed == 100%, always rules_broken == 0]
         self.assertRegex(done.stdout, r"open +always stalls == 0 +needs: streaming")
         self.assertIn("0 held, 0 missed, 1 held as far as can be told", done.stdout)
 
+    def test_small_swarms_hold(self):
+        """Clean, with liars, with everything at once, with a slow seed: limits that guard what there is."""
+        done = self.lab("check", os.path.join(os.environ["SHOAL_TREE"], "tests", "data", "lab"))
+        self.assertIn("4 held, 0 missed, 0 held as far as can be told, 0 not yet runnable", done.stdout)
+
+    def test_a_line_is_filled_by_one_stream(self):
+        """A block takes as long as a round trip here: no idleness, and no reason to start slowly anew each time."""
+        path = self.put(SMALL.replace("count: 4", "count: 1").replace("up: 8Mbit", "up: 1280kbit, rtt: 100ms") +
+                        "must_hold: [tmax / bound <= 1.25]\n")
+        self.lab("check", path, "--seeds", "1..1")
+
+    def test_all_bytes_or_their_heads(self):
+        path = self.put(SMALL + "  - { name: liar, has: all, up: 4Mbit, adversary: { kind: polluter } }\n")
+        self.assertEqual(self.digest(path, "--real-bytes"), self.digest(path))
+
     def test_the_shipped_ones(self):
         listed = {e["scenario"]: e for e in self.events("list")}
         self.assertGreaterEqual(len(listed), 18)

@@ -50,7 +50,7 @@ unsigned lab_build_lacks(const struct lab_scenario *s, char *what, size_t size)
 		lack(what, size, &count, "", "links between groups");
 	for (unsigned i = 0; i < s->events_count; i++) {
 		enum lab_event_kind kind = (enum lab_event_kind)s->events[i].kind.v;
-		if (kind == LAB_EVENT_PAUSE || kind == LAB_EVENT_SLOW_DISK)
+		if (kind == LAB_EVENT_PAUSE)
 			lack(what, size, &count, "events of the kind ", lab_event_name(kind));
 	}
 	return count;

@@ -7,6 +7,7 @@
 
 static const char *const formats[] = { "hybrid", "v2", "v1", NULL }; /* as enum shoal_format */
 static const char *const policies[] = { "off", "lt", "full", NULL };
+static const char *const tcps[] = { "common", "ideal", NULL };
 static const char *const nats[] = { "none", "cone", "address", "symmetric", NULL };
 static const char *const kinds[] = { "start", "stop", "crash",	   "pause",	"cut", "split", "heal",
 				     "reset", "line", "slow_disk", "full_disk", "rot", NULL };
@@ -184,6 +185,8 @@ const struct lab_field lab_scenario_fields[] = {
 	ONE_OF("policy", lab_scenario, policy, policies, "full", "how nodes choose: plain BitTorrent, libtorrent's rules, shoal's"),
 	NUM("limit", lab_scenario, limit, LAB_TIME, 0, 1e8, "2h", "virtual time after which it is over"),
 	NUM("peers", lab_scenario, peers, LAB_COUNT, 0, 1000, "50", "others that a node is told of when it joins, drawn"),
+	NUM("scale", lab_scenario, scale, LAB_COUNT, 1, 1024, "1", "content, pieces and all rates are divided by it: the same times, fewer bytes"),
+	ONE_OF("tcp", lab_scenario, tcp, tcps, "common", "of all streams: headers and a congestion window, or neither"),
 	MAP("content", lab_scenario, content, content_fields, NULL, "what is shared"),
 	LIST("nodes", lab_scenario, nodes, group_fields, LAB_GROUPS_MAX, NULL, "groups of nodes"),
 	LIST("links", lab_scenario, links, link_fields, LAB_GROUPS_MAX, "", "where the way between two groups differs"),

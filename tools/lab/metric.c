@@ -357,6 +357,12 @@ static double rules_broken(const struct lab_result *r, int g)
 	return r->wrong[0] != 0;
 }
 
+static double idle(const struct lab_result *r, int g)
+{
+	(void)g;
+	return r->idle;
+}
+
 static double virtual_time(const struct lab_result *r, int g)
 {
 	(void)g;
@@ -395,7 +401,7 @@ static const struct lab_metric metrics[] = {
 	{ "isolation", LAB_SHOW_TIME, isolation, NULL,
 	  "from an attacker's first bad block to its last block of any kind, to one honest node: 95 of 100 pairs were faster" },
 	{ "asked_each", LAB_SHOW_PLAIN, asked_each, NULL, "requests that an attacker got from one honest node: the mean" },
-	{ "idle", LAB_SHOW_TIME, NULL, "the idle checker", "a piece was wanted, a usable holder idle, and nothing happened" },
+	{ "idle", LAB_SHOW_TIME, idle, NULL, "the longest that a piece lay, and somebody who would serve it was idle" },
 	{ "same_twice", LAB_SHOW_PLAIN, NULL, NULL, "1 if the same seed gave the same digest again" },
 	{ "have_share", LAB_SHOW_SHARE, NULL, "a profile", "CPU time spent on HAVE messages" },
 	{ "evidence", LAB_SHOW_SIZE, NULL, "the evidence table", "bytes of a node's evidence table at most" },

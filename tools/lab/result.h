@@ -50,6 +50,7 @@ struct lab_result {
 	uint64_t *sent_by_node; /* the same of nodes, when they are at most LAB_MATRIX_MAX; else NULL */
 	unsigned groups;
 	double end;
+	double idle;	       /* longest that a piece lay, and somebody who would serve it was idle */
 	double bound;	       /* fluid.h, of the honest */
 	double copies_out;     /* bytes the seeds had sent when every piece was with somebody else; INFINITY: never */
 	uint64_t steps, state; /* instants of the world; digest of all that was sent and is stored */

@@ -12,6 +12,7 @@
 #define POINTS_WANTED 100 /* up to the fluid bound */
 #define PAIRS_MAX (16u << 20)
 #define DICE_OF_RUN 999999 /* a stream of the seed that neither a node nor a group has */
+#define BRIEF_ABOVE 100	   /* nodes: a piece of a larger world is looked at once, not at each HAVE */
 #define LOOK_EVERY 256	   /* steps between two looks at the clock on the wall */
 
 enum what {
@@ -362,8 +363,8 @@ static void happen_to(struct run *run, const struct lab_event *e, unsigned i)
 		break;
 	case LAB_EVENT_FULL_DISK: sim_disk_room(n->disk, (uint64_t)e->room.v); break;
 	case LAB_EVENT_ROT: rot(run, n, (unsigned)e->pieces.v); break;
-	case LAB_EVENT_PAUSE:
-	case LAB_EVENT_SLOW_DISK: break; /* lab_build_lacks() names them */
+	case LAB_EVENT_SLOW_DISK: sim_disk_rate(n->disk, (uint64_t)e->rate.v); break;
+	case LAB_EVENT_PAUSE: break; /* lab_build_lacks() names it */
 	}
 	note(run, i, lab_event_name((enum lab_event_kind)e->kind.v));
 }
@@ -382,6 +383,7 @@ static void undo_of(struct run *run, const struct lab_event *e, unsigned i)
 	case LAB_EVENT_FULL_DISK:
 		sim_disk_room(n->disk, g->disk.room.v < 0x1p40 ? (uint64_t)g->disk.room.v : UINT64_MAX);
 		break;
+	case LAB_EVENT_SLOW_DISK: sim_disk_rate(n->disk, (uint64_t)g->disk.rate.v); break;
 	default: return;
 	}
 	note(run, i, "is over it");
@@ -598,6 +600,7 @@ static void finish(struct run *run)
 		}
 	}
 	r->end = seconds(run);
+	r->idle = (double)sim_idle(run->sim) / 1e6;
 	r->state = sim_digest_u64(sim_trace(run->sim), sim_state(run->sim));
 	snprintf(r->wrong, sizeof r->wrong, "%s", sim_wrong(run->sim));
 	give_reason(run);
@@ -635,7 +638,10 @@ bool lab_run(const struct lab_scenario *s, const struct lab_run_options *o, stru
 						 .on_event = on_event,
 						 .on_block = on_block,
 						 .to = &run,
-						 .bans_are_figures = true });
+						 .payload = o->real_bytes ? SIM_PAYLOAD_PLACED : SIM_PAYLOAD_HEADS,
+						 .brief = lab_scenario_nodes(s) > BRIEF_ABOVE,
+						 .tcp = s->tcp.v == LAB_TCP_COMMON ? &sim_tcp_common : NULL,
+						 .figures = true });
 	prepare(&run);
 	shoal_us limit = SIM_START + (shoal_us)(s->limit.v * 1e6);
 	while (told && sim_now(run.sim) < limit && (run.to_join > 0 || run.open > 0) && sim_wrong(run.sim)[0] == 0) {

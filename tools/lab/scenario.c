@@ -358,6 +358,37 @@ static int read_holds(struct reading *r)
 	return 0;
 }
 
+/* A spread's values, but for the shape of one. */
+static void divide(struct lab_spread *s, double by)
+{
+	for (unsigned i = 0; i < s->count && !(s->kind == LAB_SPREAD_LOGNORMAL && i > 0); i++)
+		s->value[i] /= by;
+}
+
+static void scale_down(struct lab_scenario *s, double by)
+{
+	s->content.size.v = ceil(s->content.size.v / by);
+	s->content.piece.v = fmax(s->content.piece.v / by, 16384);
+	for (unsigned i = 0; i < s->nodes_count; i++) {
+		struct lab_group *g = &s->nodes[i];
+		divide(&g->up.v, by);
+		divide(&g->down.v, by);
+		g->limit_up.v /= by;
+		g->limit_down.v /= by;
+		g->disk.rate.v /= by;
+		g->disk.room.v = g->disk.room.text != NULL ? g->disk.room.v / by : g->disk.room.v;
+	}
+	for (unsigned i = 0; i < s->links_count; i++)
+		s->links[i].rate.v /= by;
+	for (unsigned i = 0; i < s->events_count; i++) {
+		struct lab_event *e = &s->events[i];
+		e->rate.v /= by;
+		e->up.v /= by;
+		e->down.v /= by;
+		e->room.v /= by;
+	}
+}
+
 static int read_all(struct reading *r)
 {
 	struct lab_scenario *s = r->s;
@@ -373,6 +404,10 @@ static int read_all(struct reading *r)
 	}
 	if (rc == 0)
 		rc = read_content(r);
+	if (rc == 0 && log2(s->scale.v) != floor(log2(s->scale.v)))
+		rc = wrong(r, "scale", "'%.60s' is no power of two: pieces would not be", s->scale.text);
+	if (rc == 0)
+		scale_down(s, s->scale.v);
 	if (rc == 0)
 		rc = read_groups(r);
 	for (unsigned i = 0; rc == 0 && i < s->events_count; i++)

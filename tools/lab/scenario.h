@@ -48,6 +48,7 @@ struct lab_list {
 };
 
 enum lab_policy { LAB_POLICY_OFF, LAB_POLICY_LT, LAB_POLICY_FULL, LAB_POLICIES };
+enum lab_tcp { LAB_TCP_COMMON, LAB_TCP_IDEAL };
 enum lab_nat { LAB_NAT_NONE, LAB_NAT_CONE, LAB_NAT_ADDRESS, LAB_NAT_SYMMETRIC };
 enum lab_event_kind {
 	LAB_EVENT_START,
@@ -136,7 +137,8 @@ struct lab_scenario {
 	struct lab_list needs;
 	struct lab_seeds seeds;
 	struct lab_choice policy;
-	struct lab_number limit, peers;
+	struct lab_number limit, peers, scale;
+	struct lab_choice tcp; /* enum lab_tcp */
 	struct lab_content content;
 	struct lab_group *nodes;
 	unsigned nodes_count;

@@ -143,27 +143,27 @@ static const char *after(const char *text, const char *prefix)
 
 static void tell(const struct heard *h, cyaml_err_t err, struct lab_where *where, struct lab_fault *fault)
 {
-	char path[300];
+	char path[400];
 	const char *key;
 	size_t size = sizeof fault->what;
 	const struct lab_field *table = path_of(h, 0, path, sizeof path);
 	if ((key = after(h->what, "Unexpected key: ")) != NULL) {
 		size_t n = strlen(path);
-		snprintf(path + n, sizeof path - n, "%s%s", n ? "." : "", key);
+		snprintf(path + n, sizeof path - n, "%s%.60s", n ? "." : "", key);
 		lab_where_find(where, path, true, fault);
 		snprintf(fault->what, size, "unknown field '%.60s'; here belong: ", key);
 		name_fields(table, fault->what, size);
 	} else if ((key = after(h->what, "Missing required mapping field: ")) != NULL) {
 		table = path_of(h, 1, path, sizeof path);
 		lab_where_find(where, path, false, fault);
-		snprintf(fault->what, size, "field '%s' is missing", key);
+		snprintf(fault->what, size, "field '%.60s' is missing", key);
 		for (const struct lab_field *f = table; f->type != LAB_FIELD_END; f++)
 			if (strcmp(f->key, key) == 0)
-				snprintf(fault->what, size, "field '%s' is missing: %s", key, f->help);
+				snprintf(fault->what, size, "field '%.60s' is missing: %s", key, f->help);
 	} else if ((key = after(h->what, "Mapping field already seen: ")) != NULL) {
 		table = path_of(h, 1, path, sizeof path);
 		size_t n = strlen(path);
-		snprintf(path + n, sizeof path - n, "%s%s", n ? "." : "", key);
+		snprintf(path + n, sizeof path - n, "%s%.60s", n ? "." : "", key);
 		lab_where_find(where, path, true, fault);
 		snprintf(fault->what, size, "field '%.60s' is there twice", key);
 	} else {

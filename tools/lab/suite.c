@@ -44,11 +44,13 @@ static const char *case_name(const struct lab_suite *suite, unsigned i)
 static int parse_case(const struct lab_suite *suite, struct lab_scenario **out, const struct lab_quick *quick,
 		      const struct lab_variant *variant, const char *policy, struct lab_fault *fault)
 {
-	const char *set[2 * LAB_SETS_MAX + 1];
+	const char *set[3 * LAB_SETS_MAX + 1];
 	char rule[32];
 	size_t n = 0;
 	for (unsigned i = 0; suite->o.quick && quick != NULL && i < quick->set.count; i++)
 		set[n++] = quick->set.at[i];
+	for (size_t i = 0; i < suite->o.set_count; i++)
+		set[n++] = suite->o.set[i];
 	for (unsigned i = 0; variant != NULL && i < variant->set.count; i++)
 		set[n++] = variant->set.at[i];
 	if (policy != NULL) {

@@ -32,8 +32,10 @@ struct lab_case {
 	struct lab_result *result; /* by seed, from the first; .node NULL: not run yet */
 };
 struct lab_suite_options {
-	bool quick;	    /* the small form, if there is one */
-	const char *policy; /* instead of the scenario's; NULL: as it says */
+	bool quick;		/* the small form, if there is one */
+	const char *policy;	/* instead of the scenario's; NULL: as it says */
+	const char *const *set; /* fields that are otherwise, in every run */
+	size_t set_count;	/* at most LAB_SETS_MAX */
 	bool has_seeds;
 	uint64_t first, last; /* instead of its own */
 	bool alone;	      /* the main run alone: lines that need others stay open */

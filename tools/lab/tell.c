@@ -322,7 +322,11 @@ void lab_tell_reason(struct shoal_tool *tool, const struct lab_suite *suite, con
 		shoal_say(tool, "  a rule was broken at step %llu: %s", (unsigned long long)r->steps, r->wrong);
 	shoal_say(tool, "  %s, seed %llu:", r->wrong[0] != 0 ? "before that" : "who was last",
 		  (unsigned long long)r->seed);
-	shoal_say(tool, "%s  again: shoal lab replay %s %llu@%llu%s%s%s", r->reason, path, (unsigned long long)r->seed,
-		  (unsigned long long)r->steps, suite->o.quick ? " --quick" : "",
-		  suite->o.policy != NULL ? " --policy " : "", suite->o.policy != NULL ? suite->o.policy : "");
+	char set[400] = "";
+	size_t n = 0;
+	for (size_t i = 0; i < suite->o.set_count && n < sizeof set; i++)
+		n += (size_t)snprintf(set + n, sizeof set - n, " --set '%s'", suite->o.set[i]);
+	shoal_say(tool, "%s  again: shoal lab replay %s %llu@%llu%s%s%s%s", r->reason, path,
+		  (unsigned long long)r->seed, (unsigned long long)r->steps, suite->o.quick ? " --quick" : "",
+		  suite->o.policy != NULL ? " --policy " : "", suite->o.policy != NULL ? suite->o.policy : "", set);
 }

@@ -304,7 +304,9 @@ void sim_check_idle(struct sim *sim)
 			if (piece == t->back->announced->count)
 				continue;
 			t->idle += SIM_CHECK_EVERY;
-			if (t->idle > SIM_CHECK_IDLE)
+			if (t->idle > sim->idle_most)
+				sim->idle_most = t->idle;
+			if (t->idle > SIM_CHECK_IDLE && !sim->o.figures)
 				sim_breach(sim, n, "lets piece %u lie, and node %u, which would serve it, idle", piece,
 					   h->index);
 		}

@@ -32,7 +32,8 @@ struct sim {
 	struct sim_question *questions;
 	uint64_t pipes, trace, wire_bytes;
 	shoal_us idle_at; /* the next look for idle pieces */
-	bool hides;	  /* some node's streams may be noise: what goes by is not known */
+	shoal_us idle_most;
+	bool hides; /* some node's streams may be noise: what goes by is not known */
 	char wrong[320];
 };
 

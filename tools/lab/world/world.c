@@ -127,7 +127,7 @@ static void note_ban(struct sim_node *n, const struct shoal_event *ev)
 	for (unsigned i = 0; i < n->sim->nodes; i++) {
 		if (memcmp(n->sim->node[i]->addr.ip, ev->addr.ip, 16) != 0)
 			continue;
-		if (!n->sim->node[i]->o.liar && !n->sim->o.bans_are_figures)
+		if (!n->sim->node[i]->o.liar && !n->sim->o.figures)
 			sim_breach(n->sim, n, "banned node %u, which is honest: %.*s", i, (int)ev->text.len,
 				   (const char *)ev->text.at);
 		if (n->bans < sizeof n->banned / sizeof *n->banned)
@@ -632,6 +632,11 @@ uint64_t sim_trace(const struct sim *sim)
 uint64_t sim_wire_bytes(const struct sim *sim)
 {
 	return sim->wire_bytes;
+}
+
+shoal_us sim_idle(const struct sim *sim)
+{
+	return sim->idle_most;
 }
 
 uint64_t sim_connections(const struct sim *sim)

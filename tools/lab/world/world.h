@@ -81,7 +81,7 @@ struct sim_options {
 	int (*fetch)(void *web, struct sim_node *n, const struct shoal_fetch *f, uint64_t cookie);
 	void (*fetch_stop)(void *web, struct sim_node *n, uint64_t cookie);
 	void *web;
-	bool bans_are_figures; /* a ban of an honest node is for the caller to count, and no rule broken */
+	bool figures; /* of more or less, and for the caller to judge: bans of honest nodes, idle pieces (sim_idle) */
 	/* A whole block has been handed to a stream; `good`: its bytes are the content's. May be NULL. */
 	void (*on_block)(void *to, struct sim_node *from, struct sim_node *dest, uint32_t piece, uint32_t begin,
 			 uint32_t len, bool good);
@@ -234,5 +234,7 @@ uint64_t sim_trace(const struct sim *sim);
 uint64_t sim_state(const struct sim *sim);
 uint64_t sim_wire_bytes(const struct sim *sim);
 uint64_t sim_connections(const struct sim *sim); /* made so far */
+/* The longest that a node let a piece lie while somebody who would serve it was idle (check.h). */
+shoal_us sim_idle(const struct sim *sim);
 
 #endif
