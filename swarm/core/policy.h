@@ -10,7 +10,8 @@
  *         no score; a failed piece is fetched again, and only who sent all of one is sent away.
  *   lt    libtorrent's rules as of 069017e, without the overflow of its trust points: +1 for a good piece and -2 for
  *         a bad one to each who sent a part of it, a ban at -7 or on exact blame, parole, a choke round every 15 s in
- *         which a fifth of the slots are optimistic, seeding in turns of 20 pieces, a queue of 3 s.
+ *         which a fifth of the slots are optimistic, seeding in turns of 20 pieces, a queue of 3 s, and of each peer
+ *         as many neighbouring pieces at a time as it brings in 20 s.
  *
  * `off` and `lt` are there to be compared with, in one and the same engine
  * (tools/lab). What libtorrent does that is no decision of this kind (its
@@ -50,6 +51,9 @@ struct shoal_policy {
 			   shoal_us now);
 	/* Which kind of piece it is to begin. */
 	enum shoal_pick_order (*order)(const struct shoal_peer *p);
+	/* A piece that it is to begin before any other: SHOAL_PIECE_NONE, or one that is untouched, and that it has. `found`
+	 * is what order() led to; asked again with SHOAL_PIECE_NONE before that is looked for. NULL: none. */
+	uint32_t (*beside)(struct shoal_peer *p, uint32_t found, shoal_us now);
 	/* A block of it landed, asked for at `asked`; called before its flow hears of it. NULL: nothing. */
 	void (*landed)(struct shoal_peer *p, shoal_us asked, shoal_us now);
 	/* A piece came good, or, of several senders, did not (one who sent all of it needs no policy); its blocks still know
@@ -80,6 +84,7 @@ struct shoal_lt {
 	shoal_us last, mean, deviation; /* between its blocks */
 	shoal_us rate_at;
 	uint64_t rate;
+	uint32_t run, run_end; /* pieces it will be asked for next, chosen together: [run, run_end) */
 };
 void shoal_off_choke(struct shoal_choker *c, struct shoal_choker_view views[], size_t n,
 		     const struct shoal_choke_terms *terms, struct shoal_rng *rng, shoal_us now);

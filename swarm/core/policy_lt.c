@@ -9,6 +9,7 @@
 #define QUEUE_MAX 500u
 #define SLOW_START_GAIN 5000u	      /* bytes a second more each second, or slow start is over */
 #define WHOLE_PIECES_TIME SHOAL_S(20) /* who does a piece in that time does it alone */
+#define RUN_BYTES (8u << 20)
 #define CHOKE_ROUND SHOAL_S(15)
 #define OPTIMISTIC_ROUND SHOAL_S(30)
 #define OPTIMISTIC_SHARE 5u
@@ -86,6 +87,36 @@ static bool lt_may_join(const struct shoal_peer *p, const struct shoal_open *ope
 static enum shoal_pick_order lt_order(const struct shoal_peer *p)
 {
 	return p->snubbed ? SHOAL_PICK_COMMON : SHOAL_PICK_RAREST;
+}
+
+static bool may_begin(const struct shoal_peer *p, uint32_t piece)
+{
+	return shoal_picker_is_untouched(p->swarm->picker, piece) && shoal_bits_get(&p->have, piece);
+}
+
+/* As many pieces as it brings in 20 s (8 MiB at most) are chosen at once: the rarest, and those that lie around it,
+ * whatever their rarity; by the time the last of them is asked for, others have it. */
+static uint32_t lt_beside(struct shoal_peer *p, uint32_t found, shoal_us now)
+{
+	struct shoal_lt *lt = &p->lt;
+	uint32_t pieces = p->have.count;
+	if (p->choking_us || p->snubbed)
+		lt->run = lt->run_end = 0;
+	while (found == SHOAL_PIECE_NONE && lt->run < lt->run_end)
+		if (may_begin(p, lt->run++))
+			return lt->run - 1;
+	if (found == SHOAL_PIECE_NONE)
+		return SHOAL_PIECE_NONE;
+	uint64_t most = shoal_min_u64(shoal_rate_now(&p->flow.down, now) * WHOLE_PIECES_TIME / SHOAL_S(1), RUN_BYTES);
+	uint32_t n = (uint32_t)(most / shoal_metainfo_piece_size(p->swarm->mi));
+	uint32_t first = found;
+	while (first > 0 && found - first + 1 < n && may_begin(p, first - 1))
+		first--;
+	lt->run = first + 1;
+	lt->run_end = found + 1;
+	while (lt->run_end < pieces && lt->run_end - first < n && may_begin(p, lt->run_end))
+		lt->run_end++;
+	return first;
 }
 
 /* ---- trust ------------------------------------------------------------------------------------- */
@@ -223,6 +254,7 @@ const struct shoal_policy shoal_policy_lt = {
 	.patience = lt_patience,
 	.may_join = lt_may_join,
 	.order = lt_order,
+	.beside = lt_beside,
 	.landed = lt_landed,
 	.passed = lt_passed,
 	.failed = lt_failed,

@@ -164,11 +164,17 @@ static struct shoal_open *open_new(struct shoal_peer *p, shoal_us now)
 	s->landing.busy = false;
 	if (s->landing.full_bytes > SHOAL_LANDING_BACKLOG)
 		return NULL;
-	uint32_t piece = s->flags & SHOAL_ADD_SEQUENTIAL ? SHOAL_PIECE_NONE : shoal_fast_next_hint(p);
-	if (piece == SHOAL_PIECE_NONE)
-		piece = shoal_picker_pick(s->picker, &p->have,
-					  s->flags & SHOAL_ADD_SEQUENTIAL ? SHOAL_PICK_IN_ORDER
-									  : p->node->policy->order(p));
+	const struct shoal_policy *policy = p->node->policy;
+	bool in_order = s->flags & SHOAL_ADD_SEQUENTIAL;
+	uint32_t piece = in_order ? SHOAL_PIECE_NONE : shoal_fast_next_hint(p);
+	bool beside = piece == SHOAL_PIECE_NONE && !in_order && policy->beside != NULL;
+	if (beside)
+		piece = policy->beside(p, SHOAL_PIECE_NONE, now);
+	if (piece == SHOAL_PIECE_NONE) {
+		piece = shoal_picker_pick(s->picker, &p->have, in_order ? SHOAL_PICK_IN_ORDER : policy->order(p));
+		if (beside && piece != SHOAL_PIECE_NONE)
+			piece = policy->beside(p, piece, now);
+	}
 	return piece != SHOAL_PIECE_NONE ? shoal_swarm_open_piece(s, piece, p->serial, now) : NULL;
 }
 
