@@ -368,10 +368,9 @@ static void serve(struct shoal_peer *p, shoal_us now)
 }
 
 /* Whoever is stirred is looked at, once: what serving one stirs in another is done as well. */
-static void serve_peers(struct shoal_node *n, shoal_us now)
+static void serve_stirred(struct shoal_node *n, shoal_us now)
 {
 	struct shoal_peer *again = NULL, **again_to = &again;
-	shoal_pace_deal(n, now);
 	for (uint32_t most = 2 * n->peer_count; n->stirred != NULL && most > 0; most--) {
 		struct shoal_peer *p = n->stirred;
 		shoal_peer_calm(p);
@@ -389,10 +388,36 @@ static void serve_peers(struct shoal_node *n, shoal_us now)
 		n->stirred = again;
 		again->stir_at = &n->stirred;
 	}
-	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next)
-		for (struct shoal_peer *p = s->peers; p != NULL && shoal_pace_limited(s, SHOAL_UP); p = p->in_swarm)
-			if (p->wanted_count > 0 && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_LOW)
-				s->held[SHOAL_UP] = true; /* room came with the flush */
+}
+
+/* Whether somebody under a limit could be dealt more at once, since room came with the flush. */
+static bool more_to_deal(struct shoal_node *n, shoal_us now)
+{
+	bool more = false;
+	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next) {
+		for (struct shoal_peer *p = s->peers; p != NULL && shoal_pace_limited(s, SHOAL_UP); p = p->in_swarm) {
+			if (!shoal_pace_more(p, now))
+				continue;
+			s->held[SHOAL_UP] = true;
+			more = true;
+		}
+	}
+	return more;
+}
+
+/*
+ * Those under a limit are dealt to again as long as their transports take it all: at the next call, a millisecond later at
+ * the soonest, a fast one would have been idle most of the time. The buckets end it.
+ */
+static void serve_peers(struct shoal_node *n, shoal_us now)
+{
+	bool more = true;
+	while (more && shoal_pace_deal(n, now)) {
+		serve_stirred(n, now);
+		more = more_to_deal(n, now);
+	}
+	serve_stirred(n, now);
+	(void)more_to_deal(n, now);
 }
 
 /* A rate limit, or want of memory, holds bytes back: when the next block may go. */

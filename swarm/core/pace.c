@@ -108,26 +108,35 @@ static struct shoal_swarm *concerned(struct shoal_node *n, enum shoal_way way)
 	return head;
 }
 
-static void deal(struct shoal_node *n, enum shoal_way way, shoal_us now)
+static bool deal(struct shoal_node *n, enum shoal_way way, shoal_us now)
 {
 	struct shoal_swarm *left = concerned(n, way);
+	bool any = false;
 	while (left != NULL) {
 		for (struct shoal_swarm **at = &left, *s; (s = *at) != NULL;) {
 			uint64_t rate = shoal_max_u64(of_node(n, way)->rate, of_swarm(s, way)->rate);
 			if (deal_one(s, way, blocks_a_turn(rate), now) > 0) {
 				n->dealt[way] = s->handle;
+				any = true;
 				at = &s->pace_next;
 			} else {
 				*at = s->pace_next; /* it has had enough, or must wait */
 			}
 		}
 	}
+	return any;
 }
 
-void shoal_pace_deal(struct shoal_node *n, shoal_us now)
+bool shoal_pace_deal(struct shoal_node *n, shoal_us now)
 {
-	deal(n, SHOAL_UP, now);
-	deal(n, SHOAL_DOWN, now);
+	bool up = deal(n, SHOAL_UP, now);
+	return deal(n, SHOAL_DOWN, now) || up;
+}
+
+bool shoal_pace_more(struct shoal_peer *p, shoal_us now)
+{
+	return hungry(p, SHOAL_UP) && shoal_pace_limited(p->swarm, SHOAL_UP) &&
+	       shoal_pace_allows(p->swarm, SHOAL_UP, now);
 }
 
 shoal_us shoal_pace_ready(struct shoal_node *n, shoal_us now)

@@ -18,6 +18,7 @@
 #include <shoal/types.h>
 
 struct shoal_node;
+struct shoal_peer;
 struct shoal_swarm;
 
 enum shoal_way { SHOAL_UP, SHOAL_DOWN };
@@ -29,8 +30,12 @@ bool shoal_pace_allows(struct shoal_swarm *s, enum shoal_way way, shoal_us now);
 void shoal_pace_took(struct shoal_swarm *s, enum shoal_way way, uint64_t bytes);
 /* What was asked for will not come: it was rejected. */
 void shoal_pace_spared(struct shoal_swarm *s, uint64_t bytes);
-/* Deals out what the limits allow now, both ways, to all whom a limit concerns. */
-void shoal_pace_deal(struct shoal_node *n, shoal_us now);
+/* Deals out what the limits allow now, both ways, to all whom a limit concerns, as far as their queues take it. Whether
+ * anybody took anything. */
+bool shoal_pace_deal(struct shoal_node *n, shoal_us now);
+/* Whether a peer under a limit could be dealt more at once, since its queue has emptied; if only the limit is in the
+ * way, the node is called up when it may. */
+bool shoal_pace_more(struct shoal_peer *p, shoal_us now);
 /* When more may go for those who were held back; SHOAL_NEVER when nobody was. */
 shoal_us shoal_pace_ready(struct shoal_node *n, shoal_us now);
 

@@ -44,6 +44,11 @@ static ptrdiff_t on_send(struct shoal_transport *t, const struct shoal_bytes v[]
 	size_t sent = 0;
 	(void)more;
 	for (size_t i = 0; i < n; i++) {
+		if (s->fetches) {
+			s->fetched += v[i].len;
+			sent += v[i].len;
+			continue;
+		}
 		if (s->out_len + v[i].len > OUT_MAX)
 			abort();
 		s->out = must(realloc(s->out, s->out_len + v[i].len + 1));
@@ -52,6 +57,17 @@ static ptrdiff_t on_send(struct shoal_transport *t, const struct shoal_bytes v[]
 		sent += v[i].len;
 	}
 	return (ptrdiff_t)sent;
+}
+
+static ptrdiff_t on_file(struct shoal_transport *t, uint32_t file, uint64_t offset, size_t len, bool more)
+{
+	struct stranger *s = (struct stranger *)t;
+	(void)file;
+	(void)offset;
+	(void)more;
+	assert(s->fetches);
+	s->fetched += len;
+	return (ptrdiff_t)len;
 }
 
 static void on_want(struct shoal_transport *t, unsigned what)
@@ -66,10 +82,10 @@ static void on_close(struct shoal_transport *t)
 }
 
 static const struct shoal_transport_ops transport = {
-	.name = "stranger", .recv = on_recv, .send = on_send, .want = on_want, .close = on_close
+	.name = "stranger", .recv = on_recv, .send = on_send, .send_file = on_file, .want = on_want, .close = on_close
 };
 
-/* ---- disk: nothing is there -------------------------------------------------------------------- */
+/* ---- disk: nothing is there, or (seeds) all of it -------------------------------------------------------------------- */
 
 static int disk_open(void *d, const struct shoal_metainfo *mi, const char *folder, bool read_only, uint32_t *storage)
 {
@@ -100,12 +116,33 @@ static size_t disk_reap(void *d, struct shoal_disk_job *out[], size_t max)
 	for (size_t i = 0; i < n; i++) {
 		out[i] = w->job[i];
 		out[i]->err = 0;
-		for (uint32_t k = 0; out[i]->op == SHOAL_DISK_SCAN && k < out[i]->count; k++)
+		bool looks = out[i]->op == SHOAL_DISK_SCAN || (w->o.seeds && out[i]->op == SHOAL_DISK_SYNC);
+		for (uint32_t k = 0; looks && k < out[i]->count; k++) {
 			out[i]->seen[k] = (struct shoal_seen){ .state = SHOAL_SEEN_NONE };
+			if (w->o.seeds && (out[i]->op == SHOAL_DISK_SYNC || out[i]->file + k == 0))
+				out[i]->seen[k] = (struct shoal_seen){ .state = SHOAL_SEEN_WHOLE,
+								       .stamp = { .ino = 1, .size = 131072 } };
+		}
+		if (out[i]->op == SHOAL_DISK_CHECK)
+			out[i]->hash->good = w->o.seeds;
 	}
 	w->jobs -= n;
 	memmove(w->job, w->job + n, w->jobs * sizeof *w->job);
 	return n;
+}
+static int disk_span(void *d, uint32_t storage, uint32_t piece, uint32_t begin, uint32_t len,
+		     struct shoal_disk_span *span)
+{
+	(void)d;
+	(void)storage;
+	(void)len;
+	*span = (struct shoal_disk_span){ 0, piece * 32768ull + begin };
+	return 1;
+}
+static void disk_unspan(void *d, uint32_t file)
+{
+	(void)d;
+	(void)file;
 }
 static void disk_stamp(void *d, uint32_t storage, uint32_t file, const struct shoal_stamp *stamp)
 {
@@ -124,6 +161,8 @@ static const struct shoal_disk_ops disk = { .open = disk_open,
 					    .close = disk_close,
 					    .submit = disk_submit,
 					    .reap = disk_reap,
+					    .span = disk_span,
+					    .unspan = disk_unspan,
 					    .stamp = disk_stamp,
 					    .room = disk_room };
 
@@ -340,6 +379,8 @@ struct strangers *strangers_new(const struct strangers_options *o)
 	torrent[7 + info] = 'e';
 	shoal_hex_encode(shoal_bytes(w->hash, 20), text);
 	struct shoal_op add = { .kind = SHOAL_OP_ADD, .folder = { (const uint8_t *)"/f", 2 } };
+	if (o->seeds)
+		add.flags = SHOAL_ADD_SEED_ONLY;
 	if (o->torrent)
 		add.data = shoal_bytes(torrent, info + 8);
 	else

@@ -26,7 +26,9 @@ struct stranger {
 	uint8_t *out;	       /* what it was sent and has not looked at */
 	size_t out_len;
 	bool greeted;
-	bool silent;	/* keeps nothing alive */
+	bool silent;  /* keeps nothing alive */
+	bool fetches; /* from now on what it is sent is counted and not kept */
+	size_t fetched;
 	uint8_t pex_id; /* the node's number for ut_pex; 0 none, or taken back */
 	bool upload_only;
 	/* what it was told */
@@ -50,6 +52,7 @@ struct strangers_options {
 	bool shouts; /* the world has a neighbourhood */
 	bool hangs;  /* dials are not answered */
 	bool raw;    /* strangers do not greet, and what they are told stays in `out` */
+	bool seeds;  /* the node has all of its torrent, in memory: blocks go straight from its file */
 };
 struct strangers {
 	struct strangers_options o;

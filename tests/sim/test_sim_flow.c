@@ -8,7 +8,9 @@
 
 #include <cmocka.h>
 
+#include "proto/wire.h"
 #include "tests/sim/scene.h"
+#include "tests/sim/strangers.h"
 
 /* ---- one seed, ten leeches, home lines --------------------------------------------------- */
 
@@ -320,6 +322,47 @@ static void a_limit_is_met_over_any_five_seconds(void **state)
 	}
 }
 
+/*
+ * A limit above what a transport takes holds nobody back: what it has taken is dealt again in the same call, not at the
+ * next one, a millisecond later. The bucket of a lower limit is what may go at once.
+ */
+static void a_limit_out_of_reach_is_none(void **state)
+{
+	static const struct {
+		uint64_t up;
+		size_t least, most; /* blocks that go at once, of 2000 asked for */
+	} cases[] = { { 0, 2000, 2000 }, { UINT64_C(16) << 30, 2000, 2000 }, { 64u << 20, 256, 272 } };
+	(void)state;
+	for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+		struct strangers *w = strangers_new(&(struct strangers_options){ .torrent = true, .seeds = true });
+		struct shoal_op limit = { .kind = SHOAL_OP_LIMITS, .up = cases[k].up };
+		assert_int_equal(shoal_node_do(w->node, &limit, w->now), 0);
+		struct shoal_addr from = strangers_addr("192.0.2.7:7");
+		strangers_run(w, SHOAL_S(8)); /* it looks at what it has */
+		struct stranger *s = stranger_come(w, &from, 0);
+		static uint8_t ask[2000 * 17];
+		for (size_t i = 0; i < 2000; i++) {
+			const struct shoal_wire_msg msg = { .id = SHOAL_WIRE_REQUEST,
+							    .index = i / 2 % 4,
+							    .begin = i % 2 * SHOAL_BLOCK,
+							    .len = SHOAL_BLOCK };
+			assert_int_equal(shoal_wire_encode(&msg, (struct shoal_space){ ask + 17 * i, 17 }), 17);
+		}
+		stranger_say(s, "\0\0\0\1\2", 5); /* interested */
+		strangers_run(w, SHOAL_S(1));
+		s->fetches = true;
+		s->in = shoal_bytes(ask, sizeof ask);
+		while (s->open && s->in.len > 0) /* all is read before anything is sent */
+			shoal_node_ready(w->node, &s->t, SHOAL_WANT_READ, w->now);
+		assert_true(s->open);
+		shoal_node_tick(w->node, w->now);
+		size_t blocks = s->fetched / (SHOAL_BLOCK + 13);
+		print_message("up to %llu B/s: %zu of 2000 blocks at once\n", (unsigned long long)cases[k].up, blocks);
+		assert_true(blocks >= cases[k].least && blocks <= cases[k].most);
+		strangers_free(w);
+	}
+}
+
 /* Two torrents under one limit, one with three peers and one with one: each gets half; a limit of its own holds. */
 static void torrents_share_a_limit_alike(void **state)
 {
@@ -384,6 +427,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_limit_is_met_over_any_five_seconds),
+		cmocka_unit_test(a_limit_out_of_reach_is_none),
 		cmocka_unit_test(torrents_share_a_limit_alike),
 		cmocka_unit_test(newcomers_get_a_few_pieces_at_once),
 		cmocka_unit_test(a_shaped_swarm_comes_near_its_bound),
