@@ -125,7 +125,7 @@ static int describe_similar(struct shoal_maker *k)
 		struct shoal_id20 *id = &k->similar[i];
 		int code = shoal_source_open(k->tool, &s, from->at[i], true);
 		if (code == 0 && s.is_magnet)
-			memcpy(id->b, s.magnet.has_v1 ? s.magnet.v1.b : s.magnet.v2.b, sizeof id->b);
+			memcpy(id->b, s.magnet->has_v1 ? s.magnet->v1.b : s.magnet->v2.b, sizeof id->b);
 		else if (code == 0)
 			memcpy(id->b,
 			       shoal_metainfo_v1(s.mi) ? shoal_metainfo_hash_v1(s.mi)->b

@@ -16,6 +16,7 @@
 #define SAME_US SHOAL_MS(250)  /* timeout(1), for one, signals us and then our group: that is one signal, not two */
 #define ASK_US SHOAL_MS(300)   /* the summary's questions may take this long */
 #define WAIT_MS_MAX 1000
+#define LOOK_MAX 256u	 /* torrents asked at a time how they are */
 #define PEERS_MAX 65536u /* in a summary */
 
 /* What a signal handler may touch. */
@@ -76,6 +77,7 @@ void shoal_run_torrent_fini(struct shoal_run_torrent *t)
 	free(t->folder);
 	free(t->adopt_from);
 	free(t->magnet);
+	free(t->name_own);
 	free(t->peer);
 	*t = (struct shoal_run_torrent){ 0 };
 }
@@ -154,13 +156,13 @@ static size_t trackers_named(const struct shoal_run *r, const struct shoal_run_t
 {
 	if (r->net->no_trackers)
 		return 0;
-	return t->source.is_magnet ? t->source.magnet.tracker_count : shoal_metainfo_tracker_count(t->source.mi);
+	return t->source.is_magnet ? t->source.magnet->tracker_count : shoal_metainfo_tracker_count(t->source.mi);
 }
 
 /* Those of --peer, and those that the torrent or the link names (x.pe). */
 static void add_peers(struct shoal_run *r, const struct shoal_run_torrent *t)
 {
-	const struct shoal_magnet *m = &t->source.magnet;
+	const struct shoal_magnet *m = t->source.magnet;
 	size_t named = t->source.is_magnet ? m->peer_count : shoal_metainfo_peer_count(t->source.mi);
 	for (size_t i = 0; i < r->net->peer.count; i++)
 		add_peer(r, t, shoal_bytes(r->net->peer.at[i], strlen(r->net->peer.at[i])));
@@ -199,11 +201,22 @@ static struct shoal_run_torrent *torrent_of(struct shoal_run *r, const struct sh
 {
 	if (ev->kind == SHOAL_EV_ADDED)
 		return ev->ticket >= 1 && ev->ticket <= r->count ? &r->torrent[ev->ticket - 1] : NULL;
-	for (size_t i = 0; i < r->count; i++) {
-		if (r->torrent[i].added && r->torrent[i].handle == ev->torrent)
-			return &r->torrent[i];
+	/* The engine numbers them in the order in which they were added: where none failed, this is the one. */
+	for (size_t i = 0, at = ev->torrent - 1; i < r->count; i++, at++) {
+		struct shoal_run_torrent *t = &r->torrent[at % r->count];
+		if (t->added && t->handle == ev->torrent)
+			return t;
 	}
 	return NULL;
+}
+
+static void name_set(struct shoal_run_torrent *t, const char *name)
+{
+	char *copy = strdup(name);
+	if (copy == NULL)
+		return; /* the old one will do */
+	free(t->name_own);
+	t->name = t->name_own = copy;
 }
 
 static void learn(struct shoal_run_torrent *t, const struct shoal_event *ev)
@@ -212,10 +225,12 @@ static void learn(struct shoal_run_torrent *t, const struct shoal_event *ev)
 		shoal_say_hex(ev->hash_v1.b, 20, t->id);
 	else if (t->id[0] == '\0' && ev->has_v2)
 		shoal_say_hex(ev->hash_v2.b, 32, t->id);
-	if (ev->name.len)
-		shoal_say_text(ev->name, t->name);
+	if (ev->name.len) {
+		char name[SHOAL_SAY_TEXT_MAX];
+		name_set(t, shoal_say_text(ev->name, name));
+	}
 	if (t->name[0] == '\0')
-		memcpy(t->name, t->id, sizeof t->id);
+		name_set(t, t->id);
 	if (ev->total)
 		t->size = ev->total;
 }
@@ -379,8 +394,10 @@ static void look(struct shoal_run *r, shoal_us now)
 	bool tell = r->tool->json && now - r->told >= SHOAL_S(1);
 	if (!draw && !tell)
 		return;
-	for (size_t i = 0; i < r->count; i++) {
-		struct shoal_run_torrent *t = &r->torrent[i];
+	/* Of very many each is asked every few seconds. */
+	size_t most = r->count < LOOK_MAX ? r->count : LOOK_MAX;
+	for (size_t i = 0; i < most; i++, r->look_at++) {
+		struct shoal_run_torrent *t = &r->torrent[r->look_at % r->count];
 		struct shoal_op op = { .kind = SHOAL_OP_STATS, .torrent = t->handle };
 		if (!t->added || t->over)
 			continue;
@@ -511,6 +528,8 @@ int shoal_run(struct shoal_run *r)
 		shoal_say_log(r->tool, SHOAL_LOG_WARN, "running as root, which nothing here needs");
 	shoal_progress_init(&r->progress, r->tool);
 	r->progress.last = r->told = r->began;
+	for (size_t i = 0; i < r->count; i++)
+		r->torrent[i].name = "";
 	for (size_t i = 0; i < r->count; i++)
 		(void)add(r, i); /* what cannot be added has ended, and said so */
 	enum outcome out = drive(r);

@@ -28,8 +28,9 @@ struct shoal_run_torrent {
 	size_t adopt_from_len;
 	/* the rest is run.c's */
 	uint32_t handle;
-	char id[65];		       /* hex of its info hash, as first known: names it in every event */
-	char name[SHOAL_SAY_TEXT_MAX]; /* safe to show */
+	char id[65];	  /* hex of its info hash, as first known: names it in every event */
+	const char *name; /* safe to show; "" while it is not known */
+	char *name_own;
 	char *magnet;
 	bool listed; /* --list has been printed */
 	bool added, started, complete, over, seen_peer, stats_asked, stats_known;
@@ -63,7 +64,8 @@ struct shoal_run {
 	struct shoal_addr bound[SHOAL_LISTEN_MAX];
 	size_t bound_count;
 	shoal_us began, told;
-	int code; /* exit code so far: the first failure's */
+	size_t look_at; /* whose turn it is to be asked how it is */
+	int code;	/* exit code so far: the first failure's */
 };
 
 /* Returns the exit code. The torrents stay the caller's, to fini. */

@@ -67,7 +67,7 @@ static void make_magnet(struct shoal_run *r, struct shoal_run_torrent *t)
 	if (t->source.is_magnet) {
 		t->magnet = malloc(SHOAL_MAGNET_BYTES_MAX);
 		if (t->magnet &&
-		    shoal_magnet_format(&t->source.magnet,
+		    shoal_magnet_format(t->source.magnet,
 					(struct shoal_space){ (uint8_t *)t->magnet, SHOAL_MAGNET_BYTES_MAX }) < 0)
 			t->magnet[0] = '\0';
 		return;

@@ -321,9 +321,9 @@ int shoal_show_main(struct shoal_tool *tool, int argc, char **argv)
 		if (!s.is_magnet)
 			shoal_lint_facts_of(&facts, s.mi, s.torrent.len);
 		if (s.is_magnet && tool->json)
-			json_magnet(tool, &s.magnet);
+			json_magnet(tool, s.magnet);
 		else if (s.is_magnet)
-			print_magnet(&s.magnet);
+			print_magnet(s.magnet);
 		else if (tool->json)
 			json_torrent(tool, s.mi, &facts, files);
 		else

@@ -129,7 +129,10 @@ bool shoal_source_is_torrent(const char *path)
 static int open_magnet(struct shoal_tool *tool, struct shoal_source *s)
 {
 	char what[160] = "", shown[SHOAL_SAY_TEXT_MAX];
-	int rc = shoal_magnet_parse(&s->magnet, shoal_bytes(s->arg, strlen(s->arg)), what);
+	s->magnet = malloc(sizeof *s->magnet);
+	if (s->magnet == NULL)
+		return shoal_say_fail(tool, SHOAL_ERR_NOMEM, "no memory");
+	int rc = shoal_magnet_parse(s->magnet, shoal_bytes(s->arg, strlen(s->arg)), what);
 	if (rc < 0)
 		return shoal_say_fail_as(tool, SHOAL_EXIT_INPUT, rc, "%.80s: %s; check that the whole link was copied",
 					 shoal_say_cstr(s->arg, shown), what[0] ? what : shoal_err_name(rc));
@@ -183,7 +186,8 @@ void shoal_source_fini(struct shoal_source *s)
 	shoal_metainfo_free(s->mi);
 	free((void *)(uintptr_t)s->torrent.at);
 	if (s->is_magnet)
-		shoal_magnet_fini(&s->magnet);
+		shoal_magnet_fini(s->magnet);
+	free(s->magnet);
 	*s = (struct shoal_source){ 0 };
 }
 
@@ -213,8 +217,8 @@ static bool list_add(char **list, size_t *count, struct shoal_bytes text)
 char *shoal_source_magnet(const struct shoal_metainfo *mi, const char *const peer[], size_t peer_count)
 {
 	struct shoal_magnet m = { 0 };
-	char *text = malloc(SHOAL_MAGNET_BYTES_MAX);
-	bool good = text != NULL;
+	char text[SHOAL_MAGNET_BYTES_MAX]; /* a heap would be left with a hole for each of ten thousand */
+	bool good = true;
 	m.has_v1 = shoal_metainfo_v1(mi);
 	m.has_v2 = shoal_metainfo_v2(mi);
 	if (m.has_v1)
@@ -236,9 +240,5 @@ char *shoal_source_magnet(const struct shoal_metainfo *mi, const char *const pee
 	if (good)
 		good = shoal_magnet_format(&m, (struct shoal_space){ (uint8_t *)text, SHOAL_MAGNET_BYTES_MAX }) >= 0;
 	shoal_magnet_fini(&m);
-	if (!good) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	return good ? strdup(text) : NULL;
 }

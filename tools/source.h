@@ -14,7 +14,7 @@ struct shoal_source {
 	struct shoal_metainfo *mi;  /* NULL for a magnet */
 	struct shoal_bytes torrent; /* the .torrent's bytes; heap, ours */
 	bool is_magnet;
-	struct shoal_magnet magnet; /* of an info hash too */
+	struct shoal_magnet *magnet; /* of an info hash too; NULL for a torrent */
 };
 
 /* Reads a file of at most `max` bytes into the heap. TOO_LONG, GONE, DENIED, IO, NOMEM, UNSUPPORTED (no regular

@@ -185,6 +185,7 @@ static void wait_until(struct shoal_swarm *s, struct shoal_contact *c, shoal_us 
 		s->contacts.parked++;
 	}
 	s->dial_at = shoal_min_u64(s->dial_at, at);
+	shoal_node_wake(s);
 }
 
 static void park(struct shoal_swarm *s, struct shoal_contact *c)
@@ -307,6 +308,7 @@ struct shoal_contact *shoal_swarm_contact(struct shoal_swarm *s, const struct sh
 	worth_set(s, c);
 	wait_until(s, c, now);
 	s->dial_now = true;
+	shoal_node_wake(s);
 	return c;
 }
 
@@ -559,7 +561,7 @@ void shoal_node_dial(struct shoal_node *n, shoal_us now)
 	uint32_t swarms = 0, idle = 0, ready = 0;
 	if (n->stopping)
 		return;
-	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next, swarms++) {
+	for (struct shoal_swarm *s = n->awake; s != NULL; s = s->awake_next, swarms++) {
 		if (swarm_dials(s) && (s->dial_now || s->dial_at <= now)) {
 			s->dial_now = false;
 			s->dial_at = SHOAL_NEVER;
@@ -570,8 +572,8 @@ void shoal_node_dial(struct shoal_node *n, shoal_us now)
 			first = s;
 	}
 	/* One for each in turn, until nobody has any, or no more may be begun. */
-	for (struct shoal_swarm *s = first != NULL ? first : n->swarms; ready > 0 && idle < swarms;
-	     s = s->next != NULL ? s->next : n->swarms) {
+	for (struct shoal_swarm *s = first != NULL ? first : n->awake; ready > 0 && idle < swarms;
+	     s = s->awake_next != NULL ? s->awake_next : n->awake) {
 		struct shoal_dial *d = free_dial(n);
 		if (d == NULL || n->peer_count + n->dials >= n->max_peers)
 			later = now + SHOAL_S(1);
@@ -583,7 +585,7 @@ void shoal_node_dial(struct shoal_node *n, shoal_us now)
 		idle = dialled ? 0 : idle + 1;
 		n->dial_handle = s->handle;
 	}
-	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next) {
+	for (struct shoal_swarm *s = n->awake; s != NULL; s = s->awake_next) {
 		if (!swarm_dials(s))
 			continue;
 		shoal_us at = shoal_min_u64(s->dial_at, shoal_heap_next(&s->contacts.waiting));

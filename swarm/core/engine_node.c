@@ -40,23 +40,20 @@ static char *copy_text(struct shoal_bytes text)
 	return copy;
 }
 
-static void added(struct shoal_node *n, struct shoal_swarm *s, const struct shoal_op *op, shoal_us now)
+static void added(struct shoal_swarm *s, const struct shoal_op *op, shoal_us now)
 {
-	struct shoal_swarm **last = &n->swarms;
-	while (*last != NULL)
-		last = &(*last)->next;
-	*last = s;
 	struct shoal_event ev = { .kind = SHOAL_EV_ADDED, .ticket = op->ticket };
 	shoal_swarm_say(s, &ev, now);
 }
 
 static bool known_already(struct shoal_node *n, const struct shoal_id20 *v1, const struct shoal_id32 *v2)
 {
-	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next)
-		if ((v1 != NULL && s->has_v1 && memcmp(v1->b, s->v1.b, 20) == 0) ||
-		    (v2 != NULL && s->has_v2 && memcmp(v2->b, s->v2.b, 32) == 0))
-			return true;
-	return false;
+	bool by_v2;
+	struct shoal_id20 v2_short;
+	if (v2 != NULL)
+		memcpy(v2_short.b, v2->b, 20);
+	return (v1 != NULL && shoal_node_swarm(n, v1, &by_v2) != NULL) ||
+	       (v2 != NULL && shoal_node_swarm(n, &v2_short, &by_v2) != NULL);
 }
 
 static int add_torrent(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
@@ -80,6 +77,8 @@ static int add_torrent(struct shoal_node *n, const struct shoal_op *op, shoal_us
 		rc = shoal_adopt_ask(s, op);
 	if (rc == 0)
 		rc = shoal_swarm_begin(s, mi, op->files, now);
+	if (rc == 0)
+		rc = shoal_node_join(n, s);
 	if (rc < 0) {
 		refused(n, op, rc,
 			rc == SHOAL_ERR_NOMEM	? "needs more memory than --memory allows"
@@ -93,7 +92,7 @@ static int add_torrent(struct shoal_node *n, const struct shoal_op *op, shoal_us
 	}
 	if (!(op->flags & SHOAL_ADD_NO_TRACKERS))
 		shoal_announce_torrent(s);
-	added(n, s, op, now);
+	added(s, op, now);
 	return 0;
 }
 
@@ -127,8 +126,9 @@ static int add_magnet(struct shoal_node *n, const struct shoal_op *op, shoal_us 
 		refused(n, op, SHOAL_ERR_EXISTS, "this torrent is here already", now);
 	else if ((rc = shoal_swarm_new(&s, n, NULL, op->folder, op->flags, now)) < 0)
 		refused(n, op, rc, "no memory", now);
-	if (s != NULL && (rc = shoal_adopt_ask(s, op)) < 0) {
-		refused(n, op, rc, "the folders to adopt from cannot be used", now);
+	if (s != NULL && ((rc = shoal_adopt_ask(s, op)) < 0 || (rc = shoal_node_join(n, s)) < 0)) {
+		refused(n, op, rc, rc == SHOAL_ERR_NOMEM ? "no memory" : "the folders to adopt from cannot be used",
+			now);
 		shoal_swarm_free(s);
 		s = NULL;
 	}
@@ -149,7 +149,7 @@ static int add_magnet(struct shoal_node *n, const struct shoal_op *op, shoal_us 
 		if (!(op->flags & SHOAL_ADD_NO_TRACKERS))
 			shoal_announce_magnet(s, &m);
 		shoal_announce_begin(s, now);
-		added(n, s, op, now);
+		added(s, op, now);
 	}
 	shoal_magnet_fini(&m);
 	return 0;
@@ -435,8 +435,10 @@ int shoal_node_do(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 	case SHOAL_OP_STOP:
 		n->stopping = true;
 		n->stop_ticket = op->ticket;
-		for (s = n->swarms; s != NULL; s = s->next)
+		for (s = n->swarms; s != NULL; s = s->next) {
+			shoal_node_wake(s);
 			shoal_swarm_stop(s, now);
+		}
 		for (struct shoal_peer *p = n->peers; p != NULL; p = p->next)
 			shoal_peer_close(p, SHOAL_ERR_CLOSED, now);
 		return 0;
@@ -444,6 +446,8 @@ int shoal_node_do(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 	}
 	if (s == NULL)
 		return SHOAL_ERR_GONE;
+	if (op->kind != SHOAL_OP_STATS && op->kind != SHOAL_OP_PEERS && op->kind != SHOAL_OP_PIECES)
+		shoal_node_wake(s);
 	switch (op->kind) {
 	case SHOAL_OP_REMOVE:
 		s->removing = true;

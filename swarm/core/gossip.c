@@ -228,6 +228,14 @@ shoal_us shoal_node_shout(struct shoal_node *n, shoal_us now)
 	bool fresh = false;
 	if (n->world.ops->shout == NULL || n->port == 0 || n->stopping || n->quiet & SHOAL_QUIET_LSD)
 		return SHOAL_NEVER;
+	/* Whoever is new is awake: of the others it is known when the first is due. */
+	for (const struct shoal_swarm *s = n->awake; s != NULL && !fresh; s = s->awake_next)
+		fresh = shouts(s) && s->shout_at == 0;
+	if (fresh && n->shouted != 0 && n->shouted + SHOAL_LSD_GAP_NEW > now)
+		return n->shout_due = shoal_min_u64(n->shout_due, n->shouted + SHOAL_LSD_GAP_NEW);
+	if (!fresh && n->shout_due > now)
+		return n->shout_due;
+	fresh = false;
 	for (const struct shoal_swarm *s = n->swarms; s != NULL; s = s->next) {
 		fresh = fresh || (shouts(s) && s->shout_at == 0);
 		if (shouts(s))
@@ -235,10 +243,11 @@ shoal_us shoal_node_shout(struct shoal_node *n, shoal_us now)
 	}
 	if (fresh)
 		gap = SHOAL_LSD_GAP_NEW;
+	n->shout_due = next;
 	if (next == SHOAL_NEVER)
 		return next;
 	if (n->shouted != 0 && n->shouted + gap > now)
-		return shoal_max_u64(next, n->shouted + gap);
+		return n->shout_due = shoal_max_u64(next, n->shouted + gap);
 	if (next > now)
 		return next;
 	/* The new ones first, then in turns, from the one after the last that was shouted about. */
@@ -267,7 +276,7 @@ shoal_us shoal_node_shout(struct shoal_node *n, shoal_us now)
 		if (len > 0) /* nobody has to hear it */
 			(void)n->world.ops->shout(n->world.w, v4, shoal_bytes(raw, (size_t)len));
 	}
-	return now + SHOAL_LSD_GAP_NEW;
+	return n->shout_due = now + SHOAL_LSD_GAP_NEW;
 }
 
 void shoal_node_overheard(struct shoal_node *n, const struct shoal_addr *from, struct shoal_bytes data, shoal_us now)

@@ -14,9 +14,8 @@ static uint32_t home_of(const struct shoal_landing *l, uint32_t piece)
 
 int shoal_landing_init(struct shoal_landing *l, struct shoal_slots *slots, struct shoal_budget *budget)
 {
-	*l = (struct shoal_landing){ .slots = slots, .budget = budget, .table_size = TABLE_START };
-	l->of_piece = calloc(l->table_size, sizeof(struct shoal_open *));
-	return l->of_piece != NULL ? 0 : SHOAL_ERR_NOMEM;
+	*l = (struct shoal_landing){ .slots = slots, .budget = budget };
+	return 0; /* the table is made with the first piece: most torrents only give */
 }
 
 static void slots_back(struct shoal_landing *l, struct shoal_open *open)
@@ -49,7 +48,8 @@ void shoal_landing_fini(struct shoal_landing *l)
 
 struct shoal_open *shoal_landing_find(const struct shoal_landing *l, uint32_t piece)
 {
-	for (uint32_t i = home_of(l, piece); l->of_piece[i] != NULL; i = (i + 1) & (l->table_size - 1))
+	for (uint32_t i = home_of(l, piece); l->table_size > 0 && l->of_piece[i] != NULL;
+	     i = (i + 1) & (l->table_size - 1))
 		if (l->of_piece[i]->piece == piece)
 			return l->of_piece[i];
 	return NULL;
@@ -65,12 +65,13 @@ static void table_put(struct shoal_landing *l, struct shoal_open *open)
 
 static int table_grow(struct shoal_landing *l)
 {
-	struct shoal_open **wider = calloc((size_t)l->table_size * 2, sizeof(struct shoal_open *));
+	uint32_t size = l->table_size > 0 ? l->table_size * 2 : TABLE_START;
+	struct shoal_open **wider = calloc(size, sizeof(struct shoal_open *));
 	if (wider == NULL)
 		return SHOAL_ERR_NOMEM;
 	free(l->of_piece);
 	l->of_piece = wider;
-	l->table_size *= 2;
+	l->table_size = size;
 	for (struct shoal_open *o = l->head; o != NULL; o = o->next)
 		table_put(l, o);
 	return 0;

@@ -38,6 +38,8 @@ void shoal_metadata_fini(struct shoal_metadata *m)
 {
 	while (m->count > 0)
 		sized_free(m, &m->sized[m->count - 1]);
+	free(m->sized);
+	m->sized = NULL;
 }
 
 static struct shoal_metadata_sized *find(struct shoal_metadata *m, uint64_t size)
@@ -78,6 +80,8 @@ static struct shoal_metadata_sized *find_or_make(struct shoal_metadata *m, uint6
 	if (s != NULL || size == 0 || size > SHOAL_METAINFO_BYTES_MAX)
 		return s;
 	forget_claim(m, peer);
+	if (m->sized == NULL && (m->sized = calloc(SHOAL_METADATA_SIZES, sizeof *m->sized)) == NULL)
+		return NULL;
 	if (!place_for_one_more(m, now))
 		return NULL;
 	uint32_t blocks = (uint32_t)((size + SHOAL_METADATA_BLOCK - 1) / SHOAL_METADATA_BLOCK);

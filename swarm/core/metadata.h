@@ -31,7 +31,7 @@ struct shoal_metadata_sized {
 	shoal_us moved;	   /* when it began, a block came, or `only` changed */
 };
 struct shoal_metadata {
-	struct shoal_metadata_sized sized[SHOAL_METADATA_SIZES];
+	struct shoal_metadata_sized *sized; /* SHOAL_METADATA_SIZES of them, made with the first */
 	unsigned count;
 	struct shoal_budget *budget;
 };

@@ -76,11 +76,10 @@ void shoal_node_free(struct shoal_node *n)
 		shoal_peer_close(p, SHOAL_ERR_CLOSED, n->now);
 	free_closed(n);
 	shoal_carriers_fini(n);
-	while (n->swarms != NULL) {
-		struct shoal_swarm *s = n->swarms;
-		n->swarms = s->next;
-		shoal_swarm_free(s);
-	}
+	while (n->swarms != NULL)
+		shoal_swarm_free(n->swarms);
+	shoal_heap_fini(&n->asleep);
+	free(n->by_handle);
 	shoal_announcer_free(n);
 	shoal_guard_fini(&n->guard);
 	shoal_skeys_fini(&n->skeys);
@@ -137,14 +136,6 @@ struct shoal_swarm *shoal_node_swarm(struct shoal_node *n, const struct shoal_id
 	const struct shoal_skey *e = shoal_skeys_find(&n->skeys, &name);
 	*by_v2 = e != NULL && e->v2;
 	return e != NULL ? e->swarm : NULL;
-}
-
-struct shoal_swarm *shoal_node_handle(struct shoal_node *n, uint32_t handle)
-{
-	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next)
-		if (s->handle == handle)
-			return s;
-	return NULL;
 }
 
 bool shoal_node_banned(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now)
@@ -232,21 +223,13 @@ static bool find_place(struct shoal_node *n, const struct shoal_addr *from, shoa
 	return true;
 }
 
-static uint32_t swarm_count(const struct shoal_node *n)
-{
-	uint32_t count = 0;
-	for (const struct shoal_swarm *s = n->swarms; s != NULL; s = s->next)
-		count++;
-	return count;
-}
-
 void shoal_node_accept(struct shoal_node *n, struct shoal_transport *t, const struct shoal_addr *from, shoal_us now)
 {
 	bool counted = false;
 	n->now = now;
 	/* Its torrent is not known yet: so many of one address as all torrents together may have. */
 	if (n->stopping || ip_banned(n, from, now) ||
-	    !shoal_guard_join(&n->guard, from, swarm_count(n), &counted, now)) {
+	    !shoal_guard_join(&n->guard, from, n->swarm_count, &counted, now)) {
 		t->ops->close(t);
 		return;
 	}
@@ -277,6 +260,7 @@ void shoal_node_dial_over(struct shoal_node *n, uint64_t cookie, struct shoal_tr
 	if (wanted) {
 		struct shoal_swarm *s = d.swarm;
 		s->dial_now = true; /* another may be dialled in its place */
+		shoal_node_wake(s);
 		if (t == NULL) {
 			shoal_contact_gone(s, d.contact, err, now);
 			return;
@@ -287,7 +271,7 @@ void shoal_node_dial_over(struct shoal_node *n, uint64_t cookie, struct shoal_tr
 		    s->state != SHOAL_SWARM_ENDED) {
 			struct shoal_addr addr = d.contact->addr;
 			bool counted;
-			bool room = shoal_guard_join(&n->guard, &addr, swarm_count(n), &counted, now);
+			bool room = shoal_guard_join(&n->guard, &addr, n->swarm_count, &counted, now);
 			struct shoal_peer *p = NULL;
 			if (room || d.contact->trusted)
 				p = shoal_peer_new(n, t, &addr, s, d.contact, now);
@@ -394,7 +378,7 @@ static void serve_stirred(struct shoal_node *n, shoal_us now)
 static bool more_to_deal(struct shoal_node *n, shoal_us now)
 {
 	bool more = false;
-	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next) {
+	for (struct shoal_swarm *s = n->awake; s != NULL; s = s->awake_next) {
 		for (struct shoal_peer *p = s->peers; p != NULL && shoal_pace_limited(s, SHOAL_UP); p = p->in_swarm) {
 			if (!shoal_pace_more(p, now))
 				continue;
@@ -424,7 +408,7 @@ static void serve_peers(struct shoal_node *n, shoal_us now)
 static shoal_us held_until(struct shoal_node *n, shoal_us now)
 {
 	shoal_us at = shoal_pace_ready(n, now);
-	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next) {
+	for (struct shoal_swarm *s = n->awake; s != NULL; s = s->awake_next) {
 		if (!s->slots_held)
 			continue;
 		at = shoal_min_u64(at, now + SLOTS_LOOK); /* nobody tells when one comes free */
@@ -441,7 +425,8 @@ void shoal_node_tick(struct shoal_node *n, shoal_us now)
 	shoal_us at = SHOAL_NEVER;
 	n->now = now;
 	shoal_carriers_events(n, now);
-	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next)
+	shoal_node_rouse(n, now);
+	for (struct shoal_swarm *s = n->awake; s != NULL; s = s->awake_next)
 		shoal_swarm_tick(s, now);
 	if (n->tick_at + SHOAL_S(1) <= now) {
 		n->tick_at = now;
@@ -455,19 +440,16 @@ void shoal_node_tick(struct shoal_node *n, shoal_us now)
 	shoal_carriers_output(n, now);
 	at = shoal_min_u64(shoal_min_u64(held_until(n, now), shout), shoal_announcer_deadline(n));
 	at = shoal_min_u64(at, shoal_carriers_deadline(n));
-	for (struct shoal_swarm **where = &n->swarms; *where != NULL;) {
-		struct shoal_swarm *s = *where;
-		if (s->removing && shoal_swarm_stopped(s) && s->peers == NULL) {
-			struct shoal_event ev = { .kind = SHOAL_EV_DONE, .ticket = s->ticket };
-			shoal_swarm_say(s, &ev, now);
-			free_closed(n);
-			*where = s->next;
-			shoal_swarm_free(s);
+	for (struct shoal_swarm *s = n->awake, *next; s != NULL; s = next) {
+		next = s->awake_next;
+		if (!s->removing || !shoal_swarm_stopped(s) || s->peers != NULL)
 			continue;
-		}
-		at = shoal_min_u64(at, shoal_swarm_deadline(s));
-		where = &s->next;
+		struct shoal_event ev = { .kind = SHOAL_EV_DONE, .ticket = s->ticket };
+		shoal_swarm_say(s, &ev, now);
+		free_closed(n);
+		shoal_swarm_free(s);
 	}
+	at = shoal_min_u64(at, shoal_node_doze(n, now));
 	free_closed(n);
 	if (n->stopping && !n->stopped_said && all_stopped(n)) {
 		struct shoal_event ev = { .kind = SHOAL_EV_STOPPED, .ticket = n->stop_ticket, .t = now };

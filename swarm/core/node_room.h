@@ -4,6 +4,7 @@
 #ifndef SHOAL_NODE_ROOM_H
 #define SHOAL_NODE_ROOM_H
 
+#include "proto/base/heap.h"
 #include "proto/base/rng.h"
 #include "swarm/core/announce.h"
 #include "swarm/core/carrier.h"
@@ -67,7 +68,13 @@ struct shoal_node {
 	uint32_t max_peers, upload_slots;
 	char agent[64];
 
-	struct shoal_swarm *swarms;
+	struct shoal_swarm *swarms; /* all of them, in the order of their handles */
+	struct shoal_swarm **by_handle;
+	uint32_t swarm_count, swarm_room;
+	/* Those that have something to do, in the same order; the others sleep. See node_swarms.c. */
+	struct shoal_swarm *awake, **awake_end;
+	struct shoal_heap asleep;
+	shoal_us shout_due; /* the next one about a swarm that was shouted about before */
 	uint32_t next_handle, next_serial;
 	struct shoal_peer *peers, *peers_last;
 	uint32_t peer_count, closings;		  /* closings: of these, not freed yet */
@@ -121,6 +128,12 @@ SHOAL_MUST bool shoal_node_charge(struct shoal_node *n, size_t bytes);
 int shoal_node_submit(struct shoal_node *n, struct shoal_disk_job *job);
 /* Ends the store's batch for `s`: shoal_swarm_committed() will be told. 0 also when there is no store. */
 int shoal_node_commit(struct shoal_node *n, struct shoal_swarm *s);
+/* Whether the store takes one more commit. To be asked before a batch is put together: what was put and not committed goes
+ * out with somebody else's. */
+static inline bool shoal_node_commits(const struct shoal_node *n)
+{
+	return n->commits_out < SHOAL_STORE_COMMITS_MAX;
+}
 struct shoal_peer *shoal_node_peer(struct shoal_node *n, uint32_t serial);
 /* A dial has ended: in a transport, or in none and why. */
 void shoal_node_dial_over(struct shoal_node *n, uint64_t cookie, struct shoal_transport *t, int err, shoal_us now);
@@ -129,6 +142,17 @@ void shoal_node_ban(struct shoal_node *n, const struct shoal_addr *addr, shoal_u
 /* The swarm an info hash names, v1 or truncated v2 (`*by_v2`); NULL. */
 struct shoal_swarm *shoal_node_swarm(struct shoal_node *n, const struct shoal_id20 *hash, bool *by_v2);
 struct shoal_swarm *shoal_node_handle(struct shoal_node *n, uint32_t handle);
+/* ---- node_swarms.c ---- */
+/* One more, and awake. NOMEM. */
+SHOAL_MUST int shoal_node_join(struct shoal_node *n, struct shoal_swarm *s);
+/* It ends, whether it had joined or not. */
+void shoal_node_part(struct shoal_node *n, struct shoal_swarm *s);
+/* Something has changed for it: it is looked at on the next call. */
+void shoal_node_wake(struct shoal_swarm *s);
+/* Those whose time has come wake. */
+void shoal_node_rouse(struct shoal_node *n, shoal_us now);
+/* Those with nothing to do go to sleep. Returns when the next of all has to be looked at. */
+shoal_us shoal_node_doze(struct shoal_node *n, shoal_us now);
 /* A cookie for a question to the world; its kind routes the answer (node_outside.c). */
 uint64_t shoal_node_cookie(struct shoal_node *n, enum shoal_cookie_kind kind);
 

@@ -96,7 +96,7 @@ static uint32_t deal_one(struct shoal_swarm *s, enum shoal_way way, uint32_t blo
 static struct shoal_swarm *concerned(struct shoal_node *n, enum shoal_way way)
 {
 	struct shoal_swarm *head = NULL, **tail = &head, *early = NULL, **early_tail = &early;
-	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next) {
+	for (struct shoal_swarm *s = n->awake; s != NULL; s = s->awake_next) {
 		if (s->peer_count == 0 || !shoal_pace_limited(s, way))
 			continue;
 		s->pace_next = NULL;
@@ -142,7 +142,7 @@ bool shoal_pace_more(struct shoal_peer *p, shoal_us now)
 shoal_us shoal_pace_ready(struct shoal_node *n, shoal_us now)
 {
 	shoal_us at = SHOAL_NEVER;
-	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next) {
+	for (struct shoal_swarm *s = n->awake; s != NULL; s = s->awake_next) {
 		for (enum shoal_way way = SHOAL_UP; way <= SHOAL_DOWN; way++) {
 			if (!s->held[way])
 				continue;

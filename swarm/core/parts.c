@@ -77,13 +77,16 @@ static int room_for_shares(struct shoal_swarm *s)
 {
 	struct shoal_select *sel = &s->select;
 	uint32_t count = 2 * shoal_metainfo_file_count(s->mi);
-	size_t need = 2 * shoal_bits_bytes(count) + count; /* and what the disk keeps of them */
+	/* and what the disk keeps of them */
+	size_t need = 2 * shoal_bits_bytes(count) + count + SHOAL_SELECT_MOVES * sizeof *sel->move;
 	if (sel->in_part.count == count)
 		return 0;
 	if (!shoal_node_charge(s->node, need))
 		return SHOAL_ERR_NOMEM;
 	sel->charged += need;
-	if (shoal_bits_init(&sel->to_move, count) < 0 || shoal_bits_init(&sel->in_part, count) < 0)
+	if (sel->move == NULL)
+		sel->move = calloc(SHOAL_SELECT_MOVES, sizeof *sel->move);
+	if (sel->move == NULL || shoal_bits_init(&sel->to_move, count) < 0 || shoal_bits_init(&sel->in_part, count) < 0)
 		return SHOAL_ERR_NOMEM;
 	return 0;
 }

@@ -79,6 +79,7 @@ static void join_swarm(struct shoal_peer *p)
 	s->peers = p;
 	p->in_swarm_at = &s->peers;
 	s->peer_count++;
+	shoal_node_wake(s);
 }
 
 static void leave_swarm(struct shoal_peer *p, shoal_us now)

@@ -16,6 +16,7 @@ void shoal_select_fini(struct shoal_swarm *s)
 	shoal_bits_fini(&sel->in_part);
 	shoal_bits_fini(&sel->to_move);
 	shoal_bits_fini(&sel->hint);
+	free(sel->move);
 	free(sel->priority);
 	free(sel->so);
 	free(sel->deadline);

@@ -50,9 +50,9 @@ struct shoal_select {
 	bool hint_stale;	   /* records were found that must be rewritten before the part file is */
 	struct shoal_seen part;	   /* the part file, when it was looked at */
 	struct shoal_disk_job job; /* moves, or removes the part file */
-	uint32_t move[SHOAL_SELECT_MOVES];
-	bool job_out, moved; /* moved: the job is back, and its shares are in both places */
-	bool emptied;	     /* no share is left: the part file can go */
+	uint32_t *move;		   /* SHOAL_SELECT_MOVES of them, made with the bits */
+	bool job_out, moved;	   /* moved: the job is back, and its shares are in both places */
+	bool emptied;		   /* no share is left: the part file can go */
 	shoal_us retry_at;
 
 	struct shoal_deadline *deadline; /* the soonest first */

@@ -20,6 +20,7 @@ enum shoal_store_kind {
 };
 #define SHOAL_STORE_KEY_MAX 128
 #define SHOAL_STORE_VALUE_MAX (160u << 20)
+#define SHOAL_STORE_COMMITS_MAX 64 /* under way and not reaped; then BUSY */
 
 struct shoal_store_done {
 	uint64_t cookie;

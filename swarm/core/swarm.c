@@ -58,6 +58,7 @@ void shoal_swarm_free(struct shoal_swarm *s)
 {
 	if (s == NULL)
 		return;
+	shoal_node_part(s->node, s);
 	shoal_skeys_drop(&s->node->skeys, &s->skey[0]);
 	shoal_skeys_drop(&s->node->skeys, &s->skey[1]);
 	shoal_webseeds_free(s);
@@ -294,6 +295,22 @@ static void scan_next(struct shoal_swarm *s, shoal_us now)
 }
 
 /* All files have been looked at: what is claimed, what must be hashed, what is missing. */
+/* What lies there is recorded as it is before anything is written; the store may be at its bound, then a little later. */
+static void baseline(struct shoal_swarm *s, shoal_us now)
+{
+	int rc = shoal_swarm_baseline(s, now);
+	s->record_at = rc == SHOAL_ERR_BUSY ? now + SHOAL_SWARM_RECORD_AGAIN : 0;
+	if (rc == SHOAL_ERR_BUSY)
+		return;
+	free(s->scan_stamp);
+	s->scan_stamp = NULL;
+	s->scan_stamps = s->scan_stamp_room = 0;
+	if (rc < 0)
+		shoal_swarm_fail(s, rc, "cannot write to the state database", now);
+	else if (rc == 0)
+		s->baseline_done = true;
+}
+
 static void scan_ended(struct shoal_swarm *s, shoal_us now)
 {
 	uint32_t files = shoal_metainfo_file_count(s->mi);
@@ -340,14 +357,7 @@ static void scan_ended(struct shoal_swarm *s, shoal_us now)
 	free(s->scan_seen);
 	s->scan_seen = NULL;
 	s->state = SHOAL_SWARM_BASELINE;
-	int rc = shoal_swarm_baseline(s, now);
-	free(s->scan_stamp);
-	s->scan_stamp = NULL;
-	s->scan_stamps = s->scan_stamp_room = 0;
-	if (rc < 0)
-		shoal_swarm_fail(s, rc, "cannot write to the state database", now);
-	else if (rc == 0)
-		s->baseline_done = true;
+	baseline(s, now);
 }
 
 static void scan_done(struct shoal_swarm *s, shoal_us now)
@@ -437,6 +447,8 @@ static void check_state_tick(struct shoal_swarm *s, shoal_us now)
 {
 	if (s->state == SHOAL_SWARM_SCAN && !s->scan_out)
 		scan_next(s, now);
+	if (s->state == SHOAL_SWARM_BASELINE && !s->baseline_done && s->record_at != 0 && s->record_at <= now)
+		baseline(s, now);
 	if (s->state == SHOAL_SWARM_BASELINE && s->baseline_done)
 		s->state = SHOAL_SWARM_CHECK;
 	if (s->state != SHOAL_SWARM_CHECK)
@@ -623,6 +635,9 @@ shoal_us shoal_swarm_deadline(const struct shoal_swarm *s)
 			at = shoal_min_u64(at, s->select.retry_at);
 		if (s->dirty_fill) /* since its peers were last looked at */
 			at = 0;
+	} else if (s->state == SHOAL_SWARM_BASELINE) {
+		if (s->record_at != 0)
+			at = shoal_min_u64(at, s->record_at);
 	} else if (s->state == SHOAL_SWARM_CHECK) {
 		at = shoal_adopt_eager(s) ? 0 : shoal_min_u64(at, shoal_swarm_barrier_due(s));
 	}
@@ -641,6 +656,7 @@ int shoal_swarm_submit(struct shoal_swarm *s, struct shoal_disk_job *job)
 void shoal_swarm_job_done(struct shoal_swarm *s, struct shoal_disk_job *job, shoal_us now)
 {
 	s->disk_jobs--;
+	shoal_node_wake(s);
 	switch (job->op) {
 	case SHOAL_DISK_SCAN:
 		if (s->state == SHOAL_SWARM_SCAN)

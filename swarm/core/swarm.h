@@ -40,7 +40,8 @@
 #define SHOAL_SWARM_BARRIER_FILES 4096u	      /* files with something new in them that bring the next one forward */
 #define SHOAL_SWARM_BARRIER_MIN SHOAL_MS(20)
 #define SHOAL_SWARM_BARRIER_MAX SHOAL_S(2)
-#define SHOAL_SWARM_LANE_WAIT SHOAL_MS(4) /* a whole piece waits at most so long for others to be hashed beside */
+#define SHOAL_SWARM_RECORD_AGAIN SHOAL_MS(20) /* after the store was at its bound */
+#define SHOAL_SWARM_LANE_WAIT SHOAL_MS(4)     /* a whole piece waits at most so long for others to be hashed beside */
 /* For so many: half of the widest kernel. A constant, so that a simulated node does the same on every machine. */
 #define SHOAL_SWARM_LANES 8
 #define SHOAL_SWARM_RETRY_STORAGE SHOAL_S(2)
@@ -59,7 +60,13 @@ enum shoal_swarm_state {
 	SHOAL_SWARM_ENDED,  /* an error, or removed; nothing goes on */
 };
 
-enum shoal_barrier_state { SHOAL_BARRIER_IDLE, SHOAL_BARRIER_SYNC, SHOAL_BARRIER_FINISH, SHOAL_BARRIER_COMMIT };
+enum shoal_barrier_state {
+	SHOAL_BARRIER_IDLE,
+	SHOAL_BARRIER_SYNC,
+	SHOAL_BARRIER_FINISH,
+	SHOAL_BARRIER_RECORD,
+	SHOAL_BARRIER_COMMIT
+};
 
 /* What is known about one file on disk: 8 bytes, for there may be a million. */
 struct shoal_swarm_file {
@@ -99,6 +106,10 @@ struct shoal_check {
 struct shoal_swarm {
 	struct shoal_swarm *next;
 	struct shoal_node *node;
+	/* Of node_swarms.c. */
+	struct shoal_timer alarm; /* while it sleeps: when it has to be looked at */
+	bool joined;
+	struct shoal_swarm *awake_next, **awake_at;
 	uint32_t handle;
 	uint64_t ticket; /* of the ADD */
 	enum shoal_swarm_state state;
@@ -156,6 +167,7 @@ struct shoal_swarm {
 
 	/* barrier */
 	enum shoal_barrier_state barrier;
+	shoal_us record_at; /* when records are tried again that the store had no room for; 0: there are none */
 	bool barrier_wanted;
 	struct shoal_bits fresh;     /* verified, not in a barrier yet */
 	struct shoal_bits covered;   /* in the barrier under way */
@@ -167,6 +179,7 @@ struct shoal_swarm {
 	struct shoal_bits withdrawing; /* those of `withdrawn` that the barrier under way records */
 	bool barrier_closing;	       /* it records files as no longer being written */
 	bool baseline_done;
+	bool baseline_put; /* records were, and are committed with it */
 	struct shoal_disk_job barrier_job;
 	shoal_us barrier_at, barrier_took, fresh_since;
 	uint32_t *dirty_file;

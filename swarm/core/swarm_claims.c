@@ -241,6 +241,8 @@ int shoal_swarm_baseline(struct shoal_swarm *s, shoal_us now)
 	(void)now;
 	if (store->ops == NULL)
 		return 0;
+	if (!shoal_node_commits(s->node))
+		return SHOAL_ERR_BUSY;
 	int any = shoal_parts_baseline(s);
 	if (any < 0)
 		return any;
@@ -262,9 +264,9 @@ int shoal_swarm_baseline(struct shoal_swarm *s, shoal_us now)
 		if (rc < 0)
 			return rc;
 		file->record_open = will_write;
-		any = 1;
+		s->baseline_put = true;
 	}
-	if (!any)
+	if (!any && !s->baseline_put) /* the second: by a call that then found the store at its bound */
 		return 0;
 	int rc = shoal_node_commit(s->node, s);
 	return rc < 0 ? rc : 1;
@@ -377,7 +379,7 @@ static void barrier_start(struct shoal_swarm *s, shoal_us now)
 
 static void commit(struct shoal_swarm *s, shoal_us now)
 {
-	int rc = 0;
+	int rc = shoal_node_commits(s->node) ? 0 : SHOAL_ERR_BUSY;
 	for (uint32_t i = 0; rc == 0 && i < s->barrier_files; i++) {
 		uint32_t f = s->barrier_file[i];
 		bool closed = s->file[f].whole || s->read_only || s->barrier_closing;
@@ -391,7 +393,10 @@ static void commit(struct shoal_swarm *s, shoal_us now)
 	s->barrier = SHOAL_BARRIER_COMMIT;
 	if (rc == 0)
 		rc = shoal_node_commit(s->node, s);
-	if (rc < 0)
+	if (rc == SHOAL_ERR_BUSY) { /* others' records are on their way: all of ours again when some are through */
+		s->barrier = SHOAL_BARRIER_RECORD;
+		s->record_at = now + SHOAL_SWARM_RECORD_AGAIN;
+	} else if (rc < 0)
 		barrier_failed(s, rc, "cannot record what was verified", now);
 	else if (rc == 0 && s->node->store.ops == NULL)
 		shoal_swarm_committed(s, 0, now);
@@ -474,6 +479,7 @@ static void barrier_done(struct shoal_swarm *s, shoal_us now)
 
 void shoal_swarm_committed(struct shoal_swarm *s, int err, shoal_us now)
 {
+	shoal_node_wake(s);
 	if (s->state == SHOAL_SWARM_BASELINE) {
 		if (err < 0)
 			return shoal_swarm_fail(s, err, "cannot write to the state database", now);
@@ -490,6 +496,8 @@ void shoal_swarm_committed(struct shoal_swarm *s, int err, shoal_us now)
 /* When the next barrier is due; SHOAL_NEVER when there is nothing for it. */
 static shoal_us barrier_due(const struct shoal_swarm *s)
 {
+	if (s->barrier == SHOAL_BARRIER_RECORD)
+		return s->record_at;
 	if (s->barrier != SHOAL_BARRIER_IDLE || (s->fresh.ones == 0 && s->dirty_count == 0))
 		return SHOAL_NEVER;
 	bool checking = s->to_check.ones > 0 || s->checks_out > 0;
@@ -509,6 +517,8 @@ static shoal_us barrier_due(const struct shoal_swarm *s)
 
 void shoal_swarm_barrier_tick(struct shoal_swarm *s, shoal_us now)
 {
+	if (s->barrier == SHOAL_BARRIER_RECORD && (s->record_at <= now || shoal_node_commits(s->node)))
+		commit(s, now);
 	if (s->storage_open && barrier_due(s) <= now)
 		barrier_start(s, now);
 }

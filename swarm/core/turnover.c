@@ -217,7 +217,7 @@ void shoal_node_turnover(struct shoal_node *n, shoal_us now)
 		return;
 	n->turnover_at = now + SHOAL_TURNOVER_EVERY;
 	bool full = n->peer_count + n->peer_count / 20 >= n->max_peers;
-	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next)
+	for (struct shoal_swarm *s = n->awake; s != NULL; s = s->awake_next)
 		if (shoal_contacts_waiting(s) && (full || s->peer_count >= SHOAL_DIAL_PEERS))
 			clear_out(s, now);
 	for (struct shoal_peer *p = n->peers; p != NULL; p = p->next)

@@ -148,13 +148,13 @@ static void pid_write(const struct shoal_os_ops *os, int fd)
 }
 
 /* 1 locked, 0 the file vanished: again, < 0. */
-static int lock_once(struct shoal_owner *owner, int dir, const char *name, long *pid)
+static int lock_once(struct shoal_owner *owner, const char *path, long *pid)
 {
 	const struct shoal_os_ops *os = owner->os;
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	struct stat st;
 	int rc;
-	int fd = os->openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = os->openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return shoal_os_err(errno);
 	if (os->fcntl_lock(fd, F_OFD_SETLK, &whole) < 0) {
@@ -179,30 +179,29 @@ static int lock_once(struct shoal_owner *owner, int dir, const char *name, long 
 int shoal_owner_take(struct shoal_owner *owner, const struct shoal_os_ops *os, const char *state,
 		     const struct shoal_id32 *id, const char *folder, long *pid)
 {
-	*owner = (struct shoal_owner){ .os = os, .fd = -1, .dir = -1 };
+	char name[33], *locks = NULL;
+	*owner = (struct shoal_owner){ .os = os, .fd = -1 };
 	*pid = 0;
-	char *locks = NULL;
-	int rc = shoal_owner_name(id, folder, owner->name);
+	int rc = shoal_owner_name(id, folder, name);
 	if (rc < 0)
 		return rc;
 	if (asprintf(&locks, "%s/locks", state) < 0)
 		return SHOAL_ERR_NOMEM;
-	if ((rc = shoal_owner_state(os, locks)) == 0) {
-		owner->dir = os->openat(AT_FDCWD, locks, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-		if (owner->dir < 0)
-			rc = shoal_os_err(errno);
+	if (asprintf(&owner->path, "%s/%s", locks, name) < 0) {
+		owner->path = NULL;
+		rc = SHOAL_ERR_NOMEM;
+	} else if ((rc = shoal_owner_state(os, locks)) == 0) {
+		rc = SHOAL_ERR_BUSY;
 	}
 	free(locks);
-	if (rc == 0)
-		rc = SHOAL_ERR_BUSY;
 	for (int i = 0; i < TRIES && rc == SHOAL_ERR_BUSY; i++) {
-		int once = lock_once(owner, owner->dir, owner->name, pid);
+		int once = lock_once(owner, owner->path, pid);
 		if (once != 0)
 			rc = once > 0 ? 0 : once;
 	}
-	if (rc < 0 && owner->dir >= 0) {
-		os->close(owner->dir);
-		owner->dir = -1;
+	if (rc < 0) {
+		free(owner->path);
+		owner->path = NULL;
 	}
 	return rc;
 }
@@ -212,8 +211,9 @@ void shoal_owner_drop(struct shoal_owner *owner)
 	if (owner->os == NULL || owner->fd < 0)
 		return;
 	/* While the lock is held: whoever opened the old file will see that it has no name. */
-	owner->os->unlinkat(owner->dir, owner->name, 0);
+	owner->os->unlinkat(AT_FDCWD, owner->path, 0);
 	owner->os->close(owner->fd);
-	owner->os->close(owner->dir);
-	owner->fd = owner->dir = -1;
+	free(owner->path);
+	owner->path = NULL;
+	owner->fd = -1;
 }

@@ -14,9 +14,8 @@
 
 struct shoal_owner {
 	const struct shoal_os_ops *os;
-	int fd;	 /* -1: holds nothing */
-	int dir; /* STATE/locks */
-	char name[33];
+	int fd;	    /* -1: holds nothing */
+	char *path; /* of the lock, heap: one descriptor a torrent is enough */
 };
 
 /*

@@ -19,7 +19,6 @@
 
 #define SHOAL_STORE_SCHEMA 1		   /* PRAGMA user_version */
 #define SHOAL_STORE_APPLICATION 0x53484f4c /* PRAGMA application_id: "SHOL" */
-#define SHOAL_STORE_COMMITS_MAX 64	   /* under way and not reaped; then BUSY */
 #define SHOAL_STORE_BATCH_MAX (256u << 20) /* bytes put and not written yet; then BUSY */
 #define SHOAL_STORE_BUSY_MS 5000	   /* how long another process may hold the file */
 

@@ -322,6 +322,8 @@ void strangers_run(struct strangers *w, shoal_us time)
 	settle(w);
 	while (w->now < end) {
 		shoal_us at = shoal_min_u64(shoal_min_u64(w->wake, next_answer(w)), end);
+		if (w->jobs > 0) /* the disk is done with them by then */
+			at = shoal_min_u64(at, w->now + SHOAL_MS(1));
 		w->now = shoal_max_u64(at, w->now + 1);
 		keep_alive(w);
 		for (size_t i = 0; i < w->dials && !w->o.hangs; i++) {
