@@ -6,32 +6,54 @@
 #include <sys/eventfd.h>
 
 struct question {
+	struct question *next; /* in the list it is in */
 	struct shoal_resolve_done answer;
 	char host[SHOAL_HOST_MAX];
 	uint16_t port;
 };
 
+struct list {
+	struct question *first, *last;
+};
+
 struct shoal_resolve {
 	const struct shoal_os_ops *os;
 	shoal_resolve_lookup *lookup;
-	pthread_t thread;
-	bool started; /* the loop thread's */
 	int fd;
 
 	pthread_mutex_t lock; /* over all that follows */
-	pthread_cond_t asked;
-	/* A ring. [reaped, answered) waits for reap(), [answered, questions) for the thread; they only count up. */
-	struct question ring[SHOAL_RESOLVE_WAITING_MAX];
-	unsigned reaped, answered, questions;
-	bool looking; /* a lookup is under way, without the lock */
-	bool over;    /* free() was called */
+	pthread_cond_t asked, left;
+	struct question question[SHOAL_RESOLVE_WAITING_MAX];
+	/* Each question is in one of these, or with the thread that looks it up: nobody else touches it there. */
+	struct list unused, waiting, answered;
+	unsigned queued; /* waiting */
+	unsigned threads;
+	unsigned looking; /* of those, within a lookup, without the lock */
+	bool over;	  /* free() was called */
+	bool alone;	  /* and did not wait for the lookups: whoever leaves last cleans up */
 };
+
+static void put(struct list *list, struct question *q)
+{
+	q->next = NULL;
+	*(list->first != NULL ? &list->last->next : &list->first) = q;
+	list->last = q;
+}
+
+static struct question *take(struct list *list)
+{
+	struct question *q = list->first;
+	if (q != NULL)
+		list->first = q->next;
+	return q;
+}
 
 static void whole_free(struct shoal_resolve *r)
 {
 	if (r->fd >= 0)
 		r->os->close(r->fd);
 	pthread_cond_destroy(&r->asked);
+	pthread_cond_destroy(&r->left);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
 }
@@ -97,28 +119,29 @@ static void *run(void *arg)
 	struct shoal_resolve *r = arg;
 	pthread_mutex_lock(&r->lock);
 	while (!r->over) {
-		if (r->answered == r->questions) {
+		struct question *q = take(&r->waiting);
+		if (q == NULL) {
 			pthread_cond_wait(&r->asked, &r->lock);
 			continue;
 		}
-		/* In place: nobody else touches a question until it counts as answered. */
-		struct question *q = &r->ring[r->answered % SHOAL_RESOLVE_WAITING_MAX];
-		r->looking = true;
+		r->queued--;
+		r->looking++;
 		pthread_mutex_unlock(&r->lock);
 		answer(r, q);
 		pthread_mutex_lock(&r->lock);
-		r->looking = false;
-		if (r->over) { /* free() did not wait for us: the rest is ours */
-			pthread_mutex_unlock(&r->lock);
-			whole_free(r);
-			return NULL;
-		}
-		r->answered++;
+		r->looking--;
+		if (r->over)
+			break;
+		put(&r->answered, q);
 		uint64_t one = 1;
 		ssize_t n = r->os->write(r->fd, &one, sizeof one); /* fails only at a count that has been seen */
 		(void)n;
 	}
+	bool last = --r->threads == 0 && r->alone;
+	pthread_cond_signal(&r->left);
 	pthread_mutex_unlock(&r->lock);
+	if (last)
+		whole_free(r);
 	return NULL;
 }
 
@@ -131,6 +154,9 @@ int shoal_resolve_new(struct shoal_resolve **out, const struct shoal_os_ops *os,
 	r->lookup = lookup != NULL ? lookup : lookup_system;
 	pthread_mutex_init(&r->lock, NULL); /* neither can fail with default attributes on Linux */
 	pthread_cond_init(&r->asked, NULL);
+	pthread_cond_init(&r->left, NULL);
+	for (size_t i = 0; i < SHOAL_RESOLVE_WAITING_MAX; i++)
+		put(&r->unused, &r->question[i]);
 	r->fd = os->eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (r->fd < 0) {
 		whole_free(r);
@@ -144,20 +170,28 @@ void shoal_resolve_free(struct shoal_resolve *r)
 {
 	if (r == NULL)
 		return;
-	pthread_t thread = r->thread;
-	bool started = r->started;
 	pthread_mutex_lock(&r->lock);
 	r->over = true;
-	bool looking = r->looking;
-	pthread_cond_signal(&r->asked);
-	if (looking)
-		pthread_detach(thread); /* before it can know: it frees `r` once it has the lock */
+	pthread_cond_broadcast(&r->asked);
+	while (r->threads > r->looking) /* those that wait for a question leave at once */
+		pthread_cond_wait(&r->left, &r->lock);
+	bool all_left = r->threads == 0;
+	r->alone = !all_left;
 	pthread_mutex_unlock(&r->lock);
-	if (looking)
-		return;
-	if (started)
-		pthread_join(thread, NULL);
-	whole_free(r);
+	if (all_left)
+		whole_free(r);
+}
+
+/* With the lock held: one more thread, unless one is free for one more question. false: there is none at all. */
+static bool staff(struct shoal_resolve *r)
+{
+	pthread_t thread;
+	if (r->threads - r->looking <= r->queued && r->threads < SHOAL_RESOLVE_THREADS_MAX &&
+	    r->os->thread_start(&thread, run, r) == 0) {
+		r->threads++;
+		pthread_detach(thread);
+	}
+	return r->threads > 0;
 }
 
 int shoal_resolve_ask(struct shoal_resolve *r, const char *host, uint16_t port, const struct shoal_resolve_for *asker)
@@ -165,19 +199,17 @@ int shoal_resolve_ask(struct shoal_resolve *r, const char *host, uint16_t port, 
 	size_t len = strlen(host);
 	if (len >= SHOAL_HOST_MAX)
 		return SHOAL_ERR_TOO_LONG;
-	if (!r->started) {
-		if (r->os->thread_start(&r->thread, run, r) < 0)
-			return SHOAL_ERR_NOMEM;
-		r->started = true;
-	}
 	int rc = SHOAL_ERR_BUSY;
 	pthread_mutex_lock(&r->lock);
-	if (r->questions - r->reaped < SHOAL_RESOLVE_WAITING_MAX) {
-		struct question *q = &r->ring[r->questions % SHOAL_RESOLVE_WAITING_MAX];
+	if (!staff(r)) {
+		rc = SHOAL_ERR_NOMEM;
+	} else if (r->unused.first != NULL) {
+		struct question *q = take(&r->unused);
 		q->answer = (struct shoal_resolve_done){ .asker = *asker };
 		memcpy(q->host, host, len + 1);
 		q->port = port;
-		r->questions++;
+		put(&r->waiting, q);
+		r->queued++;
 		pthread_cond_signal(&r->asked);
 		rc = 0;
 	}
@@ -192,13 +224,12 @@ int shoal_resolve_fd(const struct shoal_resolve *r)
 
 int shoal_resolve_reap(struct shoal_resolve *r, struct shoal_resolve_done *out)
 {
-	int rc = 0;
 	pthread_mutex_lock(&r->lock);
-	if (r->reaped != r->answered) {
-		*out = r->ring[r->reaped % SHOAL_RESOLVE_WAITING_MAX].answer;
-		r->reaped++;
-		rc = 1;
+	struct question *q = take(&r->answered);
+	if (q != NULL) {
+		*out = q->answer;
+		put(&r->unused, q);
 	}
 	pthread_mutex_unlock(&r->lock);
-	return rc;
+	return q != NULL;
 }

@@ -1,9 +1,10 @@
 /*
- * swarm/io/resolve.h - host names to addresses, in the one thread that may be slow.
+ * swarm/io/resolve.h - host names to addresses, in a few threads that may be slow.
  *
  * getaddrinfo(3) can take half a minute and cannot be called off, so it has
- * a thread of its own, started by the first question. Questions are answered in
- * order. All functions are the loop thread's.
+ * threads of its own, started when a question finds none that waits for one. Questions
+ * are taken up in order, and answered as they are: a name whose servers are dead
+ * holds up no other. All functions are the loop thread's.
  */
 #ifndef SHOAL_RESOLVE_H
 #define SHOAL_RESOLVE_H
@@ -12,6 +13,7 @@
 #include "swarm/io/addr.h"
 #include "swarm/io/os.h"
 
+#define SHOAL_RESOLVE_THREADS_MAX 4
 #define SHOAL_RESOLVE_WAITING_MAX 64 /* asked, and not reaped yet */
 #define SHOAL_RESOLVE_ADDRS_MAX 8    /* of one name; the families take turns, so that both are among them */
 
@@ -38,7 +40,7 @@ SHOAL_MUST int shoal_resolve_new(struct shoal_resolve **out, const struct shoal_
 /* Does not wait for a lookup under way: that one cleans up after itself. NULL is fine. */
 void shoal_resolve_free(struct shoal_resolve *r);
 
-/* 0; BUSY at the bound; NOMEM when the thread cannot start. */
+/* 0; BUSY at the bound; NOMEM when no thread can start. */
 SHOAL_MUST int shoal_resolve_ask(struct shoal_resolve *r, const char *host, uint16_t port,
 				 const struct shoal_resolve_for *asker);
 /* An eventfd that counts up when there is something to reap; watch its edges, it need not be read. */
