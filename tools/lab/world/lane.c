@@ -9,7 +9,7 @@
 
 static shoal_us now_of(const struct sim_lane *l)
 {
-	return l->pipe->o.clock->now;
+	return l->pipe->o->clock->now;
 }
 
 static struct sim_line *line_from(const struct sim_lane *l)
@@ -32,7 +32,7 @@ static shoal_us round_trip(const struct sim_lane *l)
 
 static uint64_t on_wire(const struct sim_lane *l, size_t len)
 {
-	const struct sim_tcp *tcp = l->pipe->o.tcp;
+	const struct sim_tcp *tcp = l->pipe->o->tcp;
 	if (tcp == NULL)
 		return len;
 	return len + (len > 0 ? (len + tcp->mss - 1) / tcp->mss : 1) * tcp->head;
@@ -42,8 +42,8 @@ static uint64_t on_wire(const struct sim_lane *l, size_t len)
 
 static size_t window(const struct sim_lane *l)
 {
-	size_t w = l->pipe->o.window;
-	return l->pipe->o.tcp != NULL && l->cwnd < w ? l->cwnd : w;
+	size_t w = l->pipe->o->window;
+	return l->pipe->o->tcp != NULL && l->cwnd < w ? l->cwnd : w;
 }
 
 /* The first is sent whatever its length: a window is a count of packets, and only full ones wait. */
@@ -61,7 +61,7 @@ static shoal_us timeout(const struct sim_lane *l)
 /* A packet was lost, or would not fit a queue: CUBIC's 0.7, once a round trip. */
 static void congested(struct sim_lane *l)
 {
-	const struct sim_tcp *tcp = l->pipe->o.tcp;
+	const struct sim_tcp *tcp = l->pipe->o->tcp;
 	if (tcp == NULL || now_of(l) < l->recovery)
 		return;
 	l->ssthresh = l->cwnd * 7 / 10 > 2 * tcp->mss ? l->cwnd * 7 / 10 : 2 * tcp->mss;
@@ -71,11 +71,11 @@ static void congested(struct sim_lane *l)
 
 static void acknowledged(struct sim_lane *l, size_t len, shoal_us at)
 {
-	const struct sim_tcp *tcp = l->pipe->o.tcp;
+	const struct sim_tcp *tcp = l->pipe->o->tcp;
 	bool limited = 2 * l->in_flight >= l->cwnd; /* an idle window does not grow */
 	l->in_flight -= len;
 	l->heard = at;
-	if (tcp == NULL || !limited || l->cwnd >= l->pipe->o.window)
+	if (tcp == NULL || !limited || l->cwnd >= l->pipe->o->window)
 		return;
 	if (l->cwnd < l->ssthresh)
 		l->cwnd += len;
@@ -83,16 +83,36 @@ static void acknowledged(struct sim_lane *l, size_t len, shoal_us at)
 		l->cwnd += tcp->mss * len / l->cwnd;
 }
 
+static const struct sim_ack *ack_at(const struct sim_lane *l, uint32_t i)
+{
+	return &l->ack[(l->ack_first + i) & (l->ack_room - 1)];
+}
+
+static void ack_put(struct sim_lane *l, shoal_us at, size_t len)
+{
+	if (l->acks == l->ack_room) {
+		uint32_t room = l->ack_room ? 2 * l->ack_room : 4;
+		struct sim_ack *ring = malloc(room * sizeof *ring);
+		if (ring == NULL)
+			abort();
+		for (uint32_t i = 0; i < l->acks; i++)
+			ring[i] = *ack_at(l, i);
+		free(l->ack);
+		l->ack = ring;
+		l->ack_room = room;
+		l->ack_first = 0;
+	}
+	l->ack[(l->ack_first + l->acks++) & (l->ack_room - 1)] = (struct sim_ack){ at, len };
+}
+
 static void settle_acks(struct sim_lane *l)
 {
-	while (l->ack != NULL && l->ack->at <= now_of(l)) {
-		struct parcel *q = l->ack;
-		l->ack = q->next;
-		acknowledged(l, q->len, q->at);
-		free(q);
+	while (l->acks > 0 && ack_at(l, 0)->at <= now_of(l)) {
+		struct sim_ack ack = *ack_at(l, 0);
+		l->ack_first++;
+		l->acks--;
+		acknowledged(l, ack.len, ack.at);
 	}
-	if (l->ack == NULL)
-		l->ack_tail = &l->ack;
 }
 
 /* Somebody waits for acknowledgements: for the first, or for the one that makes room enough. */
@@ -101,26 +121,26 @@ static void watch_acks(struct sim_lane *l)
 	const struct sim_end *from = &l->pipe->end[l->side];
 	bool stuck = l->unsent != NULL && l->turn_at == NULL;
 	bool blocked = !from->closed && (from->wants & SHOAL_WANT_WRITE) && !sim_lane_writable(l);
-	const struct parcel *q = l->ack;
-	if (q == NULL || sim_alarm_is_set(&l->acked) || !(stuck || blocked))
+	size_t window = l->pipe->o->window, used = l->in_flight + l->unsent_bytes;
+	if (l->acks == 0 || sim_alarm_is_set(&l->acked) || !(stuck || blocked))
 		return;
-	size_t window = l->pipe->o.window, used = l->in_flight + l->unsent_bytes - q->len;
-	for (; q != NULL && !stuck && used + window / 4 > window; q = q->next)
-		used -= q->next != NULL ? q->next->len : 0;
-	if (q != NULL)
-		sim_alarm_set(l->pipe->o.clock, &l->acked, q->at);
+	for (uint32_t i = 0; i < l->acks; i++) {
+		used -= ack_at(l, i)->len;
+		if (stuck || used + window / 4 <= window)
+			return sim_alarm_set(l->pipe->o->clock, &l->acked, ack_at(l, i)->at);
+	}
 }
 
 size_t sim_lane_room(struct sim_lane *l)
 {
 	settle_acks(l);
 	size_t used = l->in_flight + l->unsent_bytes;
-	return used < l->pipe->o.window ? l->pipe->o.window - used : 0;
+	return used < l->pipe->o->window ? l->pipe->o->window - used : 0;
 }
 
 bool sim_lane_writable(const struct sim_lane *l)
 {
-	return l->in_flight + l->unsent_bytes + l->pipe->o.window / 4 <= l->pipe->o.window;
+	return l->in_flight + l->unsent_bytes + l->pipe->o->window / 4 <= l->pipe->o->window;
 }
 
 static void on_acked(struct sim_alarm *alarm)
@@ -171,7 +191,7 @@ static shoal_us arrives(struct sim_lane *l, const struct parcel *q, shoal_us lea
 	shoal_us at = leaves + sim_line_way(from, rng) + sim_line_way(to, rng);
 	uint32_t ppm = from->loss_ppm + to->loss_ppm;
 	if (ppm > 0) {
-		uint32_t mss = l->pipe->o.tcp != NULL ? l->pipe->o.tcp->mss : sim_tcp_common.mss;
+		uint32_t mss = l->pipe->o->tcp != NULL ? l->pipe->o->tcp->mss : sim_tcp_common.mss;
 		uint64_t any = (q->len / mss + 1) * ppm; /* of its packets */
 		if (shoal_rng_below(rng, 1000000) < any) {
 			/* With few packets in flight nobody repeats an acknowledgement, and it takes a time-out. */
@@ -188,7 +208,7 @@ static void send_first(struct sim_lane *l)
 {
 	struct sim_line *from = line_from(l);
 	struct parcel *q = l->unsent;
-	const struct sim_tcp *tcp = l->pipe->o.tcp;
+	const struct sim_tcp *tcp = l->pipe->o->tcp;
 	if (tcp != NULL && l->in_flight == 0 && l->heard != 0 && l->heard + timeout(l) < now_of(l) &&
 	    l->cwnd > tcp->first * (size_t)tcp->mss)
 		l->cwnd = tcp->first * (size_t)tcp->mss; /* slow start after idleness */
@@ -199,7 +219,7 @@ static void send_first(struct sim_lane *l)
 	q->at = arrives(l, q, sim_line_pass(&from->up_free, from->up, on_wire(l, q->len), now_of(l)));
 	if (l->way == NULL) {
 		l->way = q;
-		sim_alarm_set(l->pipe->o.clock, &l->arrive, q->at);
+		sim_alarm_set(l->pipe->o->clock, &l->arrive, q->at);
 	}
 }
 
@@ -239,7 +259,7 @@ static void on_room(struct sim_alarm *alarm)
 {
 	struct sim_line *line = SIM_OF(alarm, struct sim_line, room);
 	if (line->turn != NULL)
-		serve(line, line->turn->pipe->o.clock);
+		serve(line, line->turn->pipe->o->clock);
 }
 
 void sim_lane_kick(struct sim_lane *l)
@@ -251,7 +271,7 @@ void sim_lane_kick(struct sim_lane *l)
 		if (line->room.ring == NULL)
 			line->room.ring = on_room;
 		if (!sim_alarm_is_set(&line->room))
-			serve(line, l->pipe->o.clock);
+			serve(line, l->pipe->o->clock);
 	}
 	watch_acks(l);
 }
@@ -275,10 +295,10 @@ static void on_arrive(struct sim_alarm *alarm)
 	struct sim_line *to = line_to(l);
 	shoal_us now = now_of(l);
 	if (sim_line_apart(line_from(l), to))
-		return sim_alarm_set(p->o.clock, &l->arrive, now + CUT_LOOK);
+		return sim_alarm_set(p->o->clock, &l->arrive, now + CUT_LOOK);
 	while (l->way != NULL && l->way != l->unsent && l->way->at <= now) {
 		struct parcel *q = l->way;
-		if (p->o.tcp != NULL && to->down > 0 && sim_line_wait(to->down_free, now) > sim_line_queue(to)) {
+		if (p->o->tcp != NULL && to->down > 0 && sim_line_wait(to->down_free, now) > sim_line_queue(to)) {
 			congested(l); /* dropped, and sent again */
 			q->at = now + round_trip(l);
 			break;
@@ -293,7 +313,7 @@ static void on_arrive(struct sim_alarm *alarm)
 	if (l->way == l->unsent)
 		l->way = NULL;
 	if (l->way != NULL)
-		sim_alarm_set(p->o.clock, &l->arrive, l->way->at > now ? l->way->at : now + 1);
+		sim_alarm_set(p->o->clock, &l->arrive, l->way->at > now ? l->way->at : now + 1);
 	sim_end_look(&p->end[!l->side]);
 }
 
@@ -313,7 +333,7 @@ void sim_lane_was_read(struct sim_lane *l)
 {
 	struct parcel *q = l->head;
 	struct sim_line *back = line_to(l);
-	const struct sim_tcp *tcp = l->pipe->o.tcp;
+	const struct sim_tcp *tcp = l->pipe->o->tcp;
 	shoal_us at = now_of(l) + back->delay + line_from(l)->delay;
 	l->head = q->next;
 	if (l->head == NULL)
@@ -324,10 +344,9 @@ void sim_lane_was_read(struct sim_lane *l)
 	}
 	if (at < l->ack_end)
 		at = l->ack_end;
-	q->at = l->ack_end = at;
-	q->next = NULL;
-	*l->ack_tail = q;
-	l->ack_tail = &q->next;
+	l->ack_end = at;
+	ack_put(l, at, q->len);
+	free(q);
 	watch_acks(l);
 }
 
@@ -335,13 +354,12 @@ void sim_lane_was_read(struct sim_lane *l)
 
 void sim_lane_init(struct sim_lane *l, struct pipe *p, int side)
 {
-	const struct sim_tcp *tcp = p->o.tcp;
+	const struct sim_tcp *tcp = p->o->tcp;
 	l->pipe = p;
 	l->side = side;
 	l->arrive.ring = on_arrive;
 	l->acked.ring = on_acked;
 	l->tail = &l->head;
-	l->ack_tail = &l->ack;
 	l->cwnd = tcp != NULL ? tcp->first * (size_t)tcp->mss : 0;
 	l->ssthresh = SIZE_MAX;
 	sim_frame_init(&l->frame);
@@ -350,26 +368,24 @@ void sim_lane_init(struct sim_lane *l, struct pipe *p, int side)
 void sim_lane_clear(struct sim_lane *l)
 {
 	struct pipe *p = l->pipe;
-	sim_alarm_drop(p->o.clock, &l->arrive);
-	sim_alarm_drop(p->o.clock, &l->acked);
+	sim_alarm_drop(p->o->clock, &l->arrive);
+	sim_alarm_drop(p->o->clock, &l->acked);
 	turn_leave(l);
 	for (struct parcel *q; (q = l->head) != NULL;) {
 		l->head = q->next;
-		if (p->o.carrier.ops != NULL && q->len > q->read) { /* what was put must be taken */
+		if (p->o->carrier.ops != NULL && q->len > q->read) { /* what was put must be taken */
 			uint8_t *bytes = malloc(q->len - q->read);
 			if (bytes == NULL)
 				abort();
-			p->o.carrier.ops->take(l->stream, (struct shoal_space){ bytes, q->len - q->read });
+			p->o->carrier.ops->take(l->stream, (struct shoal_space){ bytes, q->len - q->read });
 			free(bytes);
 		}
 		free(q);
 	}
-	for (struct parcel *q; (q = l->ack) != NULL;) {
-		l->ack = q->next;
-		free(q);
-	}
+	free(l->ack);
+	l->ack = NULL;
+	l->ack_first = l->acks = l->ack_room = 0;
 	l->tail = &l->head;
-	l->ack_tail = &l->ack;
 	l->way = l->pass = l->unsent = NULL;
 	l->in_flight = l->unsent_bytes = l->readable = l->corked = 0;
 }

@@ -7,6 +7,7 @@
 #include "tools/lab/world/digest.h"
 #include "tools/lab/world/room.h"
 
+#define WINDOW (256u * 1024)
 #define NOWHERE_DELAY SHOAL_MS(5) /* half of the way to who is not there, and to services */
 #define NAME_TAKES SHOAL_MS(20)
 #define DIAL_TIMEOUT SHOAL_S(3)
@@ -155,6 +156,26 @@ static void untap(void *word)
 	sim_watch_free(word);
 }
 
+void sim_net_init(struct sim *sim)
+{
+	sim->streams = (struct sim_pipe_options){
+		.clock = &sim->clock,
+		.window = sim->o.window ? sim->o.window : WINDOW,
+		.cut_ppm = sim->o.cut_ppm,
+		.turn = sim->o.turn,
+		.tcp = sim->o.tcp,
+		.head = sim->o.payload == SIM_PAYLOAD_HEADS ? SIM_HEAD : 0,
+		.places = sim->o.payload != SIM_PAYLOAD_WHOLE,
+		.carrier = sim->o.carrier,
+		.ready = on_transport_ready,
+		.tap = on_tap,
+		.took = on_took,
+		.to_tap = sim,
+		.untap = untap,
+		.file = sim->o.spans ? on_file : NULL,
+	};
+}
+
 /* Who takes connections there. */
 static struct sim_node *listening(const struct sim *sim, const struct shoal_addr *to)
 {
@@ -195,27 +216,12 @@ static void dial_arrives(struct sim_dial *d)
 		sim_alarm_set(&sim->clock, &d->alarm, sim->clock.now + DIAL_TIMEOUT);
 		return;
 	}
-	struct sim_pipe_options o = {
-		.clock = &sim->clock,
-		.rng = shoal_rng_split(sim->o.seed ^ UINT64_C(0x9199), ++sim->pipes),
-		.window = sim->o.window,
-		.cut_ppm = sim->o.cut_ppm,
-		.turn = sim->o.turn,
-		.carrier = sim->o.carrier,
-		.ready = on_transport_ready,
-		.tap = on_tap,
-		.took = on_took,
-		.to_tap = sim,
-		.untap = untap,
-		.tcp = sim->o.tcp,
-		.head = sim->o.payload == SIM_PAYLOAD_HEADS ? SIM_HEAD : 0,
-		.places = sim->o.payload != SIM_PAYLOAD_WHOLE,
-		.file = sim->o.spans ? on_file : NULL,
-	};
 	struct shoal_transport *end[2];
 	struct shoal_addr addr = from->addr;
+	struct shoal_rng rng = shoal_rng_split(sim->o.seed ^ UINT64_C(0x9199), ++sim->pipes);
 	addr.port = (uint16_t)(40000 + sim->pipes % 20000);
-	sim_pipe_new(&o, (struct sim_line *const[2]){ &from->line, &to->line }, (void *const[2]){ from, to }, end);
+	sim_pipe_new(&sim->streams, rng, (struct sim_line *const[2]){ &from->line, &to->line },
+		     (void *const[2]){ from, to }, end);
 	d->end = end[0];
 	accepts(to, end[1], &addr);
 }

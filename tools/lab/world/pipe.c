@@ -7,7 +7,6 @@
 #include "proto/wire.h"
 #include "tools/lab/world/pipe_room.h"
 
-#define WINDOW (256u * 1024)
 #define PARCEL_MAX (64u * 1024)
 #define PASSES 8 /* a node reads on in one turn, as long as something comes */
 
@@ -61,7 +60,7 @@ static unsigned is_ready(const struct sim_end *e)
 /* At the first multiple of a turn that is later than `at`. */
 static void look_at(struct sim_end *e, shoal_us at)
 {
-	const struct sim_pipe_options *o = &e->pipe->o;
+	const struct sim_pipe_options *o = e->pipe->o;
 	at = at - at % o->turn + o->turn;
 	if (!sim_alarm_is_set(&e->ready) || e->ready.timer.at > at)
 		sim_alarm_set(o->clock, &e->ready, at);
@@ -74,7 +73,7 @@ void sim_end_look(struct sim_end *e)
 		return;
 	sim_lane_pull(in);
 	if (is_ready(e) != 0)
-		look_at(e, e->pipe->o.clock->now);
+		look_at(e, e->pipe->o->clock->now);
 	else if (in->pass != NULL && (e->wants & SHOAL_WANT_READ))
 		look_at(e, in->pass->at);
 	if ((e->wants & SHOAL_WANT_WRITE) && !sim_lane_writable(lane_out(e)))
@@ -85,14 +84,14 @@ static void pipe_free(struct pipe *p)
 {
 	for (int i = 0; i < 2; i++) {
 		sim_lane_clear(&p->lane[i]);
-		sim_alarm_drop(p->o.clock, &p->end[i].ready);
+		sim_alarm_drop(p->o->clock, &p->end[i].ready);
 		*p->end[i].at = p->end[i].next;
 		if (p->end[i].next != NULL)
 			p->end[i].next->at = p->end[i].at;
-		if (p->o.carrier.ops != NULL)
-			p->o.carrier.ops->close(p->lane[i].stream);
+		if (p->o->carrier.ops != NULL)
+			p->o->carrier.ops->close(p->lane[i].stream);
 		if (p->end[i].word != NULL)
-			p->o.untap(p->end[i].word);
+			p->o->untap(p->end[i].word);
 	}
 	free(p);
 }
@@ -108,7 +107,7 @@ static void on_ready(struct sim_alarm *alarm)
 		unsigned what = is_ready(e);
 		if (what == 0)
 			break;
-		p->o.ready(e->owner, &e->t, what);
+		p->o->ready(e->owner, &e->t, what);
 		if (lane_in(e)->readable == before)
 			break;
 	}
@@ -128,7 +127,7 @@ static void broken(struct sim_end *e)
 
 static bool dice(struct pipe *p)
 {
-	return p->o.cut_ppm > 0 && shoal_rng_below(&p->rng, 1000000) < p->o.cut_ppm;
+	return p->o->cut_ppm > 0 && shoal_rng_below(&p->rng, 1000000) < p->o->cut_ppm;
 }
 
 /* Whether span i is where a block is to lie: it follows that block's header. */
@@ -143,8 +142,8 @@ static size_t parcel_take(const struct pipe *p, struct sim_lane *l, struct parce
 	bool talk = q->read < q->talk;
 	size_t k = talk ? q->talk - q->read : q->len - q->read;
 	k = k < most ? k : most;
-	if (p->o.carrier.ops != NULL) {
-		p->o.carrier.ops->take(l->stream, (struct shoal_space){ to, k });
+	if (p->o->carrier.ops != NULL) {
+		p->o->carrier.ops->take(l->stream, (struct shoal_space){ to, k });
 	} else {
 		size_t have = q->talk + q->kept; /* real bytes, of both sorts */
 		size_t n = q->read < have ? have - q->read : 0;
@@ -175,7 +174,7 @@ static ptrdiff_t end_recv(struct shoal_transport *t, const struct shoal_space v[
 		want = 1 + shoal_rng_below(&p->rng, (uint32_t)want - 1);
 	for (size_t i = 0, at = 0; i < n && done < want;) {
 		struct parcel *q = l->head;
-		if (q->read < q->talk && p->o.places && is_place(v, i))
+		if (q->read < q->talk && p->o->places && is_place(v, i))
 			break;
 		size_t most = v[i].len - at < want - done ? v[i].len - at : want - done;
 		size_t k = parcel_take(p, l, q, v[i].at + at, most);
@@ -189,8 +188,8 @@ static ptrdiff_t end_recv(struct shoal_transport *t, const struct shoal_space v[
 			sim_lane_was_read(l);
 	}
 	l->readable -= done;
-	if (p->o.took != NULL && done > 0)
-		p->o.took(p->o.to_tap, sim_end_other(e), done);
+	if (p->o->took != NULL && done > 0)
+		p->o->took(p->o->to_tap, sim_end_other(e), done);
 	return (ptrdiff_t)done;
 }
 
@@ -216,9 +215,9 @@ static struct shoal_bytes source_run(struct source *s)
 /* How many of the bytes [off, off+len) of a block are carried. */
 static uint32_t carried(const struct pipe *p, uint32_t off, uint32_t len)
 {
-	if (p->o.head == 0)
+	if (p->o->head == 0)
 		return len;
-	uint32_t n = off < p->o.head ? p->o.head - off : 0;
+	uint32_t n = off < p->o->head ? p->o->head - off : 0;
 	return n < len ? n : len;
 }
 
@@ -236,10 +235,10 @@ static void told(struct sim_end *e, const struct sim_lane *l, const struct parce
 		heard.block = l->frame.len;
 		heard.off = off;
 	}
-	if (p->o.tap != NULL && !e->line->dead)
-		p->o.tap(p->o.to_tap, e, e->owner, p->end[!e->side].owner, &heard);
-	if (p->o.carrier.ops != NULL)
-		p->o.carrier.ops->put(l->stream, (struct shoal_bytes){ q->bytes, q->len });
+	if (p->o->tap != NULL && !e->line->dead)
+		p->o->tap(p->o->to_tap, e, e->owner, p->end[!e->side].owner, &heard);
+	if (p->o->carrier.ops != NULL)
+		p->o->carrier.ops->put(l->stream, (struct shoal_bytes){ q->bytes, q->len });
 }
 
 /* What a parcel has room for while it is being filled: talk, with what was corked in front of it, and a block's bytes. */
@@ -371,7 +370,7 @@ static ptrdiff_t end_send_file(struct shoal_transport *t, uint32_t file, uint64_
 	struct parcel *q = parcel_new(l, 0, kept);
 	q->kept = kept;
 	q->len = q->talk + len;
-	int rc = kept > 0 ? p->o.file(e->owner, file, offset, (struct shoal_space){ q->bytes + q->talk, kept }) : 0;
+	int rc = kept > 0 ? p->o->file(e->owner, file, offset, (struct shoal_space){ q->bytes + q->talk, kept }) : 0;
 	if (rc < 0) {
 		free(q);
 		return rc;
@@ -398,7 +397,7 @@ static void end_close(struct shoal_transport *t)
 	if (!e->broken)
 		uncork(e);
 	e->closed = true;
-	sim_alarm_drop(p->o.clock, &e->ready);
+	sim_alarm_drop(p->o->clock, &e->ready);
 	lane_in(e)->deaf = true;
 	if (other->closed) {
 		if (!e->busy && !other->busy)
@@ -442,14 +441,13 @@ void sim_lane_deaf(struct sim_lane *l)
 		broken(from); /* nobody listens any more: a reset comes back */
 }
 
-void sim_pipe_new(const struct sim_pipe_options *options, struct sim_line *const line[2], void *const owner[2],
-		  struct shoal_transport *end[2])
+void sim_pipe_new(const struct sim_pipe_options *options, struct shoal_rng rng, struct sim_line *const line[2],
+		  void *const owner[2], struct shoal_transport *end[2])
 {
 	struct pipe *p = must(calloc(1, sizeof *p));
-	assert(options->carrier.ops == NULL || options->head == 0);
-	p->o = *options;
-	p->o.window = options->window ? options->window : WINDOW;
-	p->rng = options->rng;
+	assert(options->window > 0 && (options->carrier.ops == NULL || options->head == 0));
+	p->o = options;
+	p->rng = rng;
 	for (int i = 0; i < 2; i++) {
 		struct sim_end *e = &p->end[i];
 		e->t.ops = options->file != NULL ? &file_ops : &memory_ops;
@@ -464,8 +462,8 @@ void sim_pipe_new(const struct sim_pipe_options *options, struct sim_line *const
 		line[i]->ends = e;
 		e->ready.ring = on_ready;
 		sim_lane_init(&p->lane[i], p, i);
-		if (p->o.carrier.ops != NULL)
-			p->lane[i].stream = p->o.carrier.ops->open(p->o.carrier.c);
+		if (p->o->carrier.ops != NULL)
+			p->lane[i].stream = p->o->carrier.ops->open(p->o->carrier.c);
 		end[i] = &e->t;
 	}
 }

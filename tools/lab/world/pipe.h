@@ -54,8 +54,7 @@ struct sim_heard {
 struct sim_end;
 struct sim_pipe_options {
 	struct sim_clock *clock;
-	struct shoal_rng rng;
-	size_t window;		   /* bytes, 0: 256 KiB */
+	size_t window;		   /* bytes */
 	uint32_t cut_ppm;	   /* share of sends and receives that are cut short */
 	shoal_us turn;		   /* readiness is noticed at multiples of it: one round of an event loop */
 	const struct sim_tcp *tcp; /* NULL: no headers, no congestion window */
@@ -74,9 +73,9 @@ struct sim_pipe_options {
 	int (*file)(void *owner, uint32_t file, uint64_t offset, struct shoal_space to);
 };
 
-/* A connected pair. end[i]'s owner is told of its readiness; ends are freed when both have been closed. */
-void sim_pipe_new(const struct sim_pipe_options *options, struct sim_line *const line[2], void *const owner[2],
-		  struct shoal_transport *end[2]);
+/* A connected pair, of options that outlive it. end[i]'s owner is told of its readiness; ends are freed when both have been closed. */
+void sim_pipe_new(const struct sim_pipe_options *options, struct shoal_rng rng, struct sim_line *const line[2],
+		  void *const owner[2], struct shoal_transport *end[2]);
 /* Both ends find it broken; what was on its way is gone. */
 void sim_pipe_reset(struct shoal_transport *t);
 /* The same for every stream over `line`; `to`: for those alone that lead there (NULL: all). */

@@ -12,21 +12,27 @@ struct pipe;
 /* Some bytes of a stream that go together: talk, and bytes of a block behind it. */
 struct parcel {
 	struct parcel *next;
-	shoal_us at; /* when it is at the receiver's line; then through it; then known to the sender to be read */
+	shoal_us at;		/* when it is at the receiver's line; then when it is through it */
 	size_t talk, kept, len; /* bytes: of talk; of the block's, carried; in all */
 	size_t read;
 	bool fin; /* the end of the stream, and no bytes */
 	uint8_t bytes[];
 };
+/* What was read and is not known to be. */
+struct sim_ack {
+	shoal_us at; /* the sender hears of it */
+	size_t len;
+};
 /* One direction. Parcels, in the order of their bytes: to be read | passing the receiver's line | on their way |
- * not sent yet; and, on a list of their own, read but not known to be. */
+ * not sent yet. */
 struct sim_lane {
 	struct pipe *pipe;
 	int side; /* of the end it comes from */
 	struct sim_alarm arrive, acked;
 	struct parcel *head, **tail;
 	struct parcel *pass, *way, *unsent; /* the first of each */
-	struct parcel *ack, **ack_tail;
+	struct sim_ack *ack;		    /* a ring, by time */
+	uint32_t ack_first, acks, ack_room;
 	size_t in_flight;    /* sent, not acknowledged */
 	size_t unsent_bytes; /* taken, not sent */
 	size_t readable;
@@ -60,7 +66,7 @@ struct sim_end {
 	void *word;
 };
 struct pipe {
-	struct sim_pipe_options o;
+	const struct sim_pipe_options *o;
 	struct shoal_rng rng;
 	struct sim_end end[2];
 	struct sim_lane lane[2]; /* lane[i]: from end i to the other */

@@ -30,6 +30,7 @@ struct sim {
 	struct sim_event *events;
 	struct sim_flying *flying;
 	struct sim_question *questions;
+	struct sim_pipe_options streams; /* of all of them */
 	uint64_t pipes, trace, wire_bytes;
 	shoal_us idle_at; /* the next look for idle pieces */
 	shoal_us idle_most;
@@ -43,6 +44,7 @@ void *sim_must(void *at); /* aborts on NULL: a test machine without memory */
 int sim_net_dial(struct sim_node *n, const struct shoal_addr *to, uint64_t cookie);
 int sim_net_datagram(struct sim_node *n, const struct shoal_addr *to, struct shoal_bytes data);
 int sim_net_resolve(struct sim_node *n, const char *host, uint64_t cookie);
+void sim_net_init(struct sim *sim);
 void sim_net_fini(struct sim *sim);
 void sim_net_forget(struct sim_node *n); /* its NAT's mappings */
 

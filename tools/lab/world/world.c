@@ -552,6 +552,7 @@ struct sim *sim_new(const struct sim_options *options)
 	sim->dice = shoal_rng_split(options->seed, UINT64_C(1) << 40);
 	sim->ether = shoal_rng_split(options->seed, UINT64_C(1) << 41);
 	sim->touched_tail = &sim->touched;
+	sim_net_init(sim);
 	sim->trace = SIM_DIGEST_START;
 	return sim;
 }
