@@ -8,13 +8,14 @@ from harness import Failed, Node, run_timed
 HERE = os.path.dirname(os.path.abspath(__file__))
 # Debian's module belongs to Debian's interpreter, whichever one runs us.
 PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
-TCP_ALONE = ["--no-dht", "--no-lsd", "--no-pex", "--no-trackers", "--no-portmap", "--no-utp", "--encryption"]
+CLOSED = ["--no-dht", "--no-lsd", "--no-pex", "--no-trackers", "--no-portmap"]
+UTP = ["enable_outgoing_utp=1", "enable_incoming_utp=1", "enable_outgoing_tcp=0", "enable_incoming_tcp=0"]
 RC4 = ["out_enc_policy=0", "in_enc_policy=0", "allowed_enc_level=2", "prefer_rc4=1"]
 
 
 class Shoal:
     def __init__(self, program, variant=""):
-        """variant: "rc4" for streams that are encrypted, all of them."""
+        """variant: "rc4" for streams that are encrypted, all of them; "utp" for uTP alone."""
         self.program = os.path.abspath(program)
         self.variant = variant
         self.name = "shoal" + (":" + variant if variant else "")
@@ -26,7 +27,8 @@ class Shoal:
 
     def _node(self, what, listen, state, memory, args):
         argv = [self.program, *args, "--listen", listen, "--state", os.path.join(state, "state"), "--json",
-                *TCP_ALONE, "require" if self.variant == "rc4" else "off"]
+                *CLOSED, "--no-tcp" if self.variant == "utp" else "--no-utp",
+                "--encryption", "require" if self.variant == "rc4" else "off"]
         if memory:
             argv += ["--memory", memory]
         return Node(self.name, argv, state)
@@ -65,7 +67,7 @@ class Libtorrent:
         return None
 
     def _node(self, args, state):
-        more = RC4 if self.variant == "rc4" else []
+        more = {"rc4": RC4, "utp": UTP}.get(self.variant, [])
         return Node(self.name, [PYTHON, "-B", os.path.join(HERE, "libtorrent_node.py"), *args, *more], state, gated=True)
 
     def seed(self, torrent, folder, listen, state, memory=None, settings=()):
