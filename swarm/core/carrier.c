@@ -91,25 +91,25 @@ static void look_again(struct shoal_node *n, shoal_us at)
 int shoal_carrier_dial(struct shoal_node *n, struct shoal_dial *d, shoal_us now)
 {
 	unsigned can = n->carriers.allowed & (n->carriers.utp != NULL ? ~0u : (unsigned)SHOAL_BY_TCP);
+	if (d->contact->punch)
+		can &= SHOAL_BY_UTP;
 	unsigned first = can & (near(&d->contact->addr) ? SHOAL_BY_TCP : known(n, &d->contact->addr, now));
-	int rc = SHOAL_ERR_NET;
-	first = can & d->contact->shy ? can & ~(unsigned)d->contact->shy : first;
+	if (can & ~(unsigned)d->contact->shy)
+		first = can & d->contact->shy ? can & ~(unsigned)d->contact->shy : first;
+	shoal_us start = first != 0 ? SHOAL_CARRIER_SECOND : SHOAL_CARRIER_START;
 	if (first == 0)
-		first = can;
-	for (unsigned by = SHOAL_BY_TCP; by <= SHOAL_BY_UTP; by <<= 1) {
-		if (first & by)
-			rc = begin(n, d, (enum shoal_carrier)by, now);
-	}
+		first = can & SHOAL_BY_UTP ? SHOAL_BY_UTP : can;
 	d->later = (uint8_t)(can & ~first);
-	if (d->under_way == 0 && d->later != 0) {
+	int rc = first != 0 ? begin(n, d, (enum shoal_carrier)first, now) : SHOAL_ERR_NET;
+	if (rc < 0 && d->later != 0) {
 		rc = begin(n, d, (enum shoal_carrier)d->later, now);
 		d->later = 0;
 	}
 	if (d->later != 0) {
-		d->look_at = now + SHOAL_CARRIER_SECOND;
+		d->look_at = now + start;
 		look_again(n, d->look_at);
 	}
-	return d->under_way != 0 ? 0 : rc;
+	return rc < 0 ? rc : 0;
 }
 
 enum shoal_carrier shoal_carrier_of(const struct shoal_transport *t)

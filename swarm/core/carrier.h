@@ -1,12 +1,13 @@
 /*
  * swarm/core/carrier.h - what carries a connection: TCP, or uTP over the node's datagrams.
  *
- * Internal to swarm/core. A contact is dialled by one carrier or by both, and
+ * Internal to swarm/core. A contact is dialled by one carrier, then by both, and
  * the first that is through wins. Who lives near (loopback, private and link
  * networks) is dialled by TCP, and by uTP where that fails. Of the rest of
  * the world it is remembered, for each network, what has worked: that goes
- * first there, and the other after a second; where nothing is known they
- * race.
+ * first there, and the other after a second. Where nothing is known they
+ * race, and uTP has a short start: it gives way to what else is on the line,
+ * and of two behind NATs, who connect by it can be brought together (punch.h).
  *
  * uTP's machine (proto/utp.h) is fed with the node's datagrams, and asked in
  * each tick: first for what happened, at the end for what is to be sent.
@@ -21,6 +22,7 @@
 enum shoal_carrier { SHOAL_BY_TCP = 1, SHOAL_BY_UTP = 2 };
 
 #define SHOAL_CARRIER_SECOND SHOAL_S(1)	      /* the other carrier's turn, where one is known to work */
+#define SHOAL_CARRIER_START SHOAL_MS(300)     /* uTP's, where nothing is known */
 #define SHOAL_CARRIER_LAST SHOAL_S(3)	      /* uTP has so long once TCP has failed ... */
 #define SHOAL_CARRIER_LAST_NEAR SHOAL_MS(300) /* ... and where a round trip is short */
 #define SHOAL_CARRIER_NETS 512		      /* networks that are remembered: /24, or /48 */

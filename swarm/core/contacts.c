@@ -8,6 +8,7 @@
 #include "proto/priority.h"
 #include "proto/reach.h"
 #include "swarm/core/node_room.h"
+#include "swarm/core/punch.h"
 
 #define ROOM_START 16u
 /* With its share of three heaps and the buckets, which grow by doubling. */
@@ -386,10 +387,14 @@ void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why,
 			shoal_guard_failed(&s->node->guard, &c->addr, now);
 		}
 		c->peer = NULL;
-	} else if (c->dial != 0 && !c->trusted && why != SHOAL_ERR_BUSY && why != SHOAL_ERR_NOMEM) {
+	} else if (c->dial != 0 && !c->punch) {
+		shoal_punch_ask(s, c, now);
+	}
+	if (c->dial != 0 && !c->trusted && why != SHOAL_ERR_BUSY && why != SHOAL_ERR_NOMEM) {
 		shoal_guard_failed(&s->node->guard, &c->addr, now);
 	}
 	c->dial = 0;
+	c->punch = false;
 	if (other_way) {
 		wait_until(s, c, now);
 		worth_set(s, c);
@@ -491,6 +496,30 @@ static void start(struct shoal_swarm *s, struct shoal_contact *c, struct shoal_d
 		d->cookie = 0;
 		shoal_contact_gone(s, c, rc, now);
 	}
+}
+
+void shoal_contact_via(struct shoal_swarm *s, const struct shoal_addr *addr, uint32_t serial)
+{
+	unsigned same_host;
+	struct shoal_contact *c = known(s, addr, &same_host);
+	if (c != NULL)
+		c->via = serial;
+}
+
+void shoal_contact_punch(struct shoal_swarm *s, struct shoal_contact *c, shoal_us now)
+{
+	struct shoal_node *n = s->node;
+	struct shoal_dial *d = free_dial(n);
+	if (d == NULL || c->peer != NULL || c->dial != 0 || c->self || c->banned || !swarm_dials(s) ||
+	    !worth_dialling(s, c) || throttle_until(n) > now || n->peer_count + n->dials >= n->max_peers ||
+	    shoal_node_banned(n, &c->addr, now) || shoal_swarm_crowded(s, &c->addr, now) ||
+	    (!c->trusted && !shoal_guard_dialling(&n->guard, &c->addr, now)))
+		return;
+	due_drop(s, c);
+	s->contacts.parked -= c->parked;
+	c->parked = false;
+	c->punch = true;
+	start(s, c, d, now);
 }
 
 static struct shoal_contact *pop(struct shoal_heap *heap, shoal_us until)

@@ -62,6 +62,9 @@ struct shoal_contact {
 	uint32_t priority; /* BEP 40, as far as we know our own address; else by dice */
 	uint8_t source;	   /* enum shoal_contact_source, the best that named it */
 	uint8_t tries;	   /* that failed, in a row */
+	uint8_t punches;   /* rendezvous that were asked for (punch.h) */
+	bool punch;	   /* it waits for us: by uTP alone, and now */
+	uint32_t via;	   /* the serial of the peer that told us of it, and may bring us together; 0 none */
 	uint8_t shy;	   /* enum shoal_carrier: it took a connection by that, and said nothing */
 	bool trusted;	   /* the user named it */
 	bool worked;	   /* we have been connected */
@@ -101,6 +104,10 @@ void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why,
 /* The torrent turns out to be private (BEP 27): whom gossip named is forgotten, and left. */
 void shoal_contacts_private(struct shoal_swarm *s, shoal_us now);
 void shoal_contact_ban(struct shoal_swarm *s, struct shoal_contact *c);
+/* `serial` is connected to it too, and could bring us together (BEP 55). */
+void shoal_contact_via(struct shoal_swarm *s, const struct shoal_addr *addr, uint32_t serial);
+/* It dials us now: so do we, by uTP, unless we are connected or about to be. */
+void shoal_contact_punch(struct shoal_swarm *s, struct shoal_contact *c, shoal_us now);
 /* All of them, in no order: from NULL, to NULL. The table must not change meanwhile. */
 struct shoal_contact *shoal_contacts_next(const struct shoal_swarm *s, const struct shoal_contact *after);
 /* Whether somebody better than nobody waits to be dialled. */

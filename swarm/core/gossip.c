@@ -28,7 +28,8 @@ bool shoal_swarm_gossips(const struct shoal_swarm *s)
 static bool listens_at(const struct shoal_peer *p, struct shoal_addr *at)
 {
 	*at = p->addr;
-	if (p->incoming)
+	/* uTP comes from the port it listens on; or from what a NAT has made of that, which is the one to be dialled. */
+	if (p->incoming && p->by != SHOAL_BY_UTP)
 		at->port = p->listen_port;
 	return at->port != 0;
 }
@@ -69,7 +70,8 @@ static size_t look_around(const struct shoal_peer *p, struct live *live)
 		live[n++] = (struct live){ q->serial,
 					   (uint8_t)((gives ? SHOAL_PEX_SEED : 0) |
 						     (q->incoming ? 0 : SHOAL_PEX_REACHABLE) |
-						     (q->by == SHOAL_BY_UTP ? SHOAL_PEX_UTP : 0)),
+						     (q->by == SHOAL_BY_UTP ? SHOAL_PEX_UTP : 0) |
+						     (q->ext_punch != 0 ? SHOAL_PEX_HOLEPUNCH : 0)),
 					   at };
 	}
 	qsort(live, n, sizeof *live, by_serial);
@@ -183,15 +185,36 @@ static void believe(struct shoal_peer *p, const struct shoal_pex *pex, shoal_us 
 		bool again = false; /* one host, many ports (BEP 11): the first counts */
 		for (size_t k = 0; k < i && shoal_reach_of(&a->addr) == SHOAL_REACH_GLOBAL; k++)
 			again = again || shoal_guard_same_host(&pex->added[k].addr, &a->addr);
-		if (again || !fit_for(&a->addr, &p->addr) || shoal_contact_known(s, &a->addr))
+		if (again || !fit_for(&a->addr, &p->addr))
 			continue;
+		if (shoal_contact_known(s, &a->addr)) {
+			if (a->flags & SHOAL_PEX_HOLEPUNCH && p->ext_punch != 0)
+				shoal_contact_via(s, &a->addr, p->serial);
+			continue;
+		}
 		if (!shoal_guard_names(&s->node->guard, &p->addr, now))
 			return;
 		struct shoal_contact *c = shoal_swarm_contact(
 			s, &a->addr, SHOAL_FROM_PEX | (near ? (unsigned)SHOAL_FROM_NEAR : 0u), now);
-		if (c != NULL)
-			c->uploads_only = a->flags & SHOAL_PEX_SEED;
+		if (c == NULL)
+			continue;
+		c->uploads_only = a->flags & SHOAL_PEX_SEED;
+		c->via = a->flags & SHOAL_PEX_HOLEPUNCH ? p->serial : 0;
 	}
+}
+
+void shoal_gossip_connect(struct shoal_peer *p, const struct shoal_addr *addr, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	bool near = shoal_reach_of(&p->addr) != SHOAL_REACH_GLOBAL;
+	if (!shoal_swarm_gossips(s) || !fit_for(addr, &p->addr))
+		return;
+	if (!shoal_contact_known(s, addr) && !shoal_guard_names(&s->node->guard, &p->addr, now))
+		return;
+	struct shoal_contact *c = shoal_swarm_contact(s, addr, SHOAL_FROM_PEX | (near ? (unsigned)SHOAL_FROM_NEAR : 0u),
+						      now);
+	if (c != NULL)
+		shoal_contact_punch(s, c, now);
 }
 
 int shoal_peer_pex(struct shoal_peer *p, struct shoal_bytes body, shoal_us now)

@@ -37,6 +37,8 @@ struct shoal_told {
 bool shoal_swarm_gossips(const struct shoal_swarm *s);
 /* A ut_pex message: < 0 ends the peer. */
 int shoal_peer_pex(struct shoal_peer *p, struct shoal_bytes body, shoal_us now);
+/* `p` says that `addr` waits for our connection by uTP (BEP 55): dials it, within the rules for what strangers name. */
+void shoal_gossip_connect(struct shoal_peer *p, const struct shoal_addr *addr, shoal_us now);
 /* Sends one if it is due and there is news. */
 void shoal_peer_gossip(struct shoal_peer *p, shoal_us now);
 

@@ -26,6 +26,7 @@
 #define SHOAL_NODE_READ_BUDGET (1u << 20) /* bytes read of one peer at a turn */
 #define SHOAL_EXT_PEX 1			  /* our own number for ut_pex */
 #define SHOAL_EXT_METADATA 2		  /* for ut_metadata */
+#define SHOAL_EXT_PUNCH 4		  /* for ut_holepunch (BEP 55) */
 #define SHOAL_EXT_DONTHAVE 7		  /* and for lt_donthave (BEP 54) */
 #define SHOAL_EXT_USER_MAX 16
 #define SHOAL_NODE_JOB_DATA 0x100 /* a disk job's flag: it answers SHOAL_OP_READ */

@@ -124,7 +124,7 @@ struct shoal_peer {
 	shoal_us tried_at;		  /* it was last served on trial */
 
 	/* extensions */
-	uint8_t ext_metadata, ext_donthave, ext_pex;
+	uint8_t ext_metadata, ext_donthave, ext_pex, ext_punch;
 	bool pex_said;		/* that we speak it */
 	bool said_uploads_only; /* what it was told last of what we want (BEP 21) */
 	bool voted;		/* on what our own address is */

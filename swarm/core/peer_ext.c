@@ -4,6 +4,7 @@
 #include "proto/base/bytes.h"
 #include "proto/reach.h"
 #include "swarm/core/node_room.h"
+#include "swarm/core/punch.h"
 
 /* ---- ours ------------------------------------------------------------------------------ */
 
@@ -28,6 +29,8 @@ void shoal_peer_say_ext_handshake(struct shoal_peer *p, shoal_us now)
 	p->pex_said = pex || p->pex_said;
 	ext_name(hs, "ut_metadata", SHOAL_EXT_METADATA);
 	ext_name(hs, "lt_donthave", SHOAL_EXT_DONTHAVE);
+	if (pex && shoal_node_punches(p->node))
+		ext_name(hs, "ut_holepunch", SHOAL_EXT_PUNCH);
 	for (size_t i = 0; i < p->node->ext_count; i++)
 		hs->m[hs->m_count++] = p->node->ext[i];
 	hs->v = shoal_bytes(p->node->agent, strlen(p->node->agent));
@@ -97,6 +100,8 @@ static int on_ext_handshake(struct shoal_peer *p, struct shoal_bytes body, shoal
 			p->ext_pex = m->id;
 		else if (strcmp(m->name, "lt_donthave") == 0)
 			p->ext_donthave = m->id;
+		else if (strcmp(m->name, "ut_holepunch") == 0)
+			p->ext_punch = m->id;
 		for (size_t k = 0; k < p->node->ext_count; k++) {
 			if (strcmp(m->name, p->node->ext[k].name) != 0)
 				continue;
@@ -184,6 +189,8 @@ int shoal_peer_extended(struct shoal_peer *p, const struct shoal_wire_msg *msg, 
 		return on_metadata(p, msg->body, now);
 	if (msg->ext == SHOAL_EXT_DONTHAVE)
 		return on_donthave(p, msg->body, now);
+	if (msg->ext == SHOAL_EXT_PUNCH)
+		return shoal_peer_holepunch(p, msg->body, now);
 	for (size_t i = 0; i < p->node->ext_count; i++) {
 		const struct shoal_ext_name *m = &p->node->ext[i];
 		if (m->id != msg->ext)

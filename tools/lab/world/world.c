@@ -307,6 +307,7 @@ void sim_node_start(struct sim_node *n)
 		.max_peers = n->o.max_peers,
 		.upload_slots = n->o.upload_slots,
 		.quiet = n->o.quiet,
+		.carriers = n->o.carriers,
 		.rules = n->o.rules,
 		.encryption = n->o.hides ? n->o.encryption : SHOAL_ENCRYPTION_OFF,
 		.agent = "sim",

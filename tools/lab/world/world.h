@@ -104,7 +104,8 @@ struct sim_node_options {
 	bool magnet;		  /* it has the link alone */
 	bool liar;		  /* it may send false bytes: not held to its word */
 	bool no_store;
-	unsigned quiet; /* enum shoal_quiet */
+	unsigned quiet;	   /* enum shoal_quiet */
+	unsigned carriers; /* enum shoal_carrier; 0: TCP alone */
 	/* Port 0: 10.x.y.z, as its number is. Behind a NAT: the one outside; several may share its host. */
 	struct shoal_addr addr;
 	struct sim_adversary_spec adversary; /* one of those: counts as a liar (sim_adversary_spec()) */

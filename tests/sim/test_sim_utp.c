@@ -1,0 +1,122 @@
+/* test_sim_utp.c - nodes that speak uTP in virtual time: alone, over lossy lines, beside TCP, and through NATs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "swarm/core/carrier.h"
+#include "tests/sim/scene.h"
+
+#define BOTH (SHOAL_BY_TCP | SHOAL_BY_UTP)
+
+static void a_swarm_by_utp_alone(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= scene_rounds(3, 1, 30); seed++) {
+		struct sim_content c;
+		scene_content(&c, SHOAL_FORMAT_HYBRID, 64 * KIB, 2 * MIB, seed);
+		struct sim *sim = sim_new(&(struct sim_options){ .seed = seed, .content = &c });
+		struct sim_node_options o = { .up = MIB,
+					      .down = 4 * MIB,
+					      .delay = SHOAL_MS(10),
+					      .jitter = SHOAL_MS(2),
+					      .loss_ppm = 5000,
+					      .carriers = SHOAL_BY_UTP };
+		scene_seed(sim, o);
+		scene_leeches(sim, o, 12, 4, 2);
+		scene_start_all(sim);
+		scene_complete(sim, SHOAL_S(120));
+		assert_int_equal(sim_connections(sim), 0); /* of TCP's kind */
+		sim_free(sim);
+		sim_content_fini(&c);
+	}
+}
+
+static void where_tcp_works_neighbours_use_it(void **state)
+{
+	struct sim_content c;
+	(void)state;
+	scene_content(&c, SHOAL_FORMAT_V1, 64 * KIB, MIB, 3);
+	struct sim *sim = sim_new(&(struct sim_options){ .seed = 3, .content = &c });
+	scene_seed(sim, (struct sim_node_options){ .carriers = BOTH });
+	scene_leeches(sim, (struct sim_node_options){ .carriers = BOTH }, 3, 1, 0);
+	scene_start_all(sim);
+	scene_complete(sim, SHOAL_S(30));
+	assert_true(sim_connections(sim) >= 3);
+	sim_free(sim);
+	sim_content_fini(&c);
+}
+
+/* One side has uTP alone: found out when TCP fails. */
+static void the_other_carrier_is_tried(void **state)
+{
+	struct sim_content c;
+	(void)state;
+	scene_content(&c, SHOAL_FORMAT_V1, 64 * KIB, MIB, 4);
+	struct sim *sim = sim_new(&(struct sim_options){ .seed = 4, .content = &c });
+	scene_seed(sim, (struct sim_node_options){ .carriers = BOTH, .nat = SIM_NAT_OPEN });
+	scene_leeches(sim, (struct sim_node_options){ .carriers = BOTH }, 1, 1, 0);
+	sim_node_meet(sim_node(sim, 0), sim_node(sim, 1)); /* the one behind the NAT dials, and has a mapping then */
+	scene_start_all(sim);
+	scene_complete(sim, SHOAL_S(60));
+	sim_free(sim);
+	sim_content_fini(&c);
+}
+
+/* ---- holepunch -------------------------------------------------------------------------------- */
+
+/* A seed and a leech behind NATs, and one that both reach and that has next to nothing to give. */
+static bool punched(enum sim_nat nat, uint64_t seed)
+{
+	struct sim_content c;
+	struct shoal_addr at[3] = { { { 81, 2, 3, 1 }, 6881, 1 },
+				    { { 92, 4, 5, 2 }, 6881, 1 },
+				    { { 103, 6, 7, 3 }, 6881, 1 } };
+	scene_content(&c, SHOAL_FORMAT_V1, 64 * KIB, MIB, seed);
+	struct sim *sim = sim_new(&(struct sim_options){ .seed = seed, .content = &c });
+	struct sim_node_options o = { .carriers = BOTH, .delay = SHOAL_MS(15) };
+	o.nat = nat;
+	o.addr = at[0];
+	struct sim_node *a = scene_seed(sim, o);
+	o.addr = at[1];
+	struct sim_node *b = sim_node_new(sim, &o);
+	o.nat = SIM_NAT_NONE;
+	o.addr = at[2];
+	o.limit_down = 2 * KIB;
+	struct sim_node *r = sim_node_new(sim, &o);
+	sim_node_meet(a, r);
+	sim_node_meet(b, r);
+	scene_start_all(sim);
+	shoal_us end = sim_now(sim) + SHOAL_S(240);
+	while (!b->complete && sim_now(sim) < end && sim_step(sim, end))
+		;
+	bool done = b->complete;
+	sim_free(sim);
+	sim_content_fini(&c);
+	return done;
+}
+
+static void two_behind_nats_are_brought_together(void **state)
+{
+	unsigned good = 0, all = scene_rounds(10, 3, 200);
+	(void)state;
+	for (uint64_t seed = 1; seed <= all; seed++)
+		good += punched(SIM_NAT_ADDRESS, seed);
+	print_message("%u of %u\n", good, all);
+	assert_true(good * 100 >= all * 95);
+	assert_false(punched(SIM_NAT_SYMMETRIC, 1)); /* what no rendezvous can help */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_swarm_by_utp_alone),
+		cmocka_unit_test(where_tcp_works_neighbours_use_it),
+		cmocka_unit_test(the_other_carrier_is_tried),
+		cmocka_unit_test(two_behind_nats_are_brought_together),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
