@@ -9,12 +9,14 @@
 #include "proto/base/digest.h"
 #include "proto/compact.h"
 #include "proto/extension.h"
+#include "swarm/core/carrier.h"
 #include "proto/text.h"
 #include "proto/wire.h"
 
 #define OUT_MAX (1u << 20)
 #define DIAL_TAKES SHOAL_S(1)
 #define OWN_PEX 3 /* strangers' number for ut_pex */
+#define OWN_PUNCH 9
 
 static void *must(void *at)
 {
@@ -184,6 +186,14 @@ static int world_dial(void *to, const struct shoal_addr *addr, uint64_t cookie)
 	w->dial[w->dials++] = (struct strangers_dial){ *addr, w->now, cookie, false };
 	return 0;
 }
+static int world_datagram(void *to, const struct shoal_addr *addr, struct shoal_bytes data)
+{
+	struct strangers *w = to;
+	(void)data;
+	w->datagrams++;
+	w->datagram_to = *addr;
+	return 0;
+}
 static void world_wake(void *to, shoal_us at)
 {
 	((struct strangers *)to)->wake = at;
@@ -205,6 +215,11 @@ static int world_shout(void *to, bool v4, struct shoal_bytes data)
 static const struct shoal_world_ops world = {
 	.secret = world_secret, .dial = world_dial, .wake_at = world_wake, .unix_s = world_unix
 };
+static const struct shoal_world_ops world_with_datagrams = { .secret = world_secret,
+							     .dial = world_dial,
+							     .wake_at = world_wake,
+							     .unix_s = world_unix,
+							     .datagram = world_datagram };
 static const struct shoal_world_ops world_with_neighbours = {
 	.secret = world_secret, .dial = world_dial, .wake_at = world_wake, .unix_s = world_unix, .shout = world_shout
 };
@@ -241,12 +256,19 @@ static void on_pex(struct stranger *s, struct shoal_bytes body)
 static void on_ext(struct stranger *s, const struct shoal_wire_msg *msg)
 {
 	struct shoal_ext_handshake *hs = must(malloc(sizeof *hs));
-	if (msg->ext == OWN_PEX) {
+	if (msg->ext == OWN_PUNCH) {
+		s->punches++;
+		if (shoal_holepunch_decode(msg->body, &s->punch) < 0)
+			abort();
+	} else if (msg->ext == OWN_PEX) {
 		on_pex(s, msg->body);
 	} else if (msg->ext == 0 && shoal_ext_handshake_decode(msg->body, hs) == 0) {
-		for (size_t i = 0; i < hs->m_count; i++)
+		for (size_t i = 0; i < hs->m_count; i++) {
 			if (strcmp(hs->m[i].name, "ut_pex") == 0)
 				s->pex_id = hs->m[i].id;
+			if (strcmp(hs->m[i].name, "ut_holepunch") == 0)
+				s->punch_id = hs->m[i].id;
+		}
 		s->upload_only = hs->upload_only;
 	}
 	free(hs);
@@ -366,14 +388,18 @@ struct strangers *strangers_new(const struct strangers_options *o)
 	w->wake = SHOAL_NEVER;
 	if (shoal_slots_new(&w->slots, &w->budget) < 0)
 		abort();
-	struct shoal_node_options options = { .world = { o->shouts ? &world_with_neighbours : &world, w },
+	struct shoal_node_options options = { .world = { o->shouts ? &world_with_neighbours
+							 : o->utp  ? &world_with_datagrams
+								   : &world,
+							 w },
 					      .disk = { &disk, w },
 					      .budget = &w->budget,
 					      .slots = w->slots,
 					      .rng = shoal_rng_split(7, 7),
 					      .port = STRANGER_PORT,
 					      .max_peers = o->max_peers,
-					      .quiet = o->quiet };
+					      .quiet = o->quiet,
+					      .carriers = o->utp ? SHOAL_BY_TCP | SHOAL_BY_UTP : SHOAL_BY_TCP };
 	if (shoal_node_new(&w->node, &options, w->now) < 0)
 		abort();
 	size_t info = make_info(torrent + 7, o->is_private);
@@ -541,6 +567,19 @@ static ptrdiff_t recv_end(struct shoal_transport *t, const struct shoal_space v[
 	(void)v;
 	(void)n;
 	return SHOAL_ERR_CLOSED;
+}
+
+void stranger_punches(struct stranger *s)
+{
+	static const char body[] = "d1:md12:ut_holepunchi9eee";
+	stranger_say_ext(s, 0, shoal_bytes(body, sizeof body - 1));
+}
+
+void stranger_punch(struct stranger *s, enum shoal_holepunch_kind kind, const struct shoal_addr *addr)
+{
+	uint8_t raw[SHOAL_HOLEPUNCH_BYTES];
+	struct shoal_holepunch h = { kind, *addr, 0 };
+	stranger_say_ext(s, s->punch_id, shoal_bytes(raw, shoal_holepunch_encode(&h, raw)));
 }
 
 void stranger_leave(struct stranger *s)

@@ -10,6 +10,7 @@
 #define SIM_STRANGERS_H
 
 #include "proto/base/slots.h"
+#include "proto/holepunch.h"
 #include "proto/pex.h"
 #include "swarm/core/node.h"
 
@@ -29,7 +30,10 @@ struct stranger {
 	bool silent;  /* keeps nothing alive */
 	bool fetches; /* from now on what it is sent is counted and not kept */
 	size_t fetched;
-	uint8_t pex_id; /* the node's number for ut_pex; 0 none, or taken back */
+	uint8_t pex_id;		      /* the node's number for ut_pex; 0 none, or taken back */
+	uint8_t punch_id;	      /* the same for ut_holepunch */
+	unsigned punches;	      /* ut_holepunch messages it was sent, ... */
+	struct shoal_holepunch punch; /* ... and the last */
 	bool upload_only;
 	/* what it was told */
 	unsigned pex_count;
@@ -51,6 +55,7 @@ struct strangers_options {
 	unsigned quiet;
 	bool shouts; /* the world has a neighbourhood */
 	bool hangs;  /* dials are not answered */
+	bool utp;    /* the node has uTP, and datagrams go nowhere */
 	bool raw;    /* strangers do not greet, and what they are told stays in `out` */
 	bool seeds;  /* the node has all of its torrent, in memory: blocks go straight from its file */
 };
@@ -73,6 +78,8 @@ struct strangers {
 	size_t shout_len[2];
 	unsigned shouted; /* pairs */
 	unsigned warnings, joined;
+	unsigned datagrams;	       /* that it sent */
+	struct shoal_addr datagram_to; /* the last */
 };
 
 struct strangers *strangers_new(const struct strangers_options *o);
@@ -93,6 +100,9 @@ struct stranger *stranger_answer(struct strangers *w, struct strangers_dial *d);
 void stranger_say(struct stranger *s, const void *at, size_t len);
 void stranger_say_ext(struct stranger *s, uint8_t id, struct shoal_bytes body);
 void stranger_pex(struct stranger *s, const struct shoal_pex *pex);
+/* It has ut_holepunch, too. */
+void stranger_punches(struct stranger *s);
+void stranger_punch(struct stranger *s, enum shoal_holepunch_kind kind, const struct shoal_addr *addr);
 void stranger_leave(struct stranger *s);
 /* Dials to that host, any port, from `since` on. */
 size_t strangers_dials_to(const struct strangers *w, const struct shoal_addr *host, shoal_us since);

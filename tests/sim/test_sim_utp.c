@@ -8,7 +8,9 @@
 #include <cmocka.h>
 
 #include "swarm/core/carrier.h"
+#include "swarm/core/guard.h"
 #include "tests/sim/scene.h"
+#include "tests/sim/strangers.h"
 
 #define BOTH (SHOAL_BY_TCP | SHOAL_BY_UTP)
 
@@ -110,6 +112,98 @@ static void two_behind_nats_are_brought_together(void **state)
 	assert_false(punched(SIM_NAT_SYMMETRIC, 1)); /* what no rendezvous can help */
 }
 
+/* ---- a rendezvous, and who asks for one ---------------------------------------------------------- */
+
+static void strangers_are_introduced(void **state)
+{
+	(void)state;
+	struct strangers *w = strangers_new(&(struct strangers_options){ .torrent = true, .utp = true });
+	struct shoal_addr at[3] = { strangers_addr("81.2.3.1:5001"), strangers_addr("92.4.5.2:5002"),
+				    strangers_addr("103.6.7.3:5003") };
+	struct stranger *s[3];
+	for (int i = 0; i < 3; i++)
+		s[i] = stranger_come(w, &at[i], 0);
+	stranger_punches(s[0]);
+	stranger_punches(s[1]);
+	strangers_run(w, SHOAL_S(1));
+	assert_int_not_equal(s[0]->punch_id, 0);
+	/* Both are told, each of the other. */
+	stranger_punch(s[0], SHOAL_HOLEPUNCH_RENDEZVOUS, &at[1]);
+	strangers_run(w, SHOAL_S(1));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(s[i]->punches, 1);
+		assert_int_equal(s[i]->punch.kind, SHOAL_HOLEPUNCH_CONNECT);
+		assert_memory_equal(s[i]->punch.addr.ip, at[1 - i].ip, 4);
+		assert_int_equal(s[i]->punch.addr.port, at[1 - i].port);
+	}
+	/* What cannot be is said, and to nobody else. */
+	struct shoal_addr nobody = strangers_addr("1.2.3.4:5");
+	const struct {
+		const struct shoal_addr *to;
+		uint32_t err;
+	} cases[] = { { &at[2], SHOAL_HOLEPUNCH_NO_SUPPORT },
+		      { &nobody, SHOAL_HOLEPUNCH_NOT_CONNECTED },
+		      { &at[0], SHOAL_HOLEPUNCH_NO_SELF } };
+	for (unsigned i = 0; i < 3; i++) {
+		stranger_punch(s[0], SHOAL_HOLEPUNCH_RENDEZVOUS, cases[i].to);
+		strangers_run(w, SHOAL_S(1));
+		assert_int_equal(s[0]->punches, 2 + i);
+		assert_int_equal(s[0]->punch.kind, SHOAL_HOLEPUNCH_ERROR);
+		assert_int_equal(s[0]->punch.err, cases[i].err);
+	}
+	/* One that has not said that it speaks it is not answered (BEP 55). */
+	stranger_punch(s[2], SHOAL_HOLEPUNCH_RENDEZVOUS, &at[0]);
+	strangers_run(w, SHOAL_S(1));
+	assert_int_equal(s[2]->punches, 0);
+	assert_int_equal(s[1]->punches, 1);
+	strangers_free(w);
+}
+
+/* However often it is told to, a node sends little to one place. */
+static void a_rendezvous_is_no_weapon(void **state)
+{
+	(void)state;
+	struct strangers *w = strangers_new(&(struct strangers_options){ .torrent = true, .utp = true, .hangs = true });
+	struct shoal_addr liar = strangers_addr("81.2.3.1:5001"), victim = strangers_addr("92.4.5.2:5002");
+	struct stranger *s = stranger_come(w, &liar, 0);
+	stranger_punches(s);
+	strangers_run(w, SHOAL_S(1));
+	stranger_punch(s, SHOAL_HOLEPUNCH_CONNECT, &victim);
+	strangers_run(w, SHOAL_S(1));
+	assert_true(w->datagrams > 0);
+	assert_memory_equal(w->datagram_to.ip, victim.ip, 4);
+	assert_int_equal(strangers_dials_to(w, &victim, 0), 0); /* by uTP alone */
+	for (int i = 0; i < 300 && s->open; i++) {
+		victim.port++;
+		stranger_punch(s, SHOAL_HOLEPUNCH_CONNECT, &victim);
+		strangers_run(w, SHOAL_MS(200));
+	}
+	strangers_run(w, SHOAL_S(60));
+	print_message("%u datagrams, the liar %s\n", w->datagrams, s->open ? "stays" : "has been sent away");
+	assert_true(w->datagrams <=
+		    4 * 4 * 3); /* three tries of a host, each of four SYNs; some come by the book, too */
+	strangers_free(w);
+}
+
+static void who_cannot_be_dialled_is_asked_for(void **state)
+{
+	(void)state;
+	struct strangers *w = strangers_new(&(struct strangers_options){ .torrent = true, .utp = true });
+	struct shoal_addr at = strangers_addr("81.2.3.1:5001"), far = strangers_addr("92.4.5.2:5002");
+	struct stranger *s = stranger_come(w, &at, 0);
+	stranger_punches(s);
+	strangers_run(w, SHOAL_S(1));
+	struct shoal_pex pex = { .added_count = 1 };
+	pex.added[0] = (struct shoal_pex_peer){ far, SHOAL_PEX_UTP | SHOAL_PEX_HOLEPUNCH };
+	stranger_pex(s, &pex);
+	strangers_run(w, SHOAL_S(20)); /* the dials fail */
+	assert_true(s->punches >= 1);
+	assert_int_equal(s->punch.kind, SHOAL_HOLEPUNCH_RENDEZVOUS);
+	assert_memory_equal(s->punch.addr.ip, far.ip, 4);
+	assert_int_equal(s->punch.addr.port, far.port);
+	strangers_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +211,9 @@ int main(void)
 		cmocka_unit_test(where_tcp_works_neighbours_use_it),
 		cmocka_unit_test(the_other_carrier_is_tried),
 		cmocka_unit_test(two_behind_nats_are_brought_together),
+		cmocka_unit_test(strangers_are_introduced),
+		cmocka_unit_test(a_rendezvous_is_no_weapon),
+		cmocka_unit_test(who_cannot_be_dialled_is_asked_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

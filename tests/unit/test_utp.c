@@ -223,6 +223,42 @@ static void a_forgotten_connection_is_reset(void **state)
 	line_close(&p.line);
 }
 
+/* Whenever either end lets go, and whatever is lost then, nothing is left and nobody is told of what is gone. */
+static void closing_at_any_moment_leaves_nothing(void **state)
+{
+	static struct pair p;
+	(void)state;
+	for (uint64_t seed = 1; seed <= seeds(300); seed++) {
+		struct shoal_rng rng = shoal_rng_split(seed, 4);
+		pair_open(&p,
+			  &(struct line_options){
+				  .seed = seed, .delay = 5000, .loss_ppm = shoal_rng_below(&rng, 3) * 50000 },
+			  500000, 500000);
+		for (int i = 0; i < 2; i++) {
+			int side = (int)shoal_rng_below(&rng, 2);
+			line_run(&p.line, p.line.now + shoal_rng_below(&rng, 200000), NULL);
+			if (p.talk[side].t == NULL)
+				side = !side;
+			if (p.talk[side].t != NULL) {
+				p.talk[side].t->ops->close(p.talk[side].t);
+				p.talk[side].t = NULL;
+				p.talk[side].closed = true;
+			} else if (side == 0 || p.talk[0].t == NULL) {
+				shoal_utp_dial_stop(p.line.utp[0], 99);
+			}
+		}
+		line_run(&p.line, p.line.now + SHOAL_S(100), NULL);
+		for (int i = 0; i < 2; i++) {
+			if (p.talk[i].t != NULL)
+				p.talk[i].t->ops->close(p.talk[i].t);
+			p.talk[i].t = NULL;
+			p.talk[i].closed = true;
+		}
+		expect_quiet(&p.line);
+		line_close(&p.line);
+	}
+}
+
 /* ---- windows ---------------------------------------------------------------------------- */
 
 static void a_slow_reader_is_waited_for(void **state)
@@ -478,6 +514,7 @@ int main(void)
 		cmocka_unit_test(who_is_refused_sees_the_end),
 		cmocka_unit_test(one_half_may_end_long_before_the_other),
 		cmocka_unit_test(a_forgotten_connection_is_reset),
+		cmocka_unit_test(closing_at_any_moment_leaves_nothing),
 		cmocka_unit_test(a_slow_reader_is_waited_for),
 		cmocka_unit_test(short_of_memory_it_is_slow_and_whole),
 		cmocka_unit_test(a_flood_of_forged_syns_costs_nothing),
