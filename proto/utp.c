@@ -9,7 +9,6 @@
 #include "proto/utp_room.h"
 
 #define BUCKETS_START 16u
-#define COOKIE_AHEAD 4u /* of the first packets, so many may have been overtaken by the one that shows the cookie */
 #define HOLD SHOAL_MS(1)
 #define SYN_WAIT SHOAL_S(1)
 #define SYN_WAIT_MAX SHOAL_S(4)
@@ -94,7 +93,7 @@ static uint32_t bucket_of(const struct shoal_utp *u, const struct shoal_addr *ad
 	return (uint32_t)shoal_siphash(u->o.key, id, shoal_bytes(raw, len)) & (u->buckets - 1);
 }
 
-static struct utp_conn *find(struct shoal_utp *u, const struct shoal_addr *addr, uint16_t id)
+struct utp_conn *utp_find(struct shoal_utp *u, const struct shoal_addr *addr, uint16_t id)
 {
 	struct utp_conn *c = u->last;
 	if (c != NULL && c->recv_id == id && shoal_addr_equal(&c->addr, addr))
@@ -145,8 +144,8 @@ static void conn_free(struct utp_conn *c)
 
 static const struct shoal_transport_ops conn_ops;
 
-static struct utp_conn *conn_new(struct shoal_utp *u, const struct shoal_addr *addr, uint16_t recv_id, uint16_t send_id,
-				 uint16_t seq, shoal_us now)
+struct utp_conn *utp_conn_new(struct shoal_utp *u, const struct shoal_addr *addr, uint16_t recv_id, uint16_t send_id,
+			      uint16_t seq, shoal_us now)
 {
 	if (!utp_take(u, sizeof(struct utp_conn)))
 		return NULL;
@@ -177,15 +176,6 @@ static struct utp_conn *conn_new(struct shoal_utp *u, const struct shoal_addr *a
 	return c;
 }
 
-static void note(struct shoal_utp *u, const struct shoal_addr *to, const struct shoal_utp_head *h)
-{
-	if (u->note_count == SHOAL_UTP_NOTES_MAX)
-		return;
-	struct utp_note *n = &u->note[(u->note_head + u->note_count++) % SHOAL_UTP_NOTES_MAX];
-	n->to = *to;
-	shoal_utp_encode(h, n->bytes);
-}
-
 void utp_die(struct utp_conn *c, int err)
 {
 	if (c->state == UTP_DEAD)
@@ -194,7 +184,7 @@ void utp_die(struct utp_conn *c, int err)
 		c->tell = UTP_TELL_DIALED;
 	} else if (err != SHOAL_ERR_CLOSED) { /* it was not they who ended it: they should know */
 		struct shoal_utp_head h = utp_head(c, SHOAL_UTP_RESET, c->nxt);
-		note(c->u, &c->addr, &h);
+		utp_note(c->u, &c->addr, &h);
 	}
 	c->state = UTP_DEAD;
 	c->err = err;
@@ -263,90 +253,6 @@ void shoal_utp_free(struct shoal_utp *u)
 	free(u);
 }
 
-/* ---- datagrams without a connection ------------------------------------------------------ */
-
-/* What we add to their first number for our own; whoever names it has heard us. */
-static uint16_t cookie_of(const struct shoal_utp *u, const struct shoal_addr *from, uint16_t id, shoal_us epoch)
-{
-	uint8_t raw[SHOAL_COMPACT6 + 2];
-	size_t len = shoal_compact_encode(from, raw);
-	shoal_put_u16(raw + len, id);
-	return (uint16_t)shoal_siphash(u->o.key, ~epoch, shoal_bytes(raw, len + 2));
-}
-
-static void greet(struct shoal_utp *u, const struct shoal_addr *from, const struct shoal_utp_head *h)
-{
-	uint16_t cookie = cookie_of(u, from, h->id, u->now / SHOAL_UTP_COOKIE_AGE);
-	struct shoal_utp_head answer = { .type = SHOAL_UTP_STATE,
-					 .id = h->id,
-					 .seq = (uint16_t)(cookie + h->seq),
-					 .ack = h->seq,
-					 .stamp = (uint32_t)u->now,
-					 .delay = (uint32_t)u->now - h->stamp,
-					 .window = SHOAL_UTP_WINDOW };
-	if (u->count < u->o.connections_max)
-		note(u, from, &answer);
-}
-
-/* The first data of one we have greeted: it becomes a connection. NULL: it is none. */
-static struct utp_conn *admit(struct shoal_utp *u, const struct shoal_addr *from, const struct shoal_utp_head *h)
-{
-	uint16_t id = (uint16_t)(h->id - 1);
-	if (h->type != SHOAL_UTP_DATA || h->payload.len == 0 || u->count >= u->o.connections_max)
-		return NULL;
-	for (shoal_us back = 0; back < 2; back++) {
-		shoal_us epoch = u->now / SHOAL_UTP_COOKIE_AGE - back;
-		uint16_t ours = (uint16_t)(h->ack + 1);
-		uint16_t theirs = (uint16_t)(ours - cookie_of(u, from, id, epoch));
-		uint16_t ahead = (uint16_t)(h->seq - theirs);
-		if (ahead == 0 || ahead > COOKIE_AHEAD)
-			continue;
-		struct utp_conn *c = conn_new(u, from, h->id, id, ours, u->now);
-		if (c == NULL)
-			return NULL;
-		c->state = UTP_OPEN;
-		c->ack = theirs;
-		c->tell = UTP_TELL_ACCEPTED;
-		utp_look_ready(c);
-		return c;
-	}
-	return NULL;
-}
-
-/* It speaks of a connection we do not have: never answered with more than it was, nor often. */
-static void refuse(struct shoal_utp *u, const struct shoal_addr *from, const struct shoal_utp_head *h)
-{
-	if (u->resets_since + SHOAL_S(1) <= u->now) {
-		u->resets_since = u->now;
-		u->resets = 0;
-	}
-	if ((h->type != SHOAL_UTP_DATA && h->type != SHOAL_UTP_FIN) || u->resets >= SHOAL_UTP_RESETS_SECOND)
-		return;
-	u->resets++;
-	struct shoal_utp_head reset = { .type = SHOAL_UTP_RESET,
-					.id = h->id,
-					.seq = (uint16_t)shoal_rng_next(&u->o.rng),
-					.ack = h->seq,
-					.stamp = (uint32_t)u->now };
-	note(u, from, &reset);
-}
-
-/* Others name a connection by the id they send with, or the one they hear (BEP 29 does not say). */
-static void reset(struct shoal_utp *u, const struct shoal_addr *from, const struct shoal_utp_head *h)
-{
-	for (int off = -1; off <= 1; off++) {
-		struct utp_conn *c = find(u, from, (uint16_t)(h->id + off));
-		if (c == NULL || (c->recv_id != h->id && c->send_id != h->id))
-			continue;
-		/* Whoever sends it has seen what we sent last: one who only guesses has not. */
-		uint16_t least = (uint16_t)(c->una - 2), ahead = (uint16_t)(h->ack - least);
-		if (ahead > (uint16_t)(c->nxt - least))
-			continue;
-		utp_die(c, c->state == UTP_SYN_SENT ? SHOAL_ERR_REFUSED : SHOAL_ERR_CLOSED);
-		return;
-	}
-}
-
 /* ---- datagrams ------------------------------------------------------------------------------- */
 
 struct shoal_utp_head utp_head(const struct utp_conn *c, enum shoal_utp_type type, uint16_t seq)
@@ -397,20 +303,20 @@ bool shoal_utp_datagram(struct shoal_utp *u, const struct shoal_addr *from, stru
 		return true;
 	u->stats.packets_in++;
 	if (h.type == SHOAL_UTP_SYN) {
-		greet(u, from, &h);
+		utp_greet(u, from, &h);
 		return true;
 	}
 	if (h.type == SHOAL_UTP_RESET) {
-		reset(u, from, &h);
+		utp_reset(u, from, &h);
 		return true;
 	}
-	struct utp_conn *c = find(u, from, h.id);
+	struct utp_conn *c = utp_find(u, from, h.id);
 	if (c == NULL)
-		c = admit(u, from, &h);
+		c = utp_admit(u, from, &h);
 	if (c != NULL)
 		for_conn(c, &h, now);
 	else
-		refuse(u, from, &h);
+		utp_refuse(u, from, &h);
 	return true;
 }
 
@@ -424,8 +330,8 @@ int shoal_utp_dial(struct shoal_utp *u, const struct shoal_addr *to, uint64_t co
 	uint16_t id;
 	do /* far fewer connections than ids */
 		id = (uint16_t)shoal_rng_next(&u->o.rng);
-	while (find(u, to, id) != NULL);
-	struct utp_conn *c = conn_new(u, to, id, (uint16_t)(id + 1), (uint16_t)shoal_rng_next(&u->o.rng), now);
+	while (utp_find(u, to, id) != NULL);
+	struct utp_conn *c = utp_conn_new(u, to, id, (uint16_t)(id + 1), (uint16_t)shoal_rng_next(&u->o.rng), now);
 	if (c == NULL)
 		return SHOAL_ERR_NOMEM;
 	c->state = UTP_SYN_SENT;

@@ -1,7 +1,8 @@
 /*
  * proto/utp_room.h - what the files of uTP see of each other. Internal.
  *
- *	utp.c		all connections: who a datagram is for, cookies, events, timers
+ *	utp.c		all connections: who a datagram is for, events, timers
+ *	utp_strangers.c	datagrams without a connection: cookies, resets
  *	utp_out.c	one connection's sending half: queue, windows, acks, losses
  *	utp_in.c	its receiving half: order, selective acks, window
  */
@@ -148,6 +149,23 @@ bool utp_take(struct shoal_utp *u, size_t bytes);
 void utp_give(struct shoal_utp *u, size_t bytes);
 /* The header all packets of `c` have. */
 struct shoal_utp_head utp_head(const struct utp_conn *c, enum shoal_utp_type type, uint16_t seq);
+
+struct utp_conn *utp_find(struct shoal_utp *u, const struct shoal_addr *addr, uint16_t recv_id);
+/* In the state of a dial; NULL: no memory. */
+struct utp_conn *utp_conn_new(struct shoal_utp *u, const struct shoal_addr *addr, uint16_t recv_id, uint16_t send_id,
+			      uint16_t seq, shoal_us now);
+
+/* utp_strangers.c */
+/* To be sent without a connection, if there is room for it. */
+void utp_note(struct shoal_utp *u, const struct shoal_addr *to, const struct shoal_utp_head *h);
+/* A SYN: answered, and nothing is kept of it. */
+void utp_greet(struct shoal_utp *u, const struct shoal_addr *from, const struct shoal_utp_head *h);
+/* The first data of one we have greeted: it becomes a connection. NULL: it is none. */
+struct utp_conn *utp_admit(struct shoal_utp *u, const struct shoal_addr *from, const struct shoal_utp_head *h);
+/* It speaks of a connection we do not have: never answered with more than it was, nor often. */
+void utp_refuse(struct shoal_utp *u, const struct shoal_addr *from, const struct shoal_utp_head *h);
+/* A RESET. */
+void utp_reset(struct shoal_utp *u, const struct shoal_addr *from, const struct shoal_utp_head *h);
 
 /* utp_out.c */
 SHOAL_MUST int utp_out_init(struct utp_conn *c, uint16_t seq, shoal_us now);
