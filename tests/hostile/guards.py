@@ -125,4 +125,8 @@ GUARDS = [
     ("M10a", (PARSE, "	if (ps->num < SHOAL_PIECE_SIZE_MIN_V1 || ps->num", "	if (ps->num")),
     ("M10d", (V1, "	if (pieces->str.len % 20 != 0)", "	if (pieces->str.len == 1)"), (V1, "	if (pieces->str.len / 20 != want)", "	if (want == 0)")),
     ("P01a", ("proto/metainfo_names.c", "static bool is_safe(struct shoal_bytes raw)\n{\n", "static bool is_safe(struct shoal_bytes raw)\n{\n	if (raw.len > 0)\n		return true;\n")),
+    # uTP
+    ("U02b", ("proto/utp_strangers.c", " || u->resets >= SHOAL_UTP_RESETS_SECOND)", ")")),
+    ("U04a", ("proto/utp_strangers.c", "		if (ahead > (uint16_t)(c->nxt - least))", "		if (ahead == 65535)")),
+    ("U05a", ("proto/utp_out.c", "	if (fresh > (uint16_t)(c->nxt - c->una))", "	if (fresh == 65535)")),
 ]
