@@ -388,6 +388,10 @@ static void conn_close(struct shoal_transport *t)
 	c->cookie = 0;
 	if (c->state == UTP_DEAD)
 		return conn_free(c);
+	if (!c->spoke && c->una == c->end) { /* refused: it is not to hold a place for as long as ends take */
+		utp_die(c, SHOAL_ERR_REFUSED);
+		return conn_free(c);
+	}
 	utp_in_drop(c);
 	utp_out_fin(c);
 	list_drop(c->told_now ? &c->u->again : &c->u->told, c);

@@ -497,6 +497,7 @@ static void emit(struct utp_conn *c, uint16_t seq, shoal_us now)
 		c->outstanding += p->len;
 		c->u->stats.bytes_out += p->len;
 	}
+	c->spoke = true;
 	p->sent = now;
 	p->tries += p->tries < UINT8_MAX;
 	c->pipe += p->len;

@@ -82,7 +82,7 @@ struct utp_conn {
 	uint32_t outstanding;  /* bytes sent, not acknowledged: lost ones too */
 	uint32_t lost_count;
 	uint32_t their_window;
-	bool fin_queued;
+	bool fin_queued, spoke; /* its user has closed it; it has sent data, ever */
 	shoal_us starved_until; /* no memory: it is looked at again then; 0: there was */
 	bool force;		/* one packet goes whatever the windows say */
 	bool tail_probed;

@@ -94,8 +94,8 @@ static void events(struct line *l, int side)
 		assert_true(bound < 10000);
 		if (l->on_event != NULL)
 			l->on_event(l, side, &ev);
-		else if (ev.t != NULL)
-			ev.t->ops->close(ev.t);
+		else if (ev.t != NULL && l->kept_count < sizeof l->kept / sizeof *l->kept)
+			l->kept[l->kept_count++] = ev.t;
 	}
 }
 
@@ -171,6 +171,10 @@ void line_forge(struct line *l, int to, const struct shoal_addr *from, struct sh
 
 void line_close(struct line *l)
 {
+	while (l->kept_count > 0) {
+		struct shoal_transport *t = l->kept[--l->kept_count];
+		t->ops->close(t);
+	}
 	for (int i = 0; i < 2; i++)
 		shoal_utp_free(l->utp[i]);
 	for (struct datagram *d; (d = arrived(l, SHOAL_NEVER)) != NULL;)

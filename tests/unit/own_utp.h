@@ -43,6 +43,8 @@ struct line {
 	bool (*tap)(struct line *l, int from, struct shoal_bytes data);
 	void (*on_event)(struct line *l, int side, const struct shoal_utp_event *ev);
 	void (*on_turn)(struct line *l, int side);
+	struct shoal_transport *kept[64]; /* accepted, with no on_event to have them */
+	size_t kept_count;
 	void *word;
 };
 

