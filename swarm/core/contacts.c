@@ -430,6 +430,17 @@ void shoal_contacts_private(struct shoal_swarm *s, shoal_us now)
 	}
 }
 
+void shoal_contacts_moved(struct shoal_swarm *s, shoal_us now)
+{
+	for (struct shoal_contact *c = shoal_contacts_next(s, NULL); c != NULL; c = shoal_contacts_next(s, c)) {
+		c->tries = c->tries > 0; /* behind those that never failed */
+		worth_set(s, c);
+		if (!c->in_ready)
+			wait_until(s, c, now);
+	}
+	s->dial_now = true;
+}
+
 void shoal_contact_ban(struct shoal_swarm *s, struct shoal_contact *c)
 {
 	c->banned = true;

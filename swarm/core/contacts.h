@@ -103,6 +103,8 @@ SHOAL_MUST bool shoal_contact_meet(struct shoal_swarm *s, struct shoal_contact *
 void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why, shoal_us now);
 /* The torrent turns out to be private (BEP 27): whom gossip named is forgotten, and left. */
 void shoal_contacts_private(struct shoal_swarm *s, shoal_us now);
+/* The network is another: what failed may work now, and is tried again soon. */
+void shoal_contacts_moved(struct shoal_swarm *s, shoal_us now);
 void shoal_contact_ban(struct shoal_swarm *s, struct shoal_contact *c);
 /* `serial` is connected to it too, and could bring us together (BEP 55). */
 void shoal_contact_via(struct shoal_swarm *s, const struct shoal_addr *addr, uint32_t serial);

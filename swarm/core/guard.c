@@ -220,6 +220,15 @@ void shoal_guard_worked(struct shoal_guard *g, const struct shoal_addr *addr, sh
 		n->failures = 0, n->rest_until = 0;
 }
 
+void shoal_guard_moved(struct shoal_guard *g)
+{
+	for (uint32_t i = 0; i < g->room; i++) {
+		memset(g->entry[i].tried, 0, sizeof g->entry[i].tried);
+		g->entry[i].rest_until = 0;
+		g->entry[i].failures = 0;
+	}
+}
+
 /* ---- places ----------------------------------------------------------------------------- */
 
 void shoal_guard_trust(struct shoal_guard *g, const struct shoal_addr *addr, shoal_us now)

@@ -49,6 +49,9 @@ SHOAL_MUST bool shoal_guard_dialling(struct shoal_guard *g, const struct shoal_a
 void shoal_guard_failed(struct shoal_guard *g, const struct shoal_addr *addr, shoal_us now);
 void shoal_guard_worked(struct shoal_guard *g, const struct shoal_addr *addr, shoal_us now);
 
+/* The network is another: failures in the last one say nothing of it. */
+void shoal_guard_moved(struct shoal_guard *g);
+
 /* The user named it: no cap holds for its host. */
 void shoal_guard_trust(struct shoal_guard *g, const struct shoal_addr *addr, shoal_us now);
 /* A connection with it begins: false when its host or network has its share already (`torrents` times the cap). */

@@ -44,6 +44,8 @@ void shoal_node_free(struct shoal_node *n);
 bool shoal_node_idle(const struct shoal_node *n);
 /* Whether any torrent may be spoken of to all the world (BEP 27). */
 bool shoal_node_public(const struct shoal_node *n);
+/* This host has come to another network, or back to one: who failed is tried again. */
+void shoal_node_moved(struct shoal_node *n, shoal_us now);
 /* Others reach us at `outside`, as the router that maps our port says. */
 void shoal_node_mapped(struct shoal_node *n, const struct shoal_addr *outside);
 

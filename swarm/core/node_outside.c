@@ -1,4 +1,5 @@
 /* swarm/core/node_outside.c - answers of the world, each to the room of the node that asked. */
+#include <string.h>
 #include "swarm/core/gossip.h"
 #include "swarm/core/node_room.h"
 
@@ -8,6 +9,15 @@ void shoal_node_mapped(struct shoal_node *n, const struct shoal_addr *outside)
 		n->port = outside->port;
 	for (unsigned i = 0; i < 2; i++) /* as good as two peers who say so */
 		shoal_node_seen_as(n, outside);
+}
+
+void shoal_node_moved(struct shoal_node *n, shoal_us now)
+{
+	n->now = now;
+	memset(n->seen_as, 0, sizeof n->seen_as); /* what others saw was the last address */
+	shoal_guard_moved(&n->guard);
+	for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next)
+		shoal_contacts_moved(s, now);
 }
 
 bool shoal_node_public(const struct shoal_node *n)

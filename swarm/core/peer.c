@@ -301,9 +301,14 @@ static bool duplicate(struct shoal_peer *p, shoal_us now)
 	for (struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm) {
 		if (memcmp(q->id.b, p->id.b, 20) != 0)
 			continue;
-		/* A peer id is no secret: from elsewhere it may be a thief, who shall not push out its owner. */
-		if (q->addr.is_v4 == p->addr.is_v4 && memcmp(q->addr.ip, p->addr.ip, p->addr.is_v4 ? 4 : 16) != 0)
-			return true;
+		/* A peer id is no secret: from elsewhere it may be a thief, who shall not push out its owner. Or it is the
+		 * owner, in another network now; then the old connection has fallen silent. */
+		if (q->addr.is_v4 == p->addr.is_v4 && memcmp(q->addr.ip, p->addr.ip, p->addr.is_v4 ? 4 : 16) != 0) {
+			if (shoal_pw_heard(q->pw) + SHOAL_PEER_AWAY > now)
+				return true;
+			shoal_peer_close(q, SHOAL_ERR_EXISTS, now);
+			return false;
+		}
 		bool ours_higher = memcmp(p->swarm->peer_id.b, p->id.b, 20) > 0;
 		bool keep_new = p->incoming != q->incoming && (p->incoming ? !ours_higher : ours_higher);
 		if (!keep_new)

@@ -31,6 +31,7 @@
 #define SHOAL_PEER_MUTE_TIME SHOAL_S(3)	    /* is served, and asks for nothing: the same */
 #define SHOAL_PEER_KEEPALIVE SHOAL_S(60)
 #define SHOAL_PEER_QUIET SHOAL_S(60)	  /* so long silent, one gives way to another at its address */
+#define SHOAL_PEER_AWAY SHOAL_S(15)	  /* so long silent, to one with its id at another address */
 #define SHOAL_PEER_REQQ 2000		  /* requests we queue for a peer, and say so */
 #define SHOAL_PEER_REQQ_SILENT 250	  /* assumed of one that does not say */
 #define SHOAL_PEER_OUT_LOW (256u * 1024)  /* served again when less than this waits to be sent */

@@ -20,6 +20,7 @@
 #include "swarm/io/local.h"
 #include "swarm/io/http_curl.h"
 #include "swarm/io/loop.h"
+#include "swarm/io/netwatch.h"
 #include "swarm/io/owned_disk.h"
 #include "swarm/io/portmap.h"
 #include "swarm/io/reachable.h"
@@ -60,8 +61,9 @@ struct native {
 	struct shoal_via *via; /* NULL: no proxy; else nothing goes but through it */
 	struct stand stand[STANDS_MAX];
 	unsigned stands;
-	struct shoal_portmap *portmap; /* NULL: not yet, or never */
-	uint16_t map_port;	       /* what it is to map, if anything */
+	struct shoal_netwatch *netwatch; /* NULL where the kernel does not tell */
+	struct shoal_portmap *portmap;	 /* NULL: not yet, or never */
+	uint16_t map_port;		 /* what it is to map, if anything */
 	struct shoal_resolve *resolve;
 	struct shoal_http *http;
 	struct shoal_disk_threads *disk;
@@ -266,6 +268,16 @@ static void say_warning(struct native *e, const char *what)
 static void on_via_warn(void *to, const char *what)
 {
 	say_warning(to, what);
+}
+
+static void on_moved(void *to)
+{
+	struct native *e = to;
+	shoal_tcp_moved(e->tcp);
+	shoal_node_moved(e->node, shoal_loop_now(e->loop));
+	if (e->portmap != NULL)
+		shoal_portmap_again(e->portmap);
+	e->dirty = true;
 }
 
 static int on_file_fd(void *to, uint32_t file)
@@ -608,6 +620,8 @@ int shoal_engine_native_open(struct shoal_engine **out, const struct shoal_confi
 	step = "no memory";
 	if ((rc = shoal_slots_new(&e->slots, &e->budget)) < 0 || (rc = open_node(e, config, port)) < 0)
 		goto out;
+	if (shoal_netwatch_new(&e->netwatch, e->loop, os, on_moved, e) < 0)
+		e->netwatch = NULL; /* then what failed is tried when its time comes */
 	*out = &e->base;
 	e = NULL;
 out:
@@ -717,6 +731,8 @@ static int turn(struct native *e, shoal_us until)
 	shoal_us tcp_at = shoal_tcp_deadline(e->tcp), http_at = shoal_http_deadline(e->http);
 	until = e->wake_at < until ? e->wake_at : until;
 	until = http_at < until ? http_at : until;
+	if (e->netwatch != NULL && shoal_netwatch_deadline(e->netwatch) < until)
+		until = shoal_netwatch_deadline(e->netwatch);
 	if (e->stands > 0)
 		until = 0;
 	if (e->via != NULL && shoal_via_deadline(e->via) < until)
@@ -727,6 +743,8 @@ static int turn(struct native *e, shoal_us until)
 	shoal_http_tick(e->http, now);
 	if (e->via != NULL)
 		shoal_via_tick(e->via, now);
+	if (e->netwatch != NULL)
+		shoal_netwatch_tick(e->netwatch, now);
 	if (e->reap) {
 		e->reap = false;
 		shoal_node_reap(e->node, now);
@@ -796,6 +814,7 @@ static void native_free(struct native *e)
 	shoal_tcp_free(e->tcp);
 	shoal_local_free(e->local);
 	shoal_udp_free(e->udp);
+	shoal_netwatch_free(e->netwatch);
 	shoal_watch_fini(&e->portmap_watch);
 	shoal_portmap_free(e->portmap);
 	shoal_watch_fini(&e->resolve_watch);

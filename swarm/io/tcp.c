@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <ifaddrs.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct conn {
 	struct shoal_tcp *tcp;
 	struct shoal_watch watch;
 	int fd;
+	struct conn *before, *after; /* all there are */
 	/* While dialing: */
 	struct conn *prev, *next;
 	shoal_us until;
@@ -37,6 +39,7 @@ struct shoal_tcp {
 	struct conn *dial_first, *dial_last; /* oldest first: the time-out is the same for all */
 	shoal_us paused_until;		     /* no accept before; 0: not paused */
 	size_t open;
+	struct conn *conns;
 	int tos; /* the byte of the IP header that holds the DSCP; 0: as the system has it */
 };
 
@@ -142,6 +145,9 @@ static void conn_free(struct conn *c)
 	c->tcp->os->close(c->fd);
 	assert(c->tcp->open > 0);
 	c->tcp->open--;
+	*(c->before != NULL ? &c->before->after : &c->tcp->conns) = c->after;
+	if (c->after != NULL)
+		c->after->before = c->before;
 	free(c);
 }
 
@@ -167,6 +173,10 @@ static struct conn *conn_new(struct shoal_tcp *tcp, int fd, void (*ready)(void *
 	c->fd = fd;
 	shoal_watch_init(&c->watch, tcp->loop, fd, ready, c);
 	tcp->open++;
+	c->after = tcp->conns;
+	if (c->after != NULL)
+		c->after->before = c;
+	tcp->conns = c;
 	return c;
 }
 
@@ -321,6 +331,38 @@ int shoal_tcp_dial(struct shoal_tcp *tcp, const struct shoal_addr *to, uint64_t 
 		tcp->dial_first = c;
 	tcp->dial_last = c;
 	return 0;
+}
+
+/* ---- another network --------------------------------------------------------------- */
+
+static bool has_address(const struct ifaddrs *all, const struct shoal_addr *addr)
+{
+	for (const struct ifaddrs *i = all; i != NULL; i = i->ifa_next) {
+		struct shoal_addr ours;
+		socklen_t len = i->ifa_addr != NULL && i->ifa_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+											 : sizeof(struct sockaddr_in6);
+		if (i->ifa_addr != NULL && shoal_addr_from_sys(i->ifa_addr, len, &ours) && ours.is_v4 == addr->is_v4 &&
+		    memcmp(ours.ip, addr->ip, sizeof ours.ip) == 0)
+			return true;
+	}
+	return false;
+}
+
+void shoal_tcp_moved(struct shoal_tcp *tcp)
+{
+	struct ifaddrs *all;
+	if (getifaddrs(&all) < 0)
+		return;
+	for (struct conn *c = tcp->conns; c != NULL; c = c->after) {
+		struct sockaddr_storage sys;
+		struct shoal_addr from;
+		socklen_t len = sizeof sys;
+		if (tcp->os->getsockname(c->fd, (struct sockaddr *)&sys, &len) == 0 &&
+		    shoal_addr_from_sys((struct sockaddr *)&sys, len, &from) && !shoal_addr_is_loopback(&from) &&
+		    !shoal_addr_is_any(&from) && !has_address(all, &from))
+			tcp->os->shutdown(c->fd, SHUT_RDWR); /* it reads as the end of the stream */
+	}
+	freeifaddrs(all);
 }
 
 /* ---- listeners --------------------------------------------------------------------- */

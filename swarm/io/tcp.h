@@ -55,6 +55,10 @@ SHOAL_MUST int shoal_tcp_dial(struct shoal_tcp *tcp, const struct shoal_addr *to
  * at first) in both families. To be said before the first listener, so that every answer carries it too. */
 void shoal_tcp_class(struct shoal_tcp *tcp, unsigned dscp);
 
+/* The network is another: connections from addresses that this host has no more end, as if the other side had closed them.
+ * Nobody would say so, and TCP would wait for minutes. */
+void shoal_tcp_moved(struct shoal_tcp *tcp);
+
 /* The address that is: NULL, or valid until the next listen. Others that speak for us should come from there too. */
 const struct shoal_addr *shoal_tcp_source(const struct shoal_tcp *tcp, const struct shoal_addr *to);
 
