@@ -186,17 +186,20 @@ void shoal_dht_check(struct shoal_dht *d, const struct shoal_krpc_node *node, bo
 
 /* ---- whom to believe ---------------------------------------------------------------- */
 
-bool shoal_dht_likely(const struct shoal_dht *d, const struct shoal_addr *by, const struct shoal_krpc_node *node)
+bool shoal_dht_near(const struct shoal_addr *by, const struct shoal_addr *addr)
 {
-	enum shoal_reach reach = shoal_reach_of(&node->addr);
-	if (!node->addr.is_v4 != !d->o.is_v4 || node->addr.port < SHOAL_DHT_PORT_MIN || reach == SHOAL_REACH_NOWHERE)
+	enum shoal_reach reach = shoal_reach_of(addr);
+	if (reach == SHOAL_REACH_NOWHERE)
 		return false;
-	if (shoal_node_id_equal(&node->id, &d->o.id))
-		return false;
-	/* Only who lives in a private place himself knows who else does, and only this host knows about itself. */
 	if (reach == SHOAL_REACH_LOOPBACK)
 		return shoal_reach_of(by) == SHOAL_REACH_LOOPBACK;
 	return reach == SHOAL_REACH_GLOBAL || shoal_reach_of(by) != SHOAL_REACH_GLOBAL;
+}
+
+bool shoal_dht_likely(const struct shoal_dht *d, const struct shoal_addr *by, const struct shoal_krpc_node *node)
+{
+	return !node->addr.is_v4 == !d->o.is_v4 && node->addr.port >= SHOAL_DHT_PORT_MIN &&
+	       !shoal_node_id_equal(&node->id, &d->o.id) && shoal_dht_near(by, &node->addr);
 }
 
 static void hear_address(struct shoal_dht *d, const struct shoal_addr *voter, const struct shoal_addr *ours,
@@ -476,6 +479,7 @@ void shoal_dht_facts(const struct shoal_dht *d, struct shoal_dht_facts *out)
 					 .has_external = d->has_external,
 					 .external = d->external,
 					 .nodes = d->table.count,
+					 .begins = d->boot_count,
 					 .searches = d->search_count,
 					 .questions = d->questions,
 					 .swarms = d->peers.shelf.count,

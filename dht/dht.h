@@ -121,9 +121,9 @@ SHOAL_MUST int shoal_dht_poll(struct shoal_dht *d, struct shoal_dht_event *ev);
 struct shoal_dht_facts {
 	struct shoal_id20 id;
 	bool has_external;
-	struct shoal_addr external;	     /* without a port */
-	uint32_t nodes, searches, questions; /* known; under way; that wait for answers */
-	uint32_t swarms, peers, items;	     /* kept for others */
+	struct shoal_addr external;		     /* without a port */
+	uint32_t nodes, begins, searches, questions; /* known; places to begin at; under way; that wait for answers */
+	uint32_t swarms, peers, items;		     /* kept for others */
 	uint64_t in, out, bytes_in, bytes_out, refused;
 	size_t heap; /* bytes, without what others store here */
 };

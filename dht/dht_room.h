@@ -133,6 +133,8 @@ SHOAL_MUST int shoal_dht_question(struct shoal_dht *d, const struct shoal_questi
 void shoal_dht_send(struct shoal_dht *d, const struct shoal_addr *to, const struct shoal_krpc *m);
 void shoal_dht_send_raw(struct shoal_dht *d, const struct shoal_addr *to, struct shoal_bytes data);
 void shoal_dht_check(struct shoal_dht *d, const struct shoal_krpc_node *node, bool known, shoal_us now);
+/* Whether `by` may know of such a place: private ones are known to those who live there, and this host to itself. */
+bool shoal_dht_near(const struct shoal_addr *by, const struct shoal_addr *addr);
 /* Whether a node that `by` names may be one. */
 bool shoal_dht_likely(const struct shoal_dht *d, const struct shoal_addr *by, const struct shoal_krpc_node *node);
 

@@ -252,12 +252,13 @@ static bool peer_known(const struct shoal_search *s, const struct shoal_addr *ad
 	return false;
 }
 
-static void take_peers(struct shoal_dht *d, struct shoal_search *s, struct shoal_bytes values)
+static void take_peers(struct shoal_dht *d, struct shoal_search *s, const struct shoal_addr *by,
+		       struct shoal_bytes values)
 {
 	struct shoal_addr got[VALUES_TAKEN];
 	size_t n = shoal_krpc_values(values, got, VALUES_TAKEN);
 	for (size_t i = 0; i < n && s->peer_count < SHOAL_DHT_PEERS; i++) {
-		if (got[i].port == 0 || peer_known(s, &got[i]))
+		if (got[i].port == 0 || !shoal_dht_near(by, &got[i]) || peer_known(s, &got[i]))
 			continue;
 		if (s->peer_count == s->peer_room) {
 			uint32_t room = s->peer_room != 0 ? 2 * s->peer_room : PEERS_MIN;
@@ -370,7 +371,7 @@ void shoal_search_answered(struct shoal_dht *d, struct shoal_search *s, const st
 		bool had = s->peer_count > 0 || s->has_item;
 		shoal_lookup_answered(&s->lookup, (unsigned)slot, m->token);
 		if (s->what == SHOAL_DHT_PEERS_OF)
-			take_peers(d, s, m->values);
+			take_peers(d, s, by, m->values);
 		else if (s->what == SHOAL_DHT_COUNT)
 			take_blooms(s, m);
 		else if (s->what != SHOAL_DHT_FIND)

@@ -98,6 +98,25 @@ static int take_topic(struct shoal_magnet *m, struct shoal_bytes v, char *what)
 	return 0;
 }
 
+/* xs: others than a key are of no use to us. */
+static int take_source(struct shoal_magnet *m, struct shoal_bytes v, char *what)
+{
+	if (!begins(v, "urn:btpk:"))
+		return 0;
+	if (shoal_hex_decode(after(v, 9), (struct shoal_space){ m->key, sizeof m->key }) < 0)
+		return fail(what, SHOAL_ERR_MALFORMED, "a public key has 64 hex digits; this has %zu bytes", v.len - 9);
+	m->has_key = true;
+	return 0;
+}
+
+static int take_salt(struct shoal_magnet *m, struct shoal_bytes v, char *what)
+{
+	m->salt_len = v.len / 2;
+	if (m->salt_len > sizeof m->salt || shoal_hex_decode(v, (struct shoal_space){ m->salt, m->salt_len }) < 0)
+		return fail(what, SHOAL_ERR_MALFORMED, "a salt is at most %zu bytes in hex digits", sizeof m->salt);
+	return 0;
+}
+
 static char *copy_text(struct shoal_bytes v)
 {
 	char *text = malloc(v.len + 1);
@@ -146,6 +165,10 @@ static int take_param(struct shoal_magnet *m, struct shoal_bytes key, struct sho
 		return take_item(m->webseed, &m->webseed_count, v);
 	if (is_key(key, "x.pe"))
 		return take_item(m->peer, &m->peer_count, v);
+	if (is_key(key, "xs"))
+		return take_source(m, v, what);
+	if (is_key(key, "s"))
+		return take_salt(m, v, what);
 	if (is_key(key, "so"))
 		return take_once(&m->select, v);
 	return 0;
@@ -169,8 +192,9 @@ static int take_link(struct shoal_magnet *m, struct shoal_bytes text, char *what
 		pos = end + 1;
 	}
 	free(room);
-	if (rc >= 0 && !m->has_v1 && !m->has_v2)
-		return fail(what, SHOAL_ERR_UNSUPPORTED, "the link names no torrent (xt=urn:btih: or urn:btmh:1220)");
+	if (rc >= 0 && !m->has_v1 && !m->has_v2 && !m->has_key)
+		return fail(what, SHOAL_ERR_UNSUPPORTED,
+			    "the link names no torrent (xt=urn:btih: or urn:btmh:1220, or xs=urn:btpk:)");
 	return rc;
 }
 
@@ -258,6 +282,15 @@ ptrdiff_t shoal_magnet_format(const struct shoal_magnet *m, struct shoal_space o
 		shoal_hex_encode(shoal_bytes(m->v2.b, sizeof m->v2.b), hex);
 		put_text(&w, m->has_v1 ? "&xt=urn:btmh:1220" : "xt=urn:btmh:1220");
 		put_text(&w, hex);
+	}
+	if (m->has_key) {
+		char salt[2 * SHOAL_MAGNET_SALT_MAX + 1];
+		shoal_hex_encode(shoal_bytes(m->key, sizeof m->key), hex);
+		put_text(&w, m->has_v1 || m->has_v2 ? "&xs=urn:btpk:" : "xs=urn:btpk:");
+		put_text(&w, hex);
+		shoal_hex_encode(shoal_bytes(m->salt, m->salt_len), salt);
+		if (m->salt_len > 0)
+			put_param(&w, "s", salt, "");
 	}
 	if (m->name != NULL)
 		put_param(&w, "dn", m->name, "");

@@ -1,5 +1,5 @@
 /*
- * proto/magnet.h - magnet links (BEP 9, 52 btmh, 53 so=, x.pe).
+ * proto/magnet.h - magnet links (BEP 9, 46 btpk, 52 btmh, 53 so=, x.pe).
  */
 #ifndef SHOAL_MAGNET_H
 #define SHOAL_MAGNET_H
@@ -7,6 +7,7 @@
 #include <shoal/types.h>
 
 #define SHOAL_MAGNET_BYTES_MAX (64u * 1024)
+#define SHOAL_MAGNET_SALT_MAX 64
 #define SHOAL_MAGNET_LIST_MAX 64 /* tr, ws, x.pe: each */
 
 struct shoal_magnet {
@@ -19,6 +20,9 @@ struct shoal_magnet {
 	char *peer[SHOAL_MAGNET_LIST_MAX]; /* "host:port" */
 	size_t tracker_count, webseed_count, peer_count;
 	char *select; /* so=, raw */
+	bool has_key; /* BEP 46: xs=urn:btpk: names a signed item of the DHT that says which torrent; perhaps nothing else */
+	uint8_t key[32], salt[SHOAL_MAGNET_SALT_MAX]; /* of it */
+	size_t salt_len;
 };
 /* Takes magnet:?..., or a bare info hash: 40 hex or 32 base32 digits (v1), 64 hex (v2), 68 hex (multihash).
  * 0; MALFORMED, TOO_LONG, UNSUPPORTED (no known xt), NOMEM; `what` (>= 160 bytes, may be NULL) says why. */

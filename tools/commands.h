@@ -9,6 +9,7 @@ int shoal_show_main(struct shoal_tool *tool, int argc, char **argv);
 int shoal_magnet_main(struct shoal_tool *tool, int argc, char **argv);
 int shoal_verify_main(struct shoal_tool *tool, int argc, char **argv);
 int shoal_seed_main(struct shoal_tool *tool, int argc, char **argv);
+int shoal_dht_main(struct shoal_tool *tool, int argc, char **argv);
 int shoal_get_main(struct shoal_tool *tool, int argc, char **argv);
 int shoal_lab_main(struct shoal_tool *tool, int argc, char **argv); /* linked with shoal_lab */
 

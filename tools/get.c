@@ -1,6 +1,8 @@
 /* tools/get.c - shoal get: a torrent, a magnet link or a bare info hash, until all of it is verified and durable. */
 #include "tools/commands.h"
+#include "tools/dht.h"
 #include "tools/run.h"
+#include "tools/say.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@ static const struct shoal_opt_page page = {
 	"  shoal get holiday.torrent --peer 192.0.2.7:6881\n"
 	"  shoal get 'magnet:?xt=urn:btih:...&x.pe=192.0.2.7:6881' -o Downloads --seed\n"
 	"  shoal get holiday.torrent -o Downloads --down 2M --json\n"
+	"  shoal get 'magnet:?xs=urn:btpk:...'   whatever the name stands for now (shoal dht publish)\n"
 	"  shoal get holiday.torrent --only '*.jpg' --only @3",
 };
 
@@ -45,11 +48,36 @@ static int adopt_from(struct shoal_run *r, const struct shoal_opt_list *from)
 	return 0;
 }
 
+/* A name (BEP 46) becomes the link of the torrent it stands for now. */
+static int follow(struct shoal_run *r, struct shoal_run_torrent *t)
+{
+	struct shoal_magnet *m = t->source.magnet;
+	struct shoal_id20 hash;
+	char hex[41];
+	if (!t->source.is_magnet || !m->has_key || m->has_v1 || m->has_v2)
+		return 0;
+	int code = shoal_dht_follow(r->tool, r->net, m, r->timeout, &hash);
+	if (code)
+		return code;
+	shoal_say(r->tool, "the name stands for %s", shoal_say_hex(hash.b, sizeof hash.b, hex));
+	m->has_v1 = true;
+	m->v1 = hash;
+	m->has_key = false;
+	t->link = malloc(SHOAL_MAGNET_BYTES_MAX);
+	if (t->link == NULL ||
+	    shoal_magnet_format(m, (struct shoal_space){ (uint8_t *)t->link, SHOAL_MAGNET_BYTES_MAX }) < 0)
+		return shoal_say_fail(r->tool, SHOAL_ERR_NOMEM, "no memory");
+	t->source.arg = t->link;
+	return 0;
+}
+
 static int get(struct shoal_run *r, const char *arg, const char *folder, const struct shoal_opt_list *from,
 	       const struct shoal_opt_list *only, bool list)
 {
 	struct shoal_run_torrent *t = &r->torrent[0];
 	int code = shoal_source_open(r->tool, &t->source, arg, true);
+	if (code == 0)
+		code = follow(r, t);
 	if (code == 0)
 		code = adopt_from(r, from);
 	if (code == 0)

@@ -18,7 +18,7 @@ static const struct command {
 	{ "seed", shoal_seed_main, "share files, folders and torrents" },
 	{ "get", shoal_get_main, "fetch a torrent, magnet link or info hash" },
 	{ "lab", shoal_lab_main, "test swarms under virtual time" },
-	{ "dht", NULL, "the DHT by hand" },
+	{ "dht", shoal_dht_main, "the DHT by hand" },
 	{ "node", NULL, "the daemon" },
 	{ "explain", NULL, "read a flight record" },
 };

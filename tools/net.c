@@ -1,9 +1,11 @@
 /* tools/net.c - where we listen, what we remember, how others may reach us. */
 #include "tools/net.h"
 
+#include "proto/base/bytes.h"
 #include "proto/magnet.h"
 #include "proto/proxy.h"
 #include "swarm/io/addr.h"
+#include "swarm/io/reachable.h"
 #include "tools/say.h"
 
 #include <errno.h>
@@ -34,14 +36,14 @@ void shoal_net_rows(struct shoal_net *net, struct shoal_opt *rows)
 		{ SHOAL_OPT_CHOICE, "encryption", 0, &net->encryption, "off|allow|require", NULL, "of peers' streams (MSE); default: allow" },
 		{ SHOAL_OPT_TEXT, "proxy", 0, &net->proxy, "URL", NULL, "all goes through it: socks5://[USER:PASS@]HOST:PORT or http://" },
 		{ SHOAL_OPT_CHOICE, "engine", 0, NULL, "native|libtorrent", "libtorrent", "default: native" },
-		{ SHOAL_OPT_OFF, "no-dht", 0, NULL, NULL, NULL, NULL },
+		{ SHOAL_OPT_FLAG, "no-dht", 0, &net->no_dht, NULL, NULL, "take no part in the DHT" },
+		{ SHOAL_OPT_PEER, "dht-node", 0, &net->dht_node, "HOST:PORT", NULL, "begin there, not at public routers; more than once" },
 		{ SHOAL_OPT_FLAG, "no-lsd", 0, &net->no_lsd, NULL, NULL, "neither ask nor tell the local network" },
 		{ SHOAL_OPT_FLAG, "no-pex", 0, &net->no_pex, NULL, NULL, "neither ask nor tell peers of others" },
 		{ SHOAL_OPT_FLAG, "no-trackers", 0, &net->no_trackers, NULL, NULL, "ask no tracker that the torrent or link names" },
 		{ SHOAL_OPT_FLAG, "no-portmap", 0, &net->no_portmap, NULL, NULL, "do not ask the router to let others in" },
 		{ SHOAL_OPT_FLAG, "no-utp", 0, &net->no_utp, NULL, NULL, "peers by TCP alone" },
 		{ SHOAL_OPT_FLAG, "no-tcp", 0, &net->no_tcp, NULL, NULL, "peers by uTP alone" },
-		{ SHOAL_OPT_UNBUILT, "dht-node", 0, NULL, "HOST:PORT", NULL, NULL },
 		{ SHOAL_OPT_UNBUILT, "record", 0, NULL, "FILE", NULL, NULL },
 		{ .kind = SHOAL_OPT_END },
 	};
@@ -55,6 +57,7 @@ void shoal_net_rows(struct shoal_net *net, struct shoal_opt *rows)
 void shoal_net_fini(struct shoal_net *net)
 {
 	shoal_opt_list_fini(&net->peer);
+	shoal_opt_list_fini(&net->dht_node);
 }
 
 /* ---- state --------------------------------------------------------------------------- */
@@ -134,6 +137,7 @@ int shoal_net_open(struct shoal_tool *tool, const struct shoal_net *net, const s
 				       .no_lsd = net->no_lsd,
 				       .no_utp = net->no_utp,
 				       .no_tcp = net->no_tcp,
+				       .no_dht = net->no_dht,
 				       .dscp = net->dscp,
 				       .encryption = encryption[net->encryption],
 				       .proxy = net->proxy,
@@ -177,6 +181,34 @@ int shoal_net_open(struct shoal_tool *tool, const struct shoal_net *net, const s
 	}
 	free(named);
 	return rc < 0 ? open_failed(tool, rc, what) : 0;
+}
+
+/* ---- the DHT --------------------------------------------------------------------------- */
+/* Run by others for everybody; asked when nobody else is known. */
+static const char *const routers[] = { "dht.libtorrent.org:25401", "router.bittorrent.com:6881",
+				       "dht.transmissionbt.com:6881" };
+
+static size_t enter_at(struct shoal_tool *tool, struct shoal_engine *engine, const char *node, unsigned flags)
+{
+	char shown[SHOAL_SAY_TEXT_MAX];
+	struct shoal_op op = { .kind = SHOAL_OP_DHT_BOOT, .flags = flags, .text = shoal_bytes(node, strlen(node)) };
+	int rc = engine->ops->do_op(engine, &op);
+	if (rc < 0)
+		shoal_say_warn(tool, NULL, "DHT node %s: %s", shoal_say_cstr(node, shown), shoal_err_name(rc));
+	return rc == 0;
+}
+
+size_t shoal_net_enter_dht(struct shoal_tool *tool, const struct shoal_net *net, struct shoal_engine *engine)
+{
+	size_t named = 0;
+	if (net->no_dht || net->proxy)
+		return 0;
+	for (size_t i = 0; i < net->dht_node.count; i++)
+		named += enter_at(tool, engine, net->dht_node.at[i], 0);
+	for (size_t i = 0; net->dht_node.count == 0 && i < sizeof routers / sizeof *routers && shoal_reachable_out();
+	     i++)
+		named += enter_at(tool, engine, routers[i], SHOAL_PEER_FROM_LINK);
+	return named;
 }
 
 /* ---- being reached -------------------------------------------------------------------- */

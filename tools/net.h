@@ -15,8 +15,9 @@ struct shoal_net {
 	struct shoal_opt_list peer;
 	uint64_t up, down, memory;
 	uint32_t max_peers, threads;
+	struct shoal_opt_list dht_node;
 	int encryption; /* off, allow, require */
-	bool no_pex, no_lsd, no_utp, no_tcp;
+	bool no_pex, no_lsd, no_dht, no_utp, no_tcp;
 	uint32_t dscp;
 	bool no_trackers;
 	const char *proxy; /* NULL: none */
@@ -27,6 +28,10 @@ struct shoal_net {
 #define SHOAL_NET_OPTIONS_MAX 26
 void shoal_net_rows(struct shoal_net *net, struct shoal_opt *rows);
 void shoal_net_fini(struct shoal_net *net);
+
+/* Tells the engine where the DHT can be entered: what the user named, else the usual routers where there is a way to
+ * them. How many were named. */
+size_t shoal_net_enter_dht(struct shoal_tool *tool, const struct shoal_net *net, struct shoal_engine *engine);
 
 /* 0, or the exit code after saying why. */
 SHOAL_MUST int shoal_net_open(struct shoal_tool *tool, const struct shoal_net *net, const struct shoal_engine_ops *ops,

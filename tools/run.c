@@ -3,6 +3,7 @@
 
 #include "proto/base/bytes.h"
 #include "swarm/io/addr.h"
+#include "tools/signals.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,48 +14,10 @@
 #include <unistd.h>
 
 #define STOP_US SHOAL_MS(1800) /* to finish writes and record, once told to stop; then we leave as we are */
-#define SAME_US SHOAL_MS(250)  /* timeout(1), for one, signals us and then our group: that is one signal, not two */
 #define ASK_US SHOAL_MS(300)   /* the summary's questions may take this long */
 #define WAIT_MS_MAX 1000
 #define LOOK_MAX 256u	 /* torrents asked at a time how they are */
 #define PEERS_MAX 65536u /* in a summary */
-
-/* What a signal handler may touch. */
-static volatile sig_atomic_t signals;
-static struct shoal_engine *volatile signalled;
-static volatile shoal_us signalled_at;
-
-static shoal_us now_us(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (shoal_us)ts.tv_sec * 1000000 + (shoal_us)ts.tv_nsec / 1000;
-}
-
-static void on_signal(int signal)
-{
-	shoal_us now = now_us();
-	(void)signal;
-	if (signals == 0)
-		signalled_at = now;
-	else if (now - signalled_at >= SAME_US)
-		_exit(SHOAL_EXIT_INTERRUPTED);
-	signals = 1;
-	if (signalled)
-		signalled->ops->wake(signalled);
-}
-
-static void catch_signals(void)
-{
-	struct sigaction act = { .sa_handler = on_signal };
-	sigemptyset(&act.sa_mask);
-	sigaction(SIGINT, &act, NULL);
-	sigaction(SIGTERM, &act, NULL);
-	sigaction(SIGHUP, &act, NULL);
-	act.sa_handler =
-		SIG_IGN; /* a peer, or the reader of our output, that goes away is an error to see, not to die of */
-	sigaction(SIGPIPE, &act, NULL);
-}
 
 char *shoal_run_absolute(const char *path)
 {
@@ -78,6 +41,7 @@ void shoal_run_torrent_fini(struct shoal_run_torrent *t)
 	free(t->adopt_from);
 	free(t->magnet);
 	free(t->name_own);
+	free(t->link);
 	free(t->peer);
 	*t = (struct shoal_run_torrent){ 0 };
 }
@@ -159,6 +123,31 @@ static size_t trackers_named(const struct shoal_run *r, const struct shoal_run_t
 	return t->source.is_magnet ? t->source.magnet->tracker_count : shoal_metainfo_tracker_count(t->source.mi);
 }
 
+static bool is_public(const struct shoal_run_torrent *t)
+{
+	return t->source.is_magnet || !shoal_metainfo_private(t->source.mi);
+}
+
+/* Where the DHT can be entered, if there is a torrent that may use it (BEP 27: a private one may not). */
+static void enter_dht(struct shoal_run *r)
+{
+	bool wanted = false;
+	for (size_t i = 0; i < r->count; i++)
+		wanted |= is_public(&r->torrent[i]);
+	if (!wanted || r->net->no_dht)
+		return;
+	r->dht_nodes = shoal_net_enter_dht(r->tool, r->net, r->engine);
+	for (size_t i = 0; i < r->count; i++) {
+		const struct shoal_metainfo *mi = r->torrent[i].source.mi;
+		for (size_t k = 0; mi && is_public(&r->torrent[i]) && k < shoal_metainfo_node_count(mi); k++) {
+			struct shoal_op op = { .kind = SHOAL_OP_DHT_BOOT,
+					       .flags = SHOAL_PEER_FROM_LINK,
+					       .text = shoal_metainfo_node(mi, k) };
+			r->dht_nodes += r->ops->do_op(r->engine, &op) == 0;
+		}
+	}
+}
+
 /* Those of --peer, and those that the torrent or the link names (x.pe). */
 static void add_peers(struct shoal_run *r, const struct shoal_run_torrent *t)
 {
@@ -174,10 +163,10 @@ static void add_peers(struct shoal_run *r, const struct shoal_run_torrent *t)
 	/* Web seeds have the data, and not what a link alone does not tell. */
 	if (!t->source.is_magnet)
 		named += r->webseed.count + shoal_metainfo_webseed_count(t->source.mi);
-	if (!r->seeding && r->net->peer.count + named == 0)
+	if (!r->seeding && r->net->peer.count + named + (is_public(t) ? r->dht_nodes : 0) == 0)
 		shoal_say_warn(r->tool, t->id,
-			       "no peer and no tracker is known, and the DHT is not built yet: name one with --peer "
-			       "HOST:PORT or --tracker URL");
+			       "no peer, tracker or DHT node is known: name one with --peer HOST:PORT, --tracker URL "
+			       "or --dht-node HOST:PORT");
 }
 
 static void add_webseeds(struct shoal_run *r, const struct shoal_run_torrent *t)
@@ -421,7 +410,7 @@ static enum outcome outcome_of(const struct shoal_run *r, shoal_us now)
 	}
 	if (over || (done && !r->stay))
 		return ALL_DONE;
-	if (signals)
+	if (shoal_signals_came())
 		return INTERRUPTED;
 	if (r->timeout && !done && now - r->began >= r->timeout)
 		return TOO_LATE;
@@ -442,10 +431,10 @@ static enum outcome drive(struct shoal_run *r)
 	struct shoal_event ev;
 	bool stopped = false;
 	enum outcome out;
-	while ((out = outcome_of(r, now_us())) == GO_ON) {
-		if (r->ops->poll(r->engine, &ev, wait_ms(r, now_us())) > 0)
+	while ((out = outcome_of(r, shoal_signals_now())) == GO_ON) {
+		if (r->ops->poll(r->engine, &ev, wait_ms(r, shoal_signals_now())) > 0)
 			on_event(r, &ev, &stopped);
-		look(r, now_us());
+		look(r, shoal_signals_now());
 	}
 	return out;
 }
@@ -455,7 +444,7 @@ static bool drain(struct shoal_run *r, shoal_us until, bool (*done)(const struct
 {
 	struct shoal_event ev;
 	while (!*stopped && !(done && done(r))) {
-		shoal_us now = now_us();
+		shoal_us now = shoal_signals_now();
 		if (now >= until)
 			return false;
 		if (r->ops->poll(r->engine, &ev, (int)((until - now) / 1000 + 1)) > 0)
@@ -487,7 +476,7 @@ static void ask_for_summary(struct shoal_run *r)
 		if (r->ops->do_op(r->engine, &op) < 0)
 			t->peers_waiting = 0;
 	}
-	(void)drain(r, now_us() + ASK_US, answered, &stopped);
+	(void)drain(r, shoal_signals_now() + ASK_US, answered, &stopped);
 }
 
 /* Finishes what is being written. What does not end in time is left: claims come after facts, so none is false. */
@@ -497,7 +486,7 @@ static bool stop(struct shoal_run *r)
 	bool stopped = false;
 	if (r->ops->do_op(r->engine, &op) < 0)
 		return true;
-	return drain(r, now_us() + STOP_US, NULL, &stopped);
+	return drain(r, shoal_signals_now() + STOP_US, NULL, &stopped);
 }
 
 static int code_of(struct shoal_run *r, enum outcome out)
@@ -518,16 +507,17 @@ static int code_of(struct shoal_run *r, enum outcome out)
 
 int shoal_run(struct shoal_run *r)
 {
-	r->began = now_us();
-	catch_signals();
+	r->began = shoal_signals_now();
+	shoal_signals_catch();
 	int code = shoal_net_open(r->tool, r->net, r->ops, &r->engine);
 	if (code)
 		return code;
-	signalled = r->engine;
+	shoal_signals_wake(r->engine);
 	if (geteuid() == 0 && !r->tool->quiet)
 		shoal_say_log(r->tool, SHOAL_LOG_WARN, "running as root, which nothing here needs");
 	shoal_progress_init(&r->progress, r->tool);
 	r->progress.last = r->told = r->began;
+	enter_dht(r);
 	for (size_t i = 0; i < r->count; i++)
 		r->torrent[i].name = "";
 	for (size_t i = 0; i < r->count; i++)
@@ -541,7 +531,7 @@ int shoal_run(struct shoal_run *r)
 	for (size_t i = 0; i < r->count; i++)
 		if (!r->torrent[i].listed)
 			shoal_run_tell_summary(r, &r->torrent[i]);
-	signalled = NULL;
+	shoal_signals_wake(NULL);
 	if (!clean) {
 		shoal_say_warn(r->tool, NULL,
 			       "the disk did not answer in time; what it had not written is fetched again");

@@ -31,6 +31,7 @@ struct shoal_run_torrent {
 	char id[65];	  /* hex of its info hash, as first known: names it in every event */
 	const char *name; /* safe to show; "" while it is not known */
 	char *name_own;
+	char *link; /* heap: what source.arg is, where it was made here */
 	char *magnet;
 	bool listed; /* --list has been printed */
 	bool added, started, complete, over, seen_peer, stats_asked, stats_known;
@@ -60,6 +61,7 @@ struct shoal_run {
 	shoal_us timeout; /* 0: none */
 	/* the rest is run.c's */
 	struct shoal_engine *engine;
+	size_t dht_nodes; /* where the DHT can be entered */
 	struct shoal_progress progress;
 	struct shoal_addr bound[SHOAL_LISTEN_MAX];
 	size_t bound_count;

@@ -145,15 +145,27 @@ static void print_torrent(const struct shoal_metainfo *mi, const struct shoal_li
 		print_files(mi);
 }
 
+/* A name may stand for any kind (BEP 46). */
+static const char *magnet_format(const struct shoal_magnet *m)
+{
+	if (!m->has_v1 && !m->has_v2)
+		return "a name in the DHT";
+	return m->has_v1 && m->has_v2 ? "hybrid" : m->has_v2 ? "v2" : "v1";
+}
+
 static void print_magnet(const struct shoal_magnet *m)
 {
 	if (m->name)
 		row_cstr("name", m->name);
-	row("format", m->has_v1 && m->has_v2 ? "hybrid" : m->has_v2 ? "v2" : "v1");
+	row("format", magnet_format(m));
 	if (m->has_v1)
 		row_hash("v1", m->v1.b, 20);
 	if (m->has_v2)
 		row_hash("v2", m->v2.b, 32);
+	if (m->has_key)
+		row_hash("key", m->key, 32);
+	if (m->salt_len > 0)
+		row_bytes("salt", shoal_bytes(m->salt, m->salt_len));
 	for (size_t i = 0; i < m->tracker_count; i++)
 		row_cstr("tracker", m->tracker[i]);
 	for (size_t i = 0; i < m->webseed_count; i++)
@@ -283,11 +295,15 @@ static void json_magnet(struct shoal_tool *tool, const struct shoal_magnet *m)
 	struct shoal_json *j = &tool->out;
 	shoal_json_begin(j);
 	shoal_json_text(j, "name", m->name);
-	shoal_json_text(j, "format", m->has_v1 && m->has_v2 ? "hybrid" : m->has_v2 ? "v2" : "v1");
+	shoal_json_text(j, "format", magnet_format(m));
 	if (m->has_v1)
 		shoal_json_hex(j, "infohash_v1", m->v1.b, 20);
 	if (m->has_v2)
 		shoal_json_hex(j, "infohash_v2", m->v2.b, 32);
+	if (m->has_key)
+		shoal_json_hex(j, "key", m->key, 32);
+	if (m->salt_len > 0)
+		shoal_json_hex(j, "salt", m->salt, m->salt_len);
 	json_texts(j, "trackers", m->tracker, m->tracker_count);
 	json_texts(j, "webseeds", m->webseed, m->webseed_count);
 	json_texts(j, "peers", m->peer, m->peer_count);

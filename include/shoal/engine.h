@@ -49,6 +49,7 @@ struct shoal_config {
 	bool no_pex;	       /* peers tell us of no others, and we tell them of none */
 	bool no_lsd;	       /* the local network is not asked, nor told */
 	bool no_utp, no_tcp;   /* peers are not reached by it, and do not reach us by it; not both */
+	bool no_dht;	       /* no part is taken in the DHT */
 	enum shoal_rules rules;
 	enum shoal_encryption encryption;
 	/* "socks5://[user:pass@]host:port" or "http://...": all traffic goes through it, or not at all; names are looked up
@@ -85,6 +86,20 @@ enum shoal_op_kind {
 	 * pieces come before all others, the soonest first, from several peers. DONE; RANGE: too many at a time.
 	 */
 	SHOAL_OP_DEADLINE,
+	/*
+	 * The DHT by hand; REFUSED where it is off. BOOT: `addr` or `text` "host:port" is a node to begin at; answered by
+	 * DONE. PING: the same, answered by DHT_NODE and DHT_DONE. FIND (the nodes closest to `data`, an id), PEERS (who has
+	 * `data`, an info hash: DHT_PEER), GET (the item at `data`, `text` its salt: DHT_ITEM), PUT (`data`, a bencoded value;
+	 * a mutable one has in `key` its key and signature, 32 and 64 bytes, in `text` its salt, and `seq`), STATS (DHT_STATS,
+	 * one a family): in both families, and ended by DHT_DONE.
+	 */
+	SHOAL_OP_DHT_BOOT = 64,
+	SHOAL_OP_DHT_PING,
+	SHOAL_OP_DHT_FIND,
+	SHOAL_OP_DHT_PEERS,
+	SHOAL_OP_DHT_GET,
+	SHOAL_OP_DHT_PUT,
+	SHOAL_OP_DHT_STATS,
 };
 enum shoal_add_flag {
 	SHOAL_ADD_SEQUENTIAL = 1,    /* pieces in order */
@@ -108,6 +123,11 @@ enum shoal_adopt_how {
 };
 enum shoal_peer_flag {
 	SHOAL_PEER_FROM_LINK = 1, /* PEER: a magnet link named it, and strangers write links: it is tried as they are */
+};
+enum shoal_dht_flag {
+	SHOAL_DHT_SCRAPE = 1,	/* PEERS: only how many there are (BEP 33): `seeds_milli`, `peers_milli` of DHT_DONE */
+	SHOAL_DHT_ANNOUNCE = 2, /* PEERS: and say that we have it */
+	SHOAL_DHT_CAS = 4,	/* PUT: only where `cas` is the sequence number of what is there */
 };
 /* Of a file: any number from 0 to 7; these have names. 1 to 3 are low, 6 and 7 high. */
 enum shoal_priority {
@@ -133,6 +153,8 @@ struct shoal_op {
 	enum shoal_adopt_how adopt; /* ADD */
 	struct shoal_bytes
 		adopt_from; /* ADD: folders to look in, besides those that records name: absolute paths, NUL between */
+	struct shoal_bytes key; /* DHT_PUT */
+	int64_t seq, cas;
 };
 
 /* ---- events ---------------------------------------------------------------------- */
@@ -167,6 +189,22 @@ enum shoal_event_kind {
 	SHOAL_EV_WARNING, /* `text` */
 	SHOAL_EV_ERROR,	  /* `torrent` has ended: err, `text` says what and where */
 	SHOAL_EV_STOPPED,
+	SHOAL_EV_DHT_NODE =
+		64,	   /* `addr`, `hash_v1` its id; of a PING: `dht.took`, and in `data` its version, 4 bytes */
+	SHOAL_EV_DHT_PEER, /* `addr` has the torrent, as strangers say */
+	SHOAL_EV_DHT_ITEM, /* `data`, verified; a mutable one has in `name` its key and signature (32, 64), and `dht.seq` */
+	SHOAL_EV_DHT_STATS, /* `index` 4 or 6; `hash_v1` our id, `addr` our address as others see it; `dht` */
+	SHOAL_EV_DHT_DONE, /* err: TIMEOUT: nobody answered; REFUSED: nobody took it, `dht.code` (BEP 5, 44) says why; `dht` */
+};
+/* Of a search: how it went. Of STATS: what there is. */
+struct shoal_dht_told {
+	uint32_t queries, answers; /* STATS: questions that wait for an answer */
+	uint32_t hops, written, copies;
+	uint32_t nodes, swarms, peers, items; /* STATS */
+	uint64_t in, out;		      /* STATS: bytes */
+	uint64_t seeds_milli, peers_milli;    /* thousandths */
+	int64_t code, seq;
+	shoal_us took;
 };
 struct shoal_stats {
 	uint64_t size, done;	       /* bytes wanted (see SHOAL_OP_FILES); of those verified and durable */
@@ -219,6 +257,7 @@ struct shoal_event {
 	size_t files_count;
 	struct shoal_stats stats;
 	struct shoal_peer_info info;
+	struct shoal_dht_told dht;
 };
 
 /* ---- an engine ------------------------------------------------------------------- */

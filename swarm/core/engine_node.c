@@ -117,6 +117,11 @@ static int add_magnet(struct shoal_node *n, const struct shoal_op *op, shoal_us 
 		refused(n, op, rc, why, now);
 		return 0;
 	}
+	if (!m.has_v1 && !m.has_v2) { /* what a name stands for is looked up first (SHOAL_OP_DHT_GET) */
+		refused(n, op, SHOAL_ERR_UNSUPPORTED, "the link names no torrent (xt=urn:btih: or urn:btmh:1220)", now);
+		shoal_magnet_fini(&m);
+		return 0;
+	}
 	if (m.select != NULL && !so_good(m.select)) {
 		refused(n, op, SHOAL_ERR_MALFORMED, "the link's so= is no list of files, such as 0,2,4-6", now);
 		shoal_magnet_fini(&m);
@@ -432,9 +437,18 @@ int shoal_node_do(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 		return 0;
 	case SHOAL_OP_EXT_REGISTER: return ext_register(n, op, now);
 	case SHOAL_OP_EXT_SEND: return ext_send(n, op, now);
+	case SHOAL_OP_DHT_BOOT:
+	case SHOAL_OP_DHT_PING:
+	case SHOAL_OP_DHT_FIND:
+	case SHOAL_OP_DHT_PEERS:
+	case SHOAL_OP_DHT_GET:
+	case SHOAL_OP_DHT_PUT:
+	case SHOAL_OP_DHT_STATS: return shoal_finder_do(n, op, now);
 	case SHOAL_OP_STOP:
 		n->stopping = true;
 		n->stop_ticket = op->ticket;
+		if (shoal_finder_save(n) && n->store.ops->commit(n->store.s, 0) == 0)
+			n->commits_out++;
 		for (s = n->swarms; s != NULL; s = s->next) {
 			shoal_node_wake(s);
 			shoal_swarm_stop(s, now);

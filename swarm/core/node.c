@@ -55,6 +55,8 @@ int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, 
 		shoal_node_free(n);
 		return rc;
 	}
+	if (o->dht)
+		n->finder = shoal_finder_new(n, o->crypto, now);
 	*out = n;
 	return 0;
 }
@@ -81,6 +83,7 @@ void shoal_node_free(struct shoal_node *n)
 	shoal_heap_fini(&n->asleep);
 	free(n->by_handle);
 	shoal_announcer_free(n);
+	shoal_finder_free(n);
 	shoal_guard_fini(&n->guard);
 	shoal_skeys_fini(&n->skeys);
 	shoal_budget_give(n->budget, n->purse);
@@ -436,10 +439,12 @@ void shoal_node_tick(struct shoal_node *n, shoal_us now)
 	shoal_node_dial(n, now);
 	shoal_us shout = shoal_node_shout(n, now);
 	shoal_announcer_tick(n, now);
+	shoal_finder_tick(n, now);
 	serve_peers(n, now);
 	shoal_carriers_output(n, now);
 	at = shoal_min_u64(shoal_min_u64(held_until(n, now), shout), shoal_announcer_deadline(n));
 	at = shoal_min_u64(at, shoal_carriers_deadline(n));
+	at = shoal_min_u64(at, shoal_finder_deadline(n));
 	for (struct shoal_swarm *s = n->awake, *next; s != NULL; s = next) {
 		next = s->awake_next;
 		if (!s->removing || !shoal_swarm_stopped(s) || s->peers != NULL)

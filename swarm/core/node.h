@@ -10,6 +10,7 @@
 
 #include <shoal/engine.h>
 #include "proto/base/rng.h"
+#include "dht/items.h"
 #include "proto/transport.h"
 #include "swarm/core/disk.h"
 #include "swarm/core/store.h"
@@ -32,6 +33,8 @@ struct shoal_node_options {
 	uint32_t max_peers, upload_slots;
 	unsigned quiet;	   /* enum shoal_quiet */
 	unsigned carriers; /* enum shoal_carrier (carrier.h); 0: TCP alone */
+	bool dht;			       /* takes part in the DHT, where the world has datagrams */
+	const struct shoal_dht_crypto *crypto; /* for it; NULL: signed items are not believed */
 	enum shoal_rules rules;
 	enum shoal_encryption encryption;
 	const char *agent;

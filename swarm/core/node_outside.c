@@ -75,6 +75,7 @@ void shoal_node_datagram(struct shoal_node *n, const struct shoal_addr *from, st
 	n->now = now;
 	if (local)
 		shoal_node_overheard(n, from, data, now);
-	else if (!shoal_carriers_datagram(n, from, data, now))
-		(void)shoal_announcer_datagram(n, from, data, now); /* whose else it could be: nobody's, so far */
+	else if (!shoal_finder_datagram(n, from, data, now) && /* KRPC begins with 'd', which nobody else's does */
+		 !shoal_carriers_datagram(n, from, data, now))
+		(void)shoal_announcer_datagram(n, from, data, now);
 }

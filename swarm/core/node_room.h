@@ -10,6 +10,7 @@
 #include "swarm/core/carrier.h"
 #include "swarm/core/contacts.h"
 #include "swarm/core/events.h"
+#include "swarm/core/finder.h"
 #include "swarm/core/guard.h"
 #include "swarm/core/limiter.h"
 #include "swarm/core/node.h"
@@ -87,6 +88,7 @@ struct shoal_node {
 	struct shoal_skeys skeys;     /* all swarms, by their hashes */
 	struct shoal_patience agreed; /* exchanges of keys, with who came to us */
 	enum shoal_encryption encryption;
+	struct shoal_finder *finder;			     /* NULL: no DHT */
 	struct shoal_announcer *announcer;		     /* NULL until there is a tracker */
 	uint32_t contact_count;				     /* in all swarms */
 	struct shoal_seen_as seen_as[2][SHOAL_NODE_SEEN_AS]; /* [is_v4] */

@@ -16,6 +16,8 @@ static void greet(struct shoal_peer *p, const struct shoal_id20 *hash, shoal_us 
 					   .can = SHOAL_CAN_EXTENDED | SHOAL_CAN_FAST };
 	if (p->swarm->has_v2) /* never on a v1-only torrent: others drop us for it */
 		hs.can |= SHOAL_CAN_V2;
+	if (shoal_finder_serves(p->swarm))
+		hs.can |= SHOAL_CAN_DHT;
 	p->greeted = true;
 	if (shoal_pw_greet(p->pw, &hs) < 0)
 		shoal_peer_close(p, SHOAL_ERR_NOMEM, now);
@@ -266,6 +268,10 @@ void shoal_peer_introduce(struct shoal_peer *p, shoal_us now)
 	}
 	if (!p->closing)
 		say_have(p, now);
+	if (!p->closing && p->dht && p->node->port != 0 && shoal_finder_serves(p->swarm)) {
+		struct shoal_wire_msg port = { .id = SHOAL_WIRE_PORT, .port = p->node->port };
+		shoal_peer_say(p, &port, now);
+	}
 }
 
 /* ---- handshake ---------------------------------------------------------------------- */
@@ -279,6 +285,7 @@ static int on_info_hash(struct shoal_peer *p, const struct shoal_wire_handshake 
 	p->can = hs->can;
 	p->fast = hs->can & SHOAL_CAN_FAST;
 	p->extended = hs->can & SHOAL_CAN_EXTENDED;
+	p->dht = hs->can & SHOAL_CAN_DHT;
 	if (p->incoming) {
 		if (!shoal_swarm_running(s) && s->state != SHOAL_SWARM_METADATA)
 			return SHOAL_ERR_BUSY; /* not ready: it will try again */
@@ -531,7 +538,14 @@ static int on_message(struct shoal_peer *p, const struct shoal_wire_msg *msg, sh
 	case SHOAL_WIRE_HASH_REJECT: shoal_swarm_hash_rejected(p->swarm, p, &msg->range, now); return 0;
 	case SHOAL_WIRE_SUGGEST:
 	case SHOAL_WIRE_ALLOWED_FAST: rc = shoal_fast_said(p, msg); return rc > 0 ? shoal_peer_idle_talk(p, now) : rc;
-	default: /* port, suggest, allowed fast, and what we do not know: advice we do not take */
+	case SHOAL_WIRE_PORT: /* BEP 5: it has a DHT node there */
+		if (shoal_finder_serves(p->swarm)) {
+			struct shoal_addr node = p->addr;
+			node.port = msg->port;
+			shoal_finder_heard_of(p->node, &node, now);
+		}
+		return shoal_peer_idle_talk(p, now);
+	default: /* suggest, allowed fast, and what we do not know: advice we do not take */
 		return shoal_peer_idle_talk(p, now);
 	}
 }

@@ -100,6 +100,7 @@ struct shoal_peer {
 	bool guarded;	/* counted in the guard */
 
 	bool incoming, greeted, known; /* our handshake went out; its peer id is in */
+	bool dht;		       /* it has a node of the DHT (BEP 5) */
 	bool fast, extended, v2;
 	struct shoal_id20 id;
 	unsigned can;

@@ -63,6 +63,7 @@ void shoal_swarm_free(struct shoal_swarm *s)
 	shoal_skeys_drop(&s->node->skeys, &s->skey[1]);
 	shoal_webseeds_free(s);
 	shoal_announce_free(s);
+	shoal_finder_forget(s);
 	shoal_contacts_fini(s);
 	shoal_adopt_free(s);
 	shoal_landing_fini(&s->landing);
@@ -687,6 +688,7 @@ void shoal_swarm_stop(struct shoal_swarm *s, shoal_us now)
 	shoal_bits_wipe(&s->to_check);
 	shoal_adopt_stop(s);
 	shoal_announce_stop(s, now);
+	shoal_finder_forget(s);
 	if (s->mi == NULL || s->state == SHOAL_SWARM_ENDED || s->state == SHOAL_SWARM_SCAN ||
 	    s->state == SHOAL_SWARM_METADATA || s->state == SHOAL_SWARM_CHOOSE)
 		return;

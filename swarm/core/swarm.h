@@ -22,6 +22,7 @@
 #include "swarm/core/choker.h"
 #include "swarm/core/claims.h"
 #include "swarm/core/contacts.h"
+#include "swarm/core/finder.h"
 #include "swarm/core/landing.h"
 #include "swarm/core/limiter.h"
 #include "swarm/core/metadata.h"
@@ -211,6 +212,7 @@ struct shoal_swarm {
 	struct shoal_webseed *webseeds;
 	uint32_t webruns;		 /* ranges under way at all of them */
 	struct shoal_announce *announce; /* its trackers; NULL: it has none */
+	struct shoal_seek seek;		 /* in the DHT */
 
 	/* v2 hashes */
 	uint32_t layer_at; /* next file whose layer may be missing */

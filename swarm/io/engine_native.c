@@ -17,6 +17,7 @@
 #include "swarm/core/node.h"
 #include "swarm/io/addr.h"
 #include "swarm/io/disk_threads.h"
+#include "swarm/io/keys.h"
 #include "swarm/io/local.h"
 #include "swarm/io/http_curl.h"
 #include "swarm/io/loop.h"
@@ -49,7 +50,14 @@ struct stand {
 };
 
 /* Of a name: the user is owed a DONE; the node's ticket is its cookie. */
-enum asker_flag { ASKED_BY_USER = 1, ASKED_BY_NODE = 2, ASKED_BY_VIA = 4 };
+enum asker_flag {
+	ASKED_BY_USER = 1,
+	ASKED_BY_NODE = 2,
+	ASKED_BY_VIA = 4,
+	ASKED_FOR_BOOT = 8,
+	ASKED_FOR_PING = 16,
+	ASKED_FROM_LINK = 32,
+};
 
 struct native {
 	struct shoal_engine base; /* first: the user's pointer is ours */
@@ -305,13 +313,22 @@ static void say_done(struct native *e, uint32_t torrent, uint64_t ticket, int er
 
 static int peer_at(struct native *e, const struct shoal_resolve_for *asker, const struct shoal_addr *addr)
 {
-	struct shoal_op op = { .kind = SHOAL_OP_PEER,
+	bool link = asker->flags & ASKED_FROM_LINK || !(asker->flags & ASKED_BY_USER);
+	struct shoal_op op = { .kind = asker->flags & ASKED_FOR_BOOT   ? SHOAL_OP_DHT_BOOT
+				       : asker->flags & ASKED_FOR_PING ? SHOAL_OP_DHT_PING
+								       : SHOAL_OP_PEER,
 			       .ticket = asker->ticket,
 			       .torrent = asker->torrent,
-			       .flags = asker->flags & ASKED_BY_USER ? 0 : SHOAL_PEER_FROM_LINK,
+			       .flags = link ? SHOAL_PEER_FROM_LINK : 0,
 			       .addr = *addr };
 	e->dirty = true;
 	return shoal_node_do(e->node, &op, shoal_loop_now(e->loop));
+}
+
+/* The user is owed a DONE of ours: questions to the DHT are answered by the node. */
+static bool is_owed(const struct shoal_resolve_for *asker)
+{
+	return asker->flags & ASKED_BY_USER && !(asker->flags & (ASKED_FOR_BOOT | ASKED_FOR_PING));
 }
 
 /* "host:port". Numbers go to the node at once; a name by the slow thread. */
@@ -330,7 +347,7 @@ static int peer_named(struct native *e, struct shoal_bytes text, const struct sh
 		addr.port = port;
 	}
 	int rc = peer_at(e, asker, &addr);
-	if (rc == 0 && asker->flags & ASKED_BY_USER)
+	if (rc == 0 && is_owed(asker))
 		say_done(e, asker->torrent, asker->ticket, 0);
 	return rc;
 }
@@ -351,9 +368,11 @@ static void on_resolved(void *to, unsigned what)
 			continue;
 		}
 		int rc = done.err;
+		if (done.asker.flags & ASKED_FOR_PING && done.count > 1)
+			done.count = 1; /* one question, one answer */
 		for (size_t i = 0; rc == 0 && i < done.count; i++)
 			rc = peer_at(e, &done.asker, &done.addr[i]);
-		if (done.asker.flags & ASKED_BY_USER)
+		if (is_owed(&done.asker) || (rc < 0 && done.asker.flags & (ASKED_FOR_BOOT | ASKED_FOR_PING)))
 			say_done(e, done.asker.torrent, done.asker.ticket, rc);
 	}
 }
@@ -527,6 +546,8 @@ static int open_node(struct native *e, const struct shoal_config *config, uint16
 		.upload_slots = config->upload_slots,
 		.quiet = (config->no_pex ? SHOAL_QUIET_PEX : 0u) |
 			 (config->no_lsd || e->via != NULL ? SHOAL_QUIET_LSD : 0u),
+		.dht = !config->no_dht && e->via == NULL, /* it would tell our own address to everybody */
+		.crypto = &shoal_keys_dht,
 		.rules = config->rules,
 		.encryption = config->encryption,
 		.carriers = (config->no_tcp ? 0u : SHOAL_BY_TCP) |
@@ -646,6 +667,12 @@ static int native_do(struct shoal_engine *engine, const struct shoal_op *op)
 	e->dirty = true;
 	if (op->kind == SHOAL_OP_PEER && op->text.len > 0) {
 		struct shoal_resolve_for asker = { op->ticket, op->torrent, ASKED_BY_USER };
+		return peer_named(e, op->text, &asker);
+	}
+	if ((op->kind == SHOAL_OP_DHT_BOOT || op->kind == SHOAL_OP_DHT_PING) && op->text.len > 0) {
+		unsigned what = op->kind == SHOAL_OP_DHT_BOOT ? ASKED_FOR_BOOT : ASKED_FOR_PING;
+		unsigned link = op->flags & SHOAL_PEER_FROM_LINK ? ASKED_FROM_LINK : 0;
+		struct shoal_resolve_for asker = { op->ticket, 0, ASKED_BY_USER | what | link };
 		return peer_named(e, op->text, &asker);
 	}
 	int rc = shoal_node_do(e->node, op, shoal_loop_now(e->loop));

@@ -3,6 +3,8 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include "proto/reach.h"
 #include "swarm/io/addr.h"
 
@@ -58,4 +60,22 @@ bool shoal_reachable_by_strangers(const struct shoal_addr *to)
 	case SHOAL_REACH_NOWHERE: break;
 	}
 	return false;
+}
+
+bool shoal_reachable_out(void)
+{
+	/* Of a range that no host has: the kernel looks for a way there, and sends nothing. */
+	static const struct shoal_addr far[] = { { .ip = { 192, 0, 2, 1 }, .port = 9, .is_v4 = 1 },
+						 { .ip = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 }, .port = 9 } };
+	bool found = false;
+	for (size_t i = 0; i < sizeof far / sizeof *far && !found; i++) {
+		struct sockaddr_storage sys;
+		socklen_t len = shoal_addr_to_sys(&far[i], &sys);
+		int fd = socket(far[i].is_v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		if (fd < 0)
+			continue;
+		found = connect(fd, (struct sockaddr *)&sys, len) == 0;
+		close(fd);
+	}
+	return found;
 }

@@ -83,6 +83,23 @@ static void links_are_read_and_written_in_one_form(void **state)
 	expect("magnet:?xt=urn:btih:" V1 "&trx=udp://no&tr.=udp://no&tr.a=udp://no&x=y", 0, h1);
 }
 
+#define KEY "8543d3e6115f0f98c944077a4493dcd543e49c739fd998550a1f614ab36ed63e"
+
+static void names_of_the_dht(void **state)
+{
+	(void)state;
+	expect("magnet:?xs=urn:btpk:" KEY, 0, "magnet:?xs=urn:btpk:" KEY); /* BEP 46 */
+	expect("magnet:?s=6e&xs=urn:btpk:" KEY "&dn=x", 0, "magnet:?xs=urn:btpk:" KEY "&s=6e&dn=x");
+	expect("magnet:?xt=urn:btih:" V1 "&xs=urn:btpk:" KEY, 0, "magnet:?xt=urn:btih:" V1 "&xs=urn:btpk:" KEY);
+	expect("magnet:?xt=urn:btih:" V1 "&xs=http://a/b", 0,
+	       "magnet:?xt=urn:btih:" V1); /* other sources are no concern of ours */
+	expect("magnet:?xs=http://a/b", SHOAL_ERR_UNSUPPORTED, NULL);
+	expect("magnet:?xs=urn:btpk:" KEY "0", SHOAL_ERR_MALFORMED, NULL);
+	expect("magnet:?xs=urn:btpk:12", SHOAL_ERR_MALFORMED, NULL);
+	expect("magnet:?xs=urn:btpk:" KEY "&s=6", SHOAL_ERR_MALFORMED, NULL);
+	expect("magnet:?xs=urn:btpk:" KEY "&s=" V2 V2 "00", SHOAL_ERR_MALFORMED, NULL);
+}
+
 static void what_is_no_link_is_refused(void **state)
 {
 	(void)state;
@@ -162,6 +179,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(links_are_read_and_written_in_one_form),
+		cmocka_unit_test(names_of_the_dht),
 		cmocka_unit_test(what_is_no_link_is_refused),
 		cmocka_unit_test(every_cut_is_read_or_refused),
 		cmocka_unit_test(lists_are_bounded_and_time_is_linear),

@@ -1,0 +1,574 @@
+/* tools/dht.c - shoal dht: the DHT by hand. */
+#include "tools/dht.h"
+
+#include "dht/items.h"
+#include "proto/base/bytes.h"
+#include "proto/bencode.h"
+#include "proto/compact.h"
+#include "proto/text.h"
+#include "swarm/io/keys.h"
+#include "tools/commands.h"
+#include "tools/say.h"
+#include "tools/signals.h"
+#include "tools/source.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AGAIN_US SHOAL_S(3600) /* a name is put again (BEP 44: once an hour) */
+#define LOOK_US SHOAL_S(60)    /* and looked for */
+
+static const struct shoal_opt_page page = {
+	"COMMAND [ARGUMENT] [OPTIONS]",
+	"Asks the Mainline DHT, and tells it things:\n"
+	"  ping HOST:PORT         is a node there, and who is it?\n"
+	"  get-peers TORRENT      who has this torrent? (a file, a link or an info hash)\n"
+	"  scrape TORRENT         how many have it, about (BEP 33)\n"
+	"  get TARGET             the value with this hash (40 hex digits), or with --key the one signed by it\n"
+	"  put TEXT               keeps a value for two hours; with --key-file signed, so that it can be changed\n"
+	"  publish TORRENT        a name for a torrent, which can be moved to the next one (BEP 46); see --key-file\n"
+	"  watch NAME             tells each torrent that a name comes to stand for\n"
+	"  node                   takes part, until it is stopped\n"
+	"Begins at the nodes of the last time, those of --dht-node, or else public routers.",
+	"  shoal dht get-peers holiday.torrent\n"
+	"  shoal dht publish holiday.torrent --key-file name.key --stay\n"
+	"  shoal get 'magnet:?xs=urn:btpk:...'\n"
+	"  shoal dht node --listen 0.0.0.0:6881 --dht-node 192.0.2.7:6881",
+};
+
+struct dht {
+	struct shoal_dht_session s;
+	struct shoal_tool *tool;
+	const char *arg;
+	const char *key, *key_file, *salt;
+	bool announce, stay, raw, made; /* made: the key file may be made */
+	uint32_t cas_number;
+	bool has_cas;
+	shoal_us every;
+	/* what came */
+	uint32_t count;
+	uint8_t public[32];
+	struct shoal_bytes salt_bytes;
+	struct shoal_id20 target;
+};
+
+static int failed(struct dht *d, int rc)
+{
+	if (rc == SHOAL_ERR_CLOSED)
+		return SHOAL_EXIT_INTERRUPTED;
+	if (rc == SHOAL_ERR_TIMEOUT)
+		return shoal_say_fail_as(d->tool, SHOAL_EXIT_NET, rc, "nobody answered");
+	return shoal_say_fail_as(d->tool, rc == SHOAL_ERR_REFUSED ? SHOAL_EXIT_REFUSED : SHOAL_EXIT_NET, rc, "%s",
+				 shoal_err_name(rc));
+}
+
+/* ---- what is asked for ------------------------------------------------------------------ */
+
+/* The info hash of a file, a link, or digits. */
+static int hash_of(struct dht *d, struct shoal_id20 *out)
+{
+	struct shoal_source src = { 0 };
+	const struct shoal_id20 *v1 = NULL;
+	const struct shoal_id32 *v2 = NULL;
+	int code = shoal_source_open(d->tool, &src, d->arg, true);
+	if (code == 0 && src.is_magnet) {
+		v1 = src.magnet->has_v1 ? &src.magnet->v1 : NULL;
+		v2 = src.magnet->has_v2 ? &src.magnet->v2 : NULL;
+	} else if (code == 0) {
+		if (shoal_metainfo_private(src.mi))
+			code = shoal_say_fail_as(d->tool, SHOAL_EXIT_REFUSED, SHOAL_ERR_REFUSED,
+						 "the torrent is private: it is no business of the DHT (BEP 27)");
+		v1 = shoal_metainfo_hash_v1(src.mi);
+		v2 = shoal_metainfo_hash_v2(src.mi);
+	}
+	if (code == 0 && v1 == NULL && v2 == NULL)
+		code = shoal_say_fail(d->tool, SHOAL_ERR_USAGE, "the link names no torrent");
+	if (code == 0)
+		memcpy(out->b, v1 != NULL ? v1->b : v2->b, sizeof out->b);
+	shoal_source_fini(&src);
+	return code;
+}
+
+/* "dict of NN bytes" is no way to show a value: strings as text, all else as it is bencoded, both made safe. */
+static void show_value(struct dht *d, struct shoal_bytes v)
+{
+	struct shoal_ben b = shoal_ben(v, SHOAL_BEN_DEPTH_SMALL);
+	struct shoal_ben_value value;
+	char shown[SHOAL_SAY_TEXT_MAX];
+	if (shoal_ben_next(&b, &value) == 1 && value.kind == SHOAL_BEN_STR)
+		v = value.str;
+	shoal_say(d->tool, "%s", shoal_say_text(v, shown));
+}
+
+static void tell_done(struct dht *d, const struct shoal_event *ev)
+{
+	struct shoal_json *j = shoal_say_event(d->tool, "done", ev->t);
+	shoal_json_int(j, "code", ev->err);
+	shoal_json_u64(j, "found", d->count);
+	shoal_json_u64(j, "queries", ev->dht.queries);
+	shoal_json_u64(j, "answers", ev->dht.answers);
+	shoal_json_u64(j, "hops", ev->dht.hops);
+	shoal_json_u64(j, "written", ev->dht.written);
+	shoal_json_u64(j, "copies", ev->dht.copies);
+	shoal_json_us(j, "seconds", ev->dht.took);
+	shoal_say_event_end(d->tool);
+}
+
+static void on_node(struct dht *d, const struct shoal_event *ev)
+{
+	char addr[SHOAL_ADDR_TEXT], id[41], version[9];
+	shoal_addr_format(&ev->addr, addr);
+	shoal_say_hex(ev->hash_v1.b, 20, id);
+	if (d->tool->json) {
+		struct shoal_json *j = shoal_say_event(d->tool, "node", ev->t);
+		shoal_json_text(j, "addr", addr);
+		shoal_json_text(j, "id", id);
+		if (ev->data.len == 4)
+			shoal_json_hex(j, "version", ev->data.at, 4);
+		shoal_json_us(j, "seconds", ev->dht.took);
+		shoal_say_event_end(d->tool);
+		return;
+	}
+	shoal_say(d->tool, "%s  %s  %.1f ms  version %s", addr, id, (double)ev->dht.took / 1000,
+		  ev->data.len == 4 ? shoal_say_hex(ev->data.at, 4, version) : "-");
+}
+
+static void on_event(void *to, const struct shoal_event *ev)
+{
+	struct dht *d = to;
+	char addr[SHOAL_ADDR_TEXT];
+	switch (ev->kind) {
+	case SHOAL_EV_DHT_PEER:
+		d->count++;
+		shoal_addr_format(&ev->addr, addr);
+		if (d->tool->json) {
+			shoal_json_text(shoal_say_event(d->tool, "peer", ev->t), "addr", addr);
+			shoal_say_event_end(d->tool);
+		} else {
+			shoal_say(d->tool, "%s", addr);
+		}
+		break;
+	case SHOAL_EV_DHT_ITEM:
+		d->count++;
+		if (d->tool->json) {
+			struct shoal_json *j = shoal_say_event(d->tool, "item", ev->t);
+			shoal_json_str(j, "value", ev->data);
+			if (ev->name.len > 0) {
+				shoal_json_hex(j, "key", ev->name.at, 32);
+				shoal_json_int(j, "seq", ev->dht.seq);
+			}
+			shoal_say_event_end(d->tool);
+		} else {
+			show_value(d, ev->data);
+		}
+		break;
+	case SHOAL_EV_DHT_DONE:
+		if (d->tool->json)
+			tell_done(d, ev);
+		break;
+	default: break;
+	}
+}
+
+/* ---- the commands ------------------------------------------------------------------------- */
+
+static void on_pong(void *to, const struct shoal_event *ev)
+{
+	if (ev->kind == SHOAL_EV_DHT_NODE)
+		on_node(to, ev);
+}
+
+static int do_ping(struct dht *d)
+{
+	struct shoal_op op = { .kind = SHOAL_OP_DHT_PING, .text = shoal_bytes(d->arg, strlen(d->arg)) };
+	int rc = shoal_dht_session_ask(&d->s, &op, on_pong, d);
+	return rc < 0 ? failed(d, rc) : 0;
+}
+
+static int do_get_peers(struct dht *d)
+{
+	struct shoal_id20 hash;
+	int code = hash_of(d, &hash);
+	if (code)
+		return code;
+	struct shoal_op op = { .kind = SHOAL_OP_DHT_PEERS,
+			       .data = shoal_bytes(hash.b, 20),
+			       .flags = d->announce ? SHOAL_DHT_ANNOUNCE : 0 };
+	int rc = shoal_dht_session_ask(&d->s, &op, on_event, d);
+	if (rc < 0)
+		return failed(d, rc);
+	return d->count > 0 || d->announce ? 0 : SHOAL_EXIT_DATA;
+}
+
+static void on_scrape(void *to, const struct shoal_event *ev)
+{
+	struct dht *d = to;
+	if (ev->kind != SHOAL_EV_DHT_DONE)
+		return;
+	unsigned long long seeds = (ev->dht.seeds_milli + 500) / 1000, peers = (ev->dht.peers_milli + 500) / 1000;
+	d->count = seeds + peers > 0;
+	if (d->tool->json) {
+		struct shoal_json *j = shoal_say_event(d->tool, "scrape", ev->t);
+		shoal_json_u64(j, "seeds", seeds);
+		shoal_json_u64(j, "leeches", peers);
+		shoal_say_event_end(d->tool);
+	} else if (ev->err == 0) {
+		shoal_say(d->tool, "about %llu seeds and %llu leeches", seeds, peers);
+	}
+}
+
+static int do_scrape(struct dht *d)
+{
+	struct shoal_id20 hash;
+	int code = hash_of(d, &hash);
+	if (code)
+		return code;
+	struct shoal_op op = { .kind = SHOAL_OP_DHT_PEERS, .data = shoal_bytes(hash.b, 20), .flags = SHOAL_DHT_SCRAPE };
+	int rc = shoal_dht_session_ask(&d->s, &op, on_scrape, d);
+	return rc < 0 ? failed(d, rc) : 0;
+}
+
+static int do_get(struct dht *d)
+{
+	if (d->key != NULL)
+		shoal_item_target_of(d->public, d->salt_bytes, &d->target);
+	else if (d->arg == NULL ||
+		 shoal_hex_decode(shoal_bytes(d->arg, strlen(d->arg)), (struct shoal_space){ d->target.b, 20 }) < 0)
+		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE,
+				      "a TARGET has 40 hex digits; --key names a signed value");
+	struct shoal_op op = { .kind = SHOAL_OP_DHT_GET, .data = shoal_bytes(d->target.b, 20), .text = d->salt_bytes };
+	int rc = shoal_dht_session_ask(&d->s, &op, on_event, d);
+	if (rc < 0)
+		return failed(d, rc);
+	if (d->count == 0)
+		return shoal_say_fail_as(d->tool, SHOAL_EXIT_DATA, SHOAL_ERR_GONE, "nobody has it");
+	return 0;
+}
+
+static void on_put(void *to, const struct shoal_event *ev)
+{
+	struct dht *d = to;
+	if (ev->kind != SHOAL_EV_DHT_DONE)
+		return;
+	d->count = ev->dht.written;
+	if (d->tool->json)
+		tell_done(d, ev);
+	else if (ev->err == SHOAL_ERR_REFUSED)
+		shoal_say_warn(d->tool, NULL, "refused with code %lld%s", (long long)ev->dht.code,
+			       ev->dht.code == 301   ? ": another value is there (--cas)"
+			       : ev->dht.code == 302 ? ": a newer value is there"
+						     : "");
+}
+
+/* Puts `v`, signed with the number after the one that is there now. */
+static int put_signed(struct dht *d, const struct shoal_key *key, struct shoal_bytes v, int64_t *seq)
+{
+	struct shoal_dht_value old;
+	uint8_t text[SHOAL_ITEM_SIGNED_MAX], both[96];
+	int rc = shoal_dht_session_get(&d->s, key->public, d->salt_bytes, &old);
+	if (rc < 0)
+		return rc;
+	/* The same again is the same: it is only renewed. */
+	bool same = old.found && shoal_bytes_equal(v, shoal_bytes(old.v, old.len));
+	*seq = same ? old.seq : old.found ? old.seq + 1 : 1;
+	ptrdiff_t len = shoal_item_signed(d->salt_bytes, *seq, v, text);
+	if (len < 0)
+		return (int)len;
+	memcpy(both, key->public, 32);
+	shoal_key_sign(key, shoal_bytes(text, (size_t)len), both + 32);
+	struct shoal_op op = { .kind = SHOAL_OP_DHT_PUT,
+			       .data = v,
+			       .text = d->salt_bytes,
+			       .key = shoal_bytes(both, sizeof both),
+			       .seq = *seq,
+			       .flags = d->has_cas ? SHOAL_DHT_CAS : 0,
+			       .cas = d->cas_number };
+	return shoal_dht_session_ask(&d->s, &op, on_put, d);
+}
+
+static int key_open(struct dht *d, struct shoal_key *key)
+{
+	char shown[SHOAL_SAY_TEXT_MAX];
+	int rc = shoal_key_file(key, d->key_file, true);
+	if (rc == SHOAL_ERR_MALFORMED)
+		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE, "%s holds no key (64 hex digits)",
+				      shoal_say_cstr(d->key_file, shown));
+	if (rc < 0)
+		return shoal_say_fail_as(d->tool, SHOAL_EXIT_STORAGE, rc, "%s: %s", shoal_say_cstr(d->key_file, shown),
+					 errno != 0 ? strerror(errno) : shoal_err_name(rc));
+	return 0;
+}
+
+static int do_put(struct dht *d)
+{
+	uint8_t room[SHOAL_KRPC_VALUE_MAX];
+	struct shoal_ben_wr w;
+	struct shoal_key key;
+	char hex[65];
+	int64_t seq = 0;
+	int rc;
+	struct shoal_bytes text = shoal_bytes(d->arg, strlen(d->arg));
+	shoal_ben_wr_init(&w, (struct shoal_space){ room, sizeof room });
+	if (d->raw && shoal_ben_check(text, SHOAL_BEN_DEPTH_SMALL - 2, shoal_bytes(NULL, 0), NULL) < 0)
+		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE, "the value is not bencoded");
+	if (d->raw)
+		shoal_ben_wr_raw(&w, text);
+	else
+		shoal_ben_wr_str(&w, text);
+	ptrdiff_t len = shoal_ben_wr_done(&w);
+	if (len < 0)
+		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE, "a value has at most %u bytes", SHOAL_KRPC_VALUE_MAX);
+	struct shoal_bytes v = shoal_bytes(room, (size_t)len);
+	if (d->key_file != NULL) {
+		int code = key_open(d, &key);
+		if (code)
+			return code;
+		rc = put_signed(d, &key, v, &seq);
+		shoal_say_hex(key.public, 32, hex);
+		shoal_key_wipe(&key);
+	} else {
+		struct shoal_op op = { .kind = SHOAL_OP_DHT_PUT, .data = v };
+		shoal_item_target(v, &d->target);
+		shoal_say_hex(d->target.b, 20, hex);
+		rc = shoal_dht_session_ask(&d->s, &op, on_put, d);
+	}
+	if (rc < 0)
+		return failed(d, rc);
+	if (d->tool->json) {
+		struct shoal_json *j = shoal_say_event(d->tool, "put", 0);
+		shoal_json_text(j, d->key_file ? "key" : "target", hex);
+		shoal_json_u64(j, "nodes", d->count);
+		if (d->key_file)
+			shoal_json_int(j, "seq", seq);
+		shoal_say_event_end(d->tool);
+	} else if (d->key_file) {
+		shoal_say(d->tool, "%s  seq %lld, on %u nodes", hex, (long long)seq, d->count);
+	} else {
+		shoal_say(d->tool, "%s  on %u nodes", hex, d->count);
+	}
+	return 0;
+}
+
+static void tell_name(struct dht *d, const struct shoal_key *key, const struct shoal_id20 *hash, int64_t seq)
+{
+	struct shoal_magnet m = { .has_key = true, .salt_len = d->salt_bytes.len };
+	char link[512], hex[41];
+	memcpy(m.key, key->public, 32);
+	if (m.salt_len > 0)
+		memcpy(m.salt, d->salt_bytes.at, m.salt_len);
+	if (shoal_magnet_format(&m, (struct shoal_space){ (uint8_t *)link, sizeof link }) < 0)
+		return;
+	shoal_say_hex(hash->b, 20, hex);
+	if (d->tool->json) {
+		struct shoal_json *j = shoal_say_event(d->tool, "published", 0);
+		shoal_json_text(j, "magnet", link);
+		shoal_json_text(j, "infohash", hex);
+		shoal_json_int(j, "seq", seq);
+		shoal_json_u64(j, "nodes", d->count);
+		shoal_say_event_end(d->tool);
+	} else {
+		shoal_say(d->tool, "%s\nstands for %s (number %lld, on %u nodes)", link, hex, (long long)seq, d->count);
+	}
+	fflush(stdout);
+}
+
+static int do_publish(struct dht *d)
+{
+	struct shoal_id20 hash;
+	struct shoal_key key;
+	uint8_t v[40] = "d2:ih20:";
+	int64_t seq = 0;
+	if (d->key_file == NULL)
+		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE,
+				      "--key-file FILE says whose name it is (made if it is not there)");
+	int code = hash_of(d, &hash);
+	if (code == 0)
+		code = key_open(d, &key);
+	if (code)
+		return code;
+	memcpy(v + 8, hash.b, 20);
+	v[28] = 'e';
+	do {
+		int rc = put_signed(d, &key, shoal_bytes(v, 29), &seq);
+		if (rc == 0)
+			tell_name(d, &key, &hash, seq);
+		else if (!d->stay)
+			code = failed(d, rc);
+	} while (d->stay && code == 0 && shoal_dht_session_wait(&d->s, shoal_signals_now() + d->every));
+	shoal_key_wipe(&key);
+	return code;
+}
+
+/* A link or a bare key. */
+static int name_of(struct dht *d, struct shoal_magnet *m)
+{
+	char why[160];
+	*m = (struct shoal_magnet){ .has_key = true };
+	if (shoal_hex_decode(shoal_bytes(d->arg, strlen(d->arg)), (struct shoal_space){ m->key, 32 }) == 0) {
+		m->salt_len = d->salt_bytes.len;
+		if (m->salt_len > 0)
+			memcpy(m->salt, d->salt_bytes.at, m->salt_len);
+		return 0;
+	}
+	int rc = shoal_magnet_parse(m, shoal_bytes(d->arg, strlen(d->arg)), why);
+	if (rc < 0)
+		return shoal_say_fail(d->tool, rc, "%s", why);
+	bool has = m->has_key;
+	if (!has) {
+		shoal_magnet_fini(m);
+		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE,
+				      "a NAME is a link with xs=urn:btpk:, or a key of 64 hex digits");
+	}
+	return 0;
+}
+
+static int do_watch(struct dht *d)
+{
+	struct shoal_magnet m;
+	int64_t seq = -1;
+	int code = name_of(d, &m);
+	if (code)
+		return code;
+	struct shoal_bytes salt = shoal_bytes(m.salt, m.salt_len);
+	do {
+		struct shoal_dht_value value;
+		struct shoal_id20 hash;
+		char hex[41];
+		if (shoal_dht_session_get(&d->s, m.key, salt, &value) < 0 || !value.found || value.seq <= seq)
+			continue;
+		seq = value.seq;
+		if (!shoal_dht_value_torrent(&value, &hash))
+			continue;
+		shoal_say_hex(hash.b, 20, hex);
+		if (d->tool->json) {
+			struct shoal_json *j = shoal_say_event(d->tool, "named", 0);
+			shoal_json_text(j, "infohash", hex);
+			shoal_json_int(j, "seq", seq);
+			shoal_say_event_end(d->tool);
+		} else {
+			shoal_say(d->tool, "%s  number %lld", hex, (long long)seq);
+		}
+		fflush(stdout);
+		if (shoal_dht_session_keep(&d->s, salt, &value) < 0)
+			shoal_say_log(d->tool, SHOAL_LOG_INFO, "the name could not be renewed");
+	} while (shoal_dht_session_wait(&d->s, shoal_signals_now() + d->every));
+	shoal_magnet_fini(&m);
+	return 0;
+}
+
+static void on_stats(void *to, const struct shoal_event *ev)
+{
+	struct dht *d = to;
+	char id[41], addr[SHOAL_ADDR_TEXT];
+	if (ev->kind != SHOAL_EV_DHT_STATS)
+		return;
+	shoal_say_hex(ev->hash_v1.b, 20, id);
+	shoal_addr_format(&ev->addr, addr);
+	if (d->tool->json) {
+		struct shoal_json *j = shoal_say_event(d->tool, "dht", ev->t);
+		shoal_json_int(j, "family", ev->index);
+		shoal_json_text(j, "id", id);
+		shoal_json_u64(j, "nodes", ev->dht.nodes);
+		shoal_json_u64(j, "swarms", ev->dht.swarms);
+		shoal_json_u64(j, "peers", ev->dht.peers);
+		shoal_json_u64(j, "items", ev->dht.items);
+		shoal_json_u64(j, "bytes_in", ev->dht.in);
+		shoal_json_u64(j, "bytes_out", ev->dht.out);
+		shoal_say_event_end(d->tool);
+	} else if (ev->dht.nodes > 0 || ev->index == 4) {
+		shoal_say(d->tool, "IPv%u: id %s, %u nodes known; kept for others: %u peers of %u torrents, %u items",
+			  ev->index, id, ev->dht.nodes, ev->dht.peers, ev->dht.swarms, ev->dht.items);
+	}
+	fflush(stdout);
+}
+
+static int do_node(struct dht *d)
+{
+	do {
+		struct shoal_op op = { .kind = SHOAL_OP_DHT_STATS };
+		int rc = shoal_dht_session_ask(&d->s, &op, on_stats, d);
+		if (rc < 0 && rc != SHOAL_ERR_CLOSED)
+			return failed(d, rc);
+	} while (shoal_dht_session_wait(&d->s, shoal_signals_now() + d->every));
+	return 0;
+}
+
+static const struct verb {
+	const char *name;
+	int (*run)(struct dht *d);
+	bool argument; /* one is needed */
+	shoal_us every;
+} verbs[] = {
+	{ "ping", do_ping, true, 0 },	      { "get-peers", do_get_peers, true, 0 },
+	{ "scrape", do_scrape, true, 0 },     { "get", do_get, false, 0 },
+	{ "put", do_put, true, 0 },	      { "publish", do_publish, true, AGAIN_US },
+	{ "watch", do_watch, true, LOOK_US }, { "node", do_node, false, LOOK_US },
+};
+
+static int run(struct dht *d, const struct shoal_net *net, const struct shoal_opt_list *args)
+{
+	const struct verb *v = NULL;
+	char shown[SHOAL_SAY_TEXT_MAX];
+	for (size_t i = 0; args->count > 0 && i < sizeof verbs / sizeof *verbs; i++)
+		if (strcmp(args->at[0], verbs[i].name) == 0)
+			v = &verbs[i];
+	if (v == NULL)
+		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE, "%s %s; see shoal dht --help",
+				      args->count ? "unknown command" : "a command is needed",
+				      args->count ? shoal_say_cstr(args->at[0], shown) : "");
+	d->arg = args->count > 1 ? args->at[1] : NULL;
+	if ((v->argument && d->arg == NULL) || args->count > 2)
+		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE, "%s takes one argument; see shoal dht --help", v->name);
+	d->every = d->every != 0 ? d->every : v->every;
+	d->salt_bytes = shoal_bytes(d->salt, d->salt ? strlen(d->salt) : 0);
+	if (d->salt_bytes.len > SHOAL_KRPC_SALT_MAX)
+		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE, "a salt has at most %u bytes", SHOAL_KRPC_SALT_MAX);
+	if (d->key != NULL &&
+	    shoal_hex_decode(shoal_bytes(d->key, strlen(d->key)), (struct shoal_space){ d->public, 32 }) < 0)
+		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE, "--key takes a public key, 64 hex digits");
+	shoal_us give_up = d->s.give_up;
+	int code = shoal_dht_session_open(&d->s, d->tool, net);
+	if (code)
+		return code;
+	d->s.give_up = give_up;
+	code = v->run(d);
+	shoal_dht_session_close(&d->s);
+	return code;
+}
+
+int shoal_dht_main(struct shoal_tool *tool, int argc, char **argv)
+{
+	struct shoal_net net = { 0 };
+	struct dht d = { .tool = tool, .cas_number = UINT32_MAX };
+	struct shoal_opt_list args = { 0 };
+	struct shoal_opt wire[SHOAL_NET_OPTIONS_MAX], every[SHOAL_SAY_OPTIONS_MAX];
+	/* clang-format off */
+	const struct shoal_opt own[] = {
+		{ SHOAL_OPT_TEXT, "key", 0, &d.key, "HEX", NULL, "get: the public key that signed it" },
+		{ SHOAL_OPT_TEXT, "key-file", 0, &d.key_file, "FILE", NULL, "put, publish: the secret key; made if it is not there" },
+		{ SHOAL_OPT_TEXT, "salt", 0, &d.salt, "TEXT", NULL, "one of several values under the key" },
+		{ SHOAL_OPT_COUNT, "cas", 0, &d.cas_number, "N", NULL, "put: only over the value with that number" },
+		{ SHOAL_OPT_FLAG, "bencoded", 0, &d.raw, NULL, NULL, "put: TEXT is bencoded already" },
+		{ SHOAL_OPT_FLAG, "announce", 0, &d.announce, NULL, NULL, "get-peers: and say that we have it" },
+		{ SHOAL_OPT_FLAG, "stay", 0, &d.stay, NULL, NULL, "publish: and keep it there, until stopped" },
+		{ SHOAL_OPT_SECONDS, "every", 0, &d.every, "SECONDS", NULL, "publish --stay, watch, node: how often; default: 3600, 60, 60" },
+		{ SHOAL_OPT_SECONDS, "timeout", 0, &d.s.give_up, "SECONDS", NULL, "give up a question then" },
+		{ .kind = SHOAL_OPT_END },
+	};
+	/* clang-format on */
+	const struct shoal_opt *const tables[] = { own, wire, every, NULL };
+	shoal_net_rows(&net, wire);
+	shoal_say_options(tool, every);
+	int rc = shoal_options_parse(tool, &page, tables, argc, argv, &args), code;
+	shoal_say_init(tool);
+	d.has_cas = d.cas_number != UINT32_MAX;
+	if (rc != 0)
+		code = rc > 0 ? SHOAL_EXIT_GOOD : shoal_exit_of(rc);
+	else
+		code = run(&d, &net, &args);
+	shoal_net_fini(&net);
+	shoal_opt_list_fini(&args);
+	return code;
+}
