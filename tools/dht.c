@@ -499,15 +499,20 @@ static const struct verb {
 	const char *name;
 	int (*run)(struct dht *d);
 	bool argument; /* one is needed */
+	bool reads;    /* it asks little and goes: others need not know us (BEP 43) */
 	shoal_us every;
 } verbs[] = {
-	{ "ping", do_ping, true, 0 },	      { "get-peers", do_get_peers, true, 0 },
-	{ "scrape", do_scrape, true, 0 },     { "get", do_get, false, 0 },
-	{ "put", do_put, true, 0 },	      { "publish", do_publish, true, AGAIN_US },
-	{ "watch", do_watch, true, LOOK_US }, { "node", do_node, false, LOOK_US },
+	{ "ping", do_ping, true, true, 0 },
+	{ "get-peers", do_get_peers, true, true, 0 },
+	{ "scrape", do_scrape, true, false, 0 }, /* what is large is told to those alone who answer a ping */
+	{ "get", do_get, false, false, 0 },
+	{ "put", do_put, true, false, 0 },
+	{ "publish", do_publish, true, false, AGAIN_US },
+	{ "watch", do_watch, true, false, LOOK_US },
+	{ "node", do_node, false, false, LOOK_US },
 };
 
-static int run(struct dht *d, const struct shoal_net *net, const struct shoal_opt_list *args)
+static int run(struct dht *d, struct shoal_net *net, const struct shoal_opt_list *args)
 {
 	const struct verb *v = NULL;
 	char shown[SHOAL_SAY_TEXT_MAX];
@@ -528,6 +533,7 @@ static int run(struct dht *d, const struct shoal_net *net, const struct shoal_op
 	if (d->key != NULL &&
 	    shoal_hex_decode(shoal_bytes(d->key, strlen(d->key)), (struct shoal_space){ d->public, 32 }) < 0)
 		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE, "--key takes a public key, 64 hex digits");
+	net->dht_read_only = v->reads && !d->announce;
 	shoal_us give_up = d->s.give_up;
 	int code = shoal_dht_session_open(&d->s, d->tool, net);
 	if (code)

@@ -36,7 +36,7 @@ void shoal_net_rows(struct shoal_net *net, struct shoal_opt *rows)
 		{ SHOAL_OPT_CHOICE, "encryption", 0, &net->encryption, "off|allow|require", NULL, "of peers' streams (MSE); default: allow" },
 		{ SHOAL_OPT_TEXT, "proxy", 0, &net->proxy, "URL", NULL, "all goes through it: socks5://[USER:PASS@]HOST:PORT or http://" },
 		{ SHOAL_OPT_CHOICE, "engine", 0, NULL, "native|libtorrent", "libtorrent", "default: native" },
-		{ SHOAL_OPT_FLAG, "no-dht", 0, &net->no_dht, NULL, NULL, "take no part in the DHT" },
+		{ SHOAL_OPT_FLAG, "no-dht", 0, &net->no_dht, NULL, NULL, "take no part in the DHT; nor is it used through a proxy" },
 		{ SHOAL_OPT_PEER, "dht-node", 0, &net->dht_node, "HOST:PORT", NULL, "begin there, not at public routers; more than once" },
 		{ SHOAL_OPT_FLAG, "no-lsd", 0, &net->no_lsd, NULL, NULL, "neither ask nor tell the local network" },
 		{ SHOAL_OPT_FLAG, "no-pex", 0, &net->no_pex, NULL, NULL, "neither ask nor tell peers of others" },

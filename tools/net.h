@@ -17,7 +17,7 @@ struct shoal_net {
 	uint32_t max_peers, threads;
 	struct shoal_opt_list dht_node;
 	int encryption; /* off, allow, require */
-	bool no_pex, no_lsd, no_dht, no_utp, no_tcp;
+	bool no_pex, no_lsd, no_dht, dht_read_only, no_utp, no_tcp;
 	uint32_t dscp;
 	bool no_trackers;
 	const char *proxy; /* NULL: none */

@@ -134,7 +134,7 @@ static void enter_dht(struct shoal_run *r)
 	bool wanted = false;
 	for (size_t i = 0; i < r->count; i++)
 		wanted |= is_public(&r->torrent[i]);
-	if (!wanted || r->net->no_dht)
+	if (!wanted || r->net->no_dht || r->net->proxy)
 		return;
 	r->dht_nodes = shoal_net_enter_dht(r->tool, r->net, r->engine);
 	for (size_t i = 0; i < r->count; i++) {

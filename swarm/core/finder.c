@@ -69,7 +69,8 @@ bool shoal_finder_save(struct shoal_node *n)
 
 /* ---- coming and going -------------------------------------------------------------------- */
 
-static struct shoal_dht *node_new(struct shoal_node *n, bool is_v4, const struct shoal_dht_crypto *crypto, shoal_us now)
+static struct shoal_dht *node_new(struct shoal_node *n, bool is_v4, const struct shoal_node_options *options,
+				  shoal_us now)
 {
 	struct saved *saved = calloc(1, sizeof *saved);
 	struct shoal_dht *dht = NULL;
@@ -83,7 +84,8 @@ static struct shoal_dht *node_new(struct shoal_node *n, bool is_v4, const struct
 				       .version = { 'S', 'H', 0, 1 },
 				       .rng = shoal_rng_split(shoal_rng_u64(&n->rng), is_v4),
 				       .budget = n->budget,
-				       .crypto = crypto };
+				       .crypto = options->crypto,
+				       .read_only = options->dht_read_only };
 	n->world.ops->secret(n->world.w, (struct shoal_space){ o.secret, sizeof o.secret });
 	if (shoal_dht_new(&dht, &o, now) == 0) {
 		struct shoal_krpc_node node;
@@ -94,14 +96,14 @@ static struct shoal_dht *node_new(struct shoal_node *n, bool is_v4, const struct
 	return dht;
 }
 
-struct shoal_finder *shoal_finder_new(struct shoal_node *n, const struct shoal_dht_crypto *crypto, shoal_us now)
+struct shoal_finder *shoal_finder_new(struct shoal_node *n, const struct shoal_node_options *o, shoal_us now)
 {
 	if (n->world.ops->datagram == NULL || !shoal_budget_take(n->budget, SHOAL_FINDER_MEMORY))
 		return NULL;
 	struct shoal_finder *f = calloc(1, sizeof *f);
 	if (f != NULL) {
-		f->dht[0] = node_new(n, false, crypto, now);
-		f->dht[1] = node_new(n, true, crypto, now);
+		f->dht[0] = node_new(n, false, o, now);
+		f->dht[1] = node_new(n, true, o, now);
 		f->save_at = now + SHOAL_FINDER_SAVE;
 		if (f->dht[0] != NULL && f->dht[1] != NULL) {
 			shoal_dht_link(f->dht[0], f->dht[1]);

@@ -15,6 +15,7 @@
 #include "dht/dht.h"
 
 struct shoal_node;
+struct shoal_node_options;
 struct shoal_swarm;
 struct shoal_finder;
 
@@ -34,7 +35,7 @@ struct shoal_seek {
 };
 
 /* NULL without memory, or where the world has no datagrams: the node lives without. */
-struct shoal_finder *shoal_finder_new(struct shoal_node *n, const struct shoal_dht_crypto *crypto, shoal_us now);
+struct shoal_finder *shoal_finder_new(struct shoal_node *n, const struct shoal_node_options *o, shoal_us now);
 void shoal_finder_free(struct shoal_node *n);
 /* true: it was a message of the DHT. */
 bool shoal_finder_datagram(struct shoal_node *n, const struct shoal_addr *from, struct shoal_bytes data, shoal_us now);

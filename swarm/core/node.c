@@ -56,7 +56,7 @@ int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, 
 		return rc;
 	}
 	if (o->dht)
-		n->finder = shoal_finder_new(n, o->crypto, now);
+		n->finder = shoal_finder_new(n, o, now);
 	*out = n;
 	return 0;
 }

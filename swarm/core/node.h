@@ -33,7 +33,8 @@ struct shoal_node_options {
 	uint32_t max_peers, upload_slots;
 	unsigned quiet;	   /* enum shoal_quiet */
 	unsigned carriers; /* enum shoal_carrier (carrier.h); 0: TCP alone */
-	bool dht;			       /* takes part in the DHT, where the world has datagrams */
+	bool dht;	   /* takes part in the DHT, where the world has datagrams */
+	bool dht_read_only;
 	const struct shoal_dht_crypto *crypto; /* for it; NULL: signed items are not believed */
 	enum shoal_rules rules;
 	enum shoal_encryption encryption;
