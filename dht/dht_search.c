@@ -235,7 +235,11 @@ void shoal_search_step(struct shoal_dht *d, struct shoal_search *s, shoal_us now
 			ask_slot(d, s, (unsigned)slot, now);
 		if (s->boots > 0 || !shoal_lookup_done(&s->lookup))
 			return;
-		if (s->what == SHOAL_DHT_PUT || (s->what == SHOAL_DHT_PEERS_OF && s->ask.announce))
+		/* What was found already says that the value is another: nobody need be asked to compare (BEP 44). */
+		bool other = s->ask.has_cas && s->has_item && s->item_mutable && s->item_seq != s->ask.cas;
+		if (other)
+			s->done.code = SHOAL_KRPC_CAS_MISMATCH;
+		else if (s->what == SHOAL_DHT_PUT || (s->what == SHOAL_DHT_PEERS_OF && s->ask.announce))
 			begin_writing(d, s, now);
 	}
 	if (s->writes == 0)

@@ -107,6 +107,9 @@ class Usage(Case):
             (["seed", "magnet:?xt=urn:btih:" + "a" * 40], "cannot be seeded"),
             (["magnet", "a" * 40], "torrent file is needed"),
             (["get", "--\x1b[31m"], "\\x1b[31m"),
+            (["dht"], "a command is needed"), (["dht", "frob"], "unknown command frob"),
+            (["dht", "ping"], "takes one argument"), (["dht", "get", "--key", "12"], "64 hex digits"),
+            (["dht", "ping", "h:1", "--no-dht"], "nothing to ask"),
         ):
             with self.subTest(args):
                 self.put("x", b"x")

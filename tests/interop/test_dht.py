@@ -1,0 +1,419 @@
+"""test_dht.py - the Mainline DHT for real: shoal's nodes with libtorrent's, Transmission's and aria2's in one closed net.
+
+What each kind announces, the others find, by a bare info hash and one node to begin with. BEP 44 items cross to
+libtorrent and back; a name (BEP 46) is published, followed, moved. Besides: how soon a first piece comes, and how many
+bytes a stranger gets for one of his.
+
+    tests/interop/test_dht.py build/dev/shoal        SHOAL_LONG=1: more nodes, and all pairs
+"""
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NETNS = os.path.join(HERE, "..", "..", "tools", "netns")
+PYTHON = "/usr/bin/python3"  # the one Debian's libtorrent module belongs to
+
+if os.environ.get("SHOAL_INTEROP_INSIDE") != "1":
+    if len(sys.argv) > 1 and os.path.exists(sys.argv[1]):
+        os.environ["SHOAL"] = os.path.abspath(sys.argv[1])
+    os.environ["SHOAL_INTEROP_INSIDE"] = "1"
+    os.execv(NETNS, [NETNS, PYTHON, os.path.abspath(__file__)])
+
+sys.path.insert(0, HERE)
+from clients import Aria2, Client, Transmission  # noqa: E402
+from swarmkit import Libtorrent, Shoal, digests, lt, tree, wait  # noqa: E402
+
+LONG = os.environ.get("SHOAL_LONG") == "1"
+SHOALS = 20 if LONG else 12  # Transmission announces nothing with fewer nodes around than nine
+PORT = 7000
+QUIET = ["--no-lsd", "--no-pex", "--no-portmap", "--no-trackers"]
+# Whatever libtorrent holds against addresses of private networks is off.
+LT_DHT = {"enable_dht": True, "dht_restrict_routing_ips": False, "dht_restrict_search_ips": False,
+          "dht_ignore_dark_internet": False, "dht_prefer_verified_node_ids": False, "dht_bootstrap_nodes": "",
+          "dht_announce_interval": 60}
+EVERYBODY = ["shoal", "libtorrent", "transmission", "aria2"]
+
+
+def address():
+    """An address nobody has yet, on an interface that leads nowhere."""
+    address.last += 1
+    ip = f"10.78.{address.last // 200}.{address.last % 200 + 1}"
+    done = subprocess.run(["ip", "addr", "add", f"{ip}/16", "dev", "lo"], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        print(f"SKIPPED: no address: {done.stderr.strip()}", flush=True)
+        sys.exit(77)
+    return ip
+
+
+address.last = 0
+
+
+class DhtTransmission(Transmission):
+    """Its DHT reads the nodes to begin with from a file that its last session would have left."""
+
+    nodes = ()
+
+    def seed(self, torrent, folder, lsd=False, pex=True):
+        config = os.path.join(self.work, "config")
+        os.makedirs(config, exist_ok=True)
+        raw = b"".join(socket.inet_aton(ip) + port.to_bytes(2, "big") for ip, port in self.nodes)
+        with open(os.path.join(config, "dht.dat"), "wb") as f:
+            f.write(b"d2:id20:" + os.urandom(20) + b"5:nodes%d:" % len(raw) + raw + b"e")
+        return super().seed(torrent, folder, lsd, pex)
+
+    get = seed
+
+    def run(self, argv):
+        path = os.path.join(self.work, "config", "settings.json")
+        text = open(path).read().replace('"dht-enabled": false', '"dht-enabled": true')
+        with open(path, "w") as f:
+            f.write(text)
+        return super().run(argv)
+
+
+class DhtAria2(Aria2):
+    nodes = ()
+
+    def argv(self, torrent, folder, lsd, pex):
+        argv = [a for a in super().argv(torrent, folder, lsd, pex) if a != "--enable-dht=false"]
+        return argv[:-1] + ["--enable-dht=true", f"--dht-listen-port={self.port}",
+                            f"--dht-entry-point={self.nodes[0][0]}:{self.nodes[0][1]}",
+                            f"--dht-file-path={os.path.join(self.work, 'dht.dat')}", argv[-1]]
+
+
+class Swarm:
+    """One net of DHT nodes, and a torrent of each kind of client in it."""
+
+    def __init__(self, work):
+        self.work, self.running, self.port = work, [], PORT
+        self.boot = (address(), PORT)
+        self.nodes = [self.boot]
+        self.node(self.boot[0])
+        time.sleep(0.3)
+        for _ in range(SHOALS - 1):
+            self.nodes.append((self.node(address(), "--dht-node", f"{self.boot[0]}:{PORT}"), PORT))
+
+    def shoal(self, *args):
+        s = Shoal(os.path.join(self.work, f"shoal{len(self.running)}"), *args)
+        self.running.append(s)
+        return s
+
+    def node(self, ip, *args):
+        self.shoal("dht", "node", "--listen", f"{ip}:{PORT}", "--every", "2", "--no-lsd", *args)
+        return ip
+
+    def here(self):
+        """Options of a shoal of its own address that knows one node."""
+        return ["--listen", f"{address()}:{PORT}", "--dht-node", f"{self.boot[0]}:{PORT}"]
+
+    def ask(self, *args, code=0):
+        """`shoal dht ...`: its output."""
+        state = tempfile.mkdtemp(dir=self.work)
+        done = subprocess.run([Shoal.program, "dht", *args, *self.here(), "--state", state, "--timeout", "10"],
+                              capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == code, f"shoal dht {args}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def libtorrent(self):
+        ip = address()
+        s = Libtorrent(ip, PORT, **LT_DHT, enable_incoming_tcp=True)
+        for node in self.nodes[:4]:
+            s.session.add_dht_node(node)
+        self.running.append(s)
+        return s
+
+    def client(self, kind):
+        self.port += 1  # its RPC port depends on it
+        c = kind(os.path.join(self.work, f"{kind.__name__}{len(self.running)}"), address(), self.port)
+        c.nodes = self.nodes[:8]
+        self.running.append(c)
+        return c
+
+    def start(self, kind, torrent, folder):
+        """A client of that kind with a torrent or link in that folder."""
+        os.makedirs(folder, exist_ok=True)
+        if kind == "shoal":
+            if torrent.startswith("magnet:"):
+                return self.shoal("get", torrent, "-o", folder, *QUIET, *self.here())
+            return self.shoal("seed", torrent, "-d", folder, *QUIET, *self.here())
+        if kind == "libtorrent":
+            s = self.libtorrent()
+            params = lt.parse_magnet_uri(torrent) if torrent.startswith("magnet:") else lt.add_torrent_params()
+            if not torrent.startswith("magnet:"):
+                params.ti = lt.torrent_info(torrent)
+            params.save_path = folder
+            params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
+            s.handle = s.session.add_torrent(params)
+            return s
+        c = self.client(DhtTransmission if kind == "transmission" else DhtAria2)
+        return c.get(torrent, folder) if torrent.startswith("magnet:") else c.seed(torrent, folder)
+
+    def stop(self):
+        for r in reversed(self.running):
+            r.stop()
+
+
+def content(swarm, kind, size=500_000):
+    """A torrent file of its own, where its data lies, and its info hash."""
+    folder = os.path.join(swarm.work, f"source-{kind}")
+    tree(folder, {f"of-{kind}": size}, kind)
+    torrent = os.path.join(swarm.work, f"{kind}.torrent")
+    subprocess.run([Shoal.program, "create", os.path.join(folder, f"of-{kind}"), "-o", torrent, "--format", "v1",
+                    "--piece-size", "64K", "--quiet"], check=True)
+    return folder, torrent, str(lt.torrent_info(torrent).info_hash())
+
+
+def have_announced(swarm, hashes, seconds):
+    """Until `shoal dht get-peers` finds somebody for each: by when, in seconds."""
+    begun, when = time.monotonic(), {}
+    while len(when) < len(hashes) and time.monotonic() < begun + seconds:
+        for kind, digest in hashes.items():
+            if kind not in when:
+                out = subprocess.run([Shoal.program, "dht", "get-peers", digest, *swarm.here(), "--timeout", "5",
+                                      "--state", os.path.join(swarm.work, "asker")], capture_output=True, text=True,
+                                     timeout=30, check=False)
+                if out.stdout.strip():
+                    when[kind] = time.monotonic() - begun
+        time.sleep(0.2)
+    return when
+
+
+def done(client):
+    if isinstance(client, Shoal):
+        return client.last("complete") is not None
+    return client.finished()
+
+
+def everybody_begins(swarm):
+    """One of each kind seeds its own, others look for it; they take their time, and are looked at in the last case."""
+    kinds = [k for k in EVERYBODY if k in ("shoal", "libtorrent") or
+             shutil.which({"transmission": "transmission-daemon", "aria2": "aria2c"}[k])]
+    swarm.made = {k: content(swarm, k) for k in kinds}
+    swarm.seeds = [k for k in kinds if LONG or k != "transmission"]  # which announces half a minute later than others
+    for k in swarm.seeds:
+        client = swarm.start(k, swarm.made[k][1], swarm.made[k][0])
+        if k == "transmission":
+            wait(client.started, "Transmission takes the torrent", client)
+    swarm.items = swarm.libtorrent()
+    swarm.items.session.apply_settings({"alert_mask": lt.alert.category_t.dht_notification})
+    time.sleep(1.5)
+    swarm.target = swarm.items.session.dht_put_immutable_item("from libtorrent")
+    swarm.items.session.dht_put_mutable_item(PRIVATE, PUBLIC, b"signed by libtorrent", b"")
+    swarm.gets = {}
+    for a in kinds:
+        for b in swarm.seeds:
+            if (a == b and a != "shoal") or not (LONG or "shoal" in (a, b)):
+                continue
+            folder = os.path.join(swarm.work, f"{a}-gets-{b}")
+            client = swarm.start(a, f"magnet:?xt=urn:btih:{swarm.made[b][2]}", folder)
+            if a == "transmission":
+                wait(client.started, "Transmission takes the link", client)
+            swarm.gets[a, b] = client, folder, time.monotonic()
+    swarm.took = {}
+
+
+def look(swarm):
+    for pair, (client, _, begun) in swarm.gets.items():
+        if pair not in swarm.took and done(client):
+            swarm.took[pair] = time.monotonic() - begun
+
+
+def each_finds_what_the_others_announced(swarm):
+    made, end, bad = swarm.made, time.monotonic() + (90 if LONG else 45), []
+    while len(swarm.took) < len(swarm.gets) and time.monotonic() < end:
+        look(swarm)
+        time.sleep(0.05)
+    for (a, b), (client, folder, _) in swarm.gets.items():
+        name = os.path.join(folder, f"of-{b}")
+        good = (a, b) in swarm.took and digests(name) == digests(os.path.join(made[b][0], f"of-{b}"))
+        print(f"  {a:<13} gets {b:<13}", f"within {swarm.took[a, b]:.1f} s" if good else "FAILED", flush=True)
+        if not good:
+            bad.append(f"{a} gets {b}: {client.why()}")
+    assert not bad, "\n".join(bad)
+    assert have_announced(swarm, {k: made[k][2] for k in swarm.seeds}, 10).keys() == set(swarm.seeds)
+    out = swarm.ask("scrape", made["shoal"][2])  # BEP 33
+    assert int(out.split()[1]) + int(out.split()[4]) > 0, out
+
+
+def a_first_piece_comes_soon(swarm):
+    """The trackerless main job: a seed, a bare link, one node that both know."""
+    folder = os.path.join(swarm.work, "job")
+    tree(folder, {"data": 3_000_000}, 7)
+    seed = swarm.shoal("seed", os.path.join(folder, "data"), *QUIET, *swarm.here())
+    wait(lambda: seed.last("started"), "the seed starts", seed)
+    digest = seed.last("started")["infohash_v1"]
+    assert have_announced(swarm, {"seed": digest}, 10), "the seed was not found"
+    begun = time.monotonic()
+    get = swarm.shoal("get", digest, "-o", os.path.join(swarm.work, "job-out"), *QUIET, *swarm.here())
+    wait(lambda: get.last("complete"), "the download", get)
+    first, total = get.last("first_piece")["t"] - begun, get.last("complete")["t"] - begun
+    print(f"  first piece {first:.2f} s after the start, all of it {total:.2f} s", flush=True)
+    assert first <= 3
+    assert digests(os.path.join(swarm.work, "job-out", "data")) == digests(os.path.join(folder, "data"))
+
+
+def private_torrents_stay_out(swarm):
+    folder = os.path.join(swarm.work, "private")
+    tree(folder, {"data": 100_000}, 8)
+    torrent = os.path.join(swarm.work, "private.torrent")
+    subprocess.run([Shoal.program, "create", os.path.join(folder, "data"), "-o", torrent, "--private", "--quiet",
+                    "--tracker", "http://127.0.0.1:1/announce"], check=True)
+    seed = swarm.shoal("seed", torrent, "-d", folder, *QUIET, *swarm.here())
+    wait(lambda: seed.last("started"), "the seed starts", seed)
+    digest = seed.last("started")["infohash_v1"]
+    time.sleep(2)
+    swarm.ask("get-peers", digest, code=1)
+    swarm.ask("get-peers", torrent, code=6)
+
+
+# BEP 44's key pair: libtorrent signs with the expanded private key.
+PUBLIC = bytes.fromhex("77ff84905a91936367c01360803104f92432fcd904a43511876df5cdf3e7e548")
+PRIVATE = bytes.fromhex("e06d3183d14159228433ed599221b80bd0a5ce8352e4bdf0262f76786ef1c74d"
+                        "b7e7a9fea2c0eb269d61e3b38e450a22e754941ac78479d6c54e1faf6037881d")
+
+
+def until(what, *args, words):
+    """`shoal dht ...` until it says that: others take their time to put."""
+    end = time.monotonic() + 30
+    while True:
+        try:
+            if what(*args).strip() == words:
+                return
+        except AssertionError:
+            if time.monotonic() > end:
+                raise
+        assert time.monotonic() < end, f"{args}: never {words!r}"
+        time.sleep(0.5)
+
+
+def items_cross_both_ways(swarm):
+    s = swarm.items.session
+    until(swarm.ask, "get", str(swarm.target), words="from libtorrent")
+    until(swarm.ask, "get", "--key", PUBLIC.hex(), words="signed by libtorrent")
+    target = swarm.ask("put", "from shoal").split()[0]
+    assert target == hashlib.sha1(b"10:from shoal").hexdigest()
+    key = os.path.join(swarm.work, "item.key")
+    for number, text in enumerate(("one", "two"), 1):
+        words = swarm.ask("put", text, "--key-file", key, "--salt", "s").split()
+        assert f"seq {number}," in " ".join(words), words
+    assert swarm.ask("get", "--key", words[0], "--salt", "s").strip() == "two"
+    swarm.ask("put", "three", "--key-file", key, "--salt", "s", "--cas", "1", code=6)
+    s.dht_get_immutable_item(lt.sha1_hash(bytes.fromhex(target)))
+    s.dht_get_mutable_item(bytes.fromhex(words[0]), b"s")
+    end, seen = time.monotonic() + 20, set()
+    while seen != {"from shoal", "two"} and time.monotonic() < end:
+        for a in s.pop_alerts():
+            if isinstance(a, lt.dht_immutable_item_alert) and "from shoal" in str(a.item):
+                seen.add("from shoal")
+            if isinstance(a, lt.dht_mutable_item_alert) and "two" in str(a.item) and a.seq == 2:
+                seen.add("two")
+        time.sleep(0.05)
+    assert seen == {"from shoal", "two"}, f"libtorrent saw only {seen}"
+    print("  immutable and signed items, both ways", flush=True)
+
+
+def a_name_is_published_followed_and_moved(swarm):
+    key = os.path.join(swarm.work, "name.key")
+    link = None
+    for version in ("first", "second"):
+        folder = os.path.join(swarm.work, f"release-{version}")
+        tree(folder, {"release": 200_000}, version)
+        seed = swarm.shoal("seed", os.path.join(folder, "release"), *QUIET, *swarm.here())
+        wait(lambda: seed.last("started"), "the seed starts", seed)
+        digest = seed.last("started")["infohash_v1"]
+        out = swarm.ask("publish", digest, "--key-file", key)
+        assert link in (None, out.splitlines()[0]), "the name has changed"
+        link = out.splitlines()[0]
+        assert have_announced(swarm, {"seed": digest}, 10)
+        where = os.path.join(swarm.work, f"follow-{version}")
+        get = swarm.shoal("get", link, "-o", where, *QUIET, *swarm.here(), "--timeout", "20")
+        wait(lambda: get.last("complete"), "following the name", get)
+        assert digests(os.path.join(where, "release")) == digests(os.path.join(folder, "release"))
+    watch = swarm.shoal("dht", "watch", link, "--every", "1", *swarm.here())
+    wait(lambda: watch.last("named"), "watching the name", watch)
+    assert watch.last("named")["infohash"] == digest and watch.last("named")["seq"] == 2
+    assert oct(os.stat(key).st_mode)[-3:] == "600"
+    print("  published, followed, moved, followed again", flush=True)
+
+
+def a_table_is_kept_for_the_next_start(swarm):
+    """The second start knows nobody by name, and finds everybody."""
+    state, ip = tempfile.mkdtemp(dir=swarm.work), address()
+    for extra in (["--dht-node", f"{swarm.boot[0]}:{PORT}"], []):
+        node = subprocess.Popen([Shoal.program, "dht", "node", "--listen", f"{ip}:{PORT}", "--state", state, "--every", "1",
+                                 "--no-lsd", *extra], stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL)
+        time.sleep(3.5)
+        node.send_signal(signal.SIGTERM)
+        out = node.communicate(timeout=10)[0]
+        last = [line for line in out.splitlines() if line.startswith("IPv4")][-1]
+        known, own = int(last.split(" nodes known")[0].split()[-1]), last.split("id ")[1][:40]
+        assert known >= 4, last
+        if extra:
+            before = own
+    assert own == before, "another id"
+
+
+def a_stranger_gets_little(swarm):
+    """Bytes out for one byte in, from an address that proves nothing: every query, every variant."""
+    ident, most = b"2:id20:" + os.urandom(20), 0.0
+    target = b"20:" + hashlib.sha1(b"10:from shoal").digest()
+    queries = [b"d1:ad" + ident + b"e1:q4:ping1:t1:a1:y1:qe"]
+    for name, key in ((b"9:find_node", b"6:target"), (b"9:get_peers", b"9:info_hash"), (b"3:get", b"6:target"),
+                      (b"17:sample_infohashes", b"6:target")):
+        for more in (b"", b"6:scrapei1e", b"4:wantl2:n42:n6e"):
+            queries.append(b"d1:ad" + ident + key + target + more + b"e1:q" + name + b"1:t1:a1:y1:qe")
+    for query in queries:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.bind((address(), PORT))
+            s.settimeout(0.15)
+            s.sendto(query, swarm.boot)
+            got = 0
+            try:
+                while True:
+                    got += len(s.recv(4096))
+            except TimeoutError:
+                pass
+        most = max(most, got / len(query))
+        assert got <= 3 * len(query), (query, got)
+    print(f"  at most {most:.2f} bytes for one, over {len(queries)} queries", flush=True)
+    assert most > 1
+
+
+CASES = [everybody_begins, a_first_piece_comes_soon, a_stranger_gets_little, private_torrents_stay_out,
+         a_table_is_kept_for_the_next_start, a_name_is_published_followed_and_moved, items_cross_both_ways,
+         each_finds_what_the_others_announced]
+
+
+def main():
+    work, bad = tempfile.mkdtemp(prefix="shoal-dht-"), 0
+    only = os.environ.get("SHOAL_INTEROP_ONLY", "")
+    swarm = Swarm(work)
+    try:
+        for case in CASES:
+            if only not in case.__name__ and case is not everybody_begins:
+                continue
+            begun = time.monotonic()
+            try:
+                case(swarm)
+                look(swarm)
+                print(f"ok    {case.__name__} {time.monotonic() - begun:.1f} s", flush=True)
+            except Exception:  # noqa: BLE001
+                bad += 1
+                traceback.print_exc()
+                print(f"FAIL  {case.__name__}", flush=True)
+    finally:
+        swarm.stop()
+        shutil.rmtree(work, ignore_errors=True)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
