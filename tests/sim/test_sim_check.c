@@ -85,6 +85,27 @@ static void a_block_asked_twice_is_seen(void **state)
 	plant_close(&p, "asked node 0 twice");
 }
 
+/* In a large world one in so many is looked at. */
+static void a_sample_sees_the_sampled(void **state)
+{
+	static const struct sim_guise_ops ops = { .says = asks_twice };
+	(void)state;
+	for (unsigned who = SIM_CHECK_SAMPLE - 1; who <= SIM_CHECK_SAMPLE; who++) {
+		struct sim_content c;
+		scene_content(&c, SHOAL_FORMAT_V2, 64 * KIB, MIB, 33);
+		struct sim *sim = sim_new(&(struct sim_options){ .seed = 33, .content = &c, .brief = true });
+		scene_seed(sim, (struct sim_node_options){ .up = MIB });
+		scene_leeches(sim, (struct sim_node_options){ .up = MIB }, SIM_CHECK_SAMPLE, 1, 0);
+		sim_node(sim, who)->hand = &ops;
+		scene_start_all(sim);
+		sim_run_for(sim, SHOAL_S(5));
+		assert_int_equal(strstr(sim_wrong(sim), "asked node") != NULL, who == SIM_CHECK_SAMPLE);
+		assert_int_equal(sim_wrong(sim)[0] != 0, who == SIM_CHECK_SAMPLE);
+		sim_free(sim);
+		sim_content_fini(&c);
+	}
+}
+
 static bool asks_little(struct sim_guise *g, const struct shoal_wire_msg *msg, struct shoal_space raw)
 {
 	(void)g;
@@ -157,6 +178,7 @@ int main(void)
 		cmocka_unit_test(false_bytes_are_seen),
 		cmocka_unit_test(a_ban_of_the_honest_is_seen),
 		cmocka_unit_test(a_block_asked_twice_is_seen),
+		cmocka_unit_test(a_sample_sees_the_sampled),
 		cmocka_unit_test(an_idle_piece_is_seen),
 		cmocka_unit_test(bytes_that_nobody_counted_are_seen),
 		cmocka_unit_test(memory_over_the_budget_is_seen),

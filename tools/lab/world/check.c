@@ -98,11 +98,16 @@ static bool asks_of(const struct sim_account *a, uint32_t piece)
 	return false;
 }
 
+static bool is_sampled(const struct sim_node *n)
+{
+	return !n->sim->o.brief || n->index % SIM_CHECK_SAMPLE == 0;
+}
+
 /* ---- talk --------------------------------------------------------------------------------------- */
 
 void sim_talk_begin(struct sim_talk *t, struct sim_node *who, struct sim_node *to, struct sim_talk *back)
 {
-	*t = (struct sim_talk){ .who = who, .to = to, .back = back };
+	*t = (struct sim_talk){ .who = who, .to = to, .back = back, .sampled = is_sampled(who) };
 	if (back != NULL)
 		back->back = t;
 	t->next = who->account.talks;
@@ -150,6 +155,11 @@ static void event_put(struct sim_talk *t, const struct shoal_wire_msg *msg, uint
 void sim_talk_said(struct sim_talk *t, const struct shoal_wire_msg *msg, uint64_t end)
 {
 	struct sim_node *n = t->who;
+	bool heard = t->back == NULL || t->back->sampled;
+	if (msg->id == SHOAL_WIRE_PIECE)
+		n->account.gave += msg->len;
+	if (!t->sampled && (msg->id == SHOAL_WIRE_REQUEST || msg->id == SHOAL_WIRE_CANCEL))
+		return;
 	switch (msg->id) {
 	case SHOAL_WIRE_REQUEST:
 		t->idle = 0;
@@ -159,13 +169,14 @@ void sim_talk_said(struct sim_talk *t, const struct shoal_wire_msg *msg, uint64_
 				   msg->begin / SHOAL_BLOCK, msg->index);
 		return;
 	case SHOAL_WIRE_CANCEL: return asked_drop(t, key_of(msg->index, msg->begin));
-	case SHOAL_WIRE_PIECE: n->account.gave += msg->len; break;
+	case SHOAL_WIRE_PIECE:
 	case SHOAL_WIRE_CHOKE:
 	case SHOAL_WIRE_UNCHOKE:
 	case SHOAL_WIRE_REJECT: break;
 	default: return;
 	}
-	event_put(t, msg, end);
+	if (heard)
+		event_put(t, msg, end);
 }
 
 /* `t`, the other direction, has been told. */
@@ -207,16 +218,16 @@ void sim_talk_took(struct sim_talk *t, size_t n)
 
 /* ---- accounts -------------------------------------------------------------------------------------- */
 
-void sim_account_reborn(struct sim_account *a, uint32_t pieces)
+void sim_account_reborn(struct sim_node *n)
 {
-	if (a->pieces != pieces) {
-		free(a->touched);
-		a->touched = sim_must(malloc(pieces * sizeof *a->touched));
-		a->pieces = pieces;
-	}
-	memset(a->touched, 0, pieces * sizeof *a->touched);
+	struct sim_account *a = &n->account;
 	a->gave = a->got = 0;
 	a->got_at = 0;
+	if (!is_sampled(n))
+		return;
+	a->pieces = n->witness.promised.count;
+	free(a->touched);
+	a->touched = sim_must(calloc(a->pieces, sizeof *a->touched));
 }
 
 void sim_account_fini(struct sim_account *a)
@@ -243,7 +254,7 @@ void sim_check_stats(struct sim_node *n)
 {
 	const struct shoal_stats *s = &n->stats;
 	const struct sim_account *a = &n->account;
-	if (n->o.liar || n->sim->hides)
+	if (n->o.liar || n->sim->hides || !is_sampled(n))
 		return;
 	if (s->uploaded != a->gave)
 		sim_breach(n->sim, n, "says that it gave %llu bytes, and %llu went by", (unsigned long long)s->uploaded,
@@ -291,6 +302,8 @@ void sim_check_idle(struct sim *sim)
 {
 	for (unsigned i = 0; i < sim->nodes && !sim->hides; i++) {
 		struct sim_node *n = sim->node[i];
+		if (!is_sampled(n))
+			continue;
 		bool able = could_fetch(n) && !is_held_back(n);
 		for (struct sim_talk *t = n->account.talks; t != NULL; t = t->next) {
 			const struct sim_node *h = t->to;

@@ -9,6 +9,7 @@
  *     and was asked for nothing;
  *   - bytes are conserved: nobody takes in what nobody said, and what a node says it gave and got is what went by;
  *   - memory: the budget and the slots within it are kept, and no node spins.
+ * In large worlds (sim_options.brief) one node in SIM_CHECK_SAMPLE is looked at so; memory, of all.
  * A breach is told to the world (sim_breach()), which ends the run.
  */
 #ifndef SIM_CHECK_H
@@ -18,6 +19,7 @@
 #include "tools/lab/world/clock.h"
 
 #define SIM_CHECK_IDLE SHOAL_S(15)
+#define SIM_CHECK_SAMPLE 16u
 #define SIM_CHECK_EVERY SHOAL_S(1) /* between two looks for idle pieces */
 
 struct sim;
@@ -31,6 +33,7 @@ struct sim_talk {
 	struct sim_node *who, *to;
 	struct shoal_bits *announced; /* by `who`; the watch's */
 	uint64_t said, took;	      /* bytes; taken in by the other */
+	bool sampled;		      /* `who` is looked at */
 	bool fast, unchoked;	      /* both speak BEP 6; `who` may ask */
 	shoal_us idle;		      /* for so long it might have asked, since it last did */
 	uint64_t *asked; /* blocks that `who` has asked for: a hash table of piece << 32 | begin, plus one */
@@ -55,7 +58,7 @@ struct sim_account {
 	shoal_us tick_ms;   /* for finding a node that spins */
 	unsigned ticks_in_ms;
 };
-void sim_account_reborn(struct sim_account *a, uint32_t pieces);
+void sim_account_reborn(struct sim_node *n);
 void sim_account_fini(struct sim_account *a);
 
 /* Memory and time of a node that has just had its turn. */

@@ -283,7 +283,7 @@ void sim_node_start(struct sim_node *n)
 	n->life++;
 	n->leaving = false;
 	sim_witness_reborn(&n->witness);
-	sim_account_reborn(&n->account, n->witness.promised.count);
+	sim_account_reborn(n);
 	n->line.dead = false;
 	n->torrent = 0;
 	n->added = n->checked = n->complete = n->stopped = n->failed = false;
