@@ -228,14 +228,27 @@ static bool has_room(const struct sim_line *line, shoal_us now)
 	return line->up == 0 || sim_line_wait(line->up_free, now) < sim_line_queue(line);
 }
 
+/* The queue is full: the stream that has most under way loses something, once a round trip. */
+static void overflows(struct sim_line *line, shoal_us now)
+{
+	struct sim_lane *most = line->turn;
+	if (now < line->calm)
+		return;
+	for (const struct sim_end *e = line->ends; e != NULL; e = e->next) {
+		struct sim_lane *l = &e->pipe->lane[e->side];
+		most = l->in_flight > most->in_flight ? l : most;
+	}
+	congested(most);
+	line->calm = now + round_trip(most);
+}
+
 /* Whose turn it is sends, as long as the queue has room. */
 static void serve(struct sim_line *line, struct sim_clock *clock)
 {
 	while (line->turn != NULL) {
 		struct sim_lane *l = line->turn;
 		if (!has_room(line, clock->now)) {
-			if (2 * l->in_flight >= l->cwnd) /* it is one of those that filled it */
-				congested(l);
+			overflows(line, clock->now);
 			if (!sim_alarm_is_set(&line->room))
 				sim_alarm_set(clock, &line->room, line->up_free - sim_line_queue(line) + 1);
 			return;

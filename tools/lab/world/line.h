@@ -30,6 +30,7 @@ struct sim_line {
 	struct sim_end *ends;		    /* of streams over it */
 	struct sim_lane *turn, **turn_tail; /* streams that have something to send, and may; whose turn it is first */
 	struct sim_alarm room;		    /* the queue up has some again */
+	shoal_us calm;			    /* that it is full counts as a loss once until then */
 };
 
 /* Nothing passes between the two now. */

@@ -193,6 +193,8 @@ static void listen(struct sim_watch *watch, struct sim_witness *w)
 		ptrdiff_t n = shoal_wire_decode(shoal_bytes(watch->at + used, watch->len - used), MESSAGE_MAX, &msg);
 		if (n < 0)
 			breach(w, "sent bytes that are no message (%s)", shoal_err_name((int)n));
+		if (n < 0)
+			used = watch->len; /* what is no message is not kept */
 		if (n <= 0)
 			break;
 		on_message(watch, w, &msg);
