@@ -350,6 +350,10 @@ void shoal_run_tell_other(struct shoal_run *r, struct shoal_run_torrent *t, cons
 	switch (ev->kind) {
 	case SHOAL_EV_FIRST_PIECE: tell_first_piece(r, t, ev); break;
 	case SHOAL_EV_PEER_BANNED: tell_banned(r, t, ev); break;
+	case SHOAL_EV_PEER_PAROLE:
+		shoal_say_log(r->tool, SHOAL_LOG_INFO, "%s: %s is asked for less for a while: it %s", t->name,
+			      who(ev, addr), shoal_say_text(ev->text, text));
+		break;
 	case SHOAL_EV_PAUSED: tell_warning(r, t, ev, "paused"); break;
 	case SHOAL_EV_RESUMED: tell_warning(r, t, ev, "goes on"); break;
 	case SHOAL_EV_WARNING: tell_warning(r, t, ev, ""); break;

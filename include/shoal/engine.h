@@ -190,6 +190,8 @@ enum shoal_event_kind {
 	SHOAL_EV_WARNING, /* `text` */
 	SHOAL_EV_ERROR,	  /* `torrent` has ended: err, `text` says what and where */
 	SHOAL_EV_STOPPED,
+	/* `peer`, `addr`, `index`, `text`: it sent a false block, as honest ones may too; less is asked of it for a while */
+	SHOAL_EV_PEER_PAROLE,
 	SHOAL_EV_DHT_NODE =
 		64,	   /* `addr`, `hash_v1` its id; of a PING: `dht.took`, and in `data` its version, 4 bytes */
 	SHOAL_EV_DHT_PEER, /* `addr` has the torrent, as strangers say */

@@ -7,6 +7,7 @@
 struct shoal_blame_piece {
 	struct shoal_blame_piece *next;
 	uint32_t piece, blocks;
+	bool counted; /* one of its false blocks has been */
 	uint32_t *source;
 	uint8_t (*digest)[32];
 };
@@ -54,6 +55,7 @@ int shoal_blame_failed(struct shoal_blame *b, uint32_t piece, const uint8_t (*di
 	}
 	p->piece = piece;
 	p->blocks = n;
+	p->counted = false;
 	p->source = (uint32_t *)(void *)(p + 1);
 	p->digest = (uint8_t(*)[32])(void *)(p->source + n);
 	memcpy(p->source, source, n * sizeof *source);
@@ -88,6 +90,26 @@ bool shoal_blame_has(const struct shoal_blame *b, uint32_t piece)
 	return false;
 }
 
+void shoal_blame_counted(struct shoal_blame *b, uint32_t piece)
+{
+	for (struct shoal_blame_piece *p = b->head; p != NULL; p = p->next) {
+		if (p->piece == piece) {
+			p->counted = true;
+			return;
+		}
+	}
+}
+
+/* An older attempt had the very same block of the same sender: it will be named for that one. */
+static bool had_before(const struct shoal_blame_piece *p, uint32_t block)
+{
+	for (const struct shoal_blame_piece *q = p->next; q != NULL; q = q->next)
+		if (q->piece == p->piece && block < q->blocks && q->source[block] == p->source[block] &&
+		    memcmp(q->digest[block], p->digest[block], sizeof p->digest[block]) == 0)
+			return true;
+	return false;
+}
+
 uint32_t shoal_blame_settle(struct shoal_blame *b, uint32_t piece, const uint8_t (*truth)[32], uint32_t n,
 			    void (*guilty)(void *to, uint32_t source, uint32_t block), void *to)
 {
@@ -99,10 +121,12 @@ uint32_t shoal_blame_settle(struct shoal_blame *b, uint32_t piece, const uint8_t
 			continue;
 		}
 		for (uint32_t i = 0; i < p->blocks && i < n; i++) {
-			if (memcmp(p->digest[i], truth[i], sizeof truth[i]) != 0) {
+			if (memcmp(p->digest[i], truth[i], sizeof truth[i]) == 0 || had_before(p, i))
+				continue;
+			found++;
+			if (!p->counted)
 				guilty(to, p->source[i], i);
-				found++;
-			}
+			p->counted = false;
 		}
 		*at = p->next;
 		piece_free(b, p);

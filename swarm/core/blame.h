@@ -26,12 +26,15 @@ struct shoal_blame {
  * and senders. NOMEM, TOO_LONG: forgotten (a later failure tries again). */
 SHOAL_MUST int shoal_blame_failed(struct shoal_blame *b, uint32_t piece, const uint8_t (*digest)[32],
 				  const uint32_t *source, uint32_t n);
+/* For one false block of the last attempt that is remembered its only sender has answered already. */
+void shoal_blame_counted(struct shoal_blame *b, uint32_t piece);
 /* Calls guilty() for each sender whose block here is not the one it sent in an attempt that is remembered. */
 uint32_t shoal_blame_contradicted(const struct shoal_blame *b, uint32_t piece, const uint8_t (*digest)[32],
 				  const uint32_t *source, uint32_t n,
 				  void (*guilty)(void *to, uint32_t source, uint32_t block), void *to);
 bool shoal_blame_has(const struct shoal_blame *b, uint32_t piece);
-/* The true digests are known: calls guilty() once for each block that was bad, and forgets the piece. Returns how many. */
+/* The true digests are known: calls guilty() once for each block that was bad (the same one, in several attempts, is one),
+ * and forgets the piece. Returns how many there were. */
 uint32_t shoal_blame_settle(struct shoal_blame *b, uint32_t piece, const uint8_t (*truth)[32], uint32_t n,
 			    void (*guilty)(void *to, uint32_t source, uint32_t block), void *to);
 void shoal_blame_fini(struct shoal_blame *b);

@@ -226,22 +226,23 @@ static int take_layer(struct shoal_swarm *s, struct shoal_layer_want *want, cons
 
 /* ---- fetching leaves, for blame ----------------------------------------------------------- */
 
-void shoal_swarm_leaves_wanted(struct shoal_swarm *s, uint32_t piece, shoal_us now)
+bool shoal_swarm_leaves_wanted(struct shoal_swarm *s, uint32_t piece, shoal_us now)
 {
 	uint32_t width = 0;
 	uint32_t first, last, at, skew;
 	struct shoal_peer *p = somebody(s, piece, 0);
 	if (p == NULL || shoal_metainfo_piece_root(s->mi, piece, &width) == NULL || width < 2)
-		return; /* the comparison with the good piece will tell */
+		return false; /* the comparison with the good piece will tell */
 	shoal_metainfo_piece_files(s->mi, piece, &first, &last);
 	if (shoal_claim_pieces(s->mi, first, &at, &skew) == 0)
-		return;
+		return false;
 	struct shoal_wire_msg msg = { .id = SHOAL_WIRE_HASH_REQUEST };
 	memcpy(msg.range.root, shoal_metainfo_file_root(s->mi, first), 32);
 	msg.range.index = (piece - at) * (shoal_metainfo_piece_size(s->mi) / SHOAL_BLOCK);
 	msg.range.length = width;
 	p->hash_asked++;
 	shoal_peer_say(p, &msg, now);
+	return !p->closing;
 }
 
 static uint32_t file_of_root(const struct shoal_swarm *s, const uint8_t root[32])
@@ -289,7 +290,7 @@ static int take_leaves(struct shoal_swarm *s, const struct shoal_wire_msg *msg, 
 	memcpy(leaf, msg->body.at, (size_t)width * 32);
 	bool proved = memcmp(got, root, 32) == 0;
 	if (proved && shoal_blame_has(&s->blame, piece))
-		shoal_swarm_leaves_known(s, piece, (const uint8_t(*)[32])leaf, width, now);
+		shoal_evidence_leaves(s, piece, (const uint8_t(*)[32])leaf, width, now);
 	free(leaf);
 	return proved ? 0 : SHOAL_ERR_HASH;
 }
@@ -313,7 +314,7 @@ void shoal_swarm_hashes(struct shoal_swarm *s, struct shoal_peer *p, const struc
 					  .addr = p->addr,
 					  .text = SHOAL_LIT("sent hashes that do not lead to the torrent's root") };
 		shoal_swarm_say(s, &ev, now);
-		shoal_node_ban(s->node, &p->addr, now);
+		shoal_node_ban(s->node, &p->addr, now + SHOAL_NODE_BAN_TIME);
 		if (p->contact != NULL)
 			shoal_contact_ban(s, p->contact);
 		shoal_peer_close(p, rc, now);

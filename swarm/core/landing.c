@@ -225,6 +225,38 @@ uint32_t shoal_open_unasked(struct shoal_open *open)
 	return open->from < end ? open->from : UINT32_MAX;
 }
 
+void shoal_open_rewind(struct shoal_landing *l, struct shoal_open *open, enum shoal_open_state state, shoal_us now)
+{
+	assert(open->whole && open->here == open->blocks && !open->job_out);
+	open->handed = open->from = 0;
+	if (state == SHOAL_OPEN_READY && open->state != SHOAL_OPEN_READY)
+		l->ready++;
+	if (state == SHOAL_OPEN_FETCHING) {
+		l->ready -= open->state == SHOAL_OPEN_READY;
+		l->full_bytes -= open->bytes;
+		open->opened = now;
+	}
+	open->state = state;
+	open->ready = now;
+}
+
+void shoal_open_drop(struct shoal_landing *l, struct shoal_open *open, uint32_t block)
+{
+	assert(open->whole && open->asked[block] == SHOAL_BLOCK_LANDED && open->slot[block] != NULL);
+	if (open->state == SHOAL_OPEN_READY)
+		shoal_open_rewind(l, open, SHOAL_OPEN_FETCHING, open->opened);
+	shoal_slot_unref(l->slots, open->slot[block]);
+	open->slot[block] = NULL;
+	open->source[block] = 0;
+	open->asked[block] = 0;
+	open->here--;
+	open->unasked++;
+	if (block < open->from)
+		open->from = block;
+	if (shoal_slots_reserve(l->slots, 1) == 0)
+		open->promised++;
+}
+
 bool shoal_open_has_source(const struct shoal_open *open, uint32_t source)
 {
 	for (uint32_t i = 0; i < open->blocks; i++)

@@ -32,31 +32,35 @@ enum shoal_open_state {
 	SHOAL_OPEN_FETCHING, /* blocks are missing */
 	SHOAL_OPEN_READY,    /* all are here; to be handed to the disk */
 	SHOAL_OPEN_HASHING,  /* the last run is with the disk */
+	SHOAL_OPEN_DISPUTED, /* it failed, and its leaf hashes are waited for (evidence.h) */
 };
 
 struct shoal_open {
 	struct shoal_open *next, *prev;
 	enum shoal_open_state state;
 	uint32_t piece, bytes, blocks;
-	bool whole;	   /* stays in memory until the verdict */
-	uint32_t window;   /* if not: blocks, from the front, that may be under way */
-	uint32_t unasked;  /* blocks nobody was asked for */
-	uint32_t here;	   /* blocks that have landed */
-	uint32_t handed;   /* blocks, from the front, that the disk has had */
-	uint32_t from;	   /* no unasked block lies before this one */
-	uint32_t promised; /* slots reserved and not yet got */
-	uint32_t lent;	   /* slots got for blocks that have not landed */
-	uint32_t weak;	   /* asks that do not count in `asked` */
-	uint32_t owner;	   /* the peer that fetches it alone, 0 nobody */
-	uint32_t attempts; /* times it failed its hash in this session */
-	shoal_us opened, ready;
+	bool whole;	     /* stays in memory until the verdict */
+	uint32_t window;     /* if not: blocks, from the front, that may be under way */
+	uint32_t unasked;    /* blocks nobody was asked for */
+	uint32_t here;	     /* blocks that have landed */
+	uint32_t handed;     /* blocks, from the front, that the disk has had */
+	uint32_t from;	     /* no unasked block lies before this one */
+	uint32_t promised;   /* slots reserved and not yet got */
+	uint32_t lent;	     /* slots got for blocks that have not landed */
+	uint32_t weak;	     /* asks that do not count in `asked` */
+	uint32_t owner;	     /* the peer that fetches it alone, 0 nobody */
+	uint32_t attempts;   /* times it failed its hash in this session */
+	uint32_t strangers;  /* peers in no good standing that joined it */
+	unsigned own_faults; /* times it failed and was right after all */
+	shoal_us opened, ready, disputed_until;
 	struct shoal_slot **slot; /* landed and still ours */
 	uint32_t *source;	  /* who sent each block: a peer's serial */
 	uint8_t *asked;		  /* how many were asked for it; LANDED once it is here */
 	struct shoal_piece_hash hash;
 	struct shoal_disk_job job;
 	bool job_out;
-	bool suspect; /* a sync failed after bytes of it were written: hash it from the medium before it counts */
+	bool repaired; /* it failed, and only a part of it is being fetched again */
+	bool suspect;  /* a sync failed after bytes of it were written: hash it from the medium before it counts */
 	size_t charged;
 };
 #define SHOAL_BLOCK_LANDED 0xff
@@ -83,6 +87,11 @@ struct shoal_open *shoal_landing_find(const struct shoal_landing *l, uint32_t pi
 void shoal_landing_close(struct shoal_landing *l, struct shoal_open *open);
 /* All blocks unasked again, slots back to promises: after a bad hash. BUSY when memory is gone (then close it). */
 SHOAL_MUST int shoal_landing_again(struct shoal_landing *l, struct shoal_open *open, shoal_us now);
+
+/* The hash was wrong and its blocks are all here: back to FETCHING (then drop some) or READY. */
+void shoal_open_rewind(struct shoal_landing *l, struct shoal_open *open, enum shoal_open_state state, shoal_us now);
+/* A block that has landed, of a whole piece that is FETCHING or READY, is unasked again, and its slot a promise. */
+void shoal_open_drop(struct shoal_landing *l, struct shoal_open *open, uint32_t block);
 
 static inline uint32_t shoal_open_block_len(const struct shoal_open *open, uint32_t block)
 {

@@ -43,6 +43,8 @@ int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, 
 	n->world.ops->secret(n->world.w, (struct shoal_space){ (uint8_t *)&n->key, sizeof n->key });
 	n->world.ops->secret(n->world.w, (struct shoal_space){ (uint8_t *)&n->lsd_cookie, sizeof n->lsd_cookie });
 	shoal_guard_init(&n->guard, n->budget, n->key);
+	shoal_repute_init(&n->repute, n->budget, n->key, shoal_rng_split(n->key.k0, 2));
+	n->epoch_s = (uint32_t)(n->world.ops->unix_s(n->world.w) - (int64_t)(now / SHOAL_S(1)));
 	n->events.budget = n->budget;
 	n->quiet = o->quiet;
 	n->encryption = o->encryption;
@@ -86,6 +88,7 @@ void shoal_node_free(struct shoal_node *n)
 	shoal_finder_free(n);
 	shoal_guard_fini(&n->guard);
 	shoal_skeys_fini(&n->skeys);
+	shoal_repute_fini(&n->repute);
 	shoal_budget_give(n->budget, n->purse);
 	shoal_events_fini(&n->events);
 	free(n->ban);
@@ -173,7 +176,7 @@ static bool address_shared(const struct shoal_node *n, const struct shoal_addr *
 	return same > 1;
 }
 
-void shoal_node_ban(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now)
+void shoal_node_ban(struct shoal_node *n, const struct shoal_addr *addr, shoal_us until)
 {
 	if (n->ban_count == n->ban_room && n->ban_room < SHOAL_NODE_BANS) {
 		uint32_t room = n->ban_room > 0 ? 2 * n->ban_room : SHOAL_NODE_BANS_FIRST;
@@ -184,10 +187,9 @@ void shoal_node_ban(struct shoal_node *n, const struct shoal_addr *addr, shoal_u
 		n->ban_room = more != NULL ? room : n->ban_room;
 	}
 	uint32_t at = n->ban_count < n->ban_room ? n->ban_count++ : shoal_rng_below(&n->rng, n->ban_room);
-	n->ban[at] = (struct shoal_node_ban){ .is_v4 = addr->is_v4,
-					      .port = addr->port,
-					      .shared = address_shared(n, addr),
-					      .until = now + SHOAL_NODE_BAN_TIME };
+	n->ban[at] = (struct shoal_node_ban){
+		.is_v4 = addr->is_v4, .port = addr->port, .shared = address_shared(n, addr), .until = until
+	};
 	memcpy(n->ban[at].ip, addr->ip, 16);
 }
 

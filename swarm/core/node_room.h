@@ -17,6 +17,7 @@
 #include "swarm/core/peer.h"
 #include "swarm/core/policy.h"
 #include "swarm/core/skeys.h"
+#include "swarm/core/repute.h"
 #include "swarm/core/swarm.h"
 
 #define SHOAL_NODE_PEERS 500 /* connections, when nothing else is said */
@@ -88,7 +89,9 @@ struct shoal_node {
 	struct shoal_skeys skeys;     /* all swarms, by their hashes */
 	struct shoal_patience agreed; /* exchanges of keys, with who came to us */
 	enum shoal_encryption encryption;
-	struct shoal_finder *finder;			     /* NULL: no DHT */
+	struct shoal_finder *finder; /* NULL: no DHT */
+	struct shoal_repute repute;
+	uint32_t epoch_s;				     /* shoal_node_seconds() at time 0 */
 	struct shoal_announcer *announcer;		     /* NULL until there is a tracker */
 	uint32_t contact_count;				     /* in all swarms */
 	struct shoal_seen_as seen_as[2][SHOAL_NODE_SEEN_AS]; /* [is_v4] */
@@ -141,7 +144,7 @@ struct shoal_peer *shoal_node_peer(struct shoal_node *n, uint32_t serial);
 /* A dial has ended: in a transport, or in none and why. */
 void shoal_node_dial_over(struct shoal_node *n, uint64_t cookie, struct shoal_transport *t, int err, shoal_us now);
 bool shoal_node_banned(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now);
-void shoal_node_ban(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now);
+void shoal_node_ban(struct shoal_node *n, const struct shoal_addr *addr, shoal_us until);
 /* The swarm an info hash names, v1 or truncated v2 (`*by_v2`); NULL. */
 struct shoal_swarm *shoal_node_swarm(struct shoal_node *n, const struct shoal_id20 *hash, bool *by_v2);
 struct shoal_swarm *shoal_node_handle(struct shoal_node *n, uint32_t handle);

@@ -53,6 +53,7 @@ struct shoal_peer *shoal_peer_new(struct shoal_node *node, struct shoal_transpor
 	p->incoming = contact == NULL;
 	p->choking_us = p->choked = true;
 	p->needs = p->piece = SHOAL_PIECE_NONE;
+	p->believed = true;
 	p->reqq = SHOAL_PEER_REQQ_SILENT;
 	shoal_flow_init(&p->flow, now);
 	t->node_peer = p;
@@ -84,6 +85,28 @@ static void join_swarm(struct shoal_peer *p)
 	shoal_node_wake(s);
 }
 
+/* What it has counts no more for what is rare. */
+static void uncount(struct shoal_peer *p)
+{
+	if (p->counted && p->believed && p->one_by_one)
+		shoal_picker_peer_uncount(p->swarm->picker, &p->have);
+	else if (p->counted && p->believed)
+		shoal_picker_peer_gone(p->swarm->picker, &p->have);
+}
+
+void shoal_peer_believe(struct shoal_peer *p)
+{
+	bool credible = p->repute == NULL || !p->node->policy->scores || shoal_rep_credible(&p->repute->rep);
+	if (credible == p->believed || p->swarm == NULL || p->in_swarm_at == NULL)
+		return;
+	uncount(p);
+	p->believed = credible;
+	if (credible && p->counted) {
+		shoal_picker_peer_joined(p->swarm->picker, &p->have);
+		p->one_by_one = false;
+	}
+}
+
 static void leave_swarm(struct shoal_peer *p, shoal_us now)
 {
 	struct shoal_swarm *s = p->swarm;
@@ -94,10 +117,7 @@ static void leave_swarm(struct shoal_peer *p, shoal_us now)
 		p->in_swarm->in_swarm_at = p->in_swarm_at;
 	p->in_swarm_at = NULL;
 	s->peer_count--;
-	if (p->counted && p->one_by_one)
-		shoal_picker_peer_uncount(s->picker, &p->have);
-	else if (p->counted)
-		shoal_picker_peer_gone(s->picker, &p->have);
+	uncount(p);
 	p->counted = false;
 	shoal_super_left(p, now);
 	for (int way = SHOAL_UP; way <= SHOAL_DOWN; way++)
@@ -116,6 +136,7 @@ void shoal_peer_close(struct shoal_peer *p, int why, shoal_us now)
 	p->closing = why < 0 ? why : SHOAL_ERR_CLOSED;
 	p->node->closings++;
 	if (p->swarm != NULL) {
+		shoal_evidence_missed(p, 0.25 * p->ask_count, now);
 		shoal_peer_unask_all(p, now);
 		p->swarm->hash_requests -= p->hash_asked < p->swarm->hash_requests ? p->hash_asked
 										   : p->swarm->hash_requests;
@@ -186,6 +207,7 @@ void shoal_peer_free(struct shoal_peer *p)
 	free(p->ask);
 	free(p->wanted);
 	free(p->told);
+	shoal_repute_give(&node->repute, p->repute);
 	if (p->guarded)
 		shoal_guard_leave(&node->guard, &p->addr, node->now);
 	shoal_node_peers_give(node, p->charged);
@@ -348,6 +370,16 @@ static int on_peer_id(struct shoal_peer *p, const struct shoal_wire_handshake *h
 			return SHOAL_ERR_NOMEM;
 		}
 	}
+	uint32_t now_s = shoal_node_seconds(p->node, now);
+	p->repute = shoal_repute_take(&p->node->repute, &p->addr, now_s);
+	if (p->repute == NULL)
+		return SHOAL_ERR_NOMEM;
+	if (p->contact != NULL) {
+		p->repute->listens = true;
+		p->believed = shoal_rep_credible(&p->repute->rep) || !p->node->policy->scores;
+	}
+	if (p->node->policy->scores && p->repute->rep.state == SHOAL_REP_BANNED)
+		return SHOAL_ERR_REFUSED;
 	join_swarm(p);
 	struct shoal_event ev = { .kind = SHOAL_EV_PEER_JOINED, .peer = p->serial, .addr = p->addr };
 	shoal_swarm_say(s, &ev, now);
@@ -360,7 +392,8 @@ static int on_peer_id(struct shoal_peer *p, const struct shoal_wire_handshake *h
 static void count_in(struct shoal_peer *p)
 {
 	if (!p->counted && p->swarm->picker != NULL) {
-		shoal_picker_peer_joined(p->swarm->picker, &p->have);
+		if (p->believed)
+			shoal_picker_peer_joined(p->swarm->picker, &p->have);
 		p->counted = true;
 	}
 }
@@ -386,8 +419,9 @@ static int on_have(struct shoal_peer *p, uint32_t piece, shoal_us now)
 	count_in(p);
 	if (!shoal_bits_set(&p->have, piece))
 		return shoal_peer_idle_talk(p, now);
-	shoal_picker_peer_has(s->picker, piece);
-	if (shoal_bits_full(&p->have) && !p->one_by_one)
+	if (p->believed)
+		shoal_picker_peer_has(s->picker, piece);
+	if (p->believed && shoal_bits_full(&p->have) && !p->one_by_one)
 		shoal_picker_peer_full(s->picker, &p->have);
 	shoal_super_has(p, piece, now);
 	if (p->needs == SHOAL_PIECE_NONE && !shoal_picker_is_done(s->picker, piece))
@@ -505,6 +539,8 @@ static int on_reject(struct shoal_peer *p, const struct shoal_wire_msg *msg, sho
 		return shoal_peer_idle_talk(p, now); /* the answer to a cancel */
 	shoal_pace_spared(p->swarm, msg->len < SHOAL_BLOCK ? msg->len : SHOAL_BLOCK);
 	p->swarm->dirty_fill = true; /* others may have it */
+	if (!p->choking_us)
+		shoal_evidence_refused(p, msg->index, now);
 	if (p->choking_us)
 		shoal_fast_refused(p, msg->index);
 	else /* asked again at once, it would say the same again, for ever */

@@ -21,6 +21,7 @@
 #include "swarm/core/landing.h"
 #include "swarm/core/patience.h"
 #include "swarm/core/policy.h"
+#include "swarm/core/repute.h"
 #include "swarm/core/super.h"
 
 #define SHOAL_PEER_HANDSHAKE_TIME SHOAL_S(10)
@@ -80,13 +81,14 @@ struct shoal_peer {
 	struct shoal_peer *next, *prev;		    /* of the node */
 	struct shoal_peer *in_swarm, **in_swarm_at; /* of the swarm */
 	struct shoal_node *node;
-	struct shoal_swarm *swarm;     /* NULL until the handshake */
-	struct shoal_contact *contact; /* the address book's entry, NULL for one that came in and has no port yet */
-	struct shoal_transport *below; /* what the world made, and speaks of */
-	struct shoal_transport *t;     /* the same, or RC4 over it */
-	struct shoal_mse *mse;	       /* the handshake that hides the stream, until all its words are out */
-	bool mse_over;		       /* what comes is the wire's */
-	bool bound;		       /* encrypted, and `binding` is of this stream alone (shoal_mse_binding) */
+	struct shoal_swarm *swarm;	   /* NULL until the handshake */
+	struct shoal_repute_entry *repute; /* its record, while it is known; NULL: none could be had */
+	struct shoal_contact *contact;	   /* the address book's entry, NULL for one that came in and has no port yet */
+	struct shoal_transport *below;	   /* what the world made, and speaks of */
+	struct shoal_transport *t;	   /* the same, or RC4 over it */
+	struct shoal_mse *mse;		   /* the handshake that hides the stream, until all its words are out */
+	bool mse_over;			   /* what comes is the wire's */
+	bool bound;			   /* encrypted, and `binding` is of this stream alone (shoal_mse_binding) */
 	struct shoal_id32 binding;
 	struct shoal_pw *pw;
 	uint32_t serial;
@@ -108,6 +110,7 @@ struct shoal_peer {
 	/* what it has */
 	struct shoal_bits have;
 	bool have_all, counted, got_bitfield;
+	bool believed;	     /* and so what it has counts for what is rare */
 	bool one_by_one;     /* it has lost pieces: the picker counts it piece by piece, full or not */
 	uint8_t *early_bits; /* a bitfield from before the metadata */
 	size_t early_bits_len;
@@ -155,8 +158,10 @@ struct shoal_peer {
 	uint32_t
 		doubt; /* pieces that failed with blocks of several peers, of which it was one, and nobody is named yet */
 	shoal_us ask_after; /* it rejected a request while it served us: not before this */
+	float suspicion;    /* its share of the blame for those */
 	uint32_t piece;	    /* the one it is fetching, SHOAL_PIECE_NONE */
 	struct shoal_flow flow;
+	struct shoal_rate verified; /* of bytes from it that are right */
 	struct shoal_lt lt;
 	uint64_t wasted;
 
@@ -216,6 +221,8 @@ SHOAL_MUST int shoal_peer_idle_talk(struct shoal_peer *p, shoal_us now);
 /* It takes nothing of what it asked for, or is served and asks for nothing. */
 bool shoal_peer_deaf(const struct shoal_peer *p, shoal_us now);
 bool shoal_peer_is_seed(const struct shoal_peer *p);
+/* Its claims are believed, or not any more, by its record: what it has is counted for the picker accordingly. */
+void shoal_peer_believe(struct shoal_peer *p);
 
 /* request.c: asking */
 /* Asks for as much as is good for now, `most` blocks of it at the most; how many it was. */

@@ -70,13 +70,13 @@ static int on_donthave(struct shoal_peer *p, struct shoal_bytes body, shoal_us n
 	if (p->swarm->mi == NULL || piece >= p->have.count)
 		return 0;
 	if (p->counted) {
-		bool as_seed = shoal_bits_full(&p->have) && !p->one_by_one;
+		bool as_seed = p->believed && shoal_bits_full(&p->have) && !p->one_by_one;
 		if (as_seed)
 			shoal_picker_peer_gone(p->swarm->picker, &p->have);
 		bool had = shoal_bits_clear(&p->have, piece);
 		if (as_seed)
 			shoal_picker_peer_joined(p->swarm->picker, &p->have);
-		else if (had)
+		else if (had && p->believed)
 			shoal_picker_peer_lost(p->swarm->picker, piece);
 		p->one_by_one = true;
 	}
@@ -140,6 +140,9 @@ static int on_ext_handshake(struct shoal_peer *p, struct shoal_bytes body, shoal
 					rc = SHOAL_ERR_REFUSED;
 				else if (c != NULL)
 					(void)!shoal_contact_meet(p->swarm, c, p); /* else it goes without an account */
+				if (p->contact != NULL && p->repute != NULL)
+					p->repute = shoal_repute_listens(&p->node->repute, p->repute, &addr,
+									 shoal_node_seconds(p->node, now));
 			}
 		}
 		if (p->swarm->mi == NULL)

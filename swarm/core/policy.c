@@ -3,8 +3,10 @@
 
 #include "swarm/core/node_room.h"
 
-#define SLOW_ALONE SHOAL_S(30)	 /* of a piece that failed before */
-#define TRUST_WAIT SHOAL_S(10)	 /* a suspect idles for so long, when somebody better may come to serve us */
+#define SLOW_ALONE SHOAL_S(30) /* of a piece that failed before */
+#define TRUST_WAIT SHOAL_S(10) /* a suspect idles for so long, when somebody better may come to serve us */
+#define STRANGERS_WAIT SHOAL_S(10)
+#define DEPTH_DISBELIEVED 4u	 /* blocks asked of one that refused what it said it has */
 #define UNPROVEN_TIME SHOAL_S(5) /* for the first block of a peer, while others deliver */
 
 const struct shoal_policy *shoal_policy_of(enum shoal_rules rules)
@@ -51,6 +53,29 @@ shoal_us shoal_policy_flow_patience(const struct shoal_peer *p, shoal_us since, 
 
 /* ---- ours ----------------------------------------------------------------------------------- */
 
+/* In no good standing: a newcomer where newcomers misbehave, or one that has sent a false block. */
+static bool stranger(const struct shoal_peer *p)
+{
+	return p->repute != NULL && (p->repute->rep.state == SHOAL_REP_NEW || p->repute->rep.state >= SHOAL_REP_PAROLE);
+}
+
+/* No more than bandwidth and delay ask for, nor than we would lose to it if it were what it may be. */
+static uint32_t full_depth(struct shoal_peer *p, shoal_us now)
+{
+	uint32_t depth = shoal_policy_flow_depth(p, now);
+	uint32_t worth = p->repute != NULL ? shoal_rep_window(&p->repute->rep) : UINT32_MAX;
+	if (!p->believed && depth > DEPTH_DISBELIEVED)
+		depth = DEPTH_DISBELIEVED;
+	return depth < worth ? depth : worth;
+}
+
+/* Too many whom nobody knows in one piece of v1, and a failure could be anybody's. A preference: not for long. */
+static bool too_many_strangers(const struct shoal_peer *p, const struct shoal_open *open, shoal_us now)
+{
+	return stranger(p) && !open->hash.has_v2 && p->piece != open->piece &&
+	       open->strangers >= p->swarm->strangers_most && open->opened + STRANGERS_WAIT > now;
+}
+
 /* A piece that has failed is for those least suspected of it, as long as they may come to serve us. */
 static bool trusted_with(const struct shoal_peer *p, const struct shoal_open *open, shoal_us now)
 {
@@ -74,13 +99,13 @@ static bool alone_fails(const struct shoal_peer *p, const struct shoal_open *ope
 
 static bool full_may_join(const struct shoal_peer *p, const struct shoal_open *open, bool help, shoal_us now)
 {
-	if (!trusted_with(p, open, now))
+	if (!trusted_with(p, open, now) || too_many_strangers(p, open, now))
 		return false;
 	if (open->owner == 0 || open->owner == p->serial)
 		return true;
 	/* One of the peers that filled this piece lied, and BEP 3 cannot say which. Until one of them is cleared, each
 	 * fills it alone, so that the next bad one has a name. */
-	if (open->attempts > 0)
+	if (open->attempts > 0 && !open->repaired)
 		return alone_fails(p, open, now);
 	return help || shoal_policy_owner_slow(p, open, SHOAL_POLICY_SLOW_PIECE, now);
 }
@@ -89,22 +114,14 @@ static bool full_may_join(const struct shoal_peer *p, const struct shoal_open *o
 static bool full_may_double(const struct shoal_peer *p, const struct shoal_open *open, const struct shoal_peer *asker,
 			    shoal_us now)
 {
-	return open->attempts == 0 || ((asker->snubbed || asker->choking_us) && trusted_with(p, open, now));
+	return open->attempts == 0 || open->repaired ||
+	       ((asker->snubbed || asker->choking_us) && trusted_with(p, open, now));
 }
 
 static enum shoal_pick_order full_order(const struct shoal_peer *p)
 {
 	(void)p;
 	return SHOAL_PICK_RAREST;
-}
-
-/* Each who had a part in it is a suspect, until somebody is named. */
-static void full_failed(struct shoal_swarm *s, const struct shoal_open *open, shoal_us now)
-{
-	(void)now;
-	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm)
-		p->doubt += shoal_open_has_source(open, p->source);
-	shoal_webseeds_suspect(s, open);
 }
 
 static void full_choke(struct shoal_choker *c, struct shoal_choker_view views[], size_t n,
@@ -116,13 +133,13 @@ static void full_choke(struct shoal_choker *c, struct shoal_choker_view views[],
 const struct shoal_policy shoal_policy_full = {
 	.name = "full",
 	.super_seeds = true,
+	.scores = true,
 	.names_liars = true,
 	.choke_round = SHOAL_CHOKER_ROUND,
-	.depth = shoal_policy_flow_depth,
+	.depth = full_depth,
 	.patience = shoal_policy_flow_patience,
 	.may_join = full_may_join,
 	.may_double = full_may_double,
 	.order = full_order,
-	.failed = full_failed,
 	.choke = full_choke,
 };

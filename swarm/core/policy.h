@@ -35,6 +35,7 @@ struct shoal_swarm;
 struct shoal_policy {
 	const char *name;
 	bool super_seeds;   /* the only full copy deals its pieces out (super.h) */
+	bool scores;	    /* peers have records, and what is done follows them (evidence.h) */
 	bool names_liars;   /* failed pieces' digests are kept, and leaf hashes asked for (blame.h) */
 	bool strict_double; /* the end game asks for a block twice only of one who has nothing else to do */
 	bool keeps_rounds;  /* who comes and goes in between does not put off the next choke round */

@@ -204,9 +204,13 @@ static struct shoal_open *next_open(struct shoal_peer *p, shoal_us now)
 		open = open_new(p, now);
 	if (open == NULL)
 		open = join_open(p, true, now);
-	if (open != NULL)
-		p->piece = open->piece;
-	if (open != NULL && open->attempts > 0 && open->owner == 0)
+	if (open == NULL)
+		return NULL;
+	if (p->piece != open->piece && p->repute != NULL && p->repute->rep.state != SHOAL_REP_GOOD &&
+	    p->repute->rep.state != SHOAL_REP_TRUST)
+		open->strangers++;
+	p->piece = open->piece;
+	if (open->attempts > 0 && open->owner == 0 && !open->repaired)
 		open->owner = p->serial;
 	return open;
 }
@@ -463,6 +467,7 @@ void shoal_peer_asks_overdue(struct shoal_peer *p, shoal_us now)
 	 * are asked for all the same: several that stall may not hold up the end of a piece. */
 	p->snubbed = true;
 	p->foretold = false;
+	shoal_evidence_missed(p, 1, now);
 	while (p->ask_count > 1 && !p->closing) {
 		struct shoal_ask last = *ask_at(p, --p->ask_count);
 		struct shoal_open *open = shoal_landing_find(&p->swarm->landing, last.piece);

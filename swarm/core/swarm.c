@@ -41,6 +41,7 @@ int shoal_swarm_new(struct shoal_swarm **out, struct shoal_node *node, struct sh
 	s->dial_now = true;
 	shoal_metadata_init(&s->metadata, node->budget);
 	s->blame.budget = node->budget;
+	s->strangers_most = SHOAL_EVIDENCE_STRANGERS;
 	peer_id_of(s);
 	*out = s;
 	return 0;
@@ -483,7 +484,7 @@ static void choke_round(struct shoal_swarm *s, bool round, shoal_us now)
 			.seed = shoal_peer_is_seed(p),
 			.unchoked = !p->choked,
 			.optimistic = p->optimistic,
-			.got = shoal_rate_now(&p->flow.down, now),
+			.got = shoal_rate_now(s->node->policy->scores ? &p->verified : &p->flow.down, now),
 			.gave = shoal_rate_now(&p->up, now),
 			.gave_turn = p->gave_turn,
 			.got_round = p->flow.down.total - p->got_before,
@@ -567,6 +568,7 @@ static void peers_tick(struct shoal_swarm *s, shoal_us now)
 		shoal_peer_tick(p, now);
 	}
 	shoal_swarm_turnover(s, now);
+	shoal_evidence_tick(s, now);
 }
 
 void shoal_swarm_tick(struct shoal_swarm *s, shoal_us now)
@@ -617,7 +619,7 @@ shoal_us shoal_swarm_deadline(const struct shoal_swarm *s)
 {
 	if (s->state == SHOAL_SWARM_ENDED)
 		return SHOAL_NEVER;
-	shoal_us at = s->peer_count > 0 ? s->tick_at + SHOAL_S(1) : SHOAL_NEVER;
+	shoal_us at = s->peer_count > 0 || s->disputes > 0 ? s->tick_at + SHOAL_S(1) : SHOAL_NEVER;
 	if (!s->stopping && (s->state == SHOAL_SWARM_METADATA || shoal_swarm_running(s)))
 		at = s->dial_now ? 0 : shoal_min_u64(at, s->dial_at);
 	at = shoal_min_u64(at, shoal_webseeds_deadline(s));

@@ -23,6 +23,7 @@
 #include "swarm/core/claims.h"
 #include "swarm/core/contacts.h"
 #include "swarm/core/finder.h"
+#include "swarm/core/evidence.h"
 #include "swarm/core/landing.h"
 #include "swarm/core/limiter.h"
 #include "swarm/core/metadata.h"
@@ -135,6 +136,8 @@ struct shoal_swarm {
 	struct shoal_landing landing;
 	struct shoal_blame blame;
 	uint32_t blame_lost;	       /* failures whose digests could not be kept */
+	uint32_t disputes;	       /* pieces that wait for their leaf hashes */
+	uint32_t strangers_most;       /* SHOAL_EVIDENCE_STRANGERS */
 	shoal_us lane_wait;	       /* when a waiting piece stops waiting for lane mates, 0 none waits */
 	struct shoal_swarm_file *file; /* one more than there are files: the part file (select.h) */
 	struct shoal_select select;
@@ -300,15 +303,8 @@ void shoal_swarm_check_tick(struct shoal_swarm *s, shoal_us now);
 void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, shoal_us now);
 int shoal_swarm_check_piece(struct shoal_swarm *s, uint32_t piece, enum shoal_check_why why, unsigned flags,
 			    struct shoal_check **out);
-void shoal_swarm_ban(struct shoal_swarm *s, uint32_t source, uint32_t piece, const char *evidence, shoal_us now);
-
 /* An untouched piece is begun: its slots are promised, and it is `owner`'s. NULL: it cannot be now. (request.c) */
 struct shoal_open *shoal_swarm_open_piece(struct shoal_swarm *s, uint32_t piece, uint32_t owner, shoal_us now);
-
-int shoal_swarm_blame_from_disk(struct shoal_swarm *s, const struct shoal_open *open);
-/* The true leaves of a piece are known: whoever sent other blocks lied. */
-void shoal_swarm_leaves_known(struct shoal_swarm *s, uint32_t piece, const uint8_t (*leaf)[32], uint32_t n,
-			      shoal_us now);
 
 /* files of others: existing.c */
 /* What lies there of a piece is neither right nor all zeros. */
@@ -330,7 +326,7 @@ void shoal_swarm_layers_again(struct shoal_swarm *s);
 void shoal_swarm_layers_end(struct shoal_swarm *s);
 void shoal_swarm_layers_tick(struct shoal_swarm *s, shoal_us now);
 void shoal_swarm_hashes_gone(struct shoal_swarm *s, const struct shoal_peer *p);
-void shoal_swarm_leaves_wanted(struct shoal_swarm *s, uint32_t piece, shoal_us now);
+bool shoal_swarm_leaves_wanted(struct shoal_swarm *s, uint32_t piece, shoal_us now);
 void shoal_swarm_leaves_ready(struct shoal_swarm *s, struct shoal_check *check, shoal_us now);
 
 #endif

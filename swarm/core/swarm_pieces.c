@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "proto/merkle.h"
 #include "swarm/core/node_room.h"
 #include "swarm/core/turnover.h"
 
@@ -118,201 +117,7 @@ void shoal_swarm_withdraw(struct shoal_swarm *s, uint32_t piece, shoal_us now)
 	}
 }
 
-/* ---- blame -------------------------------------------------------------------------------- */
-
-/* Who is connected now of those whose blocks are remembered by `source`, NULL nobody. */
-static struct shoal_peer *source_peer(const struct shoal_swarm *s, uint32_t source)
-{
-	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm)
-		if (p->source == source && !p->closing)
-			return p;
-	return NULL;
-}
-
-/* A connection ends, and there are others; who lied on the first is banned on the last. */
-void shoal_swarm_ban(struct shoal_swarm *s, uint32_t source, uint32_t piece, const char *evidence, shoal_us now)
-{
-	if (shoal_webseeds_ban(s, source, piece, evidence, now))
-		return;
-	struct shoal_peer *p = source_peer(s, source);
-	struct shoal_contact *c = p != NULL ? p->contact : NULL;
-	for (struct shoal_contact *k = shoal_contacts_next(s, NULL); p == NULL && c == NULL && k != NULL;
-	     k = shoal_contacts_next(s, k))
-		if (k->account != NULL && k->account->source == source)
-			c = k;
-	bool again = c != NULL && c->banned;
-	if (p == NULL && c != NULL) /* its handshake is under way */
-		p = c->peer;
-	struct shoal_event ev = { .kind = SHOAL_EV_PEER_BANNED,
-				  .peer = source,
-				  .index = piece,
-				  .text = shoal_bytes(evidence, strlen(evidence)) };
-	if (p != NULL) {
-		ev.peer = p->serial;
-		ev.addr = p->addr;
-	} else if (c != NULL) {
-		ev.addr = c->addr;
-	}
-	if (c != NULL && !again) {
-		shoal_contact_ban(s, c);
-		c->account->info.spoiled += SHOAL_BLOCK;
-	}
-	if (p == NULL && (c == NULL || again))
-		return; /* gone, and nothing is known of it, or all is done */
-	shoal_swarm_say(s, &ev, now);
-	shoal_node_ban(s->node, &ev.addr, now);
-	if (p != NULL)
-		shoal_peer_close(p, SHOAL_ERR_REFUSED, now);
-}
-
-struct guilt {
-	struct shoal_swarm *s;
-	uint32_t piece;
-	shoal_us now;
-	const char *how;
-};
-
-static void guilty(void *to, uint32_t source, uint32_t block)
-{
-	struct guilt *g = to;
-	char text[128];
-	snprintf(text, sizeof text, "sent a false block %u of piece %u (%s)", block, g->piece, g->how);
-	shoal_swarm_ban(g->s, source, g->piece, text, g->now);
-}
-
-static void settle(struct shoal_swarm *s, uint32_t piece, const uint8_t (*truth)[32], uint32_t n, const char *how,
-		   shoal_us now)
-{
-	struct guilt g = { s, piece, now, how };
-	if (shoal_blame_settle(&s->blame, piece, truth, n, guilty, &g) == 0)
-		return;
-	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) /* those who lied are gone */
-		p->doubt = 0;
-	shoal_webseeds_cleared(s);
-}
-
-/* A failed attempt of which the blocks' digests are known: who contradicts himself is named, the rest is remembered. */
-static void failed_with(struct shoal_swarm *s, uint32_t piece, const uint8_t (*digest)[32], const uint32_t *source,
-			uint32_t n, shoal_us now)
-{
-	struct guilt g = { s, piece, now, "it had sent another before" };
-	shoal_blame_contradicted(&s->blame, piece, digest, source, n, guilty, &g);
-	int rc = shoal_blame_failed(&s->blame, piece, digest, source, n);
-	if (rc == SHOAL_ERR_NOMEM && shoal_slots_trim(s->node->slots) > 0)
-		rc = shoal_blame_failed(&s->blame, piece, digest, source, n);
-	if (rc < 0)
-		s->blame_lost++;
-}
-
-/* The digest of each block that is still in memory: SHA-256, so that in v2 it is the leaf. */
-static bool digests_of(const struct shoal_swarm *s, const struct shoal_open *open, uint8_t (*out)[32])
-{
-	const struct shoal_disk *disk = &s->node->disk;
-	for (uint32_t i = 0; i < open->blocks; i++) {
-		if (open->slot[i] == NULL)
-			return false;
-		if (disk->ops->digest != NULL)
-			disk->ops->digest(disk->d, s->storage, open->piece, i, open->slot[i], out[i]);
-		else
-			shoal_sha256(shoal_bytes(open->slot[i]->at, open->slot[i]->len), out[i]);
-	}
-	return true;
-}
-
-/* One sender of all of it: no comparison is needed to know who lied. */
-static bool sole_source(const struct shoal_open *open)
-{
-	for (uint32_t i = 1; i < open->blocks; i++)
-		if (open->source[i] != open->source[0])
-			return false;
-	return true;
-}
-
-static void remember_failure(struct shoal_swarm *s, struct shoal_open *open, shoal_us now)
-{
-	uint8_t(*digest)[32] = malloc((size_t)open->blocks * 32);
-	if (digest == NULL)
-		return;
-	if (digests_of(s, open, digest))
-		failed_with(s, open->piece, (const uint8_t(*)[32])digest, open->source, open->blocks, now);
-	free(digest);
-}
-
-static void piece_failed(struct shoal_swarm *s, struct shoal_open *open, shoal_us now)
-{
-	struct shoal_event ev = { .kind = SHOAL_EV_HASH_FAILED, .index = open->piece };
-	uint32_t piece = open->piece;
-	s->hash_failures++;
-	s->wasted += open->bytes;
-	shoal_swarm_say(s, &ev, now);
-	if (sole_source(open)) {
-		char text[96];
-		snprintf(text, sizeof text, "sent the whole of piece %u, which is false", piece);
-		uint32_t source = open->source[0];
-		open->attempts++;
-		if (shoal_landing_again(&s->landing, open, now) < 0) {
-			shoal_landing_close(&s->landing, open);
-			shoal_picker_close(s->picker, piece);
-		}
-		shoal_swarm_ban(s, source, piece, text, now);
-	} else {
-		const struct shoal_policy *policy = s->node->policy;
-		if (policy->failed != NULL)
-			policy->failed(s, open, now);
-		if (policy->names_liars && open->whole)
-			remember_failure(s, open, now);
-		else if (policy->names_liars && s->state == SHOAL_SWARM_RUN) /* on disk alone: digested there */
-			(void)shoal_swarm_blame_from_disk(s, open);
-		open->attempts++;
-		if (shoal_landing_again(&s->landing, open, now) < 0) {
-			shoal_landing_close(&s->landing, open);
-			shoal_picker_close(s->picker, piece);
-		}
-		if (s->has_v2 && policy->names_liars)
-			shoal_swarm_leaves_wanted(s, piece, now);
-	}
-	struct shoal_open *again = shoal_landing_find(&s->landing, piece);
-	if (again != NULL && shoal_swarm_piece_expect(s, piece, &again->hash) < 0)
-		again->hash.good = 0;
-	s->dirty_fill = true;
-}
-
-/* The sources of a streamed piece that failed, until its blocks have been digested from the disk. */
-int shoal_swarm_blame_from_disk(struct shoal_swarm *s, const struct shoal_open *open)
-{
-	struct shoal_check *check;
-	uint32_t *source = malloc(open->blocks * sizeof *source);
-	int rc = SHOAL_ERR_NOMEM;
-	if (source != NULL)
-		rc = shoal_swarm_check_piece(s, open->piece, SHOAL_CHECK_BLAME, SHOAL_DISK_LEAVES, &check);
-	if (rc < 0) {
-		free(source);
-		return rc;
-	}
-	memcpy(source, open->source, open->blocks * sizeof *source);
-	check->source = source;
-	return 0;
-}
-
-static void credit(struct shoal_swarm *s, const struct shoal_open *open)
-{
-	for (uint32_t i = 0; i < open->blocks; i++) {
-		uint32_t n = 1;
-		while (i + n < open->blocks && open->source[i + n] == open->source[i])
-			n++;
-		uint64_t bytes = 0;
-		for (uint32_t k = i; k < i + n; k++)
-			bytes += shoal_open_block_len(open, k);
-		struct shoal_peer *p = source_peer(s, open->source[i]);
-		if (p == NULL && shoal_webseeds_credit(s, open->source[i], bytes))
-			; /* it keeps its own account */
-		else if (p != NULL && p->contact != NULL)
-			p->contact->account->info.got += bytes;
-		else if (p != NULL)
-			p->got += bytes;
-		i += n - 1;
-	}
-}
+/* ---- no longer wanted ------------------------------------------------------------------ */
 
 /* Nobody is asked for any block of it any more: before its blocks' accounts are wiped. */
 static void unask_piece(struct shoal_swarm *s, const struct shoal_open *open, shoal_us now)
@@ -379,29 +184,17 @@ void shoal_swarm_write_done(struct shoal_swarm *s, struct shoal_open *open, shoa
 		return;
 	}
 	bool last = open->job.flags & SHOAL_DISK_LAST;
-	bool blamed = last && open->hash.good && shoal_blame_has(&s->blame, open->piece);
-	if (blamed && open->whole) {
-		uint8_t(*truth)[32] = malloc((size_t)open->blocks * 32);
-		if (truth != NULL && digests_of(s, open, truth))
-			settle(s, open->piece, (const uint8_t(*)[32])truth, open->blocks,
-			       "it differs from the good one", now);
-		free(truth);
-	} else if (blamed) {
-		struct shoal_check *check;
-		(void)shoal_swarm_check_piece(s, open->piece, SHOAL_CHECK_BLAME, SHOAL_DISK_LEAVES, &check);
-	}
+	if (last && open->hash.good)
+		shoal_evidence_good(s, open, now); /* while its blocks are here */
 	shoal_open_run_done(&s->landing, open);
 	if (!last) {
 		s->pieces_dirty = s->dirty_fill = true;
 		return;
 	}
 	if (!open->hash.good)
-		return piece_failed(s, open, now);
+		return shoal_evidence_failed(s, open, now);
 	uint32_t piece = open->piece;
 	bool suspect = open->suspect;
-	credit(s, open);
-	if (s->node->policy->passed != NULL)
-		s->node->policy->passed(s, open, now);
 	shoal_landing_close(&s->landing, open);
 	if (suspect) { /* right when it was written; whether it still is, the medium says */
 		shoal_bits_set(&s->to_check, piece);
@@ -442,7 +235,8 @@ void shoal_swarm_pieces_tick(struct shoal_swarm *s, shoal_us now)
 		go = o->state == SHOAL_OPEN_READY && lanes_ready(s, o, now);
 	s->lane_wait = 0;
 	for (struct shoal_open *o = s->landing.head; o != NULL; o = o->next) {
-		if (o->job_out || o->state == SHOAL_OPEN_HASHING || (o->whole && o->state != SHOAL_OPEN_READY))
+		if (o->job_out || o->state == SHOAL_OPEN_HASHING || o->state == SHOAL_OPEN_DISPUTED ||
+		    (o->whole && o->state != SHOAL_OPEN_READY))
 			continue;
 		if (o->whole && !go) {
 			s->lane_wait = s->lane_wait == 0
@@ -528,7 +322,6 @@ static void say_check(struct shoal_swarm *s, shoal_us now)
 void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, shoal_us now)
 {
 	int good = check->job.err == 0 && check->hash.good;
-	uint32_t blocks = (check->hash.bytes + SHOAL_BLOCK - 1) / SHOAL_BLOCK;
 	switch (check->why) {
 	case SHOAL_CHECK_SCAN:
 	case SHOAL_CHECK_RESYNC:
@@ -561,17 +354,7 @@ void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, sh
 			say_check(s, now);
 		break;
 	case SHOAL_CHECK_LEAVES: shoal_swarm_leaves_ready(s, check, now); break;
-	case SHOAL_CHECK_BLAME:
-		if (check->job.err < 0)
-			break;
-		if (check->source != NULL) {
-			failed_with(s, check->piece, (const uint8_t(*)[32])check->hash.leaf, check->source, blocks,
-				    now);
-		} else if (check->hash.good) { /* what the disk gives back is what was verified: the truth */
-			settle(s, check->piece, (const uint8_t(*)[32])check->hash.leaf, blocks,
-			       "it differs from the good one", now);
-		}
-		break;
+	case SHOAL_CHECK_BLAME: shoal_evidence_digested(s, check, now); break;
 	}
 	free(check->source);
 	check_free(check);
@@ -608,10 +391,4 @@ void shoal_swarm_check_tick(struct shoal_swarm *s, shoal_us now)
 			return;
 		shoal_bits_clear(&s->to_check, s->check_at);
 	}
-}
-
-void shoal_swarm_leaves_known(struct shoal_swarm *s, uint32_t piece, const uint8_t (*leaf)[32], uint32_t n,
-			      shoal_us now)
-{
-	settle(s, piece, leaf, n, "its leaf hash is not the one in the torrent", now);
 }

@@ -17,6 +17,7 @@ static const char *const names[] = { "full", "off", "lt" };
 /* What came of a swarm. */
 struct outcome {
 	double seconds, copies; /* until the last one is done; that the seed gave */
+	double waste;		/* bytes that came for nothing, of those that were needed */
 	unsigned bans, honest_bans, failures;
 };
 
@@ -57,6 +58,10 @@ static struct outcome play(const struct setup *u)
 			out.honest_bans += n->banned[k] == 0 || n->banned[k] > u->liars;
 		if (i > u->liars && done > out.seconds)
 			out.seconds = done;
+		if (i > u->liars) {
+			sim_node_ask_stats(n);
+			out.waste += (double)n->stats.wasted / (double)n->stats.size / u->leeches;
+		}
 	}
 	sim_node_ask_stats(sim_node(sim, 0));
 	out.copies = (double)sim_node(sim, 0)->stats.uploaded / (double)shoal_metainfo_size(c.mi);
@@ -86,11 +91,84 @@ static void who_is_named_under_each(void **state)
 	for (size_t i = 0; i < RULES; i++) {
 		struct outcome o = play(
 			&(struct setup){ rules[i], SHOAL_FORMAT_V2, 256 * KIB, 8 * MIB, 92, 6, 2, 50000 });
-		print_message("%s: %.1f s, %u bad pieces, %u bans, %u of them of the honest\n", names[i], o.seconds,
-			      o.failures, o.bans, o.honest_bans);
+		print_message("%s: %.1f s, %.1f %% wasted, %u bad pieces, %u bans, %u of them of the honest\n",
+			      names[i], o.seconds, 100 * o.waste, o.failures, o.bans, o.honest_bans);
 		assert_true(o.failures > 0 && o.honest_bans == 0);
 		assert_true(o.bans > 0 || rules[i] == SHOAL_RULES_OFF);
 	}
+}
+
+/* ---- evidence ------------------------------------------------------------------------------------ */
+
+/* A block in some hundred of one peer comes wrong, as where memory is bad: it stays, and in v2 a block costs a block. */
+static void a_flipped_bit_is_forgiven(void **state)
+{
+	(void)state;
+	for (unsigned f = 0; f < 2; f++) {
+		unsigned failures = 0, paroles = 0;
+		uint64_t wasted = 0;
+		for (uint64_t seed = 1; seed <= 8; seed++) {
+			struct sim_content c;
+			scene_content(&c, f ? SHOAL_FORMAT_V2 : SHOAL_FORMAT_V1, 256 * KIB, 8 * MIB, seed);
+			struct sim *sim = sim_new(&(struct sim_options){ .seed = seed, .content = &c });
+			struct sim_node_options line = { .up = 4 * MIB, .liar = true };
+			sim_disk_poison(scene_seed(sim, line)->disk, 3000);
+			scene_seed(sim, (struct sim_node_options){ .up = 4 * MIB });
+			scene_leeches(sim, (struct sim_node_options){ .up = 0 }, 1, 1, 0);
+			struct sim_node *leech = sim_node(sim, 2);
+			sim_node_meet(leech, sim_node(sim, 1));
+			scene_start_all(sim);
+			scene_complete(sim, SHOAL_S(60));
+			sim_node_ask_stats(leech);
+			assert_true(leech->bans == 0 || leech->hash_failures > 1);
+			failures += leech->hash_failures;
+			paroles += leech->paroles;
+			wasted += leech->stats.wasted;
+			sim_free(sim);
+			sim_content_fini(&c);
+		}
+		print_message("%s: %u bad pieces, %u times on parole, %llu bytes wasted\n", f ? "v2" : "v1", failures,
+			      paroles, (unsigned long long)wasted);
+		assert_true(failures > 0 && paroles > 0);
+		if (f)
+			assert_true(wasted < (uint64_t)failures * 256 * KIB / 2);
+	}
+}
+
+/* The hash of a right piece comes out wrong once, as it does where memory is bad. */
+static struct {
+	unsigned lie; /* so many WRITEs are answered wrongly */
+} fault;
+
+static void lies_about_a_hash(void *to, const struct shoal_disk_job *job)
+{
+	(void)to;
+	if (job->op == SHOAL_DISK_WRITE && fault.lie > 0 && job->hash->good) {
+		fault.lie--;
+		job->hash->good = 0;
+	}
+}
+
+static void our_own_fault_is_held_against_nobody(void **state)
+{
+	struct sim_content c;
+	(void)state;
+	scene_content(&c, SHOAL_FORMAT_HYBRID, 256 * KIB, 8 * MIB, 94);
+	struct sim *sim = sim_new(&(struct sim_options){ .seed = 94, .content = &c });
+	scene_seed(sim, (struct sim_node_options){ .up = 4 * MIB });
+	scene_leeches(sim, (struct sim_node_options){ .up = 4 * MIB }, 1, 1, 0);
+	struct sim_node *leech = sim_node(sim, 1);
+	fault.lie = 2;
+	sim_disk_watch(leech->disk, lies_about_a_hash, NULL);
+	scene_start_all(sim);
+	scene_complete(sim, SHOAL_S(60));
+	sim_node_ask_stats(leech);
+	assert_int_equal(fault.lie, 0);
+	assert_int_equal(leech->hash_failures, 0);
+	assert_int_equal(leech->bans + leech->paroles, 0);
+	assert_true(leech->warnings > 0);
+	sim_free(sim);
+	sim_content_fini(&c);
 }
 
 int main(void)
@@ -98,6 +176,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_clean_swarm_under_each),
 		cmocka_unit_test(who_is_named_under_each),
+		cmocka_unit_test(a_flipped_bit_is_forgiven),
+		cmocka_unit_test(our_own_fault_is_held_against_nobody),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -171,7 +171,9 @@ static void hash_head(const struct sim_disk *d, struct shoal_disk_job *job, uint
 	bool good = sim_content_is(c->seed, pos, at, len < SIM_HEAD ? len : SIM_HEAD);
 	h->sha1.len += len;
 	h->sha1.tail_len += !good;
-	if (job->flags & SHOAL_DISK_LEAVES) {
+	/* Of a piece that is written as it comes nothing but the leaves tells later what it was. */
+	bool as_it_comes = job->op == SHOAL_DISK_WRITE && h->has_v2 && !(job->flags & SHOAL_DISK_IF_GOOD);
+	if (as_it_comes || (job->flags & SHOAL_DISK_LEAVES)) {
 		if (good)
 			sim_content_digest(c, job->piece, block, h->leaf[block]);
 		else

@@ -176,6 +176,7 @@ static void on_event(struct sim_node *n, const struct shoal_event *ev)
 		note_text(n, ev);
 		break;
 	case SHOAL_EV_PEER_BANNED: note_ban(n, ev); break;
+	case SHOAL_EV_PEER_PAROLE: n->paroles++; break;
 	case SHOAL_EV_PAUSED:
 		n->paused++;
 		note_text(n, ev);

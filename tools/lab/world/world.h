@@ -154,9 +154,9 @@ struct sim_node {
 	struct shoal_stats stats; /* the last STATS, or COMPLETE */
 	struct shoal_bits have;	  /* the last PIECES */
 	/* in all lives */
-	unsigned hash_failures, bans, dials, dials_dead; /* of these, to where nobody was */
-	unsigned streams, plain_streams;		 /* it said something on; of those, begun in plain words */
-	unsigned banned[8];				 /* nodes, by index */
+	unsigned hash_failures, paroles, bans, dials, dials_dead; /* of these, to where nobody was */
+	unsigned streams, plain_streams; /* it said something on; of those, begun in plain words */
+	unsigned banned[8];		 /* nodes, by index */
 };
 
 struct sim *sim_new(const struct sim_options *options);
