@@ -34,6 +34,20 @@ enum shoal_encryption {
 	SHOAL_ENCRYPTION_OFF,
 	SHOAL_ENCRYPTION_REQUIRE, /* all of every stream, or none */
 };
+/* Parts of ours that can be left out, one by one, to see what each is worth. */
+enum shoal_without {
+	SHOAL_WITHOUT_FORGIVING = 1,	/* the first false block bans */
+	SHOAL_WITHOUT_PRIOR = 2,	/* strangers are met alike, whatever the last ones were */
+	SHOAL_WITHOUT_WINDOW = 4,	/* queues are as deep for strangers as for others */
+	SHOAL_WITHOUT_REPAIR = 8,	/* a piece that failed is fetched again whole */
+	SHOAL_WITHOUT_PURGE = 16,	/* unverified blocks of the banned are kept */
+	SHOAL_WITHOUT_STRANGERS = 32,	/* any number of strangers share a piece */
+	SHOAL_WITHOUT_CREDIBILITY = 64, /* all claims count for what is rare */
+	SHOAL_WITHOUT_HEDGE = 128,	/* the end game asks twice for whatever is late, without a budget */
+	SHOAL_WITHOUT_TRIALS = 256,	/* trial slots go by dice alone */
+	SHOAL_WITHOUT_ONWARD = 1024,	/* a seed serves all alike, whether they pass anything on or not */
+	SHOAL_WITHOUT_VERIFIED = 512,	/* what counts in the choker are bytes as they come, right or not */
+};
 struct shoal_config {
 	size_t size;				    /* sizeof *this: lets the struct grow */
 	struct shoal_addr listen[SHOAL_LISTEN_MAX]; /* port 0: any free one */
@@ -57,6 +71,7 @@ struct shoal_config {
 	 * there. The local network is left alone, and over HTTP there are no datagrams. NULL: none */
 	const char *proxy;
 	bool portmap; /* the port is mapped at the home router, once there is a torrent that is not private */
+	unsigned without; /* enum shoal_without: for experiments */
 };
 
 /* ---- operations ------------------------------------------------------------------ */

@@ -2,10 +2,14 @@
 #include "swarm/core/choker.h"
 
 #include <assert.h>
+#include "swarm/core/reputation.h"
 
 /* A timer comes late now and then, the next one less so: this much early still counts as on time. */
 #define EARLY SHOAL_S(1)
 #define NEWCOMER_WEIGHT 3u /* BEP 3 */
+#define UNEARNED 4u	   /* slots in use, below which others than those who give get one too */
+#define TRADE_UNIT (256u << 10)
+#define TRADE_MAX 128u
 
 enum verdict { CHOKED, REGULAR, TRIAL };
 
@@ -14,6 +18,7 @@ struct round {
 	struct shoal_choker_view *views;
 	size_t count;
 	uint64_t turn_bytes;
+	bool by_record, by_onward;
 	uint32_t salt; /* of this round's ties between turns */
 	shoal_us now;
 };
@@ -49,6 +54,13 @@ static bool gives_more(const struct round *r, const struct shoal_choker_view *a,
 
 enum turn { IN_TURN, WAITING, TURN_OVER };
 
+/* A tenth of it for one who passes nothing on: less, and never nothing. */
+static uint64_t by_onward(const struct round *r, const struct shoal_choker_view *v, uint64_t x)
+{
+	uint32_t onward = v->onward > SHOAL_CHOKER_ONWARD / 10 ? v->onward : SHOAL_CHOKER_ONWARD / 10;
+	return r->by_onward && onward < SHOAL_CHOKER_ONWARD ? x / SHOAL_CHOKER_ONWARD * onward : x;
+}
+
 static enum turn turn_of(const struct round *r, const struct shoal_choker_view *v)
 {
 	if (!v->unchoked)
@@ -56,7 +68,8 @@ static enum turn turn_of(const struct round *r, const struct shoal_choker_view *
 	shoal_us served = since(v->unchoked_at, r->now) + EARLY;
 	if (served < SHOAL_CHOKER_ROUND)
 		return IN_TURN;
-	bool over = v->optimistic || v->gave_turn >= r->turn_bytes || served >= SHOAL_CHOKER_TURN;
+	bool over = v->optimistic || v->gave_turn >= by_onward(r, v, r->turn_bytes) ||
+		    served >= by_onward(r, v, SHOAL_CHOKER_TURN);
 	return over ? TURN_OVER : IN_TURN;
 }
 
@@ -75,7 +88,7 @@ static uint64_t waited(const struct round *r, const struct shoal_choker_view *v)
 		from = v->unchoked_at;
 	if (from < v->choked_at)
 		from = v->choked_at;
-	return since(from, r->now) / SHOAL_CHOKER_ROUND;
+	return by_onward(r, v, since(from, r->now)) / SHOAL_CHOKER_ROUND;
 }
 
 static bool turn_first(const struct round *r, const struct shoal_choker_view *a, const struct shoal_choker_view *b)
@@ -153,8 +166,34 @@ static uint32_t weight_of(const struct shoal_choker_view *v, const struct shoal_
 	return v->unchoked_at == 0 ? NEWCOMER_WEIGHT : 1;
 }
 
+/* What is remembered of trade is bounded, so that who has changed can show it. */
+static double trade(uint64_t bytes)
+{
+	return 1 + (double)(bytes < TRADE_MAX * TRADE_UNIT ? bytes : TRADE_MAX * TRADE_UNIT) / TRADE_UNIT;
+}
+
+static struct shoal_choker_view *draw_by_record(struct round *r, const struct shoal_choker_view *except,
+						struct shoal_rng *rng)
+{
+	struct shoal_choker_view *best = NULL;
+	double most = -1;
+	for (size_t i = 0; i < r->count; i++) {
+		struct shoal_choker_view *v = nth(r, i);
+		if (v->verdict != CHOKED || v == except)
+			continue;
+		double x = shoal_rep_draw(trade(v->got_ever), trade(v->gave_ever), rng);
+		if (x > most) {
+			most = x;
+			best = v;
+		}
+	}
+	return best;
+}
+
 static struct shoal_choker_view *draw(struct round *r, const struct shoal_choker_view *except, struct shoal_rng *rng)
 {
+	if (r->by_record)
+		return draw_by_record(r, except, rng);
 	uint32_t sum = 0;
 	for (size_t i = 0; i < r->count; i++)
 		sum += weight_of(nth(r, i), except);
@@ -178,7 +217,13 @@ static struct shoal_choker_view *trial_now(const struct round *r)
 
 static void leech(struct round *r, struct shoal_choker *c, size_t slots, struct shoal_rng *rng)
 {
+	size_t all = slots;
 	slots = give_by_merit(r, slots);
+	/* A line that is full with those who give is not to be shared with who does not. */
+	if (r->by_record) {
+		size_t earned = all - slots, free = earned < UNEARNED ? UNEARNED - earned : 0;
+		slots = slots < free ? slots : free;
+	}
 	struct shoal_choker_view *trial = trial_now(r);
 	bool stays = trial && trial->verdict == CHOKED &&
 		     since(c->optimistic_at, r->now) + EARLY < SHOAL_CHOKER_OPTIMISTIC;
@@ -200,11 +245,18 @@ static void leech(struct round *r, struct shoal_choker *c, size_t slots, struct 
 	c->optimistic_at = r->now;
 }
 
-void shoal_choker_round(struct shoal_choker *c, struct shoal_choker_view views[], size_t n, unsigned slots,
-			bool seeding, uint64_t turn_bytes, struct shoal_rng *rng, shoal_us now)
+void shoal_choker_round(struct shoal_choker *c, struct shoal_choker_view views[], size_t n,
+			const struct shoal_choke_terms *terms, struct shoal_rng *rng, shoal_us now)
 {
-	struct round r = { .views = views, .turn_bytes = turn_bytes, .salt = shoal_rng_next(rng), .now = now };
-	assert(n < UINT32_MAX / NEWCOMER_WEIGHT && turn_bytes > 0);
+	struct round r = { .views = views,
+			   .turn_bytes = terms->turn_bytes,
+			   .by_record = terms->by_record,
+			   .by_onward = terms->by_onward && terms->seeding,
+			   .salt = shoal_rng_next(rng),
+			   .now = now };
+	unsigned slots = terms->slots;
+	bool seeding = terms->seeding;
+	assert(n < UINT32_MAX / NEWCOMER_WEIGHT && terms->turn_bytes > 0);
 	for (size_t i = 0; i < n; i++) {
 		views[i].verdict = CHOKED;
 		if (views[i].interested && !views[i].seed)

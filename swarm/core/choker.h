@@ -8,10 +8,16 @@
  * Leeching: the regular slots go to those who give us most, not snubbed,
  * with an eighth in favour of who has one already. Slots that nobody earns
  * go round in turns. One more is a trial (BEP 3's optimistic unchoke): it
- * moves every 30 s, by dice, three times as likely to one never served.
+ * moves every 30 s: to whoever draws the highest number, where each draws from
+ * Beta(1 + what it gave us, 1 + what we gave it) (Thompson sampling; both in
+ * units of 256 KiB). So who gave for what it got is tried again, who never got
+ * anything has even odds, and who took and gave nothing hardly any. Without
+ * records it goes by dice, three times as likely to one never served.
  * Seeding: all slots, the one for trials too, go round in turns: whoever
  * has waited longest is next, the fastest among those of the same ten
- * seconds. A turn that is over ends only when somebody waits for it.
+ * seconds. A turn that is over ends only when somebody waits for it. Who was
+ * seen to pass on little of what it got waits longer, for shorter turns, so that
+ * our line goes where it is multiplied.
  */
 #ifndef SHOAL_CHOKER_H
 #define SHOAL_CHOKER_H
@@ -25,23 +31,29 @@
 /* A turn: a served peer keeps its slot for this many bytes or this long, though never less than a round. */
 #define SHOAL_CHOKER_QUOTA_PIECES 20
 #define SHOAL_CHOKER_TURN SHOAL_S(60)
+#define SHOAL_CHOKER_ONWARD 1024u
 
 /* What a round is told of the swarm. */
 struct shoal_choke_terms {
-	unsigned slots; /* regular ones */
-	bool seeding;	/* we need nothing */
-	bool round;	/* its time has come; else somebody came or went */
-	uint64_t turn_bytes;
+	unsigned slots;	     /* regular ones */
+	bool seeding;	     /* we need nothing */
+	bool round;	     /* its time has come; else somebody came or went */
+	bool by_onward;	     /* turns go by what was passed on */
+	bool by_record;	     /* trials go by what came of the earlier ones */
+	uint64_t turn_bytes; /* > 0 */
 };
 struct shoal_choker_view {
-	uint32_t peer;			/* the caller's serial: ties break by it */
-	bool interested;		/* it wants something of ours */
-	bool snubbed;			/* it owes us blocks for long */
-	bool seed;			/* it needs nothing */
-	bool unchoked;			/* in: served now; out: the decision */
-	bool optimistic;		/* in, out: served on trial */
-	uint64_t got;			/* verified bytes a second from it */
-	uint64_t gave;			/* bytes a second to it */
+	uint32_t peer;	 /* the caller's serial: ties break by it */
+	bool interested; /* it wants something of ours */
+	bool snubbed;	 /* it owes us blocks for long */
+	bool seed;	 /* it needs nothing */
+	bool unchoked;	 /* in: served now; out: the decision */
+	bool optimistic; /* in, out: served on trial */
+	uint64_t got;	 /* verified bytes a second from it */
+	uint64_t gave;	 /* bytes a second to it */
+	uint32_t
+		onward; /* seeding: how much of what we gave it it passed on, of SHOAL_CHOKER_ONWARD; that is at first */
+	uint64_t got_ever, gave_ever;	/* verified bytes from it, and bytes to it, in all its connections */
 	uint64_t gave_turn;		/* bytes to it since it was last unchoked */
 	uint64_t got_round, gave_round; /* bytes since the last round */
 	shoal_us unchoked_at;		/* when that was; 0 never */
@@ -55,10 +67,10 @@ struct shoal_choker {
 	shoal_us optimistic_at; /* when the optimistic slot last moved */
 };
 
-/* Decides views[].unchoked and .optimistic for `n` peers. `slots`: regular slots; one optimistic comes on top of
- * them. `seeding`: we need nothing, so turns go round by quota instead of by what we get. `turn_bytes` > 0.
+/* Decides views[].unchoked and .optimistic for `n` peers. One optimistic slot comes on top of terms->slots. Seeding, turns
+ * go round by quota instead of by what we get.
  * When every interested peer fits, all are served. */
-void shoal_choker_round(struct shoal_choker *c, struct shoal_choker_view views[], size_t n, unsigned slots,
-			bool seeding, uint64_t turn_bytes, struct shoal_rng *rng, shoal_us now);
+void shoal_choker_round(struct shoal_choker *c, struct shoal_choker_view views[], size_t n,
+			const struct shoal_choke_terms *terms, struct shoal_rng *rng, shoal_us now);
 
 #endif

@@ -66,11 +66,12 @@ static double expect_of(struct shoal_swarm *s, uint32_t source)
 
 /* ---- bans ----------------------------------------------------------------------------------- */
 
-/* What it sent and nobody has verified is worth nothing. */
+/* What it sent and nobody has verified is worth nothing, unless leaf hashes will tell block by block what of it is right. */
 static void purge(struct shoal_swarm *s, uint32_t source)
 {
 	for (struct shoal_open *o = s->landing.head; o != NULL; o = o->next) {
-		if (!o->whole || o->job_out || (o->state != SHOAL_OPEN_FETCHING && o->state != SHOAL_OPEN_READY))
+		if (!o->whole || o->hash.has_v2 || o->job_out ||
+		    (o->state != SHOAL_OPEN_FETCHING && o->state != SHOAL_OPEN_READY))
 			continue;
 		for (uint32_t b = 0; b < o->blocks; b++) {
 			if (o->asked[b] != SHOAL_BLOCK_LANDED || o->source[b] != source)
@@ -107,7 +108,7 @@ void shoal_swarm_ban(struct shoal_swarm *s, uint32_t source, uint32_t piece, con
 	}
 	shoal_swarm_say(s, &ev, now);
 	shoal_node_ban(s->node, &ev.addr, until);
-	if (s->node->policy->scores)
+	if (shoal_node_uses(s->node, SHOAL_WITHOUT_PURGE))
 		purge(s, source);
 	if (who.peer != NULL)
 		shoal_peer_close(who.peer, SHOAL_ERR_REFUSED, now);
@@ -133,7 +134,8 @@ static void is_false(struct shoal_swarm *s, uint32_t source, uint32_t piece, uin
 			? snprintf(text, sizeof text, "sent the whole of piece %u, which is false", piece)
 			: snprintf(text, sizeof text, "sent a false block %u of piece %u (%s)", block, piece,
 				   how_text(why));
-	if (!s->node->policy->scores || !who_is(s, source, &who) || who.entry == NULL)
+	if (!s->node->policy->scores || !shoal_node_uses(s->node, SHOAL_WITHOUT_FORGIVING) ||
+	    !who_is(s, source, &who) || who.entry == NULL)
 		return shoal_swarm_ban(s, source, piece, text, now); /* a web seed keeps its own count */
 	struct shoal_rep *r = &who.entry->rep;
 	bool was_banned = r->state == SHOAL_REP_BANNED;
@@ -492,7 +494,7 @@ static bool dispute(struct shoal_swarm *s, struct shoal_open *open, shoal_us now
 {
 	if (!s->has_v2 || !s->node->policy->names_liars || !shoal_swarm_leaves_wanted(s, open->piece, now))
 		return false;
-	if (!s->node->policy->scores || !open->whole || open->attempts > SHOAL_EVIDENCE_REPAIRS)
+	if (!shoal_node_uses(s->node, SHOAL_WITHOUT_REPAIR) || !open->whole || open->attempts > SHOAL_EVIDENCE_REPAIRS)
 		return false; /* they come for the blame alone */
 	open->state = SHOAL_OPEN_DISPUTED;
 	open->disputed_until = now + SHOAL_EVIDENCE_DISPUTE;
@@ -505,8 +507,8 @@ static void mend_or_begin_anew(struct shoal_swarm *s, struct shoal_open *open, c
 			       shoal_us now)
 {
 	uint32_t source = open->source[0], piece = open->piece;
-	bool mended = s->node->policy->scores && open->whole && open->attempts <= SHOAL_EVIDENCE_REPAIRS &&
-		      drop_suspects(s, open, all, n, now);
+	bool mended = shoal_node_uses(s->node, SHOAL_WITHOUT_REPAIR) && open->whole &&
+		      open->attempts <= SHOAL_EVIDENCE_REPAIRS && drop_suspects(s, open, all, n, now);
 	if (!mended)
 		begin_anew(s, open, now);
 	if (n != 1)

@@ -99,6 +99,11 @@ static shoal_us shortest(const struct shoal_flow *f)
 	return shoal_min_u64(f->delay_min[0], f->delay_min[1]);
 }
 
+shoal_us shoal_flow_delay(const struct shoal_flow *f)
+{
+	return shortest(f);
+}
+
 static uint32_t blocks_in(uint64_t rate, shoal_us time)
 {
 	uint64_t blocks = (rate * time / SHOAL_S(1) + SHOAL_BLOCK - 1) / SHOAL_BLOCK;

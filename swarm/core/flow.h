@@ -75,6 +75,8 @@ void shoal_flow_block(struct shoal_flow *f, uint32_t bytes, shoal_us asked, shoa
 /* Blocks to keep asked; `peer_max` is the peer's reqq (0 unknown: 250), never passed. Below DEPTH_MIN for a round trip
  * now and then (DRAIN). */
 uint32_t shoal_flow_depth(struct shoal_flow *f, uint32_t peer_max, shoal_us now);
+/* The shortest time from request to block of the last ten seconds or so; 0 unknown. */
+shoal_us shoal_flow_delay(const struct shoal_flow *f);
 /* The rate its depth is reckoned from: the fastest round trip of the last second or two, bytes a second; 0 unknown. */
 uint64_t shoal_flow_rate(const struct shoal_flow *f);
 /* How long the next block may reasonably take, from its request or the block before, until the peer counts as

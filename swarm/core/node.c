@@ -33,6 +33,7 @@ int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, 
 	n->stirred_to = &n->stirred;
 	n->rng = o->rng;
 	n->policy = shoal_policy_of(o->rules);
+	n->without = n->policy->scores ? o->without : ~0u;
 	n->port = o->port;
 	n->max_peers = o->max_peers ? o->max_peers : SHOAL_NODE_PEERS;
 	n->upload_slots = o->upload_slots ? o->upload_slots : SHOAL_CHOKER_SLOTS;
@@ -44,6 +45,7 @@ int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, 
 	n->world.ops->secret(n->world.w, (struct shoal_space){ (uint8_t *)&n->lsd_cookie, sizeof n->lsd_cookie });
 	shoal_guard_init(&n->guard, n->budget, n->key);
 	shoal_repute_init(&n->repute, n->budget, n->key, shoal_rng_split(n->key.k0, 2));
+	n->repute.blind = !shoal_node_uses(n, SHOAL_WITHOUT_PRIOR);
 	n->epoch_s = (uint32_t)(n->world.ops->unix_s(n->world.w) - (int64_t)(now / SHOAL_S(1)));
 	n->events.budget = n->budget;
 	n->quiet = o->quiet;

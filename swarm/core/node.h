@@ -38,6 +38,7 @@ struct shoal_node_options {
 	const struct shoal_dht_crypto *crypto; /* for it; NULL: signed items are not believed */
 	enum shoal_rules rules;
 	enum shoal_encryption encryption;
+	unsigned without; /* enum shoal_without */
 	const char *agent;
 };
 

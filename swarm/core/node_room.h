@@ -68,6 +68,7 @@ struct shoal_node {
 	uint32_t dealt[2];	       /* the torrent that was last dealt something, by enum shoal_way */
 	uint16_t port;
 	const struct shoal_policy *policy;
+	unsigned without; /* enum shoal_without; all of it where the policy keeps no score */
 	uint32_t max_peers, upload_slots;
 	char agent[64];
 
@@ -143,6 +144,11 @@ static inline bool shoal_node_commits(const struct shoal_node *n)
 struct shoal_peer *shoal_node_peer(struct shoal_node *n, uint32_t serial);
 /* A dial has ended: in a transport, or in none and why. */
 void shoal_node_dial_over(struct shoal_node *n, uint64_t cookie, struct shoal_transport *t, int err, shoal_us now);
+/* Whether a part of our policy is in use. */
+static inline bool shoal_node_uses(const struct shoal_node *n, enum shoal_without part)
+{
+	return !(n->without & part);
+}
 bool shoal_node_banned(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now);
 void shoal_node_ban(struct shoal_node *n, const struct shoal_addr *addr, shoal_us until);
 /* The swarm an info hash names, v1 or truncated v2 (`*by_v2`); NULL. */

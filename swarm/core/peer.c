@@ -96,7 +96,8 @@ static void uncount(struct shoal_peer *p)
 
 void shoal_peer_believe(struct shoal_peer *p)
 {
-	bool credible = p->repute == NULL || !p->node->policy->scores || shoal_rep_credible(&p->repute->rep);
+	bool credible = p->repute == NULL || !shoal_node_uses(p->node, SHOAL_WITHOUT_CREDIBILITY) ||
+			shoal_rep_credible(&p->repute->rep);
 	if (credible == p->believed || p->swarm == NULL || p->in_swarm_at == NULL)
 		return;
 	uncount(p);
@@ -376,7 +377,8 @@ static int on_peer_id(struct shoal_peer *p, const struct shoal_wire_handshake *h
 		return SHOAL_ERR_NOMEM;
 	if (p->contact != NULL) {
 		p->repute->listens = true;
-		p->believed = shoal_rep_credible(&p->repute->rep) || !p->node->policy->scores;
+		p->believed = shoal_rep_credible(&p->repute->rep) ||
+			      !shoal_node_uses(p->node, SHOAL_WITHOUT_CREDIBILITY);
 	}
 	if (p->node->policy->scores && p->repute->rep.state == SHOAL_REP_BANNED)
 		return SHOAL_ERR_REFUSED;

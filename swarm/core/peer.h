@@ -173,12 +173,13 @@ struct shoal_peer {
 	uint64_t gave, got; /* payload bytes to it; verified bytes from it while it had no entry in the book */
 	unsigned bad_requests;
 	struct shoal_patience talk, unasked, leaves, metadata_given;
-	shoal_us blocked_since;			 /* the transport takes nothing since; 0: it does */
-	size_t long_bytes;			 /* charged for a message that is not whole yet */
-	struct shoal_fast fasts;		 /* of BEP 6: what goes while one chokes */
-	struct shoal_super_peer *super;		 /* of super-seeding; NULL: it knows what we have */
-	bool out_dirty;				 /* something may wait to be sent: shoal_peer_stir_out() */
-	bool in_dirty;				 /* asks may be refilled: shoal_peer_stir_in() */
+	shoal_us blocked_since;		 /* the transport takes nothing since; 0: it does */
+	size_t long_bytes;		 /* charged for a message that is not whole yet */
+	struct shoal_fast fasts;	 /* of BEP 6: what goes while one chokes */
+	uint32_t given_alone, passed_on; /* pieces of super-seeding it was sent; that a third was seen to have then */
+	struct shoal_super_peer *super;	 /* of super-seeding; NULL: it knows what we have */
+	bool out_dirty;			 /* something may wait to be sent: shoal_peer_stir_out() */
+	bool in_dirty;			 /* asks may be refilled: shoal_peer_stir_in() */
 	struct shoal_peer *stir_next, **stir_at; /* of the node's that are stirred; NULL: it is not */
 };
 

@@ -63,7 +63,8 @@ static bool stranger(const struct shoal_peer *p)
 static uint32_t full_depth(struct shoal_peer *p, shoal_us now)
 {
 	uint32_t depth = shoal_policy_flow_depth(p, now);
-	uint32_t worth = p->repute != NULL ? shoal_rep_window(&p->repute->rep) : UINT32_MAX;
+	bool bounded = p->repute != NULL && shoal_node_uses(p->node, SHOAL_WITHOUT_WINDOW);
+	uint32_t worth = bounded ? shoal_rep_window(&p->repute->rep) : UINT32_MAX;
 	if (!p->believed && depth > DEPTH_DISBELIEVED)
 		depth = DEPTH_DISBELIEVED;
 	return depth < worth ? depth : worth;
@@ -72,8 +73,9 @@ static uint32_t full_depth(struct shoal_peer *p, shoal_us now)
 /* Too many whom nobody knows in one piece of v1, and a failure could be anybody's. A preference: not for long. */
 static bool too_many_strangers(const struct shoal_peer *p, const struct shoal_open *open, shoal_us now)
 {
-	return stranger(p) && !open->hash.has_v2 && p->piece != open->piece &&
-	       open->strangers >= p->swarm->strangers_most && open->opened + STRANGERS_WAIT > now;
+	return stranger(p) && shoal_node_uses(p->node, SHOAL_WITHOUT_STRANGERS) && !open->hash.has_v2 &&
+	       p->piece != open->piece && open->strangers >= p->swarm->strangers_most &&
+	       open->opened + STRANGERS_WAIT > now;
 }
 
 /* A piece that has failed is for those least suspected of it, as long as they may come to serve us. */
@@ -124,12 +126,6 @@ static enum shoal_pick_order full_order(const struct shoal_peer *p)
 	return SHOAL_PICK_RAREST;
 }
 
-static void full_choke(struct shoal_choker *c, struct shoal_choker_view views[], size_t n,
-		       const struct shoal_choke_terms *terms, struct shoal_rng *rng, shoal_us now)
-{
-	shoal_choker_round(c, views, n, terms->slots, terms->seeding, terms->turn_bytes, rng, now);
-}
-
 const struct shoal_policy shoal_policy_full = {
 	.name = "full",
 	.super_seeds = true,
@@ -141,5 +137,5 @@ const struct shoal_policy shoal_policy_full = {
 	.may_join = full_may_join,
 	.may_double = full_may_double,
 	.order = full_order,
-	.choke = full_choke,
+	.choke = shoal_choker_round,
 };

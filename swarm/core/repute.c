@@ -356,6 +356,8 @@ static void group_count(struct shoal_repute *t, const struct shoal_addr *a, bool
 
 double shoal_repute_expect(struct shoal_repute *t, const struct shoal_addr *addr, uint32_t now_s)
 {
+	if (t->blind)
+		return STRANGERS_BAD / STRANGERS * BLOCKS_FALSE / BLOCKS;
 	crowd_fade(&t->strangers, now_s);
 	double all = (STRANGERS_BAD + (double)t->strangers.bad) / (STRANGERS + (double)t->strangers.judged);
 	double rate = (BLOCKS_FALSE + (double)t->bad_false) / (BLOCKS + (double)t->bad_blocks);

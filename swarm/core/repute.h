@@ -49,6 +49,7 @@ struct shoal_repute {
 	uint32_t group_room, groups;
 	struct shoal_repute_crowd strangers;
 	float bad_blocks, bad_false; /* of those judged bad: verified or false; false */
+	bool blind;		     /* strangers are met alike, whatever the last ones were */
 	struct shoal_budget *budget; /* charged; NULL: nothing is */
 	struct shoal_sipkey key;
 	struct shoal_rng rng;

@@ -6,7 +6,9 @@
 #include "swarm/core/turnover.h"
 
 #define ASK_ROOM_START 32u
-#define DUPLICATES_MAX 2    /* end game: askers of one block */
+#define DUPLICATES_MAX 2	/* end game: askers of one block */
+#define HEDGE_ANYWAY SHOAL_S(3) /* what takes longer is asked for twice whatever the budget says */
+#define HEDGE_STALL SHOAL_S(4)
 #define DUPLICATE_BLOCKS 64 /* end game: blocks one peer may have asked that others were asked for too */
 
 /* ---- the ring of asks ---------------------------------------------------------------- */
@@ -239,6 +241,26 @@ static bool is_urgent(const struct shoal_swarm *s, uint32_t piece)
 	return false;
 }
 
+/* How long until ask number i of a peer is answered, by what it delivers; a stall is a wait of its own. */
+static shoal_us time_left(struct shoal_peer *q, uint32_t i, shoal_us now)
+{
+	uint64_t rate = shoal_rate_now(&q->flow.down, now);
+	if (q->snubbed || q->choking_us || rate < SHOAL_BLOCK / 4)
+		return HEDGE_STALL;
+	return (shoal_us)(i + 1) * SHOAL_BLOCK * SHOAL_S(1) / rate;
+}
+
+/* And until one more asked of `p` would be. */
+static shoal_us own_time(struct shoal_peer *p, shoal_us now)
+{
+	uint64_t rate = shoal_flow_rate(&p->flow);
+	if (rate == 0)
+		rate = shoal_rate_now(&p->flow.down, now);
+	if (p->snubbed || rate < SHOAL_BLOCK / 4)
+		return HEDGE_STALL / 4;
+	return (shoal_us)(p->ask_count + 1) * SHOAL_BLOCK * SHOAL_S(1) / rate + shoal_flow_delay(&p->flow);
+}
+
 /* End game: a block that others were asked for and that has not come, for a peer with nothing else to do; or, `urgent`, one
  * of a piece with a deadline, for any peer. */
 static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uint32_t *block, bool urgent, shoal_us now)
@@ -247,6 +269,8 @@ static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uin
 	shoal_us patience = 2 * p->flow.delay_mean + SHOAL_MS(50);
 	/* Or no other piece can be begun: a window may stand behind the one block that does not come. */
 	const struct shoal_policy *policy = p->node->policy;
+	bool hedge = shoal_node_uses(p->node, SHOAL_WITHOUT_HEDGE) && !urgent;
+	shoal_us gain = 0, own = hedge ? own_time(p, now) : 0;
 	uint32_t most = policy->strict_double ? 1 : DUPLICATE_BLOCKS;
 	if ((!urgent && shoal_picker_untouched(s->picker) > 0 && !s->landing.busy) || p->ask_count >= most)
 		return false;
@@ -265,10 +289,22 @@ static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uin
 				continue;
 			if (open->asked[a->block] >= DUPLICATES_MAX || ask_find(p, a->piece, a->block) != UINT32_MAX)
 				continue;
+			if (hedge) {
+				shoal_us left = time_left(q, i, now);
+				if (own > left / 10 * 7 || left - own <= gain ||
+				    (s->hedges < SHOAL_SWARM_HEDGE_UNIT && left < HEDGE_ANYWAY))
+					continue;
+				gain = left - own;
+			}
 			*piece = open;
 			*block = a->block;
-			return true;
+			if (!hedge)
+				return true;
 		}
+	}
+	if (gain > 0) {
+		s->hedges -= s->hedges < SHOAL_SWARM_HEDGE_UNIT ? s->hedges : SHOAL_SWARM_HEDGE_UNIT;
+		return true;
 	}
 	return shoal_webseeds_spare(s, p, piece, block, now);
 }
@@ -421,6 +457,7 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 		ask_return(p, &ask);
 		return unasked(p, ev->len, now);
 	}
+	s->hedges += s->hedges < SHOAL_SWARM_HEDGE_BURST;
 	if (p->node->policy->landed != NULL)
 		p->node->policy->landed(p, ask.at, now);
 	shoal_flow_block(&p->flow, ev->len, ask.at, now);

@@ -317,14 +317,22 @@ static void tell(struct shoal_peer *p, shoal_us now)
 
 /* ---- what peers do ------------------------------------------------------------------------- */
 
+static void passed_on(struct shoal_swarm *s, uint32_t owner)
+{
+	for (struct shoal_peer *q = s->peers; q != NULL && owner != 0; q = q->in_swarm)
+		q->passed_on += q->serial == owner;
+}
+
 static void seen(struct shoal_swarm *s, const struct shoal_peer *p, uint32_t piece, shoal_us now)
 {
 	struct shoal_super *u = &s->super;
 	if (shoal_bits_clear(&u->unseen, piece))
 		u->moved = now;
 	shoal_bits_clear(&u->fresh, piece);
-	if (u->owner[piece] != p->serial)
+	if (u->owner[piece] != p->serial) {
+		passed_on(s, u->owner[piece]);
 		disowned(s, piece);
+	}
 	struct shoal_super_shown *e = p->super != NULL ? find(p->super, piece) : NULL;
 	if (e != NULL) { /* it has come by it, whoever sent it */
 		drop(p->super, e);
@@ -383,9 +391,17 @@ void shoal_super_gave(struct shoal_peer *p, uint32_t piece, uint32_t bytes, shoa
 	e->at = now;
 	e->left -= part;
 	x->unsent -= part;
-	if (e->left == 0)
+	if (e->left == 0) {
+		p->given_alone++;
 		drop(x, e);
+	}
 	x->dirty = u->dirty = true;
+}
+
+uint32_t shoal_super_onward(const struct shoal_peer *p)
+{
+	uint32_t share = (1 + p->passed_on) * 2 * SHOAL_CHOKER_ONWARD / (2 + p->given_alone);
+	return share < SHOAL_CHOKER_ONWARD ? share : SHOAL_CHOKER_ONWARD;
 }
 
 void shoal_super_woke(struct shoal_peer *p)

@@ -76,6 +76,8 @@ void shoal_super_asked(struct shoal_peer *p, uint32_t piece, shoal_us now);
 void shoal_super_gave(struct shoal_peer *p, uint32_t piece, uint32_t bytes, shoal_us now);
 void shoal_super_woke(struct shoal_peer *p); /* (un)choked, or its interest changed */
 void shoal_super_left(struct shoal_peer *p, shoal_us now);
+/* How much of the pieces we gave it alone it was seen to pass on, of SHOAL_CHOKER_ONWARD; all of it, until we know. */
+uint32_t shoal_super_onward(const struct shoal_peer *p);
 void shoal_super_tick(struct shoal_swarm *s, shoal_us now);
 shoal_us shoal_super_deadline(const struct shoal_swarm *s);
 /* Ends; all are told everything. */

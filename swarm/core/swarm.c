@@ -42,6 +42,7 @@ int shoal_swarm_new(struct shoal_swarm **out, struct shoal_node *node, struct sh
 	shoal_metadata_init(&s->metadata, node->budget);
 	s->blame.budget = node->budget;
 	s->strangers_most = SHOAL_EVIDENCE_STRANGERS;
+	s->hedges = SHOAL_SWARM_HEDGE_BURST;
 	peer_id_of(s);
 	*out = s;
 	return 0;
@@ -476,6 +477,7 @@ static void choke_round(struct shoal_swarm *s, bool round, shoal_us now)
 		s->choke_at = now;
 	if (view == NULL)
 		return;
+	bool verified = shoal_node_uses(s->node, SHOAL_WITHOUT_VERIFIED);
 	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) {
 		view[n++] = (struct shoal_choker_view){
 			.peer = p->serial,
@@ -484,9 +486,12 @@ static void choke_round(struct shoal_swarm *s, bool round, shoal_us now)
 			.seed = shoal_peer_is_seed(p),
 			.unchoked = !p->choked,
 			.optimistic = p->optimistic,
-			.got = shoal_rate_now(s->node->policy->scores ? &p->verified : &p->flow.down, now),
+			.got = shoal_rate_now(verified ? &p->verified : &p->flow.down, now),
 			.gave = shoal_rate_now(&p->up, now),
 			.gave_turn = p->gave_turn,
+			.onward = shoal_super_onward(p),
+			.got_ever = p->contact != NULL ? p->contact->account->info.got : p->got,
+			.gave_ever = p->contact != NULL ? p->contact->account->info.gave : p->gave,
 			.got_round = p->flow.down.total - p->got_before,
 			.gave_round = p->up.total - p->gave_before,
 			.unchoked_at = p->unchoked_at,
@@ -503,6 +508,8 @@ static void choke_round(struct shoal_swarm *s, bool round, shoal_us now)
 	struct shoal_choke_terms terms = { .slots = s->node->upload_slots,
 					   .seeding = shoal_picker_left(s->picker) == 0,
 					   .round = round,
+					   .by_onward = shoal_node_uses(s->node, SHOAL_WITHOUT_ONWARD),
+					   .by_record = shoal_node_uses(s->node, SHOAL_WITHOUT_TRIALS),
 					   .turn_bytes = turn ? turn : 1 };
 	s->node->policy->choke(&s->choker, view, n, &terms, &s->rng, now);
 	size_t i = 0;

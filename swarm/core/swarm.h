@@ -51,6 +51,10 @@
 #define SHOAL_SWARM_FAULT_FORGET SHOAL_S(60) /* a fault that long ago, with a good barrier since, counts no more */
 #define SHOAL_SWARM_HASH_REQUESTS 4	     /* hash requests under way */
 
+/* Asking twice in the end game has a budget: one block in 50, and 32 at once. */
+#define SHOAL_SWARM_HEDGE_UNIT 50u
+#define SHOAL_SWARM_HEDGE_BURST (32 * SHOAL_SWARM_HEDGE_UNIT)
+
 enum shoal_swarm_state {
 	SHOAL_SWARM_METADATA, /* only hashes are known */
 	SHOAL_SWARM_CHOOSE,   /* the user has yet to say which files are wanted */
@@ -136,6 +140,7 @@ struct shoal_swarm {
 	struct shoal_landing landing;
 	struct shoal_blame blame;
 	uint32_t blame_lost;	       /* failures whose digests could not be kept */
+	uint32_t hedges;	       /* what is left of the budget for asking twice */
 	uint32_t disputes;	       /* pieces that wait for their leaf hashes */
 	uint32_t strangers_most;       /* SHOAL_EVIDENCE_STRANGERS */
 	shoal_us lane_wait;	       /* when a waiting piece stops waiting for lane mates, 0 none waits */

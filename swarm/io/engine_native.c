@@ -553,6 +553,7 @@ static int open_node(struct native *e, const struct shoal_config *config, uint16
 		.encryption = config->encryption,
 		.carriers = (config->no_tcp ? 0u : SHOAL_BY_TCP) |
 			    (config->no_utp || e->via != NULL ? 0u : SHOAL_BY_UTP),
+		.without = config->without,
 		.agent = config->agent != NULL ? config->agent : "shoal " SHOAL_VERSION,
 	};
 	if (e->store != NULL)

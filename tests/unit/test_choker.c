@@ -22,7 +22,7 @@ struct crowd {
 	struct shoal_rng rng;
 	size_t n;
 	unsigned slots;
-	bool seeding;
+	bool seeding, by_record, by_onward;
 	uint64_t turn_bytes, speed[PEERS]; /* bytes a second it can take from us */
 	shoal_us now;
 	/* seen */
@@ -46,7 +46,13 @@ static void decide(struct crowd *c)
 {
 	struct shoal_choker_view was[PEERS];
 	memcpy(was, c->v, sizeof was);
-	shoal_choker_round(&c->choker, c->v, c->n, c->slots, c->seeding, c->turn_bytes, &c->rng, c->now);
+	struct shoal_choke_terms terms = { .slots = c->slots,
+					   .seeding = c->seeding,
+					   .by_record = c->by_record,
+					   .by_onward = c->by_onward,
+					   .round = true,
+					   .turn_bytes = c->turn_bytes };
+	shoal_choker_round(&c->choker, c->v, c->n, &terms, &c->rng, c->now);
 	c->changes = 0;
 	for (size_t i = 0; i < c->n; i++) {
 		struct shoal_choker_view *v = &c->v[i];
@@ -432,12 +438,90 @@ static void no_slots_and_no_limit(void **state)
 	decide(&c);
 	assert_int_equal(served(&c), 30);
 	assert_int_equal(on_trial(&c), 0);
-	shoal_choker_round(&c.choker, NULL, 0, 8, true, 1, &c.rng, c.now);
+	struct shoal_choke_terms none = { .slots = 8, .seeding = true, .turn_bytes = 1 };
+	shoal_choker_round(&c.choker, NULL, 0, &none, &c.rng, c.now);
+}
+
+/* ---- by record -------------------------------------------------------------------------------- */
+
+/* Ten that gave for what they got, ten that only took, ten of whom nothing is known: who is tried in an hour. */
+static void trials_go_to_who_gave_and_to_who_is_new(void **state)
+{
+	struct crowd c;
+	unsigned tried[3] = { 0 };
+	(void)state;
+	crowd_init(&c, 38, 12);
+	c.by_record = true;
+	for (size_t i = 0; i < 38; i++) {
+		c.v[i].got = i >= 30 ? 1000000 : 0; /* the regular ones */
+		c.v[i].gave_ever = i < 20 ? 20 * MIB : 0;
+		c.v[i].got_ever = i < 10 ? 20 * MIB : 0;
+	}
+	for (int k = 0; k < 360; k++) {
+		step(&c);
+		for (size_t i = 0; i < 30; i++) {
+			c.v[i].gave_ever += c.v[i].gave * 10;
+			c.v[i].got_ever += i < 10 ? c.v[i].gave * 10 : 0;
+		}
+	}
+	for (size_t i = 0; i < 30; i++)
+		tried[i / 10] += c.trials[i];
+	print_message("gave %u, took %u, new %u\n", tried[0], tried[1], tried[2]);
+	assert_true(tried[0] > 60 && tried[2] >= 10 && tried[1] * 10 < tried[0]);
+}
+
+/* Who gives fills the line: who does not shares it only while few do. */
+static void slots_are_not_given_away_while_enough_are_earned(void **state)
+{
+	struct crowd c;
+	(void)state;
+	for (size_t earn = 0; earn <= SHOAL_CHOKER_SLOTS; earn++) {
+		crowd_init(&c, 30, 13);
+		c.by_record = true;
+		for (size_t i = 0; i < earn; i++)
+			c.v[i].got = 100000;
+		decide(&c);
+		size_t want = earn < 4 ? 4 : earn;
+		assert_int_equal(served(&c), want + 1); /* and one on trial */
+		for (size_t i = 0; i < earn; i++)
+			assert_true(c.v[i].unchoked && !c.v[i].optimistic);
+	}
+}
+
+/* A seed, twenty that want it, and half of them were seen to pass nothing on. */
+static void a_seed_serves_who_passes_it_on(void **state)
+{
+	struct crowd c;
+	shoal_us gave[2] = { 0 };
+	(void)state;
+	crowd_init(&c, 20, 14);
+	c.seeding = c.by_onward = true;
+	c.turn_bytes = 1000 * MIB; /* turns end by time */
+	for (size_t i = 0; i < 20; i++)
+		c.v[i].onward = i % 2 ? SHOAL_CHOKER_ONWARD : 100;
+	for (int k = 0; k < 360; k++)
+		step(&c);
+	for (size_t i = 0; i < 20; i++) {
+		gave[i % 2] += c.served[i];
+		assert_true(c.served[i] > 0); /* nobody is left out */
+	}
+	print_message("%llu and %llu s\n", (unsigned long long)(gave[0] / 1000000),
+		      (unsigned long long)(gave[1] / 1000000));
+	assert_true(gave[1] > 3 * gave[0]);
+	c.by_onward = false;
+	memset(c.served, 0, sizeof c.served);
+	for (int k = 0; k < 360; k++)
+		step(&c);
+	for (size_t i = 0; i < 20; i++)
+		assert_true(c.served[i] > 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(trials_go_to_who_gave_and_to_who_is_new),
+		cmocka_unit_test(slots_are_not_given_away_while_enough_are_earned),
+		cmocka_unit_test(a_seed_serves_who_passes_it_on),
 		cmocka_unit_test(all_are_served_when_all_fit),
 		cmocka_unit_test(a_free_rider_gets_only_trials),
 		cmocka_unit_test(a_trial_lasts_three_rounds_and_ends_well_for_who_gives),

@@ -311,6 +311,7 @@ void sim_node_start(struct sim_node *n)
 		.carriers = n->o.carriers,
 		.rules = n->o.rules,
 		.encryption = n->o.hides ? n->o.encryption : SHOAL_ENCRYPTION_OFF,
+		.without = n->o.without,
 		.agent = "sim",
 	};
 	if (!n->o.no_store)
