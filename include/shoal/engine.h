@@ -70,7 +70,7 @@ struct shoal_config {
 	/* "socks5://[user:pass@]host:port" or "http://...": all traffic goes through it, or not at all; names are looked up
 	 * there. The local network is left alone, and over HTTP there are no datagrams. NULL: none */
 	const char *proxy;
-	bool portmap; /* the port is mapped at the home router, once there is a torrent that is not private */
+	bool portmap;	  /* the port is mapped at the home router, once there is a torrent that is not private */
 	unsigned without; /* enum shoal_without: for experiments */
 };
 

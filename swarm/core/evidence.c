@@ -494,7 +494,7 @@ static bool dispute(struct shoal_swarm *s, struct shoal_open *open, shoal_us now
 {
 	if (!s->has_v2 || !s->node->policy->names_liars || !shoal_swarm_leaves_wanted(s, open->piece, now))
 		return false;
-	if (!shoal_node_uses(s->node, SHOAL_WITHOUT_REPAIR) || !open->whole || open->attempts > SHOAL_EVIDENCE_REPAIRS)
+	if (!shoal_node_uses(s->node, SHOAL_WITHOUT_REPAIR) || !open->whole)
 		return false; /* they come for the blame alone */
 	open->state = SHOAL_OPEN_DISPUTED;
 	open->disputed_until = now + SHOAL_EVIDENCE_DISPUTE;
