@@ -94,7 +94,7 @@ int shoal_get_main(struct shoal_tool *tool, int argc, char **argv)
 {
 	struct shoal_net net = { 0 };
 	struct shoal_run_torrent *torrent = calloc(1, sizeof *torrent);
-	struct shoal_run r = { .tool = tool, .ops = &shoal_engine_native, .net = &net, .torrent = torrent, .count = 1 };
+	struct shoal_run r = { .tool = tool, .net = &net, .torrent = torrent, .count = 1 };
 	struct shoal_opt_list args = { 0 }, from = { 0 }, tracker = { 0 }, only = { 0 };
 	struct shoal_opt wire[SHOAL_NET_OPTIONS_MAX], every[SHOAL_SAY_OPTIONS_MAX];
 	const char *folder = ".";

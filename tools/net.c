@@ -6,6 +6,7 @@
 #include "proto/proxy.h"
 #include "swarm/io/addr.h"
 #include "swarm/io/reachable.h"
+#include "swarm/libtorrent/engine_libtorrent.h"
 #include "tools/say.h"
 
 #include <errno.h>
@@ -35,9 +36,10 @@ void shoal_net_rows(struct shoal_net *net, struct shoal_opt *rows)
 		{ SHOAL_OPT_TEXT, "state", 0, &net->state, "DIR", NULL, "what is remembered; default: ~/.local/state/shoal" },
 		{ SHOAL_OPT_CHOICE, "encryption", 0, &net->encryption, "off|allow|require", NULL, "of peers' streams (MSE); default: allow" },
 		{ SHOAL_OPT_TEXT, "proxy", 0, &net->proxy, "URL", NULL, "all goes through it: socks5://[USER:PASS@]HOST:PORT or http://" },
-		{ SHOAL_OPT_CHOICE, "engine", 0, NULL, "native|libtorrent", "libtorrent", "default: native" },
 		{ SHOAL_OPT_FLAG, "no-dht", 0, &net->no_dht, NULL, NULL, "take no part in the DHT; nor is it used through a proxy" },
 		{ SHOAL_OPT_PEER, "dht-node", 0, &net->dht_node, "HOST:PORT", NULL, "begin there, not at public routers; more than once" },
+		{ SHOAL_OPT_CHOICE, "engine", 0, &net->engine, "native|libtorrent", NULL, "default: native" },
+		{ SHOAL_OPT_FLAG, "accept-old-libtorrent", 0, &net->accept_old, NULL, NULL, "let strangers at a libtorrent with known holes" },
 		{ SHOAL_OPT_FLAG, "no-lsd", 0, &net->no_lsd, NULL, NULL, "neither ask nor tell the local network" },
 		{ SHOAL_OPT_FLAG, "no-pex", 0, &net->no_pex, NULL, NULL, "neither ask nor tell peers of others" },
 		{ SHOAL_OPT_FLAG, "no-trackers", 0, &net->no_trackers, NULL, NULL, "ask no tracker that the torrent or link names" },
@@ -123,6 +125,11 @@ static int open_anywhere(const struct shoal_engine_ops *ops, struct shoal_config
 	return rc;
 }
 
+const struct shoal_engine_ops *shoal_net_engine(const struct shoal_net *net)
+{
+	return net->engine == 1 ? &shoal_engine_libtorrent : &shoal_engine_native;
+}
+
 int shoal_net_open(struct shoal_tool *tool, const struct shoal_net *net, const struct shoal_engine_ops *ops,
 		   struct shoal_engine **out)
 {
@@ -138,6 +145,7 @@ int shoal_net_open(struct shoal_tool *tool, const struct shoal_net *net, const s
 				       .no_utp = net->no_utp,
 				       .no_tcp = net->no_tcp,
 				       .no_dht = net->no_dht,
+				       .accept_old = net->accept_old,
 				       .dscp = net->dscp,
 				       .encryption = encryption[net->encryption],
 				       .proxy = net->proxy,

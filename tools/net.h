@@ -22,10 +22,12 @@ struct shoal_net {
 	bool no_trackers;
 	const char *proxy; /* NULL: none */
 	bool no_portmap;
+	int engine;	   /* index into the choices of --engine */
+	bool accept_old;   /* libtorrent */
 	const char *state; /* NULL: the default */
 };
 
-#define SHOAL_NET_OPTIONS_MAX 26
+#define SHOAL_NET_OPTIONS_MAX 27
 void shoal_net_rows(struct shoal_net *net, struct shoal_opt *rows);
 void shoal_net_fini(struct shoal_net *net);
 
@@ -33,6 +35,8 @@ void shoal_net_fini(struct shoal_net *net);
  * them. How many were named. */
 size_t shoal_net_enter_dht(struct shoal_tool *tool, const struct shoal_net *net, struct shoal_engine *engine);
 
+/* The engine that was asked for. */
+const struct shoal_engine_ops *shoal_net_engine(const struct shoal_net *net);
 /* 0, or the exit code after saying why. */
 SHOAL_MUST int shoal_net_open(struct shoal_tool *tool, const struct shoal_net *net, const struct shoal_engine_ops *ops,
 			      struct shoal_engine **out);

@@ -508,6 +508,8 @@ static int code_of(struct shoal_run *r, enum outcome out)
 int shoal_run(struct shoal_run *r)
 {
 	r->began = shoal_signals_now();
+	if (r->ops == NULL)
+		r->ops = shoal_net_engine(r->net);
 	shoal_signals_catch();
 	int code = shoal_net_open(r->tool, r->net, r->ops, &r->engine);
 	if (code)

@@ -50,7 +50,7 @@ struct shoal_run_peer {
 
 struct shoal_run {
 	struct shoal_tool *tool;
-	const struct shoal_engine_ops *ops;
+	const struct shoal_engine_ops *ops; /* NULL: what --engine says */
 	const struct shoal_net *net;
 	const struct shoal_opt_list *tracker; /* that the user named; commas between several. NULL: none */
 	struct shoal_opt_list webseed;	      /* URLs that the user named */

@@ -105,11 +105,9 @@ static int seed(struct seeding *s, const struct shoal_opt_list *args)
 int shoal_seed_main(struct shoal_tool *tool, int argc, char **argv)
 {
 	struct shoal_net net = { 0 };
-	struct seeding s = {
-		.run = { .tool = tool, .ops = &shoal_engine_native, .net = &net, .seeding = true, .stay = true },
-		.make = { .format = SHOAL_MAKE_AUTO },
-		.folder = "."
-	};
+	struct seeding s = { .run = { .tool = tool, .net = &net, .seeding = true, .stay = true },
+			     .make = { .format = SHOAL_MAKE_AUTO },
+			     .folder = "." };
 	struct shoal_opt_list args = { 0 };
 	struct shoal_opt made[SHOAL_MAKE_OPTIONS_MAX], wire[SHOAL_NET_OPTIONS_MAX], every[SHOAL_SAY_OPTIONS_MAX];
 	/* clang-format off */

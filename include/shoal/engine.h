@@ -65,6 +65,7 @@ struct shoal_config {
 	bool no_utp, no_tcp;   /* peers are not reached by it, and do not reach us by it; not both */
 	bool no_dht;	       /* no part is taken in the DHT */
 	bool dht_read_only;    /* it is only asked, and nobody answered (BEP 43): for who does not stay */
+	bool accept_old;       /* libtorrent: strangers are let at a version with known holes */
 	enum shoal_rules rules;
 	enum shoal_encryption encryption;
 	/* "socks5://[user:pass@]host:port" or "http://...": all traffic goes through it, or not at all; names are looked up

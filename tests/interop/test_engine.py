@@ -1,0 +1,203 @@
+"""test_engine.py - the engine that is libtorrent (--engine libtorrent) under the same command line: results, events, exit codes.
+
+In a namespace of its own. Copies are compared by an independent hash.
+"""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NETNS = os.path.join(HERE, "..", "..", "tools", "netns")
+PYTHON = "/usr/bin/python3"  # the one Debian's libtorrent module belongs to
+
+if os.environ.get("SHOAL_INTEROP_INSIDE") != "1":
+    if len(sys.argv) > 1 and os.path.exists(sys.argv[1]):
+        os.environ["SHOAL"] = os.path.abspath(sys.argv[1])
+    os.environ["SHOAL_INTEROP_INSIDE"] = "1"
+    os.execv(NETNS, [NETNS, PYTHON, os.path.abspath(__file__)])
+
+sys.path.insert(0, HERE)
+from swarmkit import Shoal, digests, tree, wait  # noqa: E402
+
+CHILD = os.path.join(os.path.dirname(os.path.abspath(Shoal.program)), "shoal-lt")
+FILES = {"content/a": 3_000_000, "content/deep/b": 70_001, "content/empty": 0, "content/one": 1}
+
+
+class Case:
+    def __init__(self, work, fmt="hybrid", words=()):
+        self.work = work
+        self.source = os.path.join(work, "source")
+        tree(self.source, FILES, 8)
+        self.torrent = os.path.join(work, "t.torrent")
+        subprocess.run([Shoal.program, "create", os.path.join(self.source, "content"), "-o", self.torrent, "--format", fmt,
+                        "--quiet", *words], check=True)
+        self.running = []
+
+    def shoal(self, name, *args):
+        s = Shoal(os.path.join(self.work, name), *args, "--no-lsd")
+        self.running.append(s)
+        return s
+
+    def seed(self, engine, port=7001):
+        s = self.shoal("seed", "seed", self.torrent, "-d", self.source, "--engine", engine, "--listen", f"127.0.0.1:{port}")
+        wait(lambda: s.last("started"), "the seed has started", s)
+        return s
+
+    def get(self, name, engine, *args, source=None):
+        return self.shoal(name, "get", source or self.torrent, "-o", os.path.join(self.work, name + ".copy"), "--engine", engine,
+                          "--listen", "127.0.0.1:7002", *args)
+
+    def fetched(self, s, name):
+        assert s.process.wait(25) == 0, s.why()
+        copy = os.path.join(self.work, name + ".copy", "content")
+        assert digests(copy) == digests(os.path.join(self.source, "content")), "the copies differ"
+        return s.last("complete"), s.last("summary")
+
+    def stop(self):
+        for s in self.running:
+            s.stop()
+
+
+def both_engines_both_ways(case):
+    for seeds, gets in (("libtorrent", "native"), ("native", "libtorrent"), ("libtorrent", "libtorrent")):
+        seed = case.seed(seeds)
+        name = f"{seeds}-{gets}"
+        _, told = case.fetched(case.get(name, gets, "--peer", "127.0.0.1:7001"), name)
+        assert sum(p["got"] for p in told["peers"]) >= 3_000_000, told
+        link = subprocess.run([Shoal.program, "magnet", case.torrent], check=True, capture_output=True, text=True).stdout.strip()
+        case.fetched(case.get(name + "-link", gets, "--peer", "127.0.0.1:7001", "--adopt", "off", source=link), name + "-link")
+        assert seed.stop() == 0, "a seed that is told to end ends well"
+
+
+def only_some_files(case):
+    case.seed("native")
+    s = case.get("some", "libtorrent", "--peer", "127.0.0.1:7001", "--only", "b")
+    assert s.process.wait(25) == 0, s.why()
+    copy = os.path.join(case.work, "some.copy", "content")
+    assert digests(os.path.join(copy, "deep")) == digests(os.path.join(case.source, "content", "deep")), digests(copy)
+    assert not os.path.exists(os.path.join(copy, "one")), "it was not wanted"
+
+
+def goes_on_where_it_stopped(case):
+    case.seed("native")
+    s = case.get("twice", "libtorrent", "--peer", "127.0.0.1:7001", "--down", "500K")
+    wait(lambda: (s.last("progress") or {}).get("done", 0) > 500_000, "some of it is there", s)
+    assert s.stop() == 130, "it was not done"
+    s = case.get("twice", "libtorrent", "--peer", "127.0.0.1:7001")
+    done, _ = case.fetched(s, "twice")
+    assert done["downloaded"] < 2_900_000, f"all of it again: {done}"
+
+
+def nobody_is_there(case):
+    assert case.get("alone", "libtorrent", "--peer", "127.0.0.1:9", "--timeout", "2").process.wait(15) == 5
+
+
+def a_seed_without_its_data(case):
+    os.remove(os.path.join(case.source, "content", "a"))
+    s = case.shoal("bare", "seed", case.torrent, "-d", case.source, "--engine", "libtorrent", "--listen", "127.0.0.1:7001")
+    assert s.process.wait(15) == 1, s.why()
+    assert not os.path.exists(os.path.join(case.source, "content", "a")), "a seed writes nothing"
+
+
+def an_address_that_is_taken(case):
+    case.seed("native")
+    s = case.get("deaf", "libtorrent", source=case.torrent)
+    s.stop()
+    t = case.shoal("taken", "seed", case.torrent, "-d", case.source, "--engine", "libtorrent", "--listen", "127.0.0.1:7001")
+    assert t.process.wait(15) == 5, t.why()
+
+
+def strangers_need_a_newer_one(case):
+    words = ("--peer", "127.0.0.1:9", "--timeout", "2")
+    for tracker, more, code in (("http://tracker.example/announce", (), 6),
+                                ("http://tracker.example/announce", ("--accept-old-libtorrent",), 5),
+                                ("http://tracker.example/announce", ("--no-trackers",), 5),
+                                ("http://127.0.0.1:9/announce", (), 5)):
+        torrent = os.path.join(case.work, "public.torrent")
+        subprocess.run([Shoal.program, "create", os.path.join(case.source, "content"), "-o", torrent, "--quiet", "--force",
+                        "--tracker", tracker], check=True)
+        s = case.get("public", "libtorrent", *words, *more, source=torrent)
+        assert s.process.wait(15) == code, f"{tracker} {more}: {s.process.returncode}\n{s.why()}"
+        s.stop()
+
+
+def its_process_dies(case):
+    s = case.get("shot", "libtorrent", "--peer", "127.0.0.1:9")
+    wait(lambda: s.last("started"), "it has begun", s)
+    children = open(f"/proc/{s.process.pid}/task/{s.process.pid}/children", encoding="ascii").read().split()
+    assert len(children) == 1, children
+    os.kill(int(children[0]), signal.SIGKILL)
+    assert s.process.wait(15) not in (0, None) and "signal 9" in open(s.log, encoding="utf-8").read() + str(s.last("error")), s.why()
+
+
+def nothing_is_left_when_we_die(case):
+    s = case.get("orphan", "libtorrent", "--peer", "127.0.0.1:9")
+    wait(lambda: s.last("started"), "it has begun", s)
+    child = int(open(f"/proc/{s.process.pid}/task/{s.process.pid}/children", encoding="ascii").read().split()[0])
+    s.process.kill()
+    s.process.wait()
+    end = time.monotonic() + 5
+    while os.path.exists(f"/proc/{child}") and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not os.path.exists(f"/proc/{child}"), "its child lives on"
+
+
+def it_is_shut_in(case):
+    s = case.get("shut", "libtorrent", "--peer", "127.0.0.1:9")
+    wait(lambda: s.last("started"), "it has begun", s)
+    child = open(f"/proc/{s.process.pid}/task/{s.process.pid}/children", encoding="ascii").read().split()[0]
+    status = dict(line.rstrip("\n").split(":\t", 1) for line in open(f"/proc/{child}/status", encoding="ascii") if ":\t" in line)
+    assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2", status
+
+
+def by_hand_it_says_what_it_is(case):
+    done = subprocess.run([CHILD], capture_output=True, text=True, timeout=10, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 2 and "started by shoal" in done.stderr, done
+
+
+def without_it_we_say_so(case):
+    done = subprocess.run([Shoal.program, "get", case.torrent, "--engine", "libtorrent", "--state", case.work + "/st"],
+                          capture_output=True, text=True, timeout=10, check=False, env={**os.environ, "SHOAL_LT": "/nowhere"})
+    assert done.returncode == 4 and "without libtorrent" in done.stderr, done
+
+
+CASES = [
+    both_engines_both_ways, only_some_files, goes_on_where_it_stopped, nobody_is_there, a_seed_without_its_data,
+    an_address_that_is_taken, strangers_need_a_newer_one, its_process_dies, nothing_is_left_when_we_die, it_is_shut_in,
+    by_hand_it_says_what_it_is, without_it_we_say_so,
+]
+
+
+def main():
+    if not os.path.exists(CHILD):
+        print("SKIPPED: built without libtorrent")
+        sys.exit(77)
+    failed = ran = 0
+    only = os.environ.get("SHOAL_INTEROP_ONLY", "")
+    for run in CASES:
+        name = run.__name__.replace("_", " ")
+        if only not in name:
+            continue
+        ran += 1
+        work = tempfile.mkdtemp(prefix="shoal-engine-")
+        case = Case(work)
+        begun = time.monotonic()
+        try:
+            run(case)
+            print(f"ok      {name} ({time.monotonic() - begun:.1f} s)", flush=True)
+        except Exception as e:  # one case must not hide the others
+            failed += 1
+            print(f"FAILED  {name}\n{traceback.format_exc() if not isinstance(e, AssertionError) else e}", flush=True)
+        finally:
+            case.stop()
+            shutil.rmtree(work, ignore_errors=True)
+    print(f"{ran - failed} passed, {failed} failed")
+    sys.exit(failed > 0 or ran == 0)
+
+
+main()
