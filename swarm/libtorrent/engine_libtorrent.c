@@ -184,6 +184,11 @@ static int engine_open(struct shoal_engine **out, const struct shoal_config *con
 	union shoal_lt_body body = { .start = { .config = *config } };
 	struct engine *e = calloc(1, sizeof *e);
 	what[0] = '\0';
+	if (config->proxy != NULL) { /* it would have to be proved that nothing goes around it */
+		snprintf(what, 160, "--proxy is for our own engine alone");
+		free(e);
+		return SHOAL_ERR_UNSUPPORTED;
+	}
 	if (e == NULL)
 		return SHOAL_ERR_NOMEM;
 	e->base.ops = &shoal_engine_libtorrent;
