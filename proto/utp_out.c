@@ -251,8 +251,8 @@ bool utp_out_done(const struct utp_conn *c)
 
 struct news { /* of one ack */
 	uint64_t bytes;
-	shoal_us rtt; /* 0: none measured */
-	bool any;
+	shoal_us sent; /* when the one sent last among them went out */
+	bool first_try, any;
 };
 
 static void packet_acked(struct utp_conn *c, uint16_t seq, struct news *news, shoal_us now)
@@ -270,8 +270,11 @@ static void packet_acked(struct utp_conn *c, uint16_t seq, struct news *news, sh
 	else
 		c->pipe -= p->len;
 	p->lost = false;
+	if (p->sent >= news->sent) {
+		news->sent = p->sent;
+		news->first_try = p->tries == 1;
+	}
 	if (p->tries == 1) {
-		news->rtt = now - p->sent; /* the last one's: that is the freshest */
 		if (p->probe)
 			probe_ended(c, (uint32_t)bytes_of(p), true);
 	} else if (p->probe && c->probing && c->mtu_tried == bytes_of(p)) {
@@ -365,8 +368,10 @@ bool utp_out_acked(struct utp_conn *c, const struct shoal_utp_head *h, shoal_us 
 	}
 	if (c->una != c->nxt)
 		selective(c, h, &news, now);
-	if (news.rtt > 0)
-		measured(c, news.rtt);
+	/* Of the one sent last. Others may have been there for long: what lies beyond the bits of a selective ack is told
+	 * of when they have moved on, together with what was sent again and made them move. */
+	if (news.first_try && now > news.sent)
+		measured(c, now - news.sent);
 	if (h->delay != 0)
 		shoal_ledbat_sample(&c->ledbat, h->delay, now);
 	if (news.any) {
