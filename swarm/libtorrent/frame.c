@@ -160,6 +160,7 @@ static void config(struct walk *w, struct shoal_config *c)
 	FLAG(c->no_lsd);
 	FLAG(c->no_utp);
 	FLAG(c->no_tcp);
+	FLAG(c->portmap);
 	FLAG(c->accept_old);
 	CHOICE(c->encryption, enum shoal_encryption);
 	c->size = sizeof *c;

@@ -735,8 +735,9 @@ std::unique_ptr<engine> open_unsafe(const shoal_config &c)
 		s.set_str(S::user_agent, c.agent);
 	s.set_bool(S::listen_system_port_fallback, false);
 	s.set_int(S::max_retry_port_bind, 0);
-	for (int name : { int(S::enable_dht), int(S::enable_upnp), int(S::enable_natpmp) })
-		s.set_bool(name, false);
+	s.set_bool(S::enable_dht, false);
+	for (int name : { int(S::enable_upnp), int(S::enable_natpmp) })
+		s.set_bool(name, c.portmap);
 	for (int name : { int(S::enable_outgoing_utp), int(S::enable_incoming_utp) })
 		s.set_bool(name, !c.no_utp);
 	for (int name : { int(S::enable_outgoing_tcp), int(S::enable_incoming_tcp) })
