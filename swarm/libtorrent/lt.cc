@@ -19,6 +19,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <deque>
@@ -157,11 +158,17 @@ bool near_host(std::string url)
 	       (b[0] == 169 && b[1] == 254);
 }
 
+// Of the library that runs, which need not be the one we were built with.
 bool too_old()
 {
-	int v[3] = { 0, 0, 0 };
-	std::sscanf(lt::version(), "%d.%d.%d", &v[0], &v[1], &v[2]);
-	return v[0] < 2 || (v[0] == 2 && v[1] == 0 && v[2] < 14);
+	char *at = const_cast<char *>(lt::version());
+	for (long least : { 2, 0, 14 }) {
+		long v = std::strtol(at, &at, 10);
+		if (v != least)
+			return v < least;
+		at += *at == '.';
+	}
+	return false;
 }
 
 struct engine {
