@@ -160,6 +160,8 @@ static void config(struct walk *w, struct shoal_config *c)
 	FLAG(c->no_lsd);
 	FLAG(c->no_utp);
 	FLAG(c->no_tcp);
+	FLAG(c->no_dht);
+	FLAG(c->dht_read_only);
 	FLAG(c->portmap);
 	FLAG(c->accept_old);
 	CHOICE(c->encryption, enum shoal_encryption);

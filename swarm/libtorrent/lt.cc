@@ -179,7 +179,7 @@ struct engine {
 	queued current;
 	uint32_t last = 0;
 	int bell = -1; // an eventfd that libtorrent's threads ring
-	bool accept_old = false, stopping = false, stopped = false;
+	bool accept_old = false, dht = false, stopping = false, stopped = false;
 	std::chrono::steady_clock::time_point stop_at;
 
 	~engine()
@@ -309,7 +309,7 @@ int op_add(engine &e, const shoal_op &op)
 	bool open = !(p.ti && p.ti->priv());
 	if (op.flags & SHOAL_ADD_NO_TRACKERS)
 		p.trackers.clear();
-	bool strangers = false;
+	bool strangers = e.dht;
 	for (const auto &url : p.trackers)
 		strangers = strangers || !near_host(url);
 	if (open && strangers && too_old() && !e.accept_old)
@@ -533,6 +533,22 @@ int op_peer(const shoal_op &op, torrent &t)
 	return 0;
 }
 
+int op_boot(engine &e, const shoal_op &op)
+{
+	std::string text = op.text.len > 0 ? text_of(op.text) : at_text(op.addr);
+	auto colon = text.rfind(':');
+	if (!e.dht)
+		return SHOAL_ERR_REFUSED;
+	if (colon == std::string::npos)
+		return SHOAL_ERR_USAGE;
+	std::string host = text.substr(0, colon);
+	if (host.size() > 2 && host.front() == '[')
+		host = host.substr(1, host.size() - 2);
+	e.session->add_dht_node({ host, static_cast<int>(std::strtol(text.c_str() + colon + 1, nullptr, 10)) });
+	e.done(op, 0);
+	return 0;
+}
+
 int op_stop(engine &e)
 {
 	e.stopping = true;
@@ -550,6 +566,8 @@ int do_op_unsafe(engine &e, const shoal_op &op)
 		return op_add(e, op);
 	if (op.kind == SHOAL_OP_STOP)
 		return op_stop(e);
+	if (op.kind == SHOAL_OP_DHT_BOOT)
+		return op_boot(e, op);
 	torrent *t = e.find(op.torrent);
 	if (op.kind == SHOAL_OP_LIMITS)
 		return op_limits(e, op, t);
@@ -742,7 +760,8 @@ std::unique_ptr<engine> open_unsafe(const shoal_config &c)
 		s.set_str(S::user_agent, c.agent);
 	s.set_bool(S::listen_system_port_fallback, false);
 	s.set_int(S::max_retry_port_bind, 0);
-	s.set_bool(S::enable_dht, false);
+	s.set_bool(S::enable_dht, !c.no_dht);
+	s.set_str(S::dht_bootstrap_nodes, ""); // those we are told of (DHT_BOOT), and no others
 	for (int name : { int(S::enable_upnp), int(S::enable_natpmp) })
 		s.set_bool(name, c.portmap);
 	for (int name : { int(S::enable_outgoing_utp), int(S::enable_incoming_utp) })
@@ -778,6 +797,7 @@ std::unique_ptr<engine> open_unsafe(const shoal_config &c)
 	lt::session_params params(s, none);
 	auto e = std::make_unique<engine>();
 	e->accept_old = c.accept_old;
+	e->dht = !c.no_dht;
 	e->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (e->bell < 0)
 		throw std::bad_alloc();

@@ -39,7 +39,7 @@ class Case:
         self.running = []
 
     def shoal(self, name, *args):
-        s = Shoal(os.path.join(self.work, name), *args, "--no-lsd")
+        s = Shoal(os.path.join(self.work, name), *args, "--no-lsd", "--no-dht", "--no-portmap")
         self.running.append(s)
         return s
 
