@@ -65,11 +65,12 @@ static bool asked_add(struct sim_talk *t, uint64_t key)
 	return true;
 }
 
-static void asked_drop(struct sim_talk *t, uint64_t key)
+/* false: it was not there. */
+static bool asked_drop(struct sim_talk *t, uint64_t key)
 {
 	uint32_t i = t->asked_count > 0 ? place_of(t, key) : 0;
 	if (t->asked_count == 0 || t->asked[i] != key)
-		return;
+		return false;
 	/* What stands behind it in its run moves up. */
 	for (uint32_t k = (i + 1) & (t->asked_room - 1); t->asked[k] != 0; k = (k + 1) & (t->asked_room - 1)) {
 		uint32_t home = home_of(t, t->asked[k]);
@@ -80,6 +81,7 @@ static void asked_drop(struct sim_talk *t, uint64_t key)
 	}
 	t->asked[i] = 0;
 	t->asked_count--;
+	return true;
 }
 
 static void asked_wipe(struct sim_talk *t)
@@ -164,11 +166,17 @@ void sim_talk_said(struct sim_talk *t, const struct shoal_wire_msg *msg, uint64_
 	case SHOAL_WIRE_REQUEST:
 		t->idle = 0;
 		touch(n, msg->index);
-		if (!asked_add(t, key_of(msg->index, msg->begin)) && !n->o.liar)
+		if (asked_add(t, key_of(msg->index, msg->begin)) || n->o.liar)
+			return;
+		/* A late answer to an ask that was cancelled cannot be told from one to the ask after it (BEP 6), which
+		 * may not even be on its way yet: so that is taken for answered, and made again. */
+		if (t->strays > 0)
+			t->strays--;
+		else
 			sim_breach(n->sim, n, "asked node %u twice for block %u of piece %u", t->to->index,
 				   msg->begin / SHOAL_BLOCK, msg->index);
 		return;
-	case SHOAL_WIRE_CANCEL: return asked_drop(t, key_of(msg->index, msg->begin));
+	case SHOAL_WIRE_CANCEL: (void)asked_drop(t, key_of(msg->index, msg->begin)); return;
 	case SHOAL_WIRE_PIECE:
 	case SHOAL_WIRE_CHOKE:
 	case SHOAL_WIRE_UNCHOKE:
@@ -189,8 +197,9 @@ static void told(struct sim_talk *t, const struct sim_talk_event *ev)
 		touch(n, ev->piece);
 		n->account.got += ev->len;
 		n->account.got_at = now;
-		return asked_drop(t, key_of(ev->piece, ev->begin));
-	case SHOAL_WIRE_REJECT: return asked_drop(t, key_of(ev->piece, ev->begin));
+		t->strays += !asked_drop(t, key_of(ev->piece, ev->begin));
+		return;
+	case SHOAL_WIRE_REJECT: t->strays += !asked_drop(t, key_of(ev->piece, ev->begin)); return;
 	case SHOAL_WIRE_CHOKE:
 		t->unchoked = false;
 		if (!t->fast)

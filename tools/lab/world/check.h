@@ -38,6 +38,7 @@ struct sim_talk {
 	shoal_us idle;		      /* for so long it might have asked, since it last did */
 	uint64_t *asked; /* blocks that `who` has asked for: a hash table of piece << 32 | begin, plus one */
 	uint32_t asked_count, asked_room;
+	uint32_t strays;	      /* answers to what was asked for no more */
 	struct sim_talk_event *event; /* on their way: a ring */
 	uint32_t events, event_head, event_room;
 };
