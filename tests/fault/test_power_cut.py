@@ -2,7 +2,7 @@
 
     test_power_cut.py [--cuts N] [--seed S]
 
-Data and state both lie on a loop device. At a random moment its image is copied, without a sync; everything that
+Data and state both lie on a loop device. At a random moment shoal is stopped and its image copied, without a sync; everything that
 waits in the page cache is not in the copy. The copy is mounted in the image's place (the journal
 replays), on the same device, so that it is the same file system to whoever looks. Then: every claim that is believed is
 true; every piece a peer had been told of before the copy began is claimed; what was said to be complete is.
@@ -31,6 +31,21 @@ def run(*command):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, f"{' '.join(command)}: {done.stderr.strip()}"
     return done.stdout.strip()
+
+
+def stopped(pid):
+    """Waits until no thread runs any more: one within a call goes on to its end."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        try:
+            states = [open(f"/proc/{pid}/task/{t}/stat", encoding="ascii").read().rsplit(")", 1)[1].split()[0]
+                      for t in os.listdir(f"/proc/{pid}/task")]
+        except FileNotFoundError:
+            return  # it has ended, which is as good
+        if all(s in "TtZX" for s in states):
+            return
+        time.sleep(0.002)
+    raise AssertionError("it does not stop")
 
 
 class Disk:
@@ -84,8 +99,11 @@ class Transfer:
         end = time.monotonic() + 0.02 + rnd.random() * 0.5
         while time.monotonic() < end and getter.process.poll() is None:
             time.sleep(0.003)
-        if rnd.random() < 0.5 and getter.process.poll() is None:
-            getter.process.send_signal(signal.SIGSTOP)  # the copy is of one moment then
+        # The copy has to be of one moment: else it has the place of a piece as it was before the piece was written, and
+        # the record of it, further on in the image, as it was after. What the kernel still writes by itself claims nothing.
+        if getter.process.poll() is None:
+            getter.process.send_signal(signal.SIGSTOP)
+            stopped(getter.process.pid)
         told = set(self.relay.told[told_from:])
         complete = getter.last("complete") is not None
         cut = os.path.join(self.work, "cut")
