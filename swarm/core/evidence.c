@@ -410,6 +410,8 @@ static size_t suspects_of(struct shoal_swarm *s, const struct shoal_open *open, 
 	double expect[SHOAL_EVIDENCE_SENDERS], share[SHOAL_EVIDENCE_SENDERS];
 	uint32_t blocks[SHOAL_EVIDENCE_SENDERS];
 	size_t n = senders_of(open, all);
+	if (n == 0)
+		return 0;
 	for (size_t i = 0; i < n; i++) {
 		expect[i] = expect_of(s, all[i].source);
 		blocks[i] = all[i].blocks;
