@@ -383,7 +383,7 @@ void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why,
 			c->worked = true;
 			c->tries = 0;
 			shoal_guard_worked(&s->node->guard, &c->addr, now);
-		} else if (!c->trusted && !other_way) {
+		} else if (!c->trusted) { /* each way counts: a victim is dialled by all of them */
 			shoal_guard_failed(&s->node->guard, &c->addr, now);
 		}
 		c->peer = NULL;

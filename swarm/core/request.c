@@ -419,9 +419,9 @@ uint8_t *shoal_peer_place(struct shoal_peer *p, uint32_t piece, uint32_t begin, 
 		return NULL;
 	struct shoal_ask *ask = ask_at(p, i);
 	struct shoal_open *open = shoal_landing_find(&p->swarm->landing, piece);
-	if (open == NULL || shoal_open_block_len(open, ask->block) != len)
-		return NULL;
-	uint8_t *at = slot_for(p, ask);
+	/* Of another length than was asked for, it is an answer all the same, and a wrong one. */
+	bool fits = open != NULL && shoal_open_block_len(open, ask->block) == len;
+	uint8_t *at = fits ? slot_for(p, ask) : NULL;
 	ask->missed = at == NULL;
 	return at;
 }

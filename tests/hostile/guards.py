@@ -12,8 +12,8 @@ PARSE, V1, BEN, HASH = "proto/metainfo_parse.c", "proto/metainfo_v1.c", "proto/e
 
 BODY_MAX = (WIRE, "	if (len - fixed > shape->body_max)", "	if (0 && len - fixed > shape->body_max)")
 UNASKED = (REQ, "	if (!shoal_patience_charge(&p->unasked,", "	if (0 && !shoal_patience_charge(&p->unasked,")
-BAN = (PIECES, "	shoal_swarm_ban(g->s, source, g->piece, text, g->now);", "	(void)source;")
-SOLE = (PIECES, "		shoal_swarm_ban(s, source, piece, text, now);", "		(void)source;")
+BAN = ("swarm/core/evidence.c",
+       "	if (r->state == SHOAL_REP_BANNED)\n		return shoal_swarm_ban(s, source, piece, text, now);", "	(void)text;")
 
 NEVER_ASKED = (HASHES, "	if (s->mi == NULL || p->hash_asked == 0)\n		return shoal_peer_close(p, SHOAL_ERR_REFUSED, now);",
                "	if (s->mi == NULL || p->hash_asked == 0)\n		return;")
@@ -35,15 +35,11 @@ GUARDS = [
     ("W15d", (PW, "	case SHOAL_WIRE_EXTENDED: legal = pw->extended; break;", "")),
     ("W15e", (PW, "	case SHOAL_WIRE_HASH_REJECT: legal = pw->v2; break;", "	case SHOAL_WIRE_HASH_REJECT: break;")),
     # handshakes
-    ("W16a W16b W16c W16f", (PW, "		if (memcmp(pw->flat.at, SHOAL_WIRE_PROTOCOL, n) != 0)", "		if (n > 99)"),
-     (WIRE, "	if (in.len < SHOAL_WIRE_HANDSHAKE_HEAD || memcmp(in.at, SHOAL_WIRE_PROTOCOL, PROTOCOL_LEN) != 0)",
-      "	if (in.len < SHOAL_WIRE_HANDSHAKE_HEAD)"),
-     (PEER, "	if (s == NULL || (p->swarm", "	if (s == NULL)\n		s = p->node->swarms;\n	if ((p->swarm")),
     ("W16d W16e", (PEER, "	if (s == NULL || (p->swarm", "	if (s == NULL)\n		s = p->node->swarms;\n	if ((p->swarm")),
     ("W16i", (PEER, "	if (memcmp(p->id.b, s->peer_id.b, 20) == 0) {", "	if (p->incoming && p->born == 1) {")),
     ("W16j", (PEER, "	if (duplicate(p, now))", "	if (0 && duplicate(p, now))")),
     ("W16m", (PEER, "		if (q->addr.is_v4 == p->addr.is_v4 && memcmp(q->addr.ip,", "		if (p->born == 1 && memcmp(q->addr.ip,")),
-    ("W02a W02b W02c", (PEER, "		if (p->born + SHOAL_PEER_HANDSHAKE_TIME <= now)", "		if (p->born + 9 * SHOAL_PEER_HANDSHAKE_TIME <= now)")),
+    ("W02a W02b W02c W16a W16b W16c W16f", (PEER, "		if (p->born + SHOAL_PEER_HANDSHAKE_TIME <= now)", "		if (p->born + 9 * SHOAL_PEER_HANDSHAKE_TIME <= now)")),
     ("W02d W02e", (PEER, "(partial != 0 && partial + SHOAL_PEER_PARTIAL_TIME <= now)", "(partial == 1)")),
     # what it has
     ("W03f W03k", (PEER, "	if (p->swarm->mi == NULL || msg->id == SHOAL_WIRE_HAVE_NONE)\n		return SHOAL_ERR_MALFORMED;",
@@ -88,8 +84,8 @@ GUARDS = [
     # false data
     ("W10b W10d W10f", (HASH, "			if (memcmp(got, hash->want_sha1, sizeof hash->want_sha1) != 0)", "			if (got[0] == got[1] && got[1] == got[2])")),
     ("W10a W10e W10g", (HASH, "			if (memcmp(got, hash->want_root, sizeof got) != 0)", "			if (got[0] == got[1] && got[1] == got[2])")),
-    ("W10a W10b W10c W10f W10g W10d W10e V01k", BAN, SOLE),
-    ("W12d", (REQ, "			return UNPROVEN_TIME;", "			return patience;")),
+    ("W10a W10b W10c W10f W10g W10d W10e V01k", BAN),
+    ("W12d", ("swarm/core/policy.c", "			return UNPROVEN_TIME;", "			return patience;")),
     # metadata
     ("M02a", (META, "	if (still->moved + SHOAL_METADATA_STILL > now)", "	if (now > 1)")),
     ("M03a", (SMETA, "		if (n == 1)", "		if (n == 0)")),
