@@ -119,7 +119,6 @@ class Usage(Case):
     def test_what_is_not_built_exits_2_and_names_itself(self):
         for args, words in (
             (["lab", "compare"], "lab compare is not built yet"), (["node"], "node is not"), (["explain"], "explain is not"),
-            (["get", "x", "--engine", "libtorrent"], "--engine libtorrent is not built yet"),
             (["get", "x", "--record", "f"], "--record is not built yet"),
         ):
             with self.subTest(args):
