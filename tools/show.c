@@ -5,6 +5,7 @@
 #include "tools/lint.h"
 #include "tools/options.h"
 #include "tools/say.h"
+#include "tools/scrape.h"
 #include "tools/source.h"
 
 #include <inttypes.h>
@@ -13,11 +14,12 @@
 #include <time.h>
 
 static const struct shoal_opt_page page = {
-	"TORRENT|MAGNET [--files]",
+	"TORRENT|MAGNET [--files] [--scrape]",
 	"Prints name, size, hashes, pieces, trackers and peers of a torrent or a magnet link,\n"
-	"and what other engines would refuse about it. Touches nothing and asks nobody.",
+	"and what other engines would refuse about it. Touches nothing and asks nobody, but with\n"
+	"--scrape its trackers: how many seeds, leeches and finished downloads each of them counts.",
 	"  shoal show holiday.torrent --files\n"
-	"  shoal show 'magnet:?xt=urn:btih:...'",
+	"  shoal show 'magnet:?xt=urn:btih:...' --scrape",
 };
 
 static void row(const char *label, const char *text)
@@ -317,10 +319,15 @@ int shoal_show_main(struct shoal_tool *tool, int argc, char **argv)
 	struct shoal_opt_list args = { 0 };
 	struct shoal_opt every[SHOAL_SAY_OPTIONS_MAX];
 	struct shoal_source s = { 0 };
-	bool files = false;
+	bool files = false, scrape = false;
+	struct shoal_scrape how = { .timeout = SHOAL_SCRAPE_TIMEOUT };
 	/* clang-format off */
 	const struct shoal_opt own[] = {
 		{ SHOAL_OPT_FLAG, "files", 0, &files, NULL, NULL, "list every file with its number and its size in bytes" },
+		{ SHOAL_OPT_FLAG, "scrape", 0, &scrape, NULL, NULL, "ask each tracker once how many have it (BEP 48)" },
+		{ SHOAL_OPT_LIST, "tracker", 't', &how.tracker, "URL", NULL, "--scrape: this one too, wherever it lies; more than once" },
+		{ SHOAL_OPT_SECONDS, "timeout", 0, &how.timeout, "SECONDS", NULL, "--scrape: give up then; default: 20" },
+		{ SHOAL_OPT_TEXT, "proxy", 0, &how.proxy, "URL", NULL, "--scrape: through socks5://[USER:PASS@]HOST:PORT or http://" },
 		{ .kind = SHOAL_OPT_END },
 	};
 	/* clang-format on */
@@ -332,6 +339,8 @@ int shoal_show_main(struct shoal_tool *tool, int argc, char **argv)
 		code = rc > 0 ? SHOAL_EXIT_GOOD : shoal_exit_of(rc);
 	else if (args.count != 1)
 		code = shoal_say_fail(tool, SHOAL_ERR_USAGE, "one TORRENT or MAGNET is needed; see shoal show --help");
+	else if (!scrape && (how.tracker.count > 0 || how.proxy))
+		code = shoal_say_fail(tool, SHOAL_ERR_USAGE, "--tracker and --proxy go with --scrape");
 	else if ((code = shoal_source_open(tool, &s, args.at[0], true)) == 0) {
 		struct shoal_lint_facts facts = { 0 };
 		if (!s.is_magnet)
@@ -344,8 +353,11 @@ int shoal_show_main(struct shoal_tool *tool, int argc, char **argv)
 			json_torrent(tool, s.mi, &facts, files);
 		else
 			print_torrent(s.mi, &facts, files);
+		if (scrape)
+			code = shoal_scrape(tool, &s, &how);
 	}
 	shoal_source_fini(&s);
+	shoal_opt_list_fini(&how.tracker);
 	shoal_opt_list_fini(&args);
 	return code;
 }

@@ -104,6 +104,11 @@ enum shoal_op_kind {
 	 */
 	SHOAL_OP_DEADLINE,
 	/*
+	 * How many have the info hash `data` (20 bytes; the first 20 of a v2 one), as the tracker `text`, a URL, counts them
+	 * (BEP 48). No torrent is needed, and nobody is told that we are here. SCRAPED; BUSY: too many at a time.
+	 */
+	SHOAL_OP_SCRAPE,
+	/*
 	 * The DHT by hand; REFUSED where it is off. BOOT: `addr` or `text` "host:port" is a node to begin at; answered by
 	 * DONE. PING: the same, answered by DHT_NODE and DHT_DONE. FIND (the nodes closest to `data`, an id), PEERS (who has
 	 * `data`, an info hash: DHT_PEER), GET (the item at `data`, `text` its salt: DHT_ITEM), PUT (`data`, a bencoded value;
@@ -140,6 +145,9 @@ enum shoal_adopt_how {
 };
 enum shoal_peer_flag {
 	SHOAL_PEER_FROM_LINK = 1, /* PEER: a magnet link named it, and strangers write links: it is tried as they are */
+};
+enum shoal_scrape_flag {
+	SHOAL_SCRAPE_TRUSTED = 1, /* the user named the tracker: it may lie on this host or in any network */
 };
 enum shoal_dht_flag {
 	SHOAL_DHT_SCRAPE = 1,	/* PEERS: only how many there are (BEP 33): `seeds_milli`, `peers_milli` of DHT_DONE */
@@ -208,6 +216,10 @@ enum shoal_event_kind {
 	SHOAL_EV_STOPPED,
 	/* `peer`, `addr`, `index`, `text`: it sent a false block, as honest ones may too; less is asked of it for a while */
 	SHOAL_EV_PEER_PAROLE,
+	/* Answers SCRAPE: `text` who, `name` what it says to people, as in TRACKER; `stats.seeds`, `stats.peers` (leeches) and
+	 * `index`, downloads that were completed: UINT32_MAX where it does not say. err GONE: it does not know the
+	 * torrent; UNSUPPORTED: it cannot be asked this. */
+	SHOAL_EV_SCRAPED,
 	SHOAL_EV_DHT_NODE =
 		64,	   /* `addr`, `hash_v1` its id; of a PING: `dht.took`, and in `data` its version, 4 bytes */
 	SHOAL_EV_DHT_PEER, /* `addr` has the torrent, as strangers say */

@@ -15,7 +15,7 @@
 
 /* ---- the list --------------------------------------------------------------------------- */
 
-static int announcer_make(struct shoal_node *n)
+int shoal_announcer_make(struct shoal_node *n)
 {
 	uint8_t secret[16];
 	struct shoal_announcer *a;
@@ -36,7 +36,7 @@ static int announcer_make(struct shoal_node *n)
 static int announce_make(struct shoal_swarm *s)
 {
 	struct shoal_node *n = s->node;
-	int rc = announcer_make(n);
+	int rc = shoal_announcer_make(n);
 	if (rc < 0 || s->announce != NULL)
 		return rc;
 	if (!shoal_node_charge(n, sizeof *s->announce))
@@ -50,7 +50,7 @@ static int announce_make(struct shoal_swarm *s)
 	return 0;
 }
 
-static void tracker_free(struct shoal_node *n, struct shoal_tracker *t)
+void shoal_tracker_free(struct shoal_node *n, struct shoal_tracker *t)
 {
 	shoal_tracker_host_unref(n, t->host);
 	for (unsigned who = 0; who < SHOAL_ANNOUNCE_WHO; who++)
@@ -59,7 +59,7 @@ static void tracker_free(struct shoal_node *n, struct shoal_tracker *t)
 	free(t);
 }
 
-static int tracker_new(struct shoal_node *n, struct shoal_bytes text, struct shoal_tracker **out)
+int shoal_tracker_new(struct shoal_node *n, struct shoal_bytes text, struct shoal_tracker **out)
 {
 	size_t bytes = sizeof(struct shoal_tracker) + text.len + sizeof(struct shoal_tracker *);
 	if (!shoal_node_charge(n, bytes))
@@ -75,7 +75,7 @@ static int tracker_new(struct shoal_node *n, struct shoal_bytes text, struct sho
 	if (rc == 0)
 		rc = shoal_tracker_host_ref(n, &t->url, &t->host);
 	if (rc < 0)
-		tracker_free(n, t);
+		shoal_tracker_free(n, t);
 	else
 		*out = t;
 	return rc;
@@ -122,7 +122,7 @@ static int add(struct shoal_swarm *s, struct shoal_bytes url, bool new_tier, str
 		return SHOAL_ERR_EXISTS;
 	if (an->tracker_count >= SHOAL_ANNOUNCE_TRACKERS)
 		return SHOAL_ERR_RANGE;
-	if ((rc = tracker_new(s->node, url, &t)) < 0)
+	if ((rc = shoal_tracker_new(s->node, url, &t)) < 0)
 		return rc;
 	struct shoal_tier *tier = an->tier_count > 0 ? an->tier[an->tier_count - 1] : NULL;
 	if (tier == NULL || (new_tier && an->tier_count < SHOAL_ANNOUNCE_TIERS))
@@ -130,7 +130,7 @@ static int add(struct shoal_swarm *s, struct shoal_bytes url, bool new_tier, str
 	struct shoal_tracker **more = tier != NULL ? realloc(tier->tracker, (tier->count + 1u) * sizeof *tier->tracker)
 						   : NULL;
 	if (more == NULL) {
-		tracker_free(s->node, t);
+		shoal_tracker_free(s->node, t);
 		return SHOAL_ERR_NOMEM;
 	}
 	tier->tracker = more;
@@ -442,7 +442,10 @@ void shoal_announce_asked(struct shoal_node *n, struct shoal_asking *ask, shoal_
 {
 	struct shoal_tracker *t = ask->tracker;
 	struct shoal_line *line = ask->line;
-	(void)n;
+	if (ask->of == NULL) {
+		shoal_announce_scraped(n, ask, now);
+		return;
+	}
 	if (ask->good && ask->event == SHOAL_TRACKER_STARTED) {
 		t->of[ask->who].told = true;
 		t->of[ask->who].told_complete = ask->left == 0;
@@ -572,7 +575,7 @@ void shoal_announce_free(struct shoal_swarm *s)
 		for (unsigned who = 0; who < SHOAL_ANNOUNCE_WHO; who++)
 			disarm(n->announcer, &tier->line[who]);
 		for (uint16_t k = 0; k < tier->count; k++)
-			tracker_free(n, tier->tracker[k]);
+			shoal_tracker_free(n, tier->tracker[k]);
 		free(tier->tracker);
 		free(tier);
 		shoal_budget_give(n->budget, sizeof *tier);
@@ -589,6 +592,8 @@ void shoal_announcer_free(struct shoal_node *n)
 	struct shoal_announcer *a = n->announcer;
 	if (a == NULL)
 		return;
+	while (a->asks != NULL) /* scrapes */
+		shoal_asking_free(n, a->asks);
 	shoal_heap_fini(&a->due); /* every swarm, and with it every host, is gone */
 	shoal_heap_fini(&a->ready);
 	free(a);

@@ -1,5 +1,5 @@
 /*
- * swarm/core/announce.h - trackers: who is told about a torrent, when, and what comes of it (BEP 3, 7, 12, 15, 21, 31).
+ * swarm/core/announce.h - trackers: who is told about a torrent, when, and what comes of it (BEP 3, 7, 12, 15, 21, 31, 48).
  *
  * Internal to swarm/core. Each tier of a torrent's list is announced to by
  * itself, to one tracker at a time: the first that answers, which moves to
@@ -23,6 +23,7 @@ struct shoal_swarm;
 struct shoal_announcer; /* a node's; made with the first tracker */
 struct shoal_announce;	/* a swarm's */
 struct shoal_magnet;
+struct shoal_op;
 
 #define SHOAL_ANNOUNCE_TIERS 32	    /* what is beyond joins the last */
 #define SHOAL_ANNOUNCE_TRACKERS 256 /* of one torrent */
@@ -54,6 +55,8 @@ bool shoal_announce_stopped(const struct shoal_swarm *s);
 void shoal_announce_free(struct shoal_swarm *s);
 
 /* ---- a node's ------------------------------------------------------------------------- */
+/* SHOAL_OP_SCRAPE. BUSY, NOMEM, REFUSED (we leave), USAGE, what shoal_url_parse() says. */
+SHOAL_MUST int shoal_announcer_scrape(struct shoal_node *n, const struct shoal_op *op, shoal_us now);
 void shoal_announcer_free(struct shoal_node *n);
 void shoal_announcer_tick(struct shoal_node *n, shoal_us now);
 shoal_us shoal_announcer_deadline(const struct shoal_node *n);

@@ -52,7 +52,8 @@ void shoal_asking_free(struct shoal_node *n, struct shoal_asking *ask)
 		where = &(*where)->next;
 	*where = ask->next;
 	a->ask_count--;
-	ask->of->asks--;
+	if (ask->of != NULL)
+		ask->of->asks--;
 	h->running--;
 	for (unsigned i = 0; i < SHOAL_ANNOUNCE_WHO; i++)
 		way_stop(n, ask, &ask->way[i]);
@@ -60,6 +61,8 @@ void shoal_asking_free(struct shoal_node *n, struct shoal_asking *ask)
 		ask->line->asking = false;
 	ask->tracker->of[ask->who].busy = false;
 	shoal_announcer_ready(a, h);
+	if (ask->of == NULL)
+		shoal_tracker_free(n, ask->tracker);
 	free(ask);
 }
 
@@ -92,20 +95,26 @@ static struct shoal_tracker_ask words_of(const struct shoal_asking *ask)
 static int http_start(struct shoal_node *n, struct shoal_asking *ask)
 {
 	const struct shoal_url *url = &ask->tracker->url;
-	struct shoal_tracker_ask words = words_of(ask);
 	uint8_t text[SHOAL_URL_MAX + 1];
+	struct shoal_space room = { text, sizeof text };
+	ptrdiff_t len;
 	if (n->world.ops->fetch == NULL)
 		return SHOAL_ERR_UNSUPPORTED;
-	ptrdiff_t len = shoal_tracker_http_announce(url, &words, (struct shoal_space){ text, sizeof text });
+	if (ask->of != NULL) {
+		struct shoal_tracker_ask words = words_of(ask);
+		len = shoal_tracker_http_announce(url, &words, room);
+	} else {
+		len = shoal_tracker_http_scrape(url, &ask->hash, 1, room);
+	}
 	if (len < 0)
-		return SHOAL_ERR_MALFORMED;
+		return len == SHOAL_ERR_UNSUPPORTED ? SHOAL_ERR_UNSUPPORTED : SHOAL_ERR_MALFORMED;
 	int rc = 0, started = 0;
 	for (unsigned family = 0; family < SHOAL_ANNOUNCE_WHO; family++) {
 		struct shoal_tracker_way *way = &ask->way[family];
 		struct shoal_fetch f = {
 			.url = shoal_bytes(text, (size_t)len),
 			.most = SHOAL_TRACKER_HTTP_BODY_MAX,
-			.timeout = ask->line != NULL ? FETCH_TIME : SHOAL_ANNOUNCE_STOP,
+			.timeout = ask->line != NULL || ask->of == NULL ? FETCH_TIME : SHOAL_ANNOUNCE_STOP,
 			.flags = (ask->tracker->trusted ? SHOAL_FETCH_TRUSTED : 0),
 		};
 		if (url->is_addr && (family == 0) != (url->addr.is_v4 != 0))
@@ -258,6 +267,7 @@ static void udp_step(struct shoal_node *n, struct shoal_asking *ask, unsigned fa
 	struct shoal_tracker_way *way = &ask->way[family];
 	struct shoal_tracker_host *h = ask->tracker->host;
 	uint8_t packet[SHOAL_TRACKER_UDP_ANNOUNCE_MAX];
+	struct shoal_space room = { packet, sizeof packet };
 	ptrdiff_t len = SHOAL_TRACKER_UDP_CONNECT_BYTES;
 	enum shoal_tracker_udp_step step = shoal_tracker_udp_step(&way->q, &h->id[family], dice(n), UDP_SENDS, now);
 	if (step == SHOAL_TRACKER_UDP_DO_WAIT)
@@ -269,10 +279,12 @@ static void udp_step(struct shoal_node *n, struct shoal_asking *ask, unsigned fa
 	}
 	if (step == SHOAL_TRACKER_UDP_DO_CONNECT) {
 		shoal_tracker_udp_connect(way->q.transaction, packet);
+	} else if (ask->of == NULL) {
+		len = shoal_tracker_udp_scrape(h->id[family].connection, way->q.transaction, &ask->hash, 1, room);
 	} else {
 		struct shoal_tracker_ask words = words_of(ask);
 		len = shoal_tracker_udp_announce(h->id[family].connection, way->q.transaction, &words,
-						 &ask->tracker->url, (struct shoal_space){ packet, sizeof packet });
+						 &ask->tracker->url, room);
 	}
 	int rc = len < 0 ? (int)len : SHOAL_ERR_UNSUPPORTED;
 	if (len >= 0 && n->world.ops->datagram != NULL)
@@ -334,7 +346,6 @@ static void keep_id(struct shoal_node *n, struct shoal_tracker *t, unsigned who,
 static void take_answer(struct shoal_asking *ask, const struct shoal_tracker_answer *a, const struct shoal_addr *server,
 			shoal_us now)
 {
-	struct shoal_swarm *s = ask->of->swarm;
 	struct shoal_tracker *t = ask->tracker;
 	bool near = t->trusted || is_near(server);
 	if (a->failed) {
@@ -345,6 +356,7 @@ static void take_answer(struct shoal_asking *ask, const struct shoal_tracker_ans
 		ask->retry_s = a->retry_minutes < UINT32_MAX / 60 ? a->retry_minutes * 60 : UINT32_MAX;
 		return;
 	}
+	struct shoal_swarm *s = ask->of->swarm; /* a scrape's good answer goes another way */
 	ask->good = true;
 	keep_words(ask, a->warning);
 	ask->interval = a->interval > ask->interval ? a->interval : ask->interval;
@@ -367,19 +379,66 @@ static void take_answer(struct shoal_asking *ask, const struct shoal_tracker_ans
 	}
 }
 
+static uint32_t more_of(uint32_t a, uint32_t b)
+{
+	return a == SHOAL_TRACKER_UNKNOWN || (b != SHOAL_TRACKER_UNKNOWN && b > a) ? b : a;
+}
+
+/* Of a scrape; GONE: it is not known there. A tracker may count each family by itself: the larger number stands. */
+static int take_counts(struct shoal_asking *ask, const struct shoal_tracker_counts *c, int rc)
+{
+	if (rc == SHOAL_ERR_GONE)
+		ask->absent = true;
+	if (rc < 0)
+		return rc;
+	ask->good = true;
+	ask->counts.seeds = more_of(ask->counts.seeds, c->seeds);
+	ask->counts.leeches = more_of(ask->counts.leeches, c->leeches);
+	ask->counts.completed = more_of(ask->counts.completed, c->completed);
+	return 0;
+}
+
+static int take_body(struct shoal_asking *ask, struct shoal_bytes body, const struct shoal_addr *server, shoal_us now)
+{
+	struct shoal_tracker_answer answer;
+	struct shoal_tracker_counts counts;
+	int rc = 0;
+	if (ask->of == NULL && (rc = shoal_tracker_http_scraped(body, &ask->hash, &counts)) != SHOAL_ERR_REFUSED)
+		return take_counts(ask, &counts, rc);
+	if ((rc = shoal_tracker_http_answer(body, &answer)) == 0) /* its no to a scrape reads as that to an announce */
+		take_answer(ask, &answer, server, now);
+	return rc;
+}
+
+static int take_datagram(struct shoal_asking *ask, const struct shoal_tracker_udp_head *head,
+			 const struct shoal_addr *from, struct shoal_bytes data, shoal_us now)
+{
+	struct shoal_tracker_answer answer;
+	struct shoal_tracker_counts counts;
+	if (head->action == SHOAL_TRACKER_UDP_SCRAPE) {
+		ptrdiff_t n = shoal_tracker_udp_scraped(data, &counts, 1);
+		return take_counts(ask, &counts, n < 0 ? (int)n : n == 0 ? SHOAL_ERR_GONE : 0);
+	}
+	int rc = shoal_tracker_udp_answer(data, from->is_v4, &answer);
+	if (rc == 0)
+		take_answer(ask, &answer, from, now);
+	return rc;
+}
+
 void shoal_announcer_fetch_end(struct shoal_node *n, uint64_t cookie, const struct shoal_fetched *how, shoal_us now)
 {
 	struct shoal_tracker_way *way;
 	struct shoal_asking *ask = fetch_of(n, cookie, &way);
-	struct shoal_tracker_answer answer;
 	int err = how->err;
 	if (ask == NULL)
 		return;
 	way->cookie = 0;
-	if (err == 0 && (err = shoal_tracker_http_answer(shoal_bytes(way->body, way->len), &answer)) == 0) {
-		take_answer(ask, &answer, &how->server, now); /* whatever the status: some say no with a 400 */
-	} else if (how->err == 0 && how->status != 200) {
-		err = how->status == 404 || how->status == 410 ? SHOAL_ERR_GONE : SHOAL_ERR_REFUSED;
+	/* Read whatever the status: some say no with a 400. */
+	if (err == 0)
+		err = take_body(ask, shoal_bytes(way->body, way->len), &how->server, now);
+	if (err < 0 && how->err == 0 && how->status != 200) {
+		int none = ask->of != NULL ? SHOAL_ERR_GONE : SHOAL_ERR_UNSUPPORTED;
+		err = how->status == 404 || how->status == 410 ? none : SHOAL_ERR_REFUSED;
 		ask->retry_s = how->retry_after;
 		ask->host_down = how->status >= 500;
 	} else if (how->err < 0) {
@@ -395,7 +454,6 @@ bool shoal_announcer_datagram(struct shoal_node *n, const struct shoal_addr *fro
 			      shoal_us now)
 {
 	struct shoal_tracker_udp_head head;
-	struct shoal_tracker_answer answer;
 	unsigned family = from->is_v4 ? 0 : 1;
 	if (n->announcer == NULL || n->announcer->asks == NULL || shoal_tracker_udp_head(data, &head) < 0)
 		return false;
@@ -404,15 +462,13 @@ bool shoal_announcer_datagram(struct shoal_node *n, const struct shoal_addr *fro
 		if (!ask->tracker->host->udp || way->state != SHOAL_WAY_RUNS || !shoal_addr_equal(&way->addr, from))
 			continue;
 		switch (shoal_tracker_udp_heard(&way->q, &ask->tracker->host->id[family], &head,
-						SHOAL_TRACKER_UDP_ANNOUNCE, now)) {
+						ask->of == NULL ? SHOAL_TRACKER_UDP_SCRAPE : SHOAL_TRACKER_UDP_ANNOUNCE,
+						now)) {
 		case SHOAL_TRACKER_UDP_NOT_OURS: continue;
 		case SHOAL_TRACKER_UDP_CONNECTED: udp_step(n, ask, family, now); return true;
 		case SHOAL_TRACKER_UDP_ANSWERED: break;
 		}
-		int rc = shoal_tracker_udp_answer(data, from->is_v4, &answer);
-		if (rc == 0)
-			take_answer(ask, &answer, from, now);
-		way_end(n, ask, way, rc);
+		way_end(n, ask, way, take_datagram(ask, &head, from, data, now));
 		return true;
 	}
 	return false;
@@ -420,39 +476,64 @@ bool shoal_announcer_datagram(struct shoal_node *n, const struct shoal_addr *fro
 
 /* ---- time --------------------------------------------------------------------------------- */
 
-int shoal_asking_new(struct shoal_announce *an, struct shoal_line *line, struct shoal_tracker *t, unsigned who,
-		     enum shoal_tracker_event event, shoal_us now)
+static struct shoal_asking *asking_make(struct shoal_node *n, struct shoal_tracker *t, unsigned who)
 {
-	struct shoal_swarm *s = an->swarm;
-	struct shoal_node *n = s->node;
 	struct shoal_announcer *a = n->announcer;
 	struct shoal_asking *ask = calloc(1, sizeof *ask);
 	if (ask == NULL)
-		return SHOAL_ERR_NOMEM;
-	ask->of = an;
-	ask->line = line;
+		return NULL;
 	ask->tracker = t;
 	ask->who = (uint8_t)who;
-	ask->event = event;
-	/* Without metadata nobody knows; it must not look like a seed's 0. */
-	ask->left = s->mi == NULL ? SHOAL_BLOCK : s->size - (s->verified_bytes < s->size ? s->verified_bytes : s->size);
 	ask->counts = (struct shoal_tracker_counts){ SHOAL_TRACKER_UNKNOWN, SHOAL_TRACKER_UNKNOWN,
 						     SHOAL_TRACKER_UNKNOWN, SHOAL_TRACKER_UNKNOWN };
 	ask->next = a->asks;
 	a->asks = ask;
 	a->ask_count++;
-	an->asks++;
 	t->host->running++;
 	t->of[who].busy = true;
-	if (line != NULL)
-		line->asking = true;
-	int rc = t->host->udp ? udp_resolve(n, ask, now) : http_start(n, ask);
+	return ask;
+}
+
+static int asking_start(struct shoal_node *n, struct shoal_asking *ask, shoal_us now)
+{
+	int rc = ask->tracker->host->udp ? udp_resolve(n, ask, now) : http_start(n, ask);
 	if (rc == SHOAL_ERR_BUSY || rc == SHOAL_ERR_NOMEM) {
 		shoal_asking_free(n, ask);
 		return rc;
 	}
 	ask->err = rc;
 	return 0;
+}
+
+int shoal_asking_new(struct shoal_announce *an, struct shoal_line *line, struct shoal_tracker *t, unsigned who,
+		     enum shoal_tracker_event event, shoal_us now)
+{
+	struct shoal_swarm *s = an->swarm;
+	struct shoal_asking *ask = asking_make(s->node, t, who);
+	if (ask == NULL)
+		return SHOAL_ERR_NOMEM;
+	ask->of = an;
+	ask->line = line;
+	ask->event = event;
+	/* Without metadata nobody knows; it must not look like a seed's 0. */
+	ask->left = s->mi == NULL ? SHOAL_BLOCK : s->size - (s->verified_bytes < s->size ? s->verified_bytes : s->size);
+	an->asks++;
+	if (line != NULL)
+		line->asking = true;
+	return asking_start(s->node, ask, now);
+}
+
+int shoal_asking_scrape(struct shoal_node *n, struct shoal_tracker *t, const struct shoal_id20 *hash, uint64_t ticket,
+			shoal_us now)
+{
+	struct shoal_asking *ask = asking_make(n, t, 0);
+	if (ask == NULL) {
+		shoal_tracker_free(n, t);
+		return SHOAL_ERR_NOMEM;
+	}
+	ask->hash = *hash;
+	ask->ticket = ticket;
+	return asking_start(n, ask, now);
 }
 
 void shoal_asking_tick(struct shoal_node *n, shoal_us now)

@@ -2,7 +2,8 @@
  * swarm/core/announce_room.h - what the files of announce share: trackers, their hosts, questions on their way. Internal.
  *
  * announce.c decides whom to ask when; announce_ask.c carries one question
- * there and back; announce_host.c knows the places they go to.
+ * there and back; announce_host.c knows the places they go to; announce_scrape.c
+ * asks for somebody who only wants to know.
  */
 #ifndef SHOAL_ANNOUNCE_ROOM_H
 #define SHOAL_ANNOUNCE_ROOM_H
@@ -109,10 +110,14 @@ struct shoal_tracker_way {
 };
 struct shoal_asking {
 	struct shoal_asking *next;
-	struct shoal_announce *of;
-	struct shoal_line *line; /* NULL: a goodbye */
+	struct shoal_announce *of; /* NULL: a scrape */
+	struct shoal_line *line;   /* NULL: a goodbye, or a scrape */
 	struct shoal_tracker *tracker;
 	uint8_t who;
+	/* Of a scrape, whose tracker is its own. */
+	struct shoal_id20 hash;
+	uint64_t ticket;
+	bool absent; /* somebody answered, and does not know the torrent */
 	bool resolving;
 	enum shoal_tracker_event event;
 	uint64_t left;
@@ -146,6 +151,12 @@ struct shoal_announcer {
 /* A line waits in the heap of its host; this lets the host have its turn. */
 void shoal_announcer_ready(struct shoal_announcer *a, struct shoal_tracker_host *h);
 
+/* Makes the node's announcer, unless it is there. NOMEM. */
+SHOAL_MUST int shoal_announcer_make(struct shoal_node *n);
+/* NOMEM, what shoal_url_parse() says. */
+SHOAL_MUST int shoal_tracker_new(struct shoal_node *n, struct shoal_bytes text, struct shoal_tracker **out);
+void shoal_tracker_free(struct shoal_node *n, struct shoal_tracker *t);
+
 /* announce_host.c */
 SHOAL_MUST int shoal_tracker_host_ref(struct shoal_node *n, const struct shoal_url *url,
 				      struct shoal_tracker_host **out);
@@ -160,6 +171,9 @@ shoal_us shoal_announce_backoff(uint32_t fails, struct shoal_rng *rng);
 /* Starts it; BUSY, NOMEM: not now. Its end is told by shoal_announce_asked(), never from inside. */
 SHOAL_MUST int shoal_asking_new(struct shoal_announce *an, struct shoal_line *line, struct shoal_tracker *t,
 				unsigned who, enum shoal_tracker_event event, shoal_us now);
+/* The same for a scrape, which owns `t` from now on, whatever comes of it. */
+SHOAL_MUST int shoal_asking_scrape(struct shoal_node *n, struct shoal_tracker *t, const struct shoal_id20 *hash,
+				   uint64_t ticket, shoal_us now);
 void shoal_asking_free(struct shoal_node *n, struct shoal_asking *ask);
 /* Ends those whose time is up, sends what is due. */
 void shoal_asking_tick(struct shoal_node *n, shoal_us now);
@@ -167,5 +181,7 @@ shoal_us shoal_asking_deadline(const struct shoal_node *n);
 
 /* announce.c: a question has come to its end, and is freed after. Frees no other. */
 void shoal_announce_asked(struct shoal_node *n, struct shoal_asking *ask, shoal_us now);
+/* announce_scrape.c: the same of a scrape. */
+void shoal_announce_scraped(struct shoal_node *n, struct shoal_asking *ask, shoal_us now);
 
 #endif

@@ -444,6 +444,7 @@ int shoal_node_do(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 	case SHOAL_OP_DHT_GET:
 	case SHOAL_OP_DHT_PUT:
 	case SHOAL_OP_DHT_STATS: return shoal_finder_do(n, op, now);
+	case SHOAL_OP_SCRAPE: return shoal_announcer_scrape(n, op, now);
 	case SHOAL_OP_STOP:
 		n->stopping = true;
 		n->stop_ticket = op->ticket;

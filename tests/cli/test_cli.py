@@ -95,6 +95,7 @@ class Usage(Case):
             (["create"], "PATH is needed"),
             (["show", "x", "--nonsense"], "unknown option --nonsense"),
             (["show", "-z", "x"], "unknown option -z"),
+            (["show", "x", "--tracker", "udp://t:1"], "go with --scrape"),
             (["get", "x", "--peer"], "--peer needs a value"),
             (["get", "x", "--peer", "nowhere"], "--peer nowhere"),
             (["get", "x", "--up", "fast"], "--up fast"),

@@ -3,6 +3,7 @@
 Real sockets in a closed namespace. Each case ends in seconds. Exits 1 on any failure, 77 where no closed namespace
 can be had.
 """
+import json
 import os
 import shutil
 import struct
@@ -195,6 +196,53 @@ def answers_that_lie(work):
             assert len(t.log) <= 6, f"lie {i} makes it ask {len(t.log)} times"
 
 
+def scrape(*args):
+    """show --scrape: (exit code, what it said of each question)."""
+    done = subprocess.run([Shoal.program, "show", "--json", "--scrape", "--timeout", "5", *args], capture_output=True,
+                          text=True, timeout=15)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert "magnet" in args[0] or lines[0]["name"] == "content", lines
+    return done.returncode, [x for x in lines if x.get("event") == "scrape"]
+
+
+def scrape_tells_what_they_count(work):
+    """BEP 48, both protocols and families, both hashes of a hybrid, by a file and by a link."""
+    with Tracker() as t:
+        urls = [t.url("udp", 4), t.url("udp", 6), t.url("http", 4), t.url("http", 6)]
+        site = Site(work, "scrape", urls[0], size=20_000)
+        named = [x for u in urls for x in ("--tracker", u)]
+        link = subprocess.run([Shoal.program, "magnet", site.torrent], check=True, capture_output=True,
+                              text=True).stdout.strip()
+        code, none = scrape(site.torrent, *named[4:])
+        assert code == 1 and len(none) == 6, (code, none)
+        assert [x["error"] for x in none if x["tracker"].startswith("http")] == ["gone"] * 4, none
+        code, none = scrape(site.torrent)
+        assert code == 6 and [x["error"] for x in none] == ["permission denied"] * 2, (code, none)  # SSRF
+        try:
+            site.seed("127.0.0.2", "--tracker", urls[0])
+            t.wait(5, event="started", left=0)
+            complete(site.get("a", "127.0.0.3", "--tracker", urls[0]))
+            wait(lambda: len(t.told(event="completed")) == 2, "completed under both hashes", site.running[1])
+            before = len(t.log)
+            for what in (site.torrent, link):
+                t.scrapes.clear()
+                code, said = scrape(what, *named)
+                assert code == 0 and len(said) == 8, (code, said)
+                for x in said:
+                    assert (x["seeds"], x["leeches"], x["downloaded"]) == (2, 0, 1), x
+                assert len({x["infohash"] for x in said}) == 2
+                assert len(t.scrapes) == 8, t.scrapes  # each once
+            assert len(t.log) == before, "a scrape is no announce"
+            text = subprocess.run([Shoal.program, "show", site.torrent, "--scrape", *named[:2]], check=True,
+                                  capture_output=True, text=True).stdout
+            assert f"scrape v2 {urls[0]}: seeds 2, leeches 0, downloaded 1\n" in text, text
+        finally:
+            site.stop()
+    began = time.monotonic()  # nobody is there any more
+    code, said = scrape(site.torrent, "--tracker", urls[0], "--tracker", urls[2], "--timeout", "1")
+    assert code == 5 and all(x["error"] for x in said) and time.monotonic() - began < 5, (code, said)
+
+
 def leaving_is_quick_when_nobody_hears(work):
     """A tracker that has died costs no more than the time there is to say goodbye in."""
     with Tracker() as t:
@@ -218,7 +266,7 @@ CASES = [(f"{scheme}{version} {form}{' private' if private else ''}",
                                                 ("http", 6, "v1", False))]
 CASES += [("magnet", magnet_alone), ("refused places", refused_places_hear_nothing),
           ("--no-trackers", no_trackers_asks_nobody), ("lies", answers_that_lie),
-          ("a dead tracker", leaving_is_quick_when_nobody_hears)]
+          ("a dead tracker", leaving_is_quick_when_nobody_hears), ("scrape", scrape_tells_what_they_count)]
 
 
 def main():

@@ -3,6 +3,7 @@
     with Tracker() as t:
         t.url("udp", 4)               # udp://127.0.0.1:PORT/announce
         t.log                         # one dict for each announce
+        t.scrapes                     # (scheme, info hash) of each scrape (BEP 48)
         t.answer = lambda ask: ...    # instead of the honest answer: a dict, bytes to send as they are, None: silence
 
 Everything binds to loopback, on ports of its own.
@@ -41,7 +42,8 @@ class Tracker:
     def __init__(self, v4="127.0.0.1", v6="::1", interval=1800, dicts=False):
         self.v4, self.v6, self.interval, self.dicts = v4, v6, interval, dicts
         self.swarms = {}  # info hash -> {(ip, port): left}
-        self.log = []
+        self.log, self.scrapes = [], []
+        self.finished = {}  # info hash -> how many have said so
         self.connects = 0  # TCP connections, and datagrams of any kind
         self.answer = None
         self.lock = threading.Lock()
@@ -60,6 +62,8 @@ class Tracker:
                 swarm.pop(me, None)
             else:
                 swarm[me] = ask["left"]
+            if ask["event"] == "completed":
+                self.finished[ask["info_hash"]] = self.finished.get(ask["info_hash"], 0) + 1
             version = ipaddress.ip_address(ask["ip"]).version
             peers = [p for p in swarm if p != me and ipaddress.ip_address(p[0]).version == version]
             seeds = sum(left == 0 for left in swarm.values())
@@ -70,6 +74,16 @@ class Tracker:
     def answered(self, ask):
         honest = self.announce(ask)
         return self.answer(ask) if self.answer else honest
+
+    def scrape(self, scheme, info_hash):
+        """(seeds, completed, leeches); None: never heard of it."""
+        with self.lock:
+            self.scrapes.append((scheme, info_hash))
+            swarm = self.swarms.get(info_hash)
+            if swarm is None:
+                return None
+            seeds = sum(left == 0 for left in swarm.values())
+            return seeds, self.finished.get(info_hash, 0), len(swarm) - seeds
 
     def told(self, **want):
         """Announces that said all of this."""
@@ -92,6 +106,8 @@ class Tracker:
 
             def do_GET(self):
                 parts = urllib.parse.urlsplit(self.path)
+                if parts.path.rsplit("/", 1)[-1] == "scrape":
+                    return self.send(200, tracker.http_scraped(parts.query))
                 q = dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True, encoding="latin-1"))
                 ask = {"scheme": "http", "family": version, "path": self.path, "ip": self.client_address[0],
                        "headers": dict(self.headers)}
@@ -109,6 +125,9 @@ class Tracker:
                     status, body = reply
                 if isinstance(body, dict):
                     body = tracker.http_body(body)
+                self.send(status, body)
+
+            def send(self, status, body):
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -137,6 +156,14 @@ class Tracker:
         self.ports["http", version] = server.server_address[1]
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         self.open.append(lambda: (server.shutdown(), server.server_close()))
+
+    def http_scraped(self, query):
+        files = {}
+        for key, value in urllib.parse.parse_qsl(query, encoding="latin-1"):
+            counts = self.scrape("http", value.encode("latin-1")) if key == "info_hash" else None
+            if counts:
+                files[value.encode("latin-1")] = dict(zip(("complete", "downloaded", "incomplete"), counts))
+        return b"d5:filesd" + b"".join(bencode(k) + bencode(files[k]) for k in sorted(files)) + b"ee"
 
     def http_body(self, a):
         if "raw" in a:
@@ -186,6 +213,9 @@ class Tracker:
             return struct.pack(">II", 0, tid) + self.connection(peer)
         if data[:8] != self.connection(peer):
             return struct.pack(">II", 3, tid) + b"connection id"
+        if action == 2:
+            hashes = [data[i:i + 20] for i in range(16, len(data) - 19, 20)]
+            return struct.pack(">II", 2, tid) + b"".join(struct.pack(">III", *(self.scrape("udp", h) or (0, 0, 0))) for h in hashes)
         if action != 1 or len(data) < 98:
             return struct.pack(">II", 3, tid) + b"what?"
         down, left, up, event, _, key, want, port = struct.unpack(">QQQIIIiH", data[56:98])

@@ -202,9 +202,14 @@ static void listen(struct own_trackers *w)
 			memcpy(w->warnings + have, ev.text.at, ev.text.len);
 			memcpy(w->warnings + have + ev.text.len, "\n", 2);
 		}
-		if (ev.kind == SHOAL_EV_TRACKER) {
+		if (ev.kind == SHOAL_EV_SCRAPED) {
+			w->scraped = ev;
+			w->scrapes++;
+		} else if (ev.kind == SHOAL_EV_TRACKER) {
 			w->last = ev;
 			w->told++;
+		}
+		if (ev.kind == SHOAL_EV_TRACKER || ev.kind == SHOAL_EV_SCRAPED) {
 			snprintf(w->last_text, sizeof w->last_text, "%.*s", (int)ev.text.len, (const char *)ev.text.at);
 			snprintf(w->last_name, sizeof w->last_name, "%.*s", (int)ev.name.len, (const char *)ev.name.at);
 		}
@@ -350,6 +355,10 @@ void own_udp(struct own_trackers *w, struct own_ask *a, uint32_t interval, const
 	shoal_wr_put(&wr, shoal_bytes(a->text + 12, 4));
 	if (action == SHOAL_TRACKER_UDP_CONNECT) {
 		shoal_wr_u64(&wr, 0x1122334455667788);
+	} else if (action == SHOAL_TRACKER_UDP_SCRAPE) {
+		shoal_wr_u32(&wr, 3);
+		shoal_wr_u32(&wr, interval);
+		shoal_wr_u32(&wr, 4);
 	} else {
 		shoal_wr_u32(&wr, interval);
 		shoal_wr_u32(&wr, 3);

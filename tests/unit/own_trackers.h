@@ -41,7 +41,9 @@ struct own_trackers {
 	char warnings[4096];
 	struct shoal_event last; /* the last TRACKER */
 	char last_text[300], last_name[300];
-	unsigned told; /* TRACKER events */
+	unsigned told;		    /* TRACKER events */
+	struct shoal_event scraped; /* the last SCRAPED; its texts are in last_text, last_name */
+	unsigned scrapes;
 	/* Called at each step: may answer what is open. When it has something to do next. */
 	shoal_us (*rule)(struct own_trackers *w);
 };
@@ -63,7 +65,8 @@ unsigned own_asks_open(const struct own_trackers *w, enum own_ask_kind kind);
 void own_answer(struct own_trackers *w, struct own_ask *a, const char *server, const void *body, size_t len);
 void own_fail(struct own_trackers *w, struct own_ask *a, int err, int status, uint32_t retry_after);
 void own_resolve(struct own_trackers *w, struct own_ask *a, int err, const char *const ip[], size_t count);
-/* A UDP tracker's answer to a packet of ours: CONNECT, or an announce with that interval and these peers. */
+/* A UDP tracker's answer to a packet of ours: CONNECT, or an announce with that interval and these peers; to a scrape
+ * 3, `interval` and 4. */
 void own_udp(struct own_trackers *w, struct own_ask *a, uint32_t interval, const void *peers, size_t len);
 struct shoal_addr own_addr(const char *text); /* "ip:port" */
 
