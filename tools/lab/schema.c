@@ -82,7 +82,7 @@ struct heard {
 	unsigned steps;
 };
 
-static void hear(cyaml_log_t level, void *to, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void hear(cyaml_log_t level, void *to, const char *format, va_list args)
 {
 	struct heard *h = to;
 	char line[400], *quote;
