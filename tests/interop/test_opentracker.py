@@ -97,8 +97,16 @@ def said(p):
     return [e for e in p.events() if e["event"] == "tracker"]
 
 
+def scraped(site, scheme):
+    """What show --scrape tells: (seeds, leeches, downloads, error) under each hash."""
+    told = subprocess.run([Shoal.program, "show", site.torrent, "--json", "--scrape", "--tracker",
+                           f"{scheme}://{HOST}:{PORT}/announce"], capture_output=True, text=True, timeout=30).stdout
+    lines = [x for x in map(json.loads, told.splitlines()) if x.get("event") == "scrape"]
+    return [(x.get("seeds"), x.get("leeches"), x.get("downloaded"), x["error"]) for x in lines]
+
+
 def meets(site, scheme):
-    """The first finds the seed; the seed goes, and the second finds the first."""
+    """The first finds the seed; the seed goes, and the second finds the first. Who asks hears of the two."""
     try:
         seed = site.seed(scheme, "127.0.0.2")
         wait(lambda: len([e for e in said(seed) if e["error"] is None]) >= len(site.hashes), "the tracker hears the seed", seed)
@@ -110,6 +118,8 @@ def meets(site, scheme):
         for p in seed, a, b:
             assert not [e for e in said(p) if e["error"]], said(p)
         assert any(e["peers"] > 0 for e in said(b)) and any(e["seeds"] > 0 for e in said(b)), said(b)
+        right = [(2, 0, 2, None)] * len(site.hashes)
+        wait(lambda: scraped(site, scheme) == right, f"it counts {right}", b)
     finally:
         site.stop()
     for name in ("a", "b"):
