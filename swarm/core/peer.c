@@ -649,7 +649,7 @@ void shoal_peer_readable(struct shoal_peer *p, shoal_us now)
 	size_t budget = SHOAL_NODE_READ_BUDGET;
 	if (p->mse != NULL && !shoal_peer_mse_readable(p, now))
 		return;
-	while (!p->closing) {
+	while (!p->closing && !shoal_peer_sated(p)) {
 		shoal_peer_forecast(p);
 		size_t n = shoal_pw_space(p->pw, to, SHOAL_PW_SPANS);
 		size_t room = 0;
@@ -673,8 +673,13 @@ void shoal_peer_readable(struct shoal_peer *p, shoal_us now)
 
 void shoal_peer_tick(struct shoal_peer *p, shoal_us now)
 {
-	shoal_us heard = shoal_pw_heard(p->pw);
+	if (shoal_peer_sated(p))
+		p->sated_at = now;
+	/* What we do not read is not its silence. */
+	shoal_us heard = shoal_max_u64(shoal_pw_heard(p->pw), p->sated_at);
 	shoal_us partial = shoal_pw_partial_since(p->pw);
+	if (partial != 0)
+		partial = shoal_max_u64(partial, p->sated_at);
 	if (!p->known) {
 		if (p->born + SHOAL_PEER_HANDSHAKE_TIME <= now)
 			shoal_peer_close(p, SHOAL_ERR_TIMEOUT, now);

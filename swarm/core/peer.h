@@ -33,7 +33,7 @@
 #define SHOAL_PEER_KEEPALIVE SHOAL_S(60)
 #define SHOAL_PEER_QUIET SHOAL_S(60)	  /* so long silent, one gives way to another at its address */
 #define SHOAL_PEER_AWAY SHOAL_S(15)	  /* so long silent, to one with its id at another address */
-#define SHOAL_PEER_REQQ 2000		  /* requests we queue for a peer, and say so */
+#define SHOAL_PEER_REQQ 2000		  /* requests we queue for a peer, and say so; see shoal_peer_sated() */
 #define SHOAL_PEER_REQQ_SILENT 250	  /* assumed of one that does not say */
 #define SHOAL_PEER_OUT_LOW (256u * 1024)  /* served again when less than this waits to be sent */
 #define SHOAL_PEER_OUT_HIGH (768u * 1024) /* and until this much does */
@@ -168,6 +168,7 @@ struct shoal_peer {
 	/* up */
 	struct shoal_wanted *wanted; /* a ring */
 	uint32_t wanted_head, wanted_count, wanted_room;
+	shoal_us sated_at; /* it was when last looked at; 0 never */
 	struct shoal_read *read[SHOAL_PEER_READS];
 	struct shoal_rate up;
 	uint64_t gave, got; /* payload bytes to it; verified bytes from it while it had no entry in the book */
@@ -254,6 +255,9 @@ bool shoal_peer_mse_flush(struct shoal_peer *p, bool *blocked, shoal_us now);
 void shoal_peer_long_message(struct shoal_peer *p, shoal_us now);
 
 /* upload.c: serving */
+/* It asks for all we queue and knows no REJECT (BEP 6): what we passed over it would wait for, as rTorrent does, which
+ * does not read `reqq`. So nothing more is read from it until some is served, and the transport holds it back. */
+bool shoal_peer_sated(const struct shoal_peer *p);
 void shoal_peer_wants(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now);
 void shoal_peer_cancels(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now);
 /* Queues up to `blocks` of what it asked for, while it has room for them and the limit allows; how many it was. */

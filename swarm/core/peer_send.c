@@ -72,7 +72,7 @@ void shoal_peer_flush(struct shoal_peer *p, shoal_us now)
 	int rc = shoal_peer_settle(p);
 	if (rc < 0)
 		return shoal_peer_close(p, rc, now);
-	unsigned want = SHOAL_WANT_READ | (blocked ? SHOAL_WANT_WRITE : 0u);
+	unsigned want = (shoal_peer_sated(p) ? 0u : SHOAL_WANT_READ) | (blocked ? SHOAL_WANT_WRITE : 0u);
 	if (want != p->wants) {
 		p->wants = want;
 		p->t->ops->want(p->t, want);

@@ -70,9 +70,16 @@ static bool may_have(const struct shoal_peer *p, uint32_t piece)
 	return !p->choked || shoal_fast_given(p, piece);
 }
 
+bool shoal_peer_sated(const struct shoal_peer *p)
+{
+	return !p->fast && p->wanted_count >= SHOAL_PEER_REQQ;
+}
+
 void shoal_peer_wants(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now)
 {
 	struct shoal_wanted w = { msg->index, msg->begin, msg->len };
+	/* What one read brought is taken, where it cannot be refused. */
+	uint32_t most = p->fast ? SHOAL_PEER_REQQ : SHOAL_PEER_REQQ + SHOAL_PW_BUF / 17;
 	if (p->swarm->mi == NULL || !servable(p, &w)) {
 		reject(p, &w, now);
 		if (++p->bad_requests > SHOAL_PEER_BAD_REQUESTS)
@@ -80,8 +87,7 @@ void shoal_peer_wants(struct shoal_peer *p, const struct shoal_wire_msg *msg, sh
 		return;
 	}
 	/* Asking without being served: it may not have seen our choke yet. */
-	if ((p->choked && !shoal_fast_take(p, w.piece, w.len)) || p->wanted_count >= SHOAL_PEER_REQQ ||
-	    !wanted_push(p, w)) {
+	if ((p->choked && !shoal_fast_take(p, w.piece, w.len)) || p->wanted_count >= most || !wanted_push(p, w)) {
 		if (shoal_peer_idle_talk(p, now) < 0)
 			return shoal_peer_close(p, SHOAL_ERR_REFUSED, now);
 		return reject(p, &w, now);

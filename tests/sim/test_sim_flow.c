@@ -363,6 +363,47 @@ static void a_limit_out_of_reach_is_none(void **state)
 	}
 }
 
+/*
+ * A peer without the Fast extension that asks for more than we queue (rTorrent does: it does not read `reqq`) cannot be
+ * told that some of it is passed over. So it is held back, and gets all it asked for.
+ */
+static void who_cannot_be_refused_is_held_back(void **state)
+{
+	enum { ASKED = 5000 };
+	struct strangers *w = strangers_new(&(struct strangers_options){ .torrent = true, .seeds = true });
+	struct shoal_addr from = strangers_addr("192.0.2.7:7");
+	struct shoal_wire_handshake hs = { .peer_id.b = "-lt0D80-abcdefghijkl" };
+	uint8_t hello[SHOAL_WIRE_HANDSHAKE_LEN];
+	static uint8_t ask[ASKED * 17];
+	(void)state;
+	strangers_run(w, SHOAL_S(8));
+	memcpy(hs.info_hash.b, w->hash, 20);
+	shoal_wire_handshake_encode(&hs, hello);
+	struct stranger *s = stranger_knock(w, &from);
+	stranger_say(s, hello, sizeof hello);
+	stranger_say(s, "\0\0\0\1\2", 5); /* interested */
+	strangers_run(w, SHOAL_S(1));
+	for (size_t i = 0; i < ASKED; i++) {
+		const struct shoal_wire_msg msg = {
+			.id = SHOAL_WIRE_REQUEST, .index = i / 2 % 4, .begin = i % 2 * SHOAL_BLOCK, .len = SHOAL_BLOCK
+		};
+		assert_int_equal(shoal_wire_encode(&msg, (struct shoal_space){ ask + 17 * i, 17 }), 17);
+	}
+	s->fetches = true;
+	s->in = shoal_bytes(ask, sizeof ask);
+	for (unsigned i = 0; i < 100; i++) /* nothing is sent in between */
+		shoal_node_ready(w->node, &s->t, SHOAL_WANT_READ, w->now);
+	assert_in_range(sizeof ask - s->in.len, 2000 * 17, 2000 * 17 + 4096);
+	for (unsigned i = 0; i < 100 && s->open && s->in.len > 0; i++) {
+		shoal_node_tick(w->node, w->now);
+		shoal_node_ready(w->node, &s->t, SHOAL_WANT_READ, w->now);
+	}
+	shoal_node_tick(w->node, w->now);
+	assert_true(s->open);
+	assert_int_equal(s->fetched / (SHOAL_BLOCK + 13), ASKED);
+	strangers_free(w);
+}
+
 /* Two torrents under one limit, one with three peers and one with one: each gets half; a limit of its own holds. */
 static void torrents_share_a_limit_alike(void **state)
 {
@@ -428,6 +469,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_limit_is_met_over_any_five_seconds),
 		cmocka_unit_test(a_limit_out_of_reach_is_none),
+		cmocka_unit_test(who_cannot_be_refused_is_held_back),
 		cmocka_unit_test(torrents_share_a_limit_alike),
 		cmocka_unit_test(newcomers_get_a_few_pieces_at_once),
 		cmocka_unit_test(a_shaped_swarm_comes_near_its_bound),
