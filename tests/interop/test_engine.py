@@ -68,8 +68,8 @@ def both_engines_both_ways(case):
         seed = case.seed(seeds)
         name = f"{seeds}-{gets}"
         _, told = case.fetched(case.get(name, gets, "--peer", "127.0.0.1:7001"), name)
-        # libtorrent counts what its peers gave once a second.
-        assert sum(p["got"] for p in told["peers"]) >= (3_000_000 if gets == "native" else 1), told
+        if gets == "native":  # libtorrent counts what its peers gave once a second, and forgets who has left
+            assert sum(p["got"] for p in told["peers"]) >= 3_000_000, told
         link = subprocess.run([Shoal.program, "magnet", case.torrent], check=True, capture_output=True, text=True).stdout.strip()
         case.fetched(case.get(name + "-link", gets, "--peer", "127.0.0.1:7001", "--adopt", "off", source=link), name + "-link")
         assert seed.stop() == 0, "a seed that is told to end ends well"

@@ -59,10 +59,8 @@ static void spreads_have_their_means(void **state)
 	} spreads[] = {
 		{ "each(1, 2, 6)", LAB_COUNT, 3, 0 },
 		{ "uniform(10s, 20s)", LAB_TIME, 15, 0.1 },
-		{ "loguniform(20ms, 200ms)", LAB_TIME, 0.18 / 2.302585, 0.001 },
-		/* ln 10 */,
-		{ "lognormal(8M, 0.5)", LAB_SIZE, (8 << 20) * 1.133148, 2e5 },
-		/* e^(1/8) */,
+		{ "loguniform(20ms, 200ms)", LAB_TIME, 0.18 / 2.302585 /* ln 10 */, 0.001 },
+		{ "lognormal(8M, 0.5)", LAB_SIZE, (8 << 20) * 1.133148 /* e^(1/8) */, 2e5 },
 		{ "exponential(300s)", LAB_TIME, 300, 6 },
 	};
 	static double v[30000];
