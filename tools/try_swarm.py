@@ -170,12 +170,15 @@ def main():
                 sys.exit(f"tools/try: shoal verify says {code} of the copy of node {i}")
         print(f"every copy verified: {len(truth)} files each, by shoal and by an independent hash")
 
-        name_of = {n.address: n.name for n in nodes}
+        name_of = {n.address.rpartition(":")[0]: n.name for n in nodes}
         print("\nwho sent what to whom (MiB):")
         print("  to \\ from" + "".join(f"{n.name:>9}" for n in nodes) + "   wasted")
         poor = []
         for n in leeches:
-            row = {name_of[p["addr"]]: p["got"] for p in n.last("summary")["peers"] if p["addr"] in name_of}
+            row = {}  # by host: who dialled us comes from another port
+            for p in n.last("summary")["peers"]:
+                name = name_of.get(p["addr"].rpartition(":")[0])
+                row[name] = row.get(name, 0) + p["got"]
             wasted = (n.last("complete") or {}).get("wasted", 0)
             print(f"  {n.name:9}" + "".join(f"{row.get(m.name, 0) / 2**20:9.1f}" for m in nodes) + f"{wasted / 2**20:9.1f}")
             if sum(row.get(m.name, 0) >= SHARE * total for m in leeches) < OTHERS:
