@@ -450,6 +450,7 @@ int shoal_node_do(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 		n->stop_ticket = op->ticket;
 		if (shoal_finder_save(n) && n->store.ops->commit(n->store.s, 0) == 0)
 			n->commits_out++;
+		shoal_recall_stop(n, now);
 		for (s = n->swarms; s != NULL; s = s->next) {
 			shoal_node_wake(s);
 			shoal_swarm_stop(s, now);

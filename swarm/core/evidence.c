@@ -589,9 +589,10 @@ void shoal_evidence_tick(struct shoal_swarm *s, shoal_us now)
 
 void shoal_evidence_missed(struct shoal_peer *p, double blocks, shoal_us now)
 {
-	(void)now;
-	if (p->repute != NULL && blocks > 0)
-		shoal_rep_missed(&p->repute->rep, blocks < 4 ? blocks : 4);
+	if (p->repute == NULL || blocks <= 0)
+		return;
+	shoal_rep_missed(&p->repute->rep, blocks < 4 ? blocks : 4);
+	shoal_repute_changed(&p->node->repute, p->repute, shoal_node_seconds(p->node, now));
 }
 
 void shoal_evidence_refused(struct shoal_peer *p, uint32_t piece, shoal_us now)

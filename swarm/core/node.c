@@ -154,7 +154,10 @@ bool shoal_node_banned(struct shoal_node *n, const struct shoal_addr *addr, shoa
 		    memcmp(b->ip, addr->ip, addr->is_v4 ? 4 : 16) == 0)
 			return true;
 	}
-	return false;
+	if (!n->policy->scores)
+		return false;
+	const struct shoal_repute_entry *e = shoal_repute_find(&n->repute, addr);
+	return e != NULL && e->rep.state == SHOAL_REP_BANNED && e->rep.banned_until_s > shoal_node_seconds(n, now);
 }
 
 static bool ip_banned(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now)
@@ -329,7 +332,9 @@ void shoal_node_reap(struct shoal_node *n, shoal_us now)
 		for (size_t i = 0; i < count; i++) {
 			struct shoal_swarm *s = shoal_node_handle(n, (uint32_t)done[i].cookie);
 			n->commits_out--;
-			if (s != NULL)
+			if (done[i].cookie == SHOAL_RECALL_COOKIE)
+				shoal_recall_done(n, done[i].err, now);
+			else if (s != NULL)
 				shoal_swarm_committed(s, done[i].err, now);
 		}
 	}
@@ -444,11 +449,12 @@ void shoal_node_tick(struct shoal_node *n, shoal_us now)
 	shoal_us shout = shoal_node_shout(n, now);
 	shoal_announcer_tick(n, now);
 	shoal_finder_tick(n, now);
+	shoal_recall_tick(n, now);
 	serve_peers(n, now);
 	shoal_carriers_output(n, now);
 	at = shoal_min_u64(shoal_min_u64(held_until(n, now), shout), shoal_announcer_deadline(n));
 	at = shoal_min_u64(at, shoal_carriers_deadline(n));
-	at = shoal_min_u64(at, shoal_finder_deadline(n));
+	at = shoal_min_u64(at, shoal_min_u64(shoal_finder_deadline(n), shoal_recall_deadline(n)));
 	for (struct shoal_swarm *s = n->awake, *next; s != NULL; s = next) {
 		next = s->awake_next;
 		if (!s->removing || !shoal_swarm_stopped(s) || s->peers != NULL)

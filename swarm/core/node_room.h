@@ -16,6 +16,7 @@
 #include "swarm/core/node.h"
 #include "swarm/core/peer.h"
 #include "swarm/core/policy.h"
+#include "swarm/core/recall.h"
 #include "swarm/core/skeys.h"
 #include "swarm/core/repute.h"
 #include "swarm/core/swarm.h"
@@ -92,6 +93,7 @@ struct shoal_node {
 	enum shoal_encryption encryption;
 	struct shoal_finder *finder; /* NULL: no DHT */
 	struct shoal_repute repute;
+	struct shoal_recall recall;
 	uint32_t epoch_s;				     /* shoal_node_seconds() at time 0 */
 	struct shoal_announcer *announcer;		     /* NULL until there is a tracker */
 	uint32_t contact_count;				     /* in all swarms */
@@ -149,6 +151,7 @@ static inline bool shoal_node_uses(const struct shoal_node *n, enum shoal_withou
 {
 	return !(n->without & part);
 }
+/* By what it did to us since we began, or by its record of earlier days. */
 bool shoal_node_banned(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now);
 void shoal_node_ban(struct shoal_node *n, const struct shoal_addr *addr, shoal_us until);
 /* The swarm an info hash names, v1 or truncated v2 (`*by_v2`); NULL. */

@@ -49,6 +49,7 @@ int shoal_node_join(struct shoal_node *n, struct shoal_swarm *s)
 	*(n->swarm_count > 0 ? &n->by_handle[n->swarm_count - 1]->next : &n->swarms) = s;
 	n->by_handle[n->swarm_count++] = s;
 	s->joined = true;
+	shoal_recall_load(n, n->now);
 	shoal_node_wake(s);
 	return 0;
 }

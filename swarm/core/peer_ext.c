@@ -143,6 +143,9 @@ static int on_ext_handshake(struct shoal_peer *p, struct shoal_bytes body, shoal
 				if (p->contact != NULL && p->repute != NULL)
 					p->repute = shoal_repute_listens(&p->node->repute, p->repute, &addr,
 									 shoal_node_seconds(p->node, now));
+				if (p->repute != NULL && p->node->policy->scores &&
+				    p->repute->rep.state == SHOAL_REP_BANNED)
+					rc = SHOAL_ERR_REFUSED; /* by an earlier day's record */
 			}
 		}
 		if (p->swarm->mi == NULL)

@@ -289,3 +289,25 @@ void shoal_rep_merge(struct shoal_rep *to, const struct shoal_rep *from, uint32_
 		judge(to, now_s);
 	}
 }
+
+void shoal_rep_heed(struct shoal_rep *to, const struct shoal_rep *from, uint32_t now_s)
+{
+	struct shoal_rep f = *from;
+	shoal_rep_fade(&f, now_s);
+	shoal_rep_fade(to, now_s);
+	to->right = to->right > f.right ? to->right : f.right;
+	to->blocks = to->blocks > f.blocks ? to->blocks : f.blocks;
+	if (f.false_blocks > to->false_blocks) {
+		to->false_blocks = f.false_blocks;
+		to->wrong = to->wrong > f.wrong ? to->wrong : f.wrong;
+		to->cusum = to->cusum > f.cusum ? to->cusum : f.cusum;
+		if (f.state == SHOAL_REP_BANNED && to->state != SHOAL_REP_BANNED) {
+			to->bans = to->bans > f.bans ? to->bans : f.bans;
+			to->banned_at_s = f.banned_at_s;
+			to->banned_until_s = f.banned_until_s;
+			become(to, SHOAL_REP_BANNED, now_s);
+		}
+	}
+	cap(to);
+	judge(to, now_s);
+}

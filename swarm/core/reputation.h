@@ -22,11 +22,12 @@
 #include <shoal/types.h>
 #include "proto/base/rng.h"
 
-#define SHOAL_REP_STRENGTH 4.0 /* blocks a prior is worth */
-#define SHOAL_REP_FALSE 4.0    /* blocks a false one weighs */
-#define SHOAL_REP_CAP 256.0    /* blocks all evidence of integrity is worth at most */
-#define SHOAL_REP_OK 0.90      /* lower bound of integrity of one in good standing */
-#define SHOAL_REP_TRUSTED 0.97 /* and of one to be trusted with what is rare */
+#define SHOAL_REP_STRENGTH 4.0	 /* blocks a prior is worth */
+#define SHOAL_REP_FALSE 4.0	 /* blocks a false one weighs */
+#define SHOAL_REP_CAP 256.0	 /* blocks all evidence of integrity is worth at most */
+#define SHOAL_REP_CUSUM_MAX 16.0 /* far above any ban */
+#define SHOAL_REP_OK 0.90	 /* lower bound of integrity of one in good standing */
+#define SHOAL_REP_TRUSTED 0.97	 /* and of one to be trusted with what is rare */
 #define SHOAL_REP_TRUSTED_BLOCKS 64
 #define SHOAL_REP_WASTE 4.0 /* blocks we are willing to lose to one peer before we know better */
 #define SHOAL_REP_PAROLE_WINDOW 16
@@ -104,6 +105,9 @@ void shoal_rep_missed(struct shoal_rep *r, double weight);
 void shoal_rep_claimed(struct shoal_rep *r, bool gave);
 /* What is known of `from`, the same peer, is added to `to`. */
 void shoal_rep_merge(struct shoal_rep *to, const struct shoal_rep *from, uint32_t now_s);
+/* `from` is of the same peer, by somebody who saw part of what we saw (another process over the same state): the larger of
+ * each counts, so that nothing counts twice; what is bad only when it knows of more that is false. */
+void shoal_rep_heed(struct shoal_rep *to, const struct shoal_rep *from, uint32_t now_s);
 
 /* ---- conclusions --------------------------------------------------------------------------- */
 

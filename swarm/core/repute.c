@@ -7,6 +7,7 @@
 #include "proto/compact.h"
 #include "proto/reach.h"
 #include "swarm/core/maths.h"
+#include "swarm/core/rep_record.h"
 
 #define ROOM_START 64u
 #define HALF_S 3600.0
@@ -106,7 +107,7 @@ static void entry_free(struct shoal_repute *t, struct shoal_repute_entry *e)
 static double worth_of(const struct shoal_repute_entry *e)
 {
 	const struct shoal_rep *r = &e->rep;
-	double worth = (double)r->right + (double)r->wrong - SHOAL_REP_STRENGTH + 64.0 * r->bans;
+	double worth = shoal_rep_worth(r);
 	return e->listens || r->state >= SHOAL_REP_PAROLE ? worth : worth / 16;
 }
 
@@ -149,7 +150,7 @@ static bool table_grow(struct shoal_repute *t)
 	return true;
 }
 
-static struct shoal_repute_entry *entry_new(struct shoal_repute *t, const struct shoal_addr *addr, uint32_t now_s)
+static struct shoal_repute_entry *entry_room(struct shoal_repute *t, const struct shoal_addr *addr)
 {
 	if (t->count >= t->most)
 		(void)evict(t); /* with all in use there are as many as connections, which are bounded themselves */
@@ -163,12 +164,35 @@ static struct shoal_repute_entry *entry_new(struct shoal_repute *t, const struct
 		spare(t, sizeof *e);
 		return NULL;
 	}
-	double expect = shoal_repute_expect(t, addr, now_s);
 	e->addr = *addr;
-	shoal_rep_init(&e->rep, expect, now_s);
-	shoal_rep_note(&e->rep, SHOAL_REP_WHY_MET, UINT32_MAX, 0, expect, now_s);
 	t->slot[place_of(t, addr)] = e;
 	t->count++;
+	return e;
+}
+
+static struct shoal_repute_entry *entry_new(struct shoal_repute *t, const struct shoal_addr *addr, uint32_t now_s)
+{
+	struct shoal_repute_entry *e = entry_room(t, addr);
+	if (e == NULL)
+		return NULL;
+	double expect = shoal_repute_expect(t, addr, now_s);
+	shoal_rep_init(&e->rep, expect, now_s);
+	shoal_rep_note(&e->rep, SHOAL_REP_WHY_MET, UINT32_MAX, 0, expect, now_s);
+	return e;
+}
+
+struct shoal_repute_entry *shoal_repute_recall(struct shoal_repute *t, const struct shoal_addr *addr,
+					       const struct shoal_rep *rep, uint32_t seen_s)
+{
+	if (shoal_repute_find(t, addr) != NULL || t->count >= t->most)
+		return NULL;
+	struct shoal_repute_entry *e = entry_room(t, addr);
+	if (e == NULL)
+		return NULL;
+	e->rep = *rep;
+	e->seen_s = seen_s;
+	e->saved = rep->state;
+	e->listens = true;
 	return e;
 }
 
@@ -180,6 +204,7 @@ struct shoal_repute_entry *shoal_repute_take(struct shoal_repute *t, const struc
 	if (e == NULL)
 		return NULL;
 	shoal_rep_fade(&e->rep, now_s);
+	e->seen_s = now_s;
 	e->uses++;
 	return e;
 }
@@ -368,11 +393,18 @@ double shoal_repute_expect(struct shoal_repute *t, const struct shoal_addr *addr
 	return bad * rate;
 }
 
+void shoal_repute_changed(struct shoal_repute *t, struct shoal_repute_entry *e, uint32_t now_s)
+{
+	e->seen_s = now_s;
+	e->changed = t->changed = true;
+	t->grave |= e->rep.state >= SHOAL_REP_PAROLE && e->rep.state != e->saved;
+}
+
 void shoal_repute_judge(struct shoal_repute *t, struct shoal_repute_entry *e, uint32_t now_s)
 {
 	struct shoal_rep *r = &e->rep;
 	bool bad = r->false_blocks > 0;
-	e->changed = true;
+	shoal_repute_changed(t, e, now_s);
 	if (r->judged || (!bad && r->blocks < SHOAL_REPUTE_JUDGED))
 		return;
 	r->judged = true;

@@ -31,9 +31,12 @@
 struct shoal_repute_entry {
 	struct shoal_rep rep;
 	struct shoal_addr addr;
-	uint32_t uses; /* connections under it */
-	bool listens;  /* at that address: it can be met there again */
-	bool changed;  /* since it was last recorded */
+	uint32_t uses;	 /* connections under it */
+	uint32_t seen_s; /* last heard of */
+	bool listens;	 /* at that address: it can be met there again */
+	bool changed;	 /* since it was last recorded (recall.h) */
+	bool saving;	 /* its commit is under way */
+	uint8_t saved;	 /* its state as recorded */
 };
 
 /* How strangers turned out: those judged, and of those the bad. Halves in an hour. */
@@ -49,6 +52,8 @@ struct shoal_repute {
 	uint32_t group_room, groups;
 	struct shoal_repute_crowd strangers;
 	float bad_blocks, bad_false; /* of those judged bad: verified or false; false */
+	bool changed;		     /* some record is */
+	bool grave;		     /* and some of them was banned since, or let out on parole */
 	bool blind;		     /* strangers are met alike, whatever the last ones were */
 	struct shoal_budget *budget; /* charged; NULL: nothing is */
 	struct shoal_sipkey key;
@@ -69,6 +74,11 @@ struct shoal_repute_entry *shoal_repute_find(const struct shoal_repute *t, const
 double shoal_repute_expect(struct shoal_repute *t, const struct shoal_addr *addr, uint32_t now_s);
 /* After new evidence: once, what it turned out to be counts for strangers to come. */
 void shoal_repute_judge(struct shoal_repute *t, struct shoal_repute_entry *e, uint32_t now_s);
+/* Something was noted in it: it is to be recorded. (judge() says so itself.) */
+void shoal_repute_changed(struct shoal_repute *t, struct shoal_repute_entry *e, uint32_t now_s);
+/* What was known of `addr` in an earlier life. NULL: there is no room, or it is known already. */
+struct shoal_repute_entry *shoal_repute_recall(struct shoal_repute *t, const struct shoal_addr *addr,
+					       const struct shoal_rep *rep, uint32_t seen_s);
 /* All of them: from 0; `*at` moves on. NULL: no more. The table must not change meanwhile. */
 struct shoal_repute_entry *shoal_repute_next(const struct shoal_repute *t, uint32_t *at);
 /* Forgets what is known of `addr` (NULL: of all): who is connected is a stranger again. How many records it was. */
