@@ -180,6 +180,8 @@ def main():
                 name = name_of.get(p["addr"].rpartition(":")[0])
                 row[name] = row.get(name, 0) + p["got"]
             wasted = (n.last("complete") or {}).get("wasted", 0)
+            if sum(row.get(m.name, 0) for m in nodes) < total:
+                sys.exit(f"tools/try: of what {n.name} got, {sum(row.values())} of {total} bytes stand in somebody's row: {row}")
             print(f"  {n.name:9}" + "".join(f"{row.get(m.name, 0) / 2**20:9.1f}" for m in nodes) + f"{wasted / 2**20:9.1f}")
             if sum(row.get(m.name, 0) >= SHARE * total for m in leeches) < OTHERS:
                 poor.append(n.name)

@@ -193,11 +193,12 @@ enum shoal_event_kind {
 	SHOAL_EV_PIECE,	      /* `index` verified and durable (may be skipped under load) */
 	SHOAL_EV_COMPLETE,    /* everything wanted is verified, durable and under its final name; `stats` */
 	SHOAL_EV_STATS,
-	SHOAL_EV_PEER,	      /* answers PEERS; a web seed has no `addr`, but a `name`: its host */
-	SHOAL_EV_PIECES,      /* `data`: bitfield of pieces we have, wire order; `copies`: one number a piece */
-	SHOAL_EV_FILES,	      /* answers FILES: `files` from number `index` on, `total` in all; paths in `data` */
-	SHOAL_EV_DATA,	      /* answers READ: `data`, or err < 0 */
-	SHOAL_EV_DONE,	      /* answers an operation that has no other answer; err */
+	SHOAL_EV_PEER,	 /* answers PEERS; no `addr`, but a `name`, have a web seed (its host), and together those that
+				 have left and never said where they listen */
+	SHOAL_EV_PIECES, /* `data`: bitfield of pieces we have, wire order; `copies`: one number a piece */
+	SHOAL_EV_FILES,	 /* answers FILES: `files` from number `index` on, `total` in all; paths in `data` */
+	SHOAL_EV_DATA,	 /* answers READ: `data`, or err < 0 */
+	SHOAL_EV_DONE,	 /* answers an operation that has no other answer; err */
 	SHOAL_EV_PEER_JOINED, /* `peer`, `addr`, `text` its client's name */
 	SHOAL_EV_PEER_LEFT,   /* `peer`, err: why */
 	SHOAL_EV_PEER_BANNED, /* `peer`, `addr`, `index`: the piece it spoiled, `text` the evidence */

@@ -82,6 +82,14 @@ uint32_t shoal_blame_contradicted(const struct shoal_blame *b, uint32_t piece, c
 	return found;
 }
 
+void shoal_blame_rename(struct shoal_blame *b, uint32_t from, uint32_t to)
+{
+	for (struct shoal_blame_piece *p = b->head; p != NULL; p = p->next)
+		for (uint32_t i = 0; i < p->blocks; i++)
+			if (p->source[i] == from)
+				p->source[i] = to;
+}
+
 bool shoal_blame_has(const struct shoal_blame *b, uint32_t piece)
 {
 	for (const struct shoal_blame_piece *p = b->head; p != NULL; p = p->next)

@@ -32,6 +32,8 @@ void shoal_blame_counted(struct shoal_blame *b, uint32_t piece);
 uint32_t shoal_blame_contradicted(const struct shoal_blame *b, uint32_t piece, const uint8_t (*digest)[32],
 				  const uint32_t *source, uint32_t n,
 				  void (*guilty)(void *to, uint32_t source, uint32_t block), void *to);
+/* What `from` sent is `to`'s. */
+void shoal_blame_rename(struct shoal_blame *b, uint32_t from, uint32_t to);
 bool shoal_blame_has(const struct shoal_blame *b, uint32_t piece);
 /* The true digests are known: calls guilty() once for each block that was bad (the same one, in several attempts, is one),
  * and forgets the piece. Returns how many there were. */

@@ -319,24 +319,39 @@ bool shoal_contact_meet(struct shoal_swarm *s, struct shoal_contact *c, struct s
 {
 	if (c->peer != NULL)
 		return false;
-	if (c->account == NULL) {
-		if (!shoal_node_charge(s->node, sizeof *c->account))
-			return false;
-		c->account = calloc(1, sizeof *c->account);
-		if (c->account == NULL) {
-			shoal_budget_give(s->node->budget, sizeof *c->account);
-			return false;
-		}
-		c->account->info.addr = c->addr;
-	}
-	if (c->account->source == 0)
-		c->account->source = p->serial;
-	p->source = c->account->source;
+	if (shoal_account_open(s, c) == NULL)
+		return false;
+	shoal_account_join(s, c->account, p);
 	c->peer = p;
 	p->contact = c;
 	due_drop(s, c);
 	worth_set(s, c);
 	return true;
+}
+
+void shoal_contact_came(struct shoal_swarm *s, struct shoal_contact *c, struct shoal_peer *p, shoal_us now)
+{
+	struct shoal_node *n = s->node;
+	if (c->banned || !shoal_contact_meet(s, c, p))
+		return;
+	c->worked = true;
+	c->tries = c->shy = 0;
+	c->mse_turn = false;
+	worth_set(s, c);
+	if (p->repute != NULL)
+		p->repute = shoal_repute_listens(&n->repute, p->repute, &c->addr, shoal_node_seconds(n, now));
+	if (p->repute != NULL && n->policy->scores && p->repute->rep.state == SHOAL_REP_BANNED)
+		shoal_peer_close(p, SHOAL_ERR_REFUSED, now); /* by an earlier day's record */
+}
+
+/* Of two that dialled each other one connection is closed. What came in meanwhile, and found the contact taken. */
+static struct shoal_peer *heir_of(const struct shoal_swarm *s, const struct shoal_contact *c)
+{
+	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm)
+		if (p->contact == NULL && !p->closing && p->listen_port == c->addr.port &&
+		    shoal_guard_same_host(&p->addr, &c->addr))
+			return p;
+	return NULL;
 }
 
 static shoal_us wait_after(struct shoal_swarm *s, const struct shoal_contact *c)
@@ -368,13 +383,13 @@ static bool turns(const struct shoal_node *n, struct shoal_contact *c, int why)
 void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why, shoal_us now)
 {
 	bool other_way = false;
+	struct shoal_peer *heir = heir_of(s, c);
 	if (c->peer != NULL) {
 		c->uploads_only = c->peer->known ? c->peer->upload_only || shoal_peer_is_seed(c->peer)
 						 : c->uploads_only;
 		memcpy(c->account->client, c->peer->client, sizeof c->account->client);
-		c->account->info.connected = false;
 		c->peer->contact = NULL;
-		other_way = turns(s->node, c, why);
+		other_way = heir == NULL && turns(s->node, c, why);
 		/* It took our connection and ended it without a word, hidden or not, as one does that is not to be reached
 		 * that way: the other carrier is next. */
 		if (!other_way)
@@ -383,7 +398,7 @@ void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why,
 			c->worked = true;
 			c->tries = 0;
 			shoal_guard_worked(&s->node->guard, &c->addr, now);
-		} else if (!c->trusted) { /* each way counts: a victim is dialled by all of them */
+		} else if (!c->trusted && heir == NULL) { /* each way counts: a victim is dialled by all of them */
 			shoal_guard_failed(&s->node->guard, &c->addr, now);
 		}
 		c->peer = NULL;
@@ -395,6 +410,10 @@ void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why,
 	}
 	c->dial = 0;
 	c->punch = false;
+	if (heir != NULL)
+		shoal_contact_came(s, c, heir, now);
+	if (c->peer != NULL)
+		return;
 	if (other_way) {
 		wait_until(s, c, now);
 		worth_set(s, c);
@@ -445,7 +464,7 @@ void shoal_contact_ban(struct shoal_swarm *s, struct shoal_contact *c)
 {
 	c->banned = true;
 	if (c->account != NULL)
-		c->account->info.banned = true;
+		c->account->banned = true;
 	due_drop(s, c);
 }
 

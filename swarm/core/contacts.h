@@ -16,6 +16,7 @@
 
 #include <shoal/engine.h>
 #include "proto/base/heap.h"
+#include "swarm/core/accounts.h"
 
 #define SHOAL_CONTACTS_MAX 2000	      /* of a swarm */
 #define SHOAL_CONTACTS_NODE 200000    /* of a node */
@@ -41,13 +42,6 @@ enum shoal_contact_source {
 	SHOAL_FROM_PEX,
 	/* Or'ed in: whoever told us lies in this host's own networks itself, and may name others there. */
 	SHOAL_FROM_NEAR = 0x80,
-};
-
-/* What came of all connections with one contact. */
-struct shoal_account {
-	struct shoal_peer_info info; /* sums */
-	uint32_t source; /* the serial of its first connection: what blocks of all of them are remembered by */
-	char client[64]; /* as it last called itself */
 };
 
 /* Somebody we know an address of. */
@@ -99,6 +93,8 @@ struct shoal_contact *shoal_swarm_contact(struct shoal_swarm *s, const struct sh
 bool shoal_contact_known(const struct shoal_swarm *s, const struct shoal_addr *addr);
 /* It is the contact of `p` from now on. false: it has one already, or no memory. */
 SHOAL_MUST bool shoal_contact_meet(struct shoal_swarm *s, struct shoal_contact *c, struct shoal_peer *p);
+/* `p` came in, and says that it listens there: the same, now, or when the connection ends that the contact has. */
+void shoal_contact_came(struct shoal_swarm *s, struct shoal_contact *c, struct shoal_peer *p, shoal_us now);
 /* Its connection ended, or could not be made. It may be gone after this. */
 void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why, shoal_us now);
 /* The torrent turns out to be private (BEP 27): whom gossip named is forgotten, and left. */

@@ -162,65 +162,6 @@ static int add_magnet(struct shoal_node *n, const struct shoal_op *op, shoal_us 
 
 /* ---- questions ------------------------------------------------------------------------------ */
 
-static void say_peers(struct shoal_swarm *s, const struct shoal_op *op, shoal_us now)
-{
-	for (struct shoal_contact *c = shoal_contacts_next(s, NULL); c != NULL; c = shoal_contacts_next(s, c)) {
-		struct shoal_peer *p = c->peer;
-		if (c->account == NULL) /* heard of, and never met */
-			continue;
-		struct shoal_event ev = {
-			.kind = SHOAL_EV_PEER, .ticket = op->ticket, .info = c->account->info, .addr = c->addr
-		};
-		if (p != NULL) {
-			ev.peer = p->serial;
-			memcpy(c->account->client, p->client, sizeof c->account->client);
-			ev.info.connected = true;
-			ev.info.seed = shoal_peer_is_seed(p);
-			ev.info.incoming = p->incoming;
-			ev.info.v2 = p->v2;
-			ev.info.encrypted = p->bound;
-			ev.info.utp = p->by == SHOAL_BY_UTP;
-			ev.info.choking_us = p->choking_us;
-			ev.info.choked = p->choked;
-			ev.info.interested = p->interested;
-			ev.info.interesting = p->interesting;
-			ev.info.asked = p->ask_count;
-			ev.info.pieces = p->have.ones;
-			ev.info.down_rate = shoal_rate_now(&p->flow.down, now);
-			ev.info.up_rate = shoal_rate_now(&p->up, now);
-		}
-		ev.text = shoal_bytes(c->account->client, strlen(c->account->client));
-		if (p != NULL || c->account->info.got || c->account->info.gave || c->account->info.wasted)
-			shoal_swarm_say(s, &ev, now);
-	}
-	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) {
-		if (p->contact != NULL)
-			continue;
-		struct shoal_event ev = {
-			.kind = SHOAL_EV_PEER, .ticket = op->ticket, .addr = p->addr, .peer = p->serial
-		};
-		ev.text = shoal_bytes(p->client, strlen(p->client));
-		ev.info = (struct shoal_peer_info){ .addr = p->addr,
-						    .got = p->got,
-						    .gave = p->gave,
-						    .wasted = p->wasted,
-						    .connected = true,
-						    .seed = shoal_peer_is_seed(p),
-						    .incoming = p->incoming,
-						    .v2 = p->v2,
-						    .choking_us = p->choking_us,
-						    .choked = p->choked,
-						    .interested = p->interested,
-						    .interesting = p->interesting,
-						    .asked = p->ask_count,
-						    .pieces = p->have.ones };
-		shoal_swarm_say(s, &ev, now);
-	}
-	shoal_webseeds_say(s, op->ticket, now);
-	struct shoal_event done = { .kind = SHOAL_EV_DONE, .ticket = op->ticket };
-	shoal_swarm_say(s, &done, now);
-}
-
 static int say_pieces(struct shoal_swarm *s, const struct shoal_op *op, shoal_us now)
 {
 	uint32_t pieces = s->mi != NULL ? shoal_metainfo_piece_count(s->mi) : 0;
@@ -484,7 +425,7 @@ int shoal_node_do(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 		shoal_swarm_stats(s, &ev.stats, now);
 		shoal_swarm_say(s, &ev, now);
 		return 0;
-	case SHOAL_OP_PEERS: say_peers(s, op, now); return 0;
+	case SHOAL_OP_PEERS: shoal_accounts_say(s, op->ticket, now); return 0;
 	case SHOAL_OP_FILES: return op->files.len > 0 ? shoal_select_files(s, op, now) : shoal_select_tell(s, op, now);
 	case SHOAL_OP_DEADLINE: return shoal_select_deadline(s, op, now);
 	case SHOAL_OP_PIECES: return say_pieces(s, op, now);

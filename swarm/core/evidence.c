@@ -56,6 +56,13 @@ static bool who_is(struct shoal_swarm *s, uint32_t source, struct who *out)
 	return false;
 }
 
+static struct shoal_sums *sums_of(struct shoal_swarm *s, const struct who *who)
+{
+	if (who->contact != NULL)
+		return &who->contact->account->sums;
+	return who->peer != NULL ? &who->peer->sums : &s->left;
+}
+
 static double expect_of(struct shoal_swarm *s, uint32_t source)
 {
 	struct who who;
@@ -101,11 +108,10 @@ void shoal_swarm_ban(struct shoal_swarm *s, uint32_t source, uint32_t piece, con
 				  .index = piece,
 				  .addr = who.addr,
 				  .text = shoal_bytes(evidence, strlen(evidence)) };
-	if (who.contact != NULL && !again) {
+	if (who.contact != NULL && !again)
 		shoal_contact_ban(s, who.contact);
-		if (who.contact->account != NULL)
-			who.contact->account->info.spoiled += SHOAL_BLOCK;
-	}
+	if (!again)
+		sums_of(s, &who)->spoiled += SHOAL_BLOCK;
 	shoal_swarm_say(s, &ev, now);
 	shoal_node_ban(s->node, &ev.addr, until);
 	if (shoal_node_uses(s->node, SHOAL_WITHOUT_PURGE))
@@ -147,8 +153,7 @@ static void is_false(struct shoal_swarm *s, uint32_t source, uint32_t piece, uin
 		return shoal_swarm_ban(s, source, piece, text, now);
 	if (!changed || was_banned)
 		return;
-	if (who.contact != NULL && who.contact->account != NULL)
-		who.contact->account->info.spoiled += SHOAL_BLOCK;
+	sums_of(s, &who)->spoiled += SHOAL_BLOCK;
 	struct shoal_event ev = { .kind = SHOAL_EV_PEER_PAROLE,
 				  .peer = source,
 				  .index = piece,
@@ -280,14 +285,15 @@ static void credit(struct shoal_swarm *s, const struct shoal_open *open, shoal_u
 		n = stretch(open, i, &bytes);
 		struct shoal_peer *p = source_peer(s, open->source[i]);
 		if (p == NULL) {
-			shoal_webseeds_credit(s, open->source[i], bytes); /* which keeps its own account */
+			struct who gone;
+			if (!shoal_webseeds_credit(s, open->source[i], bytes)) { /* which keeps its own account */
+				(void)who_is(s, open->source[i], &gone);
+				sums_of(s, &gone)->got += bytes;
+			}
 			continue;
 		}
 		shoal_rate_add(&p->verified, bytes, now);
-		if (p->contact != NULL)
-			p->contact->account->info.got += bytes;
-		else
-			p->got += bytes;
+		shoal_sums_of(p)->got += bytes;
 		if (p->repute == NULL)
 			continue;
 		shoal_rep_verified(&p->repute->rep, memory, n, now_s);

@@ -265,6 +265,14 @@ bool shoal_open_has_source(const struct shoal_open *open, uint32_t source)
 	return false;
 }
 
+void shoal_landing_rename(struct shoal_landing *l, uint32_t from, uint32_t to)
+{
+	for (struct shoal_open *open = l->head; open != NULL; open = open->next)
+		for (uint32_t i = 0; i < open->blocks; i++)
+			if (open->source[i] == from)
+				open->source[i] = to;
+}
+
 void shoal_open_ask(struct shoal_open *open, uint32_t block)
 {
 	if (open->asked[block]++ == 0)

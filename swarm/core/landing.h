@@ -100,6 +100,8 @@ static inline uint32_t shoal_open_block_len(const struct shoal_open *open, uint3
 }
 /* Whether some block that is here came from it. */
 bool shoal_open_has_source(const struct shoal_open *open, uint32_t source);
+/* Blocks that came from `from` are `to`'s. */
+void shoal_landing_rename(struct shoal_landing *l, uint32_t from, uint32_t to);
 /* The next block nobody was asked for, within the window; UINT32_MAX when there is none now. */
 uint32_t shoal_open_unasked(struct shoal_open *open);
 /* Marks it asked once more. Only the first asker may use the piece's promise (got with shoal_open_slot). */

@@ -271,11 +271,12 @@ void shoal_node_dial_over(struct shoal_node *n, uint64_t cookie, struct shoal_tr
 		struct shoal_swarm *s = d.swarm;
 		s->dial_now = true; /* another may be dialled in its place */
 		shoal_node_wake(s);
-		if (t == NULL) {
+		if (t == NULL && d.contact->peer == NULL) {
 			shoal_contact_gone(s, d.contact, err, now);
 			return;
 		}
 		d.contact->dial = 0;
+		d.contact->punch = false;
 		/* It may have come to us meanwhile, or been banned. */
 		if (d.contact->peer == NULL && !d.contact->banned && !n->stopping && !s->stopping &&
 		    s->state != SHOAL_SWARM_ENDED) {

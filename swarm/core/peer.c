@@ -152,6 +152,8 @@ void shoal_peer_close(struct shoal_peer *p, int why, shoal_us now)
 	if (p->contact != NULL) {
 		shoal_contact_gone(p->swarm, p->contact, p->closing, now);
 		p->contact = NULL;
+	} else if (p->swarm != NULL) {
+		shoal_account_left(p->swarm, p);
 	}
 	shoal_peer_mse_end(p);
 	p->below->node_peer = NULL;
@@ -343,6 +345,8 @@ static bool duplicate(struct shoal_peer *p, shoal_us now)
 		bool keep_new = p->incoming != q->incoming && (p->incoming ? !ours_higher : ours_higher);
 		if (!keep_new)
 			return true;
+		if (p->contact != NULL && q->contact == NULL)
+			shoal_account_join(p->swarm, p->contact->account, q);
 		shoal_peer_close(q, SHOAL_ERR_EXISTS, now);
 		return false;
 	}

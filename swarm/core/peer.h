@@ -14,6 +14,7 @@
 #include "proto/mse.h"
 #include "proto/peer_wire.h"
 #include "proto/transport.h"
+#include "swarm/core/accounts.h"
 #include "swarm/core/disk.h"
 #include "swarm/core/fast.h"
 #include "swarm/core/flow.h"
@@ -92,7 +93,8 @@ struct shoal_peer {
 	struct shoal_id32 binding;
 	struct shoal_pw *pw;
 	uint32_t serial;
-	uint32_t source; /* what its blocks are remembered by: one for all connections with one contact */
+	uint32_t source;	/* what its blocks are remembered by: one for all connections with one contact */
+	struct shoal_sums sums; /* while it has no contact */
 	struct shoal_addr addr;
 	uint8_t by; /* enum shoal_carrier */
 	shoal_us born;
@@ -163,7 +165,6 @@ struct shoal_peer {
 	struct shoal_flow flow;
 	struct shoal_rate verified; /* of bytes from it that are right */
 	struct shoal_lt lt;
-	uint64_t wasted;
 
 	/* up */
 	struct shoal_wanted *wanted; /* a ring */
@@ -171,7 +172,6 @@ struct shoal_peer {
 	shoal_us sated_at; /* it was when last looked at; 0 never */
 	struct shoal_read *read[SHOAL_PEER_READS];
 	struct shoal_rate up;
-	uint64_t gave, got; /* payload bytes to it; verified bytes from it while it had no entry in the book */
 	unsigned bad_requests;
 	struct shoal_patience talk, unasked, leaves, metadata_given;
 	shoal_us blocked_since;		 /* the transport takes nothing since; 0: it does */

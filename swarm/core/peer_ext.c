@@ -139,13 +139,9 @@ static int on_ext_handshake(struct shoal_peer *p, struct shoal_bytes body, shoal
 				if (c != NULL && c->banned) /* its host has others of ours: only the port tells */
 					rc = SHOAL_ERR_REFUSED;
 				else if (c != NULL)
-					(void)!shoal_contact_meet(p->swarm, c, p); /* else it goes without an account */
-				if (p->contact != NULL && p->repute != NULL)
-					p->repute = shoal_repute_listens(&p->node->repute, p->repute, &addr,
-									 shoal_node_seconds(p->node, now));
-				if (p->repute != NULL && p->node->policy->scores &&
-				    p->repute->rep.state == SHOAL_REP_BANNED)
-					rc = SHOAL_ERR_REFUSED; /* by an earlier day's record */
+					shoal_contact_came(p->swarm, c, p, now);
+				if (p->closing)
+					rc = SHOAL_ERR_REFUSED;
 			}
 		}
 		if (p->swarm->mi == NULL)

@@ -428,10 +428,8 @@ uint8_t *shoal_peer_place(struct shoal_peer *p, uint32_t piece, uint32_t begin, 
 
 static void wasted(struct shoal_peer *p, uint32_t len)
 {
-	p->wasted += len;
 	p->swarm->wasted += len;
-	if (p->contact != NULL)
-		p->contact->account->info.wasted += len;
+	shoal_sums_of(p)->wasted += len;
 }
 
 /* A block we had not asked for, or not so long or so short. */

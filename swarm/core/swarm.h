@@ -202,6 +202,7 @@ struct shoal_swarm {
 	struct shoal_peer *peers;
 	uint32_t peer_count;
 	struct shoal_contacts contacts;
+	struct shoal_sums left; /* of those that had no contact when they left */
 	struct shoal_choker choker;
 	shoal_us choke_at, rechoked_at; /* the last round; the last time who is served was decided */
 	shoal_us dial_at, tick_at;

@@ -152,13 +152,11 @@ void shoal_peer_sent(struct shoal_peer *p, void *const token[], size_t n, bool w
 	for (size_t i = 0; i < n; i++) {
 		struct shoal_sending *out = token[i];
 		if (went_out) {
-			p->gave += out->len;
 			p->gave_turn += out->len;
 			p->swarm->uploaded += out->len;
 			shoal_rate_add(&p->up, out->len, now);
 			shoal_rate_add(&p->swarm->up, out->len, now);
-			if (p->contact != NULL)
-				p->contact->account->info.gave += out->len;
+			shoal_sums_of(p)->gave += out->len;
 		}
 		sending_free(p->node, out);
 	}

@@ -310,6 +310,8 @@ static void settle(struct strangers *w)
 		w->torrent = ev.kind == SHOAL_EV_ADDED && ev.err == 0 ? ev.torrent : w->torrent;
 		w->warnings += ev.kind == SHOAL_EV_WARNING;
 		w->joined += ev.kind == SHOAL_EV_PEER_JOINED;
+		if (w->o.on_event != NULL)
+			w->o.on_event(w->o.to, &ev);
 	}
 	for (size_t i = 0; i < w->count; i++)
 		listen_to(w->at[i]);

@@ -58,6 +58,8 @@ struct strangers_options {
 	bool utp;    /* the node has uTP, and datagrams go nowhere */
 	bool raw;    /* strangers do not greet, and what they are told stays in `out` */
 	bool seeds;  /* the node has all of its torrent, in memory: blocks go straight from its file */
+	void (*on_event)(void *to, const struct shoal_event *ev); /* NULL: nobody wants them */
+	void *to;
 };
 struct strangers {
 	struct strangers_options o;
