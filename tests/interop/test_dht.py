@@ -2,9 +2,13 @@
 
 What each kind announces, the others find, by a bare info hash and one node to begin with. BEP 44 items cross to
 libtorrent and back; a name (BEP 46) is published, followed, moved. Besides: how soon a first piece comes, and how many
-bytes a stranger gets for one of his.
+bytes a stranger gets for one of his. Every node has an address in a network of its own, as on the open net, so that ids
+must be earned (BEP 42) and limits by host and network count. The cases mostly wait, so they run side by side.
 
-    tests/interop/test_dht.py build/dev/shoal        SHOAL_LONG=1: more nodes, and all pairs
+    tests/interop/test_dht.py build/dev/shoal
+
+SHOAL_LONG=1: at least 20 shoal, 5 libtorrent, 3 Transmission and 2 aria2, and all pairs. Transmission is in that form
+alone: it asks nobody before it has met nine nodes, one every two seconds, and then when a die of twenty seconds says so.
 """
 import hashlib
 import os
@@ -14,8 +18,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NETNS = os.path.join(HERE, "..", "..", "tools", "netns")
@@ -32,28 +38,39 @@ from clients import Aria2, Client, Transmission  # noqa: E402
 from swarmkit import Libtorrent, Shoal, digests, lt, tree, wait  # noqa: E402
 
 LONG = os.environ.get("SHOAL_LONG") == "1"
-SHOALS = 20 if LONG else 12  # Transmission announces nothing with fewer nodes around than nine
+SHOALS = 20 if LONG else 12
 PORT = 7000
 QUIET = ["--no-lsd", "--no-pex", "--no-portmap", "--no-trackers"]
-# Whatever libtorrent holds against addresses of private networks is off.
-LT_DHT = {"enable_dht": True, "dht_restrict_routing_ips": False, "dht_restrict_search_ips": False,
-          "dht_ignore_dark_internet": False, "dht_prefer_verified_node_ids": False, "dht_bootstrap_nodes": "",
-          "dht_announce_interval": 60}
+# libtorrent's restrictions stay as they are: they are made for addresses like these.
+LT_DHT = {"enable_dht": True, "dht_bootstrap_nodes": "", "dht_announce_interval": 60}
 EVERYBODY = ["shoal", "libtorrent", "transmission", "aria2"]
+LEAST = {"shoal": 20, "libtorrent": 5, "transmission": 3, "aria2": 2}  # nodes, in the long form
+lock = threading.RLock()
 
 
 def address():
-    """An address nobody has yet, on an interface that leads nowhere."""
-    address.last += 1
-    ip = f"10.78.{address.last // 200}.{address.last % 200 + 1}"
-    done = subprocess.run(["ip", "addr", "add", f"{ip}/16", "dev", "lo"], capture_output=True, text=True, check=False)
+    """An address nobody has yet, in a /16 of its own (61 to 98: none that libtorrent holds dark); lo leads nowhere."""
+    with lock:
+        address.last += 1
+        ip = f"{address.last % 38 + 61}.{address.last // 38 + 10}.7.9"
+    done = subprocess.run(["ip", "addr", "add", f"{ip}/32", "dev", "lo"], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         print(f"SKIPPED: no address: {done.stderr.strip()}", flush=True)
-        sys.exit(77)
+        os._exit(77)
     return ip
 
 
 address.last = 0
+
+
+def earned(ident, ip):
+    """Whether an address has that id (BEP 42): its first 21 bits are a CRC-32C of the address and three of its last."""
+    crc = 0xffffffff
+    for byte in ((int.from_bytes(socket.inet_aton(ip), "big") & 0x030f3fff) | (ident[19] & 7) << 29).to_bytes(4, "big"):
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return (crc ^ 0xffffffff) >> 11 == int.from_bytes(ident[:3], "big") >> 3
 
 
 class DhtTransmission(Transmission):
@@ -96,21 +113,43 @@ class Swarm:
         self.work, self.running, self.port = work, [], PORT
         self.boot = (address(), PORT)
         self.nodes = [self.boot]
-        # One user asks all questions by hand: each under another address would leave a dead node in everybody's table.
-        self.asker = ["--listen", f"{address()}:{PORT}", "--dht-node", f"{self.boot[0]}:{PORT}",
-                      "--state", os.path.join(work, "asker")]
+        self.askers = {}
         self.node(self.boot[0])
         time.sleep(0.3)
         for _ in range(SHOALS - 1):
             self.nodes.append((self.node(address(), "--dht-node", f"{self.boot[0]}:{PORT}"), PORT))
+        self.ours = list(self.running)
+
+    def settled(self):
+        """Each shoal has been told its address and has an id that goes with it: what it keeps stays where it is found."""
+        last = [next((e for e in reversed(s.events()) if e.get("family") == 4), None) for s in self.ours]
+        return all(e and earned(bytes.fromhex(e["id"]), ip) for e, (ip, _) in zip(last, self.nodes))
+
+    def asker(self):
+        """Who asks by hand, one user to a case: each question under another address would leave dead nodes in all tables."""
+        with lock:
+            me = threading.get_ident()
+            if me not in self.askers:
+                self.askers[me] = ["--listen", f"{address()}:{PORT}", "--dht-node", f"{self.boot[0]}:{PORT}",
+                                   "--state", os.path.join(self.work, f"asker{len(self.askers)}")]
+            return self.askers[me]
 
     def shoal(self, *args):
-        s = Shoal(os.path.join(self.work, f"shoal{len(self.running)}"), *args)
-        self.running.append(s)
+        with lock:
+            s = Shoal(os.path.join(self.work, f"shoal{len(self.running)}"), *args)
+            self.running.append(s)
         return s
 
+    def count(self):
+        """Nodes that run, by kind."""
+        kinds = {"Shoal": "shoal", "Libtorrent": "libtorrent", "DhtTransmission": "transmission", "DhtAria2": "aria2"}
+        out = dict.fromkeys(LEAST, 0)
+        for r in self.running:
+            out[kinds[type(r).__name__]] += getattr(r, "process", None) is None or r.process.poll() is None
+        return out
+
     def node(self, ip, *args):
-        self.shoal("dht", "node", "--listen", f"{ip}:{PORT}", "--every", "2", "--no-lsd", *args)
+        self.shoal("dht", "node", "--listen", f"{ip}:{PORT}", "--every", "1", "--no-lsd", *args)
         return ip
 
     def here(self):
@@ -119,7 +158,7 @@ class Swarm:
 
     def ask(self, *args, code=0):
         """`shoal dht ...`: its output."""
-        done = subprocess.run([Shoal.program, "dht", *args, *self.asker, "--timeout", "10"], capture_output=True,
+        done = subprocess.run([Shoal.program, "dht", *args, *self.asker(), "--timeout", "10"], capture_output=True,
                               text=True, timeout=30, check=False)
         assert done.returncode == code, f"shoal dht {args}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
@@ -159,8 +198,8 @@ class Swarm:
         return c.get(torrent, folder) if torrent.startswith("magnet:") else c.seed(torrent, folder)
 
     def stop(self):
-        for r in reversed(self.running):
-            r.stop()
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(lambda r: r.stop(), self.running))
 
 
 def content(swarm, kind, size=500_000):
@@ -179,7 +218,7 @@ def have_announced(swarm, hashes, seconds):
     while len(when) < len(hashes) and time.monotonic() < begun + seconds:
         for kind, digest in hashes.items():
             if kind not in when:
-                out = subprocess.run([Shoal.program, "dht", "get-peers", digest, *swarm.asker, "--timeout", "5"],
+                out = subprocess.run([Shoal.program, "dht", "get-peers", digest, *swarm.asker(), "--timeout", "5"],
                                      capture_output=True, text=True, timeout=30, check=False)
                 if out.stdout.strip():
                     when[kind] = time.monotonic() - begun
@@ -195,19 +234,21 @@ def done(client):
 
 def everybody_begins(swarm):
     """One of each kind seeds its own, others look for it; they take their time, and are looked at in the last case."""
-    kinds = [k for k in EVERYBODY if k in ("shoal", "libtorrent") or
-             shutil.which({"transmission": "transmission-daemon", "aria2": "aria2c"}[k])]
+    kinds = [k for k in EVERYBODY if k in ("shoal", "libtorrent") or k == "aria2" and shutil.which("aria2c") or
+             k == "transmission" and LONG and shutil.which("transmission-daemon")]
     swarm.made = {k: content(swarm, k) for k in kinds}
-    swarm.seeds = [k for k in kinds if LONG or k != "transmission"]  # which announces half a minute later than others
-    for k in swarm.seeds:
-        client = swarm.start(k, swarm.made[k][1], swarm.made[k][0])
-        if k == "transmission":
-            wait(client.started, "Transmission takes the torrent", client)
+    wait(swarm.settled, "every shoal earns its id")
+    swarm.seeds = kinds
+    # aria2 answers no `get`, and libtorrent puts nothing before it has waited 15 s for that: so it begins without aria2.
     swarm.items = swarm.libtorrent()
     swarm.items.session.apply_settings({"alert_mask": lt.alert.category_t.dht_notification})
     time.sleep(1.5)
     swarm.target = swarm.items.session.dht_put_immutable_item("from libtorrent")
     swarm.items.session.dht_put_mutable_item(PRIVATE, PUBLIC, b"signed by libtorrent", b"")
+    for k in swarm.seeds:
+        client = swarm.start(k, swarm.made[k][1], swarm.made[k][0])
+        if k == "transmission":
+            wait(client.started, "Transmission takes the torrent", client)
     swarm.gets = {}
     for a in kinds:
         for b in swarm.seeds:
@@ -228,7 +269,10 @@ def look(swarm):
 
 
 def each_finds_what_the_others_announced(swarm):
-    made, end, bad = swarm.made, time.monotonic() + (90 if LONG else 45), []
+    made, end, bad = swarm.made, time.monotonic() + (180 if LONG else 45), []
+    nodes = swarm.count()
+    print("  nodes: " + ", ".join(f"{n} {kind}" for kind, n in nodes.items()), flush=True)
+    assert not LONG or all(nodes[kind] >= n for kind, n in LEAST.items()), f"fewer than {LEAST}"
     while len(swarm.took) < len(swarm.gets) and time.monotonic() < end:
         look(swarm)
         time.sleep(0.05)
@@ -239,7 +283,6 @@ def each_finds_what_the_others_announced(swarm):
         if not good:
             bad.append(f"{a} gets {b}: {client.why()}")
     assert not bad, "\n".join(bad)
-    assert have_announced(swarm, {k: made[k][2] for k in swarm.seeds}, 10).keys() == set(swarm.seeds)
     out = swarm.ask("scrape", made["shoal"][2])  # BEP 33
     assert int(out.split()[1]) + int(out.split()[4]) > 0, out
 
@@ -388,33 +431,38 @@ def a_stranger_gets_little(swarm):
     assert most > 1
 
 
-CASES = [everybody_begins, a_first_piece_comes_soon, a_stranger_gets_little, private_torrents_stay_out,
-         a_table_is_kept_for_the_next_start, a_name_is_published_followed_and_moved, items_cross_both_ways,
-         each_finds_what_the_others_announced]
+CASES = [each_finds_what_the_others_announced, a_name_is_published_followed_and_moved, items_cross_both_ways,
+         private_torrents_stay_out, a_table_is_kept_for_the_next_start, a_first_piece_comes_soon, a_stranger_gets_little]
+
+
+def run(case, swarm):
+    """Whether it is good."""
+    begun = time.monotonic()
+    try:
+        case(swarm)
+        print(f"ok    {case.__name__} {time.monotonic() - begun:.1f} s", flush=True)
+        return True
+    except Exception:  # noqa: BLE001
+        print(f"FAIL  {case.__name__}\n{traceback.format_exc()}", flush=True)
+        return False
 
 
 def main():
-    work, bad = tempfile.mkdtemp(prefix="shoal-dht-"), 0
+    work = tempfile.mkdtemp(prefix="shoal-dht-")
     only = os.environ.get("SHOAL_INTEROP_ONLY", "")
+    cases = [case for case in CASES if only in case.__name__]
     swarm = Swarm(work)
     try:
-        for case in CASES:
-            if only not in case.__name__ and case is not everybody_begins:
-                continue
-            begun = time.monotonic()
-            try:
-                case(swarm)
-                look(swarm)
-                print(f"ok    {case.__name__} {time.monotonic() - begun:.1f} s", flush=True)
-            except Exception:  # noqa: BLE001
-                bad += 1
-                traceback.print_exc()
-                print(f"FAIL  {case.__name__}", flush=True)
+        good = run(everybody_begins, swarm)
+        with ThreadPoolExecutor(len(cases)) as pool:
+            good = good and all(list(pool.map(lambda case: run(case, swarm), cases)))
     finally:
         swarm.stop()
         shutil.rmtree(work, ignore_errors=True)
-    return 1 if bad else 0
+    return 0 if good else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # libtorrent's sessions take ten seconds to come down
