@@ -13,17 +13,9 @@ import tempfile
 import time
 import traceback
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-NETNS = os.path.join(HERE, "..", "..", "tools", "netns")
-PYTHON = "/usr/bin/python3"  # the one Debian's libtorrent module belongs to
+import closed
 
-if os.environ.get("SHOAL_INTEROP_INSIDE") != "1":
-    if len(sys.argv) > 1 and os.path.exists(sys.argv[1]):
-        os.environ["SHOAL"] = os.path.abspath(sys.argv[1])
-    os.environ["SHOAL_INTEROP_INSIDE"] = "1"
-    os.execv(NETNS, [NETNS, PYTHON, os.path.abspath(__file__)])
-
-sys.path.insert(0, HERE)
+closed.enter()
 import libtorrent as lt  # noqa: E402
 from clients import CLIENTS  # noqa: E402
 from swarmkit import Libtorrent, Shoal, digests, tree, wait  # noqa: E402

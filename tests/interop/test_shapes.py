@@ -13,16 +13,10 @@ import tempfile
 import time
 import unittest
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-NETNS = os.path.join(HERE, "..", "..", "tools", "netns")
-PYTHON = "/usr/bin/python3"  # the one Debian's libtorrent module belongs to
+import closed
+from closed import HERE
 
-if os.environ.get("SHOAL_INTEROP_INSIDE") != "1":
-    os.environ["SHOAL_INTEROP_INSIDE"] = "1"
-    os.execv(NETNS, [NETNS, PYTHON, os.path.abspath(__file__), *sys.argv[1:]])
-
-sys.dont_write_bytecode = True
-sys.path.insert(0, HERE)
+closed.enter()
 sys.path.insert(0, os.path.join(HERE, "..", "cli"))
 from swarmkit import Shoal, digests, lt, tree, wait  # noqa: E402
 from torrents import bencode, v1_of  # noqa: E402

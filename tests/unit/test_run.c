@@ -2,6 +2,7 @@
 #include "tools/run.h"
 
 #include "proto/base/bytes.h"
+#include "tests/unit/own_net.h"
 #include "tools/say.h"
 
 #include <fcntl.h>
@@ -398,5 +399,6 @@ int main(void)
 		cmocka_unit_test(time_runs_out),	   cmocka_unit_test(failures_name_the_exit_code),
 		cmocka_unit_test(ports_are_tried_in_turn), cmocka_unit_test(signals_stop_it),
 	};
+	own_net(); /* what the machine's own network offers would be told to the engine */
 	return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }
