@@ -1,5 +1,7 @@
 """test_encryption.py - streams hidden by MSE, with every client of the field: either side requires it, either side dials.
 
+By TCP with all of them, and with libtorrent by uTP, when TCP is off at both ends.
+
 Who requires encryption takes no other stream, so a copy that comes proves that one was had. Each cell is one transfer
 of 2 MiB; the fetching side says that it is done, an independent hash has the last word. A cell that fails is tried once
 more, and it is said. Exits 1 when one fails twice, 77 where no closed namespace can be had.
@@ -31,6 +33,7 @@ class Lt:
     """libtorrent with the face of a Client."""
 
     crypto = "off"
+    utp = False  # and no TCP
 
     def __init__(self, work, address, port):
         self.address, self.port = address, port
@@ -41,7 +44,9 @@ class Lt:
         policy = {"off": 2, "allow": 1, "require": 0, "plain": 0}[self.crypto]
         level = {"require": 2, "plain": 1}.get(self.crypto, 3)
         self.node = Libtorrent(self.address, self.port, out_enc_policy=policy, in_enc_policy=policy,
-                               allowed_enc_level=level, min_reconnect_time=1)
+                               allowed_enc_level=level, min_reconnect_time=1,
+                               enable_outgoing_utp=self.utp, enable_incoming_utp=self.utp,
+                               enable_outgoing_tcp=not self.utp, enable_incoming_tcp=not self.utp)
         wait(lambda: sum(kind == "listen_succeeded_alert" for kind, _ in self.node.pump()) >= 2, "libtorrent listens")
         self.node.add(torrent, folder)
         return self
@@ -66,13 +71,15 @@ WAYS = [("require", "allow", False, True), ("require", "allow", True, False), ("
         ("allow", "require", True, True), ("require", "require", True, True)]
 MORE = [("libtorrent", "plain", "allow", True, False), ("libtorrent", "plain", "allow", False, True),
         ("libtorrent", "off", "allow", True, True)]
+UTP = [("libtorrent", *way, True) for way in (WAYS if LONG else WAYS[2::2])]
 
 
 class Cell:
-    def __init__(self, work, engine, theirs, ours, they_dial, they_seed):
+    def __init__(self, work, engine, theirs, ours, they_dial, they_seed, utp=False):
         self.engine, self.theirs, self.ours, self.they_dial, self.they_seed = engine, theirs, ours, they_dial, they_seed
+        self.utp = utp
         self.name = f"{engine} {theirs}, shoal {ours}, {engine if they_dial else 'shoal'} dials and " \
-                    f"{engine if they_seed else 'shoal'} seeds"
+                    f"{engine if they_seed else 'shoal'} seeds{', by uTP' if utp else ''}"
         self.work = os.path.join(work, engine)
         row = list(ENGINES).index(engine)
         self.our_ip, self.their_ip, self.third_ip = (ip.format(row) for ip in (OURS, THEIRS, THIRD))
@@ -88,9 +95,10 @@ class Cell:
             subprocess.run([Shoal.program, "create", content, "-o", torrent, "--format", "v1", "--piece-size", "32K",
                             "--tracker", tracker.url("http", 4), "--quiet"], check=True)
             other = ENGINES[self.engine](self.work + "/them", self.their_ip, self.port + 1)
-            other.crypto = self.theirs
+            other.crypto, other.utp = self.theirs, self.utp
             mine = None
             how = ["--listen", f"{self.our_ip}:{self.port}", "--no-lsd", "--no-trackers", "--encryption", self.ours]
+            how += ["--no-tcp"] if self.utp else []
             how += [] if self.they_dial else ["--peer", f"{self.their_ip}:{self.port + 1}"]
             try:
                 if self.they_seed:
@@ -119,7 +127,7 @@ class Cell:
 def cells_of(engine, work, only):
     """(cell, how it went) for each."""
     ways = WAYS if engine != "transmission" or LONG else WAYS[:2] + WAYS[3:4]  # it unchokes after 10 s
-    rows = [(engine, *way) for way in ways] + [row for row in MORE if row[0] == engine]
+    rows = [(engine, *way) for way in ways] + [row for row in MORE + UTP if row[0] == engine]
     passed = failed = 0
     for cell in (Cell(work, *row) for row in rows):
         if only not in cell.name:
