@@ -19,6 +19,7 @@ static const struct command {
 	{ "get", shoal_get_main, "fetch a torrent, magnet link or info hash" },
 	{ "lab", shoal_lab_main, "test swarms under virtual time" },
 	{ "dht", shoal_dht_main, "the DHT by hand" },
+	{ "reputation", shoal_reputation_main, "what is remembered of peers" },
 	{ "node", NULL, "the daemon" },
 	{ "explain", NULL, "read a flight record" },
 };
@@ -28,7 +29,7 @@ static void usage(FILE *to)
 	fputs("usage: shoal COMMAND [OPTIONS]\n\ncommands:\n", to);
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
 		if (commands[i].run)
-			fprintf(to, "  %-8s  %s\n", commands[i].name, commands[i].about);
+			fprintf(to, "  %-10s  %s\n", commands[i].name, commands[i].about);
 	}
 	fputs("\nshoal COMMAND --help tells more of each; shoal --version names this program.\n"
 	      "\nexamples:\n"

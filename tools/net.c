@@ -63,8 +63,7 @@ void shoal_net_fini(struct shoal_net *net)
 }
 
 /* ---- state --------------------------------------------------------------------------- */
-/* $XDG_STATE_HOME/shoal, else ~/.local/state/shoal; heap; NULL: there is no home. */
-static char *state_default(void)
+char *shoal_net_state_default(void)
 {
 	const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 	char *out = NULL;
@@ -152,7 +151,7 @@ int shoal_net_open(struct shoal_tool *tool, const struct shoal_net *net, const s
 				       .portmap = !net->no_portmap,
 				       .threads = net->threads };
 	char what[160] = "", shown[SHOAL_SAY_TEXT_MAX];
-	char *named = net->state ? NULL : state_default();
+	char *named = net->state ? NULL : shoal_net_state_default();
 	const char *state = net->state ? net->state : named;
 	int rc;
 	if ((net->no_utp || net->proxy) && net->no_tcp) { /* no proxy carries uTP */

@@ -30,6 +30,9 @@ struct shoal_net {
 #define SHOAL_NET_OPTIONS_MAX 27
 void shoal_net_rows(struct shoal_net *net, struct shoal_opt *rows);
 void shoal_net_fini(struct shoal_net *net);
+/* Where the state lies when --state does not say: $XDG_STATE_HOME/shoal, else ~/.local/state/shoal. Heap; NULL: there is
+ * no home. */
+char *shoal_net_state_default(void);
 
 /* Tells the engine where the DHT can be entered: what the user named, else the usual routers where there is a way to
  * them. How many were named. */

@@ -120,7 +120,7 @@ int shoal_rep_record_decode(struct shoal_bytes in, struct shoal_rep_record *out)
 		why->block = shoal_rd_u16(&r);
 		why->why = shoal_rd_u8(&r);
 		why->state = shoal_rd_u8(&r);
-		if (why->why > SHOAL_REP_WHY_STATE || why->state > SHOAL_REP_BANNED)
+		if (why->why > SHOAL_REP_WHY_TOLD || why->state > SHOAL_REP_BANNED)
 			return SHOAL_ERR_MALFORMED;
 	}
 	if (r.bad || shoal_rd_left(&r) != 0)

@@ -311,3 +311,20 @@ void shoal_rep_heed(struct shoal_rep *to, const struct shoal_rep *from, uint32_t
 	cap(to);
 	judge(to, now_s);
 }
+
+void shoal_rep_hearsay(struct shoal_rep *r, double good, double bad, uint32_t banned_until_s, uint32_t now_s)
+{
+	good /= SHOAL_REP_HEARSAY;
+	bad /= SHOAL_REP_HEARSAY;
+	r->right += (float)(good < SHOAL_REP_HEARSAY_GOOD ? good : SHOAL_REP_HEARSAY_GOOD);
+	r->wrong += (float)(bad < SHOAL_REP_HEARSAY_BAD ? bad : SHOAL_REP_HEARSAY_BAD);
+	shoal_rep_fade(r, now_s);
+	shoal_rep_note(r, SHOAL_REP_WHY_TOLD, UINT32_MAX, 0, good, now_s);
+	if (banned_until_s > now_s) {
+		r->banned_at_s = now_s;
+		r->banned_until_s = banned_until_s - now_s < SHOAL_REP_BAN_S ? banned_until_s : now_s + SHOAL_REP_BAN_S;
+		become(r, SHOAL_REP_BANNED, now_s);
+	} else {
+		judge(r, now_s);
+	}
+}

@@ -29,6 +29,9 @@
 #define SHOAL_REP_OK 0.90	 /* lower bound of integrity of one in good standing */
 #define SHOAL_REP_TRUSTED 0.97	 /* and of one to be trusted with what is rare */
 #define SHOAL_REP_TRUSTED_BLOCKS 64
+#define SHOAL_REP_HEARSAY 4.0	    /* what others saw weighs so many times less */
+#define SHOAL_REP_HEARSAY_GOOD 16.0 /* blocks, and no more */
+#define SHOAL_REP_HEARSAY_BAD 4.0
 #define SHOAL_REP_WASTE 4.0 /* blocks we are willing to lose to one peer before we know better */
 #define SHOAL_REP_PAROLE_WINDOW 16
 #define SHOAL_REP_REASONS 8
@@ -55,6 +58,7 @@ enum shoal_rep_why {
 	SHOAL_REP_WHY_OWN_FAULT,  /* our own memory or disk was; nothing is held against anybody */
 	SHOAL_REP_WHY_HASHES,	  /* hashes it sent do not fit the torrent */
 	SHOAL_REP_WHY_STATE,	  /* `value`: the state before */
+	SHOAL_REP_WHY_TOLD,	  /* others saw it, and the user imported that; `value`: blocks in its favour */
 };
 
 struct shoal_rep_reason {
@@ -108,6 +112,11 @@ void shoal_rep_merge(struct shoal_rep *to, const struct shoal_rep *from, uint32_
 /* `from` is of the same peer, by somebody who saw part of what we saw (another process over the same state): the larger of
  * each counts, so that nothing counts twice; what is bad only when it knows of more that is false. */
 void shoal_rep_heed(struct shoal_rep *to, const struct shoal_rep *from, uint32_t now_s);
+/*
+ * What somebody else says he saw, whom the user believes: blocks for and against, a quarter of them and few at most. It
+ * makes nobody trusted and bans nobody, but where the user wants it so: until `banned_until_s` (0: not), an hour at most.
+ */
+void shoal_rep_hearsay(struct shoal_rep *r, double good, double bad, uint32_t banned_until_s, uint32_t now_s);
 
 /* ---- conclusions --------------------------------------------------------------------------- */
 

@@ -29,6 +29,7 @@ struct shoal_store_sqlite {
 	int fd;			  /* readable when something can be reaped */
 	int lock_fd;		  /* STATE/locks/store, shared while we are at work */
 	bool running;
+	bool exclusive, alone; /* asked for; at the start */
 
 	/* The caller's thread. */
 	sqlite3 *reader; /* NULL until it is needed */

@@ -242,6 +242,11 @@ static int store_open(struct shoal_store_sqlite *s, char what[160])
 	int rc = shoal_owner_state(s->os, s->state);
 	if (rc < 0 || (rc = lock_take(s, &alone)) < 0)
 		return rc;
+	s->alone = alone;
+	if (s->exclusive && !alone) {
+		snprintf(what, 160, "another shoal is at work in this state folder");
+		return SHOAL_ERR_BUSY;
+	}
 	rc = file_open(s, alone, what);
 	if (rc == SHOAL_ERR_HASH && alone) {
 		file_close(s);
@@ -250,7 +255,7 @@ static int store_open(struct shoal_store_sqlite *s, char what[160])
 	}
 	if (rc < 0)
 		return rc;
-	if (alone && (rc = lock_share(s)) < 0)
+	if (alone && !s->exclusive && (rc = lock_share(s)) < 0)
 		return rc;
 	s->fd = s->os->eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (s->fd < 0)
@@ -269,6 +274,7 @@ int shoal_store_sqlite_open(struct shoal_store_sqlite **out, const struct shoal_
 	if (s == NULL)
 		return rc;
 	s->os = options->os;
+	s->exclusive = options->exclusive;
 	s->fd = s->lock_fd = -1;
 	s->queue_end = &s->queue;
 	pthread_mutex_init(&s->lock, NULL); /* these cannot fail on Linux */

@@ -444,6 +444,11 @@ int shoal_store_sqlite_fd(const struct shoal_store_sqlite *s)
 	return s->fd;
 }
 
+bool shoal_store_sqlite_alone(const struct shoal_store_sqlite *s)
+{
+	return s->alone;
+}
+
 int shoal_store_start(struct shoal_store_sqlite *s)
 {
 	if (s->os->thread_start(&s->thread, work, s) < 0)

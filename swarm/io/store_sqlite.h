@@ -28,6 +28,7 @@ struct shoal_store_options {
 	const struct shoal_os_ops *os; /* must outlive the store */
 	const char *state;	       /* the folder; made, 0700, when it is not there */
 	const char *vfs;	       /* an SQLite VFS registered by the caller; NULL: SQLite's own */
+	bool exclusive;		       /* nobody else may be at work in it, nor come while it is open: else BUSY */
 };
 
 /*
@@ -42,6 +43,8 @@ SHOAL_MUST int shoal_store_sqlite_open(struct shoal_store_sqlite **out, const st
 void shoal_store_sqlite_close(struct shoal_store_sqlite *s);
 
 struct shoal_store shoal_store_sqlite_store(struct shoal_store_sqlite *s);
+/* Nobody else was at work in the folder when it was opened. */
+bool shoal_store_sqlite_alone(const struct shoal_store_sqlite *s);
 /* Readable when reap() has something to give. */
 int shoal_store_sqlite_fd(const struct shoal_store_sqlite *s);
 

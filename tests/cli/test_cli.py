@@ -78,7 +78,7 @@ class Usage(Case):
     def test_help_and_version(self):
         self.assertRegex(self.shoal("--version"), r"^shoal \d+\.\d+\.\d+\n$")
         self.assertIn("commands:", self.shoal("--help"))
-        for command in ("create", "show", "magnet", "verify", "seed", "get"):
+        for command in ("create", "show", "magnet", "verify", "seed", "get", "reputation"):
             text = self.shoal(command, "--help")
             self.assertTrue(text.startswith(f"usage: shoal {command} "), text)
             self.assertIn("examples:", text)

@@ -46,7 +46,7 @@ static int teardown(void **state)
 static struct shoal_store_sqlite *opened_with(const char *vfs, const char *want_what)
 {
 	struct shoal_store_sqlite *s = NULL;
-	struct shoal_store_options options = { &own_faults, state_dir, vfs };
+	struct shoal_store_options options = { .os = &own_faults, .state = state_dir, .vfs = vfs };
 	char what[160];
 	int rc = shoal_store_sqlite_open(&s, &options, what);
 	if (rc < 0)
@@ -284,7 +284,7 @@ static void a_newer_schema_is_left_untouched(void **state)
 {
 	(void)state;
 	for (int foreign = 0; foreign < 2; foreign++) {
-		struct shoal_store_options options = { &own_faults, state_dir, NULL };
+		struct shoal_store_options options = { .os = &own_faults, .state = state_dir, .vfs = NULL };
 		struct shoal_store_sqlite *s = opened();
 		char what[160], command[100];
 		long before_len, after_len;
@@ -414,7 +414,7 @@ static void flipped_bits_give_nothing_false(void **state)
 		assert_int_equal(mkdir(state_dir, 0700), 0);
 		own_write(state_dir, "shoal.db", bad, (size_t)len);
 		free(bad);
-		struct shoal_store_options options = { &own_faults, state_dir, NULL };
+		struct shoal_store_options options = { .os = &own_faults, .state = state_dir, .vfs = NULL };
 		char what[160];
 		int rc = shoal_store_sqlite_open(&s, &options, what);
 		if (rc < 0) {
@@ -495,7 +495,7 @@ static void a_power_cut_loses_no_promise(void **state)
 			snprintf(state_dir, sizeof state_dir, "%s/cut", folder);
 			assert_int_equal(mkdir(state_dir, 0700), 0);
 			unsigned promised = own_torn_cut(at, &rng, state_dir);
-			struct shoal_store_options options = { &own_faults, state_dir, NULL };
+			struct shoal_store_options options = { .os = &own_faults, .state = state_dir, .vfs = NULL };
 			char what[160];
 			int rc = shoal_store_sqlite_open(&s, &options, what);
 			if (rc < 0)
@@ -554,7 +554,7 @@ static void every_call_may_fail(void **state)
 {
 	(void)state;
 	for (unsigned n = 1;; n++) {
-		struct shoal_store_options options = { &own_faults, state_dir, NULL };
+		struct shoal_store_options options = { .os = &own_faults, .state = state_dir, .vfs = NULL };
 		struct shoal_store_sqlite *s = NULL;
 		struct shoal_store_done done;
 		own_faults_arm(n, EIO, 0);
@@ -595,7 +595,7 @@ static void processes_share_the_file(void **state)
 		assert_true(child[c] >= 0);
 		if (child[c])
 			continue;
-		struct shoal_store_options options = { &shoal_os_real, state_dir, NULL };
+		struct shoal_store_options options = { .os = &shoal_os_real, .state = state_dir, .vfs = NULL };
 		struct shoal_store_sqlite *s;
 		if (shoal_store_sqlite_open(&s, &options, NULL) < 0)
 			_exit(2);
@@ -638,6 +638,29 @@ static void processes_share_the_file(void **state)
 	shoal_store_sqlite_close(s);
 }
 
+/* Who wants it alone gets it alone, and nobody else while he has it. */
+static void one_alone(void **state)
+{
+	struct shoal_store_options options = { .os = &own_faults, .state = state_dir, .exclusive = true };
+	struct shoal_store_sqlite *s = opened(), *t = NULL, *u = NULL;
+	char what[160];
+	(void)state;
+	assert_true(shoal_store_sqlite_alone(s));
+	t = opened(); /* others may share it */
+	assert_false(shoal_store_sqlite_alone(t));
+	shoal_store_sqlite_close(s);
+	assert_int_equal(shoal_store_sqlite_open(&u, &options, what), SHOAL_ERR_BUSY);
+	assert_non_null(strstr(what, "at work"));
+	shoal_store_sqlite_close(t);
+	assert_int_equal(shoal_store_sqlite_open(&u, &options, what), 0);
+	put(u, SHOAL_STORE_META, "k", "v");
+	assert_int_equal(commit(u, 3), 0);
+	options.exclusive = false;
+	assert_int_equal(shoal_store_sqlite_open(&t, &options, what), SHOAL_ERR_BUSY);
+	shoal_store_sqlite_close(u);
+	shoal_store_sqlite_close(opened());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -653,6 +676,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_failing_disk_fails_commits_and_no_more, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_call_may_fail, setup, teardown),
 		cmocka_unit_test_setup_teardown(processes_share_the_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_alone, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
