@@ -283,6 +283,118 @@ static void what_cannot_be_is_refused(void **state)
 	}
 }
 
+/* What a file, and what stands beside the files, must not be. */
+static void what_a_file_cannot_be_is_refused(void **state)
+{
+	(void)state;
+	static const uint8_t root[32] = { 1 }, sha1[20];
+	static char long_path[SHOAL_PATH_BYTES_MAX];
+	for (size_t i = 0; i < sizeof long_path; i++)
+		long_path[i] = i % 200 == 199 ? '/' : 'x';
+	const struct {
+		const char *why;
+		struct shoal_author_file file;
+		const char *node;
+		int want;
+		const char *what;
+	} rows[] = {
+		{ "good", { .path = SHOAL_LIT("a"), .length = 5, .root = root }, "h:1", 0, "" },
+		{ "a good link",
+		  { .path = SHOAL_LIT("a"), .flags = SHOAL_FILE_SYMLINK, .target = SHOAL_LIT("b") },
+		  "[::1]:65535",
+		  0,
+		  "" },
+		{ "a link with bytes",
+		  { .path = SHOAL_LIT("a"),
+		    .length = 5,
+		    .root = root,
+		    .flags = SHOAL_FILE_SYMLINK,
+		    .target = SHOAL_LIT("b") },
+		  NULL,
+		  SHOAL_ERR_USAGE,
+		  "symlink" },
+		{ "a link that leads out",
+		  { .path = SHOAL_LIT("a"), .flags = SHOAL_FILE_SYMLINK, .target = SHOAL_LIT("../b") },
+		  NULL,
+		  SHOAL_ERR_USAGE,
+		  "symlink" },
+		{ "a link to nowhere",
+		  { .path = SHOAL_LIT("a"), .flags = SHOAL_FILE_SYMLINK },
+		  NULL,
+		  SHOAL_ERR_USAGE,
+		  "symlink" },
+		{ "no root", { .path = SHOAL_LIT("a"), .length = 5 }, NULL, SHOAL_ERR_USAGE, "no root" },
+		{ "a path too long",
+		  { .path = { (const uint8_t *)long_path, sizeof long_path }, .length = 5, .root = root },
+		  NULL,
+		  SHOAL_ERR_USAGE,
+		  "a path of more than" },
+		{ "a file too large",
+		  { .path = SHOAL_LIT("a"), .length = UINT64_MAX, .root = root },
+		  NULL,
+		  SHOAL_ERR_RANGE,
+		  "" },
+		{ "too many pieces",
+		  { .path = SHOAL_LIT("a"), .length = SHOAL_TOTAL_SIZE_MAX, .root = root },
+		  NULL,
+		  SHOAL_ERR_RANGE,
+		  "" },
+		{ "a node without a port",
+		  { .path = SHOAL_LIT("a"), .length = 5, .root = root },
+		  "h",
+		  SHOAL_ERR_USAGE,
+		  "node 0" },
+		{ "a node without a host",
+		  { .path = SHOAL_LIT("a"), .length = 5, .root = root },
+		  ":1",
+		  SHOAL_ERR_USAGE,
+		  "node 0" },
+		{ "a node with no port after all",
+		  { .path = SHOAL_LIT("a"), .length = 5, .root = root },
+		  "h:",
+		  SHOAL_ERR_USAGE,
+		  "node 0" },
+		{ "a node with letters for a port",
+		  { .path = SHOAL_LIT("a"), .length = 5, .root = root },
+		  "h:8o",
+		  SHOAL_ERR_USAGE,
+		  "node 0" },
+		{ "a node at port 0",
+		  { .path = SHOAL_LIT("a"), .length = 5, .root = root },
+		  "h:0",
+		  SHOAL_ERR_USAGE,
+		  "node 0" },
+		{ "a node at port 65536",
+		  { .path = SHOAL_LIT("a"), .length = 5, .root = root },
+		  "h:65536",
+		  SHOAL_ERR_USAGE,
+		  "node 0" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct shoal_bytes node = { NULL, 0 };
+		if (rows[i].node != NULL)
+			node = shoal_bytes(rows[i].node, strlen(rows[i].node));
+		struct shoal_author a = { .format = SHOAL_FORMAT_V2,
+					  .name = SHOAL_LIT("n"),
+					  .file = &rows[i].file,
+					  .file_count = 1,
+					  .piece_size = 16384,
+					  .sha1 = shoal_bytes(sha1, 0),
+					  .node = &node,
+					  .node_count = node.len > 0 };
+		struct shoal_ben_wr w;
+		struct shoal_bytes info;
+		char what[160];
+		shoal_ben_wr_init_heap(&w, SIZE_MAX);
+		ptrdiff_t rc = shoal_author_write(&a, &w, &info, what);
+		if ((rc > 0 ? 0 : rc) != rows[i].want || strstr(what, rows[i].what) == NULL)
+			print_message("%s: %td %s\n", rows[i].why, rc, what);
+		assert_int_equal(rc > 0 ? 0 : rc, rows[i].want);
+		assert_non_null(strstr(what, rows[i].what));
+		shoal_ben_wr_fini(&w);
+	}
+}
+
 static void order_is_the_order_of_the_tree(void **state)
 {
 	(void)state;
@@ -377,6 +489,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_is_read_back),
 		cmocka_unit_test(what_cannot_be_is_refused),
+		cmocka_unit_test(what_a_file_cannot_be_is_refused),
 		cmocka_unit_test(order_is_the_order_of_the_tree),
 		cmocka_unit_test(piece_sizes_follow_the_table),
 		cmocka_unit_test(a_hybrid_is_made_unless_it_costs_too_much),

@@ -164,6 +164,17 @@ static const struct row rows[] = {
 	{ "V06: a pad too short", HY("1:a" LEAF(5) "1:b" LEAF(5), F(5, "1:a") PAD(16378) F(5, "1:b"), P2), "! does not begin on its piece", SHOAL_ERR_MALFORMED },
 	{ "V06: a pad before the first", HY("1:a" LEAF(5), PAD(16383) F(5, "1:a"), P2), "! does not begin on its piece", SHOAL_ERR_MALFORMED },
 	{ "V06: a tail pad too short", HY("1:a" LEAF(5), F(5, "1:a") PAD(3), P1), "! padding after the last file", SHOAL_ERR_MALFORMED },
+	{ "announce-list: a tier that is a number", "d13:announce-listli5ee4:infod6:lengthi5e4:name1:N" PS P1 "ee", "! announce-list holds something it must not", SHOAL_ERR_MALFORMED },
+	{ "announce-list: a tracker that is a number", "d13:announce-listll9:udp://a:1i5eee4:infod6:lengthi5e4:name1:N" PS P1 "ee", "! announce-list holds something it must not", SHOAL_ERR_MALFORMED },
+	{ "url-list: a number among them", "d4:infod6:lengthi5e4:name1:N" PS P1 "e8:url-listl8:http://ai5eee", "! url-list holds something it must not", SHOAL_ERR_MALFORMED },
+	{ "url-list: a dictionary", "d4:infod6:lengthi5e4:name1:N" PS P1 "e8:url-listdee", "! url-list holds something it must not", SHOAL_ERR_MALFORMED },
+	{ "nodes: one that is no pair", "d4:infod6:lengthi5e4:name1:N" PS P1 "e5:nodesl4:hostee", "! nodes holds something it must not", SHOAL_ERR_MALFORMED },
+	{ "nodes: an empty pair", "d4:infod6:lengthi5e4:name1:N" PS P1 "e5:nodeslleee", "! nodes holds something it must not", SHOAL_ERR_MALFORMED },
+	{ "nodes: a host without its port", "d4:infod6:lengthi5e4:name1:N" PS P1 "e5:nodesll1:aeee", "! nodes holds something it must not", SHOAL_ERR_MALFORMED },
+	{ "nodes: a port in letters", "d4:infod6:lengthi5e4:name1:N" PS P1 "e5:nodesll1:a2:80eee", "! nodes holds something it must not", SHOAL_ERR_MALFORMED },
+	{ "nodes: a host that is a number", "d4:infod6:lengthi5e4:name1:N" PS P1 "e5:nodeslli1ei80eeee", "! nodes holds something it must not", SHOAL_ERR_MALFORMED },
+	{ "x.pe: a number", "d4:infod6:lengthi5e4:name1:N" PS P1 "e4:x.peli5eee", "! x.pe holds something it must not", SHOAL_ERR_MALFORMED },
+	{ "hints of any other shape are none", "d11:collectionsi1e4:infod6:lengthi5e4:name1:N" PS P1 "e7:similar3:abce", "v1 single 16384*1 5 of 5 | N:5@0", 0 },
 	{ "V06: a link here and a file there", HY("1:ad0:d6:lengthi0eee", "d4:attr1:l6:lengthi0e4:pathl1:aee", P0), "! differ in kind", SHOAL_ERR_MALFORMED },
 };
 /* clang-format on */
@@ -196,6 +207,17 @@ static void torrents_are_what_the_table_says(void **state)
 			got = describe(again);
 			assert_string_equal(got, rows[i].want);
 			free(got);
+			shoal_metainfo_free(again);
+			/* and from bytes that are only lent */
+			assert_int_equal(shoal_metainfo_parse_lent(
+						 &again, shoal_bytes(rows[i].torrent, strlen(rows[i].torrent)), NULL),
+					 0);
+			got = describe(again);
+			assert_string_equal(got, rows[i].want);
+			free(got);
+			struct shoal_bytes lent = shoal_metainfo_info(again);
+			assert_true(lent.at >= (const uint8_t *)rows[i].torrent &&
+				    lent.at + lent.len <= (const uint8_t *)rows[i].torrent + strlen(rows[i].torrent));
 			shoal_metainfo_free(again);
 			uint8_t digest[32];
 			if (shoal_metainfo_v1(mi)) {

@@ -51,6 +51,40 @@ static void a_slot_is_a_writable_block(void **state)
 	assert_int_equal(budget.used, 0);
 }
 
+/* A world without payload: of each slot a head is memory, and the budget is charged for the whole. */
+static void heads_cost_what_whole_slots_do(void **state)
+{
+	struct shoal_budget whole_budget, budget = { .limit = 4 * MIB };
+	struct shoal_slots *whole = pool_of(&whole_budget, 4 * MIB), *pool;
+	(void)state;
+	assert_int_equal(shoal_slots_head(whole), SHOAL_BLOCK);
+	assert_int_equal(shoal_slots_new_heads(&pool, &budget, 64), 0);
+	assert_int_equal(shoal_slots_head(pool), 64);
+	assert_int_equal(shoal_slots_real(pool, 0, SHOAL_BLOCK), 64);
+	assert_int_equal(shoal_slots_real(pool, 60, 10), 4);
+	assert_int_equal(shoal_slots_real(pool, 64, 10), 0);
+	assert_int_equal(shoal_slots_real(pool, 8, 10), 10);
+	struct shoal_slot *all[64], *there[64];
+	size_t spare = shoal_slots_spare(pool);
+	assert_int_equal(spare, shoal_slots_spare(whole));
+	for (size_t i = 0; i < 64; i++) {
+		all[i] = take(pool);
+		memset(all[i]->at, (int)i, 64);
+		there[i] = take(whole);
+		assert_int_equal(budget.used, whole_budget.used);
+	}
+	for (size_t i = 0; i < 64; i++) {
+		assert_true(all[i]->at[0] == i && all[i]->at[63] == i);
+		shoal_slot_unref(pool, all[i]);
+		shoal_slot_unref(whole, there[i]);
+	}
+	assert_int_equal(shoal_slots_trim(pool), shoal_slots_trim(whole));
+	assert_int_equal(budget.used, whole_budget.used);
+	shoal_slots_free(pool);
+	shoal_slots_free(whole);
+	assert_int_equal(budget.used, 0);
+}
+
 static void the_last_one_back_is_the_next_one_out(void **state)
 {
 	struct shoal_budget budget;
@@ -299,6 +333,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_slot_is_a_writable_block),
+		cmocka_unit_test(heads_cost_what_whole_slots_do),
 		cmocka_unit_test(the_last_one_back_is_the_next_one_out),
 		cmocka_unit_test(the_last_holder_gives_it_back),
 		cmocka_unit_test(spare_is_the_truth_at_every_budget),

@@ -250,6 +250,61 @@ static void the_refused_take_no_place(void **state)
 	line_close(&p.line);
 }
 
+#define MANY 40
+static struct {
+	struct shoal_transport *t[2][MANY];
+	size_t n[2];
+} many;
+
+static void note_transport(struct line *l, int side, const struct shoal_utp_event *ev)
+{
+	(void)l;
+	assert_non_null(ev->t);
+	assert_true(many.n[side] < MANY);
+	many.t[side][many.n[side]++] = ev->t;
+}
+
+/* A node finds each of its connections, however many there came to be: each end hears its own other end alone. */
+static void many_connections_keep_apart(void **state)
+{
+	static struct line l;
+	(void)state;
+	memset(&many, 0, sizeof many);
+	line_open(&l, &(struct line_options){ .seed = 1, .delay = 1000 });
+	l.on_event = note_transport;
+	for (uint64_t i = 0; i < MANY; i++) {
+		assert_int_equal(shoal_utp_dial(l.utp[0], &l.addr[1], i, l.now), 0);
+		line_run(&l, l.now + SHOAL_MS(50), NULL);
+	}
+	assert_int_equal(many.n[0], MANY);
+	for (uint8_t i = 0; i < MANY; i++) {
+		struct shoal_transport *t = many.t[0][i];
+		struct shoal_bytes word = { &i, 1 };
+		assert_int_equal(t->ops->send(t, &word, 1, false), 1);
+		line_run(&l, l.now + SHOAL_MS(10), NULL);
+	}
+	line_run(&l, l.now + SHOAL_S(1), NULL);
+	assert_int_equal(many.n[1], MANY);
+	bool heard[MANY] = { false };
+	for (size_t i = 0; i < MANY; i++) {
+		struct shoal_transport *t = many.t[1][i];
+		uint8_t got[4];
+		struct shoal_space room = { got, sizeof got };
+		assert_int_equal(t->ops->recv(t, &room, 1), 1);
+		assert_true(got[0] < MANY && !heard[got[0]]);
+		heard[got[0]] = true;
+	}
+	for (int side = 0; side < 2; side++) {
+		assert_int_equal(shoal_utp_stats(l.utp[side]).connections, MANY);
+		for (size_t i = 0; i < MANY; i++)
+			many.t[side][i]->ops->close(many.t[side][i]);
+	}
+	line_run(&l, l.now + SHOAL_UTP_LINGER + SHOAL_S(2), NULL);
+	for (int side = 0; side < 2; side++)
+		assert_int_equal(shoal_utp_stats(l.utp[side]).connections, 0);
+	line_close(&l);
+}
+
 static void one_half_may_end_long_before_the_other(void **state)
 {
 	static struct pair p;
@@ -570,6 +625,7 @@ int main(void)
 		cmocka_unit_test(one_that_falls_silent_is_given_up),
 		cmocka_unit_test(who_is_refused_sees_the_end),
 		cmocka_unit_test(the_refused_take_no_place),
+		cmocka_unit_test(many_connections_keep_apart),
 		cmocka_unit_test(one_half_may_end_long_before_the_other),
 		cmocka_unit_test(a_forgotten_connection_is_reset),
 		cmocka_unit_test(closing_at_any_moment_leaves_nothing),
