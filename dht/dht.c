@@ -304,7 +304,7 @@ bool shoal_dht_datagram(struct shoal_dht *d, const struct shoal_addr *from, stru
 		on_answer(d, from, &m, now);
 		return true;
 	}
-	if (d->o.read_only)
+	if (d->o.read_only && !(d->o.proves && m.method == SHOAL_KRPC_PING))
 		return true;
 	if (!shoal_quota_serve(&d->quota, from, now)) {
 		d->refused++;
@@ -312,8 +312,9 @@ bool shoal_dht_datagram(struct shoal_dht *d, const struct shoal_addr *from, stru
 	}
 	struct shoal_krpc_node node = { m.id, *from };
 	/* Who asks is there; whether he also answers, one ping tells (BEP 43: unless he says that he does not). */
-	bool ping = !m.read_only && shoal_dht_likely(d, from, &node) && shoal_table_asked(&d->table, &node, now) &&
-		    d->check_at <= now && SHOAL_DHT_AMPLIFY * data.len >= 2u * SHOAL_DHT_PING_BYTES;
+	bool ping = !m.read_only && !d->o.read_only && shoal_dht_likely(d, from, &node) &&
+		    shoal_table_asked(&d->table, &node, now) && d->check_at <= now &&
+		    SHOAL_DHT_AMPLIFY * data.len >= 2u * SHOAL_DHT_PING_BYTES;
 	shoal_dht_serve(d, from, data, &m, ping ? SHOAL_DHT_PING_BYTES : 0, now);
 	if (ping) {
 		d->check_at = now + CHECKS;

@@ -33,6 +33,7 @@ struct shoal_dht;
 struct shoal_dht_options {
 	bool is_v4;
 	bool read_only;	      /* answers nobody (BEP 43) */
+	bool proves;	      /* but pings, so that those whom it asks for much know where their bytes go */
 	bool samples;	      /* tells which info hashes it keeps (BEP 51) */
 	bool no_proof;	      /* ids are not held against addresses (BEP 42 off): for comparison alone */
 	struct shoal_id20 id; /* zeros: any. Changed when the network tells our address (BEP 42) */

@@ -533,6 +533,9 @@ static int run(struct dht *d, struct shoal_net *net, const struct shoal_opt_list
 	if (d->key != NULL &&
 	    shoal_hex_decode(shoal_bytes(d->key, strlen(d->key)), (struct shoal_space){ d->public, 32 }) < 0)
 		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE, "--key takes a public key, 64 hex digits");
+	if (net->proxy != NULL && (v->run == do_node || d->announce))
+		return shoal_say_fail_as(d->tool, SHOAL_EXIT_REFUSED, SHOAL_ERR_REFUSED,
+					 "nobody could reach us behind the proxy: through one the DHT is only asked");
 	net->dht_read_only = v->reads && !d->announce;
 	shoal_us give_up = d->s.give_up;
 	int code = shoal_dht_session_open(&d->s, d->tool, net);

@@ -30,9 +30,10 @@ int shoal_dht_session_open(struct shoal_dht_session *s, struct shoal_tool *tool,
 	*s = (struct shoal_dht_session){ .tool = tool, .net = net, .ticket = 1 };
 	if (net->no_dht)
 		return shoal_say_fail(tool, SHOAL_ERR_USAGE, "--no-dht leaves nothing to ask");
-	if (net->proxy)
+	if (!shoal_net_dht(net))
 		return shoal_say_fail_as(tool, SHOAL_EXIT_REFUSED, SHOAL_ERR_REFUSED,
-					 "the DHT is not used through a proxy: it would tell our own address");
+					 "the DHT cannot be asked through an HTTP proxy, which carries no datagrams; "
+					 "socks5:// does");
 	shoal_signals_catch();
 	int code = shoal_net_open(tool, net, &shoal_engine_native, &s->engine);
 	if (code)

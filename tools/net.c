@@ -36,7 +36,7 @@ void shoal_net_rows(struct shoal_net *net, struct shoal_opt *rows)
 		{ SHOAL_OPT_TEXT, "state", 0, &net->state, "DIR", NULL, "what is remembered; default: ~/.local/state/shoal" },
 		{ SHOAL_OPT_CHOICE, "encryption", 0, &net->encryption, "off|allow|require", NULL, "of peers' streams (MSE); default: allow" },
 		{ SHOAL_OPT_TEXT, "proxy", 0, &net->proxy, "URL", NULL, "all goes through it: socks5://[USER:PASS@]HOST:PORT or http://" },
-		{ SHOAL_OPT_FLAG, "no-dht", 0, &net->no_dht, NULL, NULL, "take no part in the DHT; nor is it used through a proxy" },
+		{ SHOAL_OPT_FLAG, "no-dht", 0, &net->no_dht, NULL, NULL, "take no part in the DHT; through a proxy it is only asked" },
 		{ SHOAL_OPT_PEER, "dht-node", 0, &net->dht_node, "HOST:PORT", NULL, "begin there, not at public routers; more than once" },
 		{ SHOAL_OPT_CHOICE, "engine", 0, &net->engine, "native|libtorrent", NULL, "default: native" },
 		{ SHOAL_OPT_FLAG, "accept-old-libtorrent", 0, &net->accept_old, NULL, NULL, "let strangers at a libtorrent with known holes" },
@@ -205,14 +205,22 @@ static size_t enter_at(struct shoal_tool *tool, struct shoal_engine *engine, con
 	return rc == 0;
 }
 
+bool shoal_net_dht(const struct shoal_net *net)
+{
+	struct shoal_proxy proxy;
+	return !net->no_dht &&
+	       (net->proxy == NULL || (shoal_proxy_parse(net->proxy, &proxy) == 0 && proxy.kind == SHOAL_PROXY_SOCKS5));
+}
+
 size_t shoal_net_enter_dht(struct shoal_tool *tool, const struct shoal_net *net, struct shoal_engine *engine)
 {
 	size_t named = 0;
-	if (net->no_dht || net->proxy)
+	if (!shoal_net_dht(net))
 		return 0;
 	for (size_t i = 0; i < net->dht_node.count; i++)
 		named += enter_at(tool, engine, net->dht_node.at[i], 0);
-	for (size_t i = 0; net->dht_node.count == 0 && i < sizeof routers / sizeof *routers && shoal_reachable_out();
+	for (size_t i = 0; net->dht_node.count == 0 && i < sizeof routers / sizeof *routers &&
+			   (net->proxy != NULL || shoal_reachable_out());
 	     i++)
 		named += enter_at(tool, engine, routers[i], SHOAL_PEER_FROM_LINK);
 	return named;

@@ -34,6 +34,8 @@ void shoal_net_fini(struct shoal_net *net);
  * no home. */
 char *shoal_net_state_default(void);
 
+/* Whether the DHT can be asked at all: not against the user's word, nor through an HTTP proxy, which has no datagrams. */
+bool shoal_net_dht(const struct shoal_net *net);
 /* Tells the engine where the DHT can be entered: what the user named, else the usual routers where there is a way to
  * them. How many were named. */
 size_t shoal_net_enter_dht(struct shoal_tool *tool, const struct shoal_net *net, struct shoal_engine *engine);

@@ -134,7 +134,7 @@ static void enter_dht(struct shoal_run *r)
 	bool wanted = false;
 	for (size_t i = 0; i < r->count; i++)
 		wanted |= is_public(&r->torrent[i]);
-	if (!wanted || r->net->no_dht || r->net->proxy)
+	if (!wanted || !shoal_net_dht(r->net))
 		return;
 	r->dht_nodes = shoal_net_enter_dht(r->tool, r->net, r->engine);
 	for (size_t i = 0; i < r->count; i++) {
@@ -146,6 +146,21 @@ static void enter_dht(struct shoal_run *r)
 			r->dht_nodes += r->ops->do_op(r->engine, &op) == 0;
 		}
 	}
+}
+
+/* Nobody can be asked: which of the ways the user could open. */
+static void warn_alone(struct shoal_run *r, const struct shoal_run_torrent *t)
+{
+	if (is_public(t) && shoal_net_dht(r->net))
+		shoal_say_warn(r->tool, t->id,
+			       "no peer, tracker or DHT node is known: name one with --peer HOST:PORT, --tracker URL "
+			       "or --dht-node HOST:PORT");
+	else
+		shoal_say_warn(r->tool, t->id,
+			       "no peer or tracker is known: name one with --peer HOST:PORT or --tracker URL%s",
+			       !is_public(t)	? " (the torrent is private: the DHT is not for it)"
+			       : r->net->no_dht ? ""
+						: " (an HTTP proxy carries no datagrams: the DHT is not asked)");
 }
 
 /* Those of --peer, and those that the torrent or the link names (x.pe). */
@@ -164,9 +179,7 @@ static void add_peers(struct shoal_run *r, const struct shoal_run_torrent *t)
 	if (!t->source.is_magnet)
 		named += r->webseed.count + shoal_metainfo_webseed_count(t->source.mi);
 	if (!r->seeding && r->net->peer.count + named + (is_public(t) ? r->dht_nodes : 0) == 0)
-		shoal_say_warn(r->tool, t->id,
-			       "no peer, tracker or DHT node is known: name one with --peer HOST:PORT, --tracker URL "
-			       "or --dht-node HOST:PORT");
+		warn_alone(r, t);
 }
 
 static void add_webseeds(struct shoal_run *r, const struct shoal_run_torrent *t)

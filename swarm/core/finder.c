@@ -48,7 +48,7 @@ bool shoal_finder_save(struct shoal_node *n)
 {
 	struct shoal_finder *f = n->finder;
 	bool any = false;
-	if (f == NULL || n->store.ops == NULL)
+	if (f == NULL || f->guest || n->store.ops == NULL)
 		return false;
 	for (int v4 = 0; v4 < 2; v4++) {
 		struct shoal_krpc_node node[SAVED_MAX];
@@ -76,7 +76,7 @@ static struct shoal_dht *node_new(struct shoal_node *n, bool is_v4, const struct
 	struct shoal_dht *dht = NULL;
 	if (saved == NULL)
 		return NULL;
-	if (n->store.ops != NULL &&
+	if (n->store.ops != NULL && !options->dht_guest &&
 	    n->store.ops->get(n->store.s, SHOAL_STORE_DHT, saved_key(is_v4), on_saved, saved) <= 0)
 		saved->good = false;
 	struct shoal_dht_options o = { .is_v4 = is_v4,
@@ -85,7 +85,8 @@ static struct shoal_dht *node_new(struct shoal_node *n, bool is_v4, const struct
 				       .rng = shoal_rng_split(shoal_rng_u64(&n->rng), is_v4),
 				       .budget = n->budget,
 				       .crypto = options->crypto,
-				       .read_only = options->dht_read_only };
+				       .read_only = options->dht_read_only || options->dht_guest,
+				       .proves = options->dht_guest };
 	n->world.ops->secret(n->world.w, (struct shoal_space){ o.secret, sizeof o.secret });
 	if (shoal_dht_new(&dht, &o, now) == 0) {
 		struct shoal_krpc_node node;
@@ -105,6 +106,7 @@ struct shoal_finder *shoal_finder_new(struct shoal_node *n, const struct shoal_n
 		f->dht[0] = node_new(n, false, o, now);
 		f->dht[1] = node_new(n, true, o, now);
 		f->save_at = now + SHOAL_FINDER_SAVE;
+		f->guest = o->dht_guest;
 		if (f->dht[0] != NULL && f->dht[1] != NULL) {
 			shoal_dht_link(f->dht[0], f->dht[1]);
 			return f;
@@ -153,6 +155,11 @@ void shoal_finder_forget(struct shoal_swarm *s)
 	}
 }
 
+uint16_t shoal_finder_port(const struct shoal_node *n)
+{
+	return n->finder != NULL && !n->finder->guest ? n->port : 0;
+}
+
 static bool under_way(const struct shoal_swarm *s)
 {
 	const struct shoal_seek *k = &s->seek;
@@ -176,8 +183,8 @@ static void look(struct shoal_finder *f, struct shoal_swarm *s, shoal_us now)
 			continue;
 		struct shoal_dht_ask ask = { .what = SHOAL_DHT_PEERS_OF,
 					     .target = v2 ? s->v2_short : s->v1,
-					     .announce = s->node->port != 0,
-					     .port = s->node->port,
+					     .announce = shoal_finder_port(s->node) != 0,
+					     .port = shoal_finder_port(s->node),
 					     .seed = s->complete_said };
 		int64_t search = shoal_dht_search(f->dht[is_v4], &ask, now);
 		if (search > 0)

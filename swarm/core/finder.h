@@ -43,6 +43,8 @@ void shoal_finder_tick(struct shoal_node *n, shoal_us now);
 shoal_us shoal_finder_deadline(const struct shoal_node *n);
 /* A peer has a node there (BEP 5, PORT). */
 void shoal_finder_heard_of(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now);
+/* The port at which others find our node, to be told to them; 0: none. */
+uint16_t shoal_finder_port(const struct shoal_node *n);
 /* Puts what is to be kept into the store; the caller commits. false: there is nothing. */
 bool shoal_finder_save(struct shoal_node *n);
 /* Whether a torrent has to do with the DHT. */

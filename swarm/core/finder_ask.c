@@ -139,8 +139,8 @@ static int question_of(const struct shoal_node *n, const struct shoal_op *op, st
 	if (op->kind == SHOAL_OP_DHT_PEERS) {
 		ask->what = op->flags & SHOAL_DHT_SCRAPE ? SHOAL_DHT_COUNT : SHOAL_DHT_PEERS_OF;
 		ask->announce = op->flags & SHOAL_DHT_ANNOUNCE;
-		ask->port = n->port;
-		if (ask->announce && n->port == 0)
+		ask->port = shoal_finder_port(n);
+		if (ask->announce && ask->port == 0)
 			return SHOAL_ERR_RANGE;
 	}
 	return 0;

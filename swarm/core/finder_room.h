@@ -22,6 +22,7 @@ struct shoal_finder_ask {
 
 struct shoal_finder {
 	struct shoal_dht *dht[2]; /* [is_v4] */
+	bool guest;
 	shoal_us look_at, save_at;
 	struct shoal_finder_ask *asks;
 	unsigned ask_count;

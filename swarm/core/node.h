@@ -35,6 +35,8 @@ struct shoal_node_options {
 	unsigned carriers; /* enum shoal_carrier (carrier.h); 0: TCP alone */
 	bool dht;	   /* takes part in the DHT, where the world has datagrams */
 	bool dht_read_only;
+	bool dht_guest; /* at another's address (a proxy's): it asks only, says of no torrent that it is here, and
+			 * remembers nothing that would tie one session to the next */
 	const struct shoal_dht_crypto *crypto; /* for it; NULL: signed items are not believed */
 	enum shoal_rules rules;
 	enum shoal_encryption encryption;

@@ -293,7 +293,7 @@ void shoal_peer_introduce(struct shoal_peer *p, shoal_us now)
 	}
 	if (!p->closing)
 		say_have(p, now);
-	if (!p->closing && p->dht && p->node->port != 0 && shoal_finder_serves(p->swarm)) {
+	if (!p->closing && p->dht && shoal_finder_port(p->node) != 0 && shoal_finder_serves(p->swarm)) {
 		struct shoal_wire_msg port = { .id = SHOAL_WIRE_PORT, .port = p->node->port };
 		shoal_peer_say(p, &port, now);
 	}

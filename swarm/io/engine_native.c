@@ -546,8 +546,9 @@ static int open_node(struct native *e, const struct shoal_config *config, uint16
 		.upload_slots = config->upload_slots,
 		.quiet = (config->no_pex ? SHOAL_QUIET_PEX : 0u) |
 			 (config->no_lsd || e->via != NULL ? SHOAL_QUIET_LSD : 0u),
-		.dht = !config->no_dht && e->via == NULL, /* it would tell our own address to everybody */
+		.dht = !config->no_dht && (e->via == NULL || shoal_via_datagrams(e->via)),
 		.dht_read_only = config->dht_read_only,
+		.dht_guest = e->via != NULL,
 		.crypto = &shoal_keys_dht,
 		.rules = config->rules,
 		.encryption = config->encryption,

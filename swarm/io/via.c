@@ -40,6 +40,7 @@ struct shoal_via {
 	uint64_t next_own;
 	struct way *flow;	 /* of datagrams: among the ways; NULL */
 	shoal_us flow_at;	 /* not before */
+	shoal_us flow_wait;	 /* after the next failure */
 	struct shoal_addr relay; /* once it is open */
 	struct waiting wait[SHOAL_VIA_WAIT_MAX];
 	unsigned waits;
@@ -121,7 +122,9 @@ static void way_over(struct shoal_via *v, struct way *w, int err)
 	if (w->t != NULL)
 		w->t->ops->close(w->t);
 	if (w->datagrams) {
-		v->flow_at = now + SHOAL_VIA_AGAIN;
+		v->flow_wait = w->open || v->flow_wait == 0 ? SHOAL_VIA_AGAIN
+							    : shoal_min_u64(2 * v->flow_wait, SHOAL_VIA_FLOW_MAX);
+		v->flow_at = now + v->flow_wait;
 		if (!w->open)
 			warn(v, &v->warned_flow,
 			     "the proxy carries no datagrams: UDP trackers and the DHT cannot be asked", err);
@@ -298,11 +301,16 @@ static int wait_for_flow(struct shoal_via *v, const struct shoal_addr *to, struc
 	return 0;
 }
 
+bool shoal_via_datagrams(const struct shoal_via *v)
+{
+	return v->proxy.kind == SHOAL_PROXY_SOCKS5;
+}
+
 int shoal_via_send(struct shoal_via *v, const struct shoal_addr *to, struct shoal_bytes data)
 {
 	struct shoal_proxy_to where;
 	uint8_t raw[SHOAL_PROXY_HEAD_MAX + SHOAL_UDP_BYTES_MAX];
-	if (v->proxy.kind != SHOAL_PROXY_SOCKS5)
+	if (!shoal_via_datagrams(v))
 		return SHOAL_ERR_UNSUPPORTED;
 	int rc = to_of(v, to, &where);
 	if (rc < 0)

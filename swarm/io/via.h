@@ -21,12 +21,13 @@
 #include "swarm/io/os.h"
 #include "swarm/io/tcp.h"
 
-#define SHOAL_VIA_TIMEOUT SHOAL_S(20) /* from the dial to the proxy's last word */
-#define SHOAL_VIA_AGAIN SHOAL_S(5)    /* what failed at the proxy itself is not tried sooner */
-#define SHOAL_VIA_WAYS_MAX 128	      /* being made */
-#define SHOAL_VIA_NAMES_MAX 128	      /* stand-ins; the oldest gives way */
-#define SHOAL_VIA_WAIT_MAX 16	      /* datagrams that wait for the way to open */
-#define SHOAL_VIA_WAIT_BYTES 1024     /* of each; longer ones are lost meanwhile */
+#define SHOAL_VIA_TIMEOUT SHOAL_S(20)	/* from the dial to the proxy's last word */
+#define SHOAL_VIA_AGAIN SHOAL_S(5)	/* what failed at the proxy itself is not tried sooner */
+#define SHOAL_VIA_FLOW_MAX SHOAL_S(320) /* doubled that far, when it takes no datagrams */
+#define SHOAL_VIA_WAYS_MAX 128		/* being made */
+#define SHOAL_VIA_NAMES_MAX 128		/* stand-ins; the oldest gives way */
+#define SHOAL_VIA_WAIT_MAX 16		/* datagrams that wait for the way to open */
+#define SHOAL_VIA_WAIT_BYTES 1024	/* of each; longer ones are lost meanwhile */
 
 struct shoal_via;
 
@@ -51,6 +52,8 @@ void shoal_via_found(struct shoal_via *v, const struct shoal_addr addr[], size_t
 SHOAL_MUST int shoal_via_dial(struct shoal_via *v, const struct shoal_addr *to, uint64_t cookie);
 /* 0 when it went, waits, or was lost; UNSUPPORTED: HTTP carries none. */
 SHOAL_MUST int shoal_via_send(struct shoal_via *v, const struct shoal_addr *to, struct shoal_bytes data);
+/* Whether this kind of proxy carries datagrams at all. */
+bool shoal_via_datagrams(const struct shoal_via *v);
 /* The stand-in of a name. MALFORMED: none can be looked up. */
 SHOAL_MUST int shoal_via_name(struct shoal_via *v, const char *host, struct shoal_addr *out);
 bool shoal_via_stands_in(const struct shoal_addr *addr);

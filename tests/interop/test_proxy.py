@@ -1,7 +1,7 @@
 """test_proxy.py - all of shoal's traffic through dante's SOCKS5 or an HTTP proxy, and not a packet beside it.
 
 Three networks: ours, whose default route leads into a sink that counts; the proxy's, on both sides; the world, where
-a libtorrent seeds and trackers answer. Names are known in the proxy's network alone. What is fetched
+a libtorrent seeds, trackers answer, and nodes of the DHT know who has what. Names are known in the proxy's network alone. What is fetched
 proves the way, the sink's count that nothing took another. 77 where no namespaces can be had.
 """
 import os
@@ -23,15 +23,16 @@ from swarmkit import Shoal, digests, tree, wait  # noqa: E402
 
 HOME, INSIDE, OUTSIDE, WORLD = "10.20.0.1", "10.20.0.2", "10.21.0.2", "10.21.0.1"
 HOSTS = f"127.0.0.1 localhost\n{WORLD} world.test\n"
+DHT, DHT_SEED = 7100, 7101
 DANTE = """logoutput: stderr
-internal: {inside} port = 1080
+internal: {inside} port = {port}
 external: {outside}
 socksmethod: none
 clientmethod: none
 user.privileged: root
 user.unprivileged: nobody
 client pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 }}
-socks pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 }}
+socks pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 {more} }}
 """
 
 
@@ -143,20 +144,34 @@ class Nets:
                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.running.append(self.world)
         self.http, self.udp = map(int, self.world.stdout.readline().split())
-        conf = os.path.join(self.work, "dante.conf")
-        with open(conf, "w") as f:
-            f.write(DANTE.format(inside=INSIDE, outside=OUTSIDE))
         self.dante_log = os.path.join(self.work, "dante.log")
-        self.running.append(self.middle.start(["danted", "-f", conf, "-N", "2"], stdout=open(self.dante_log, "w"),
-                                              stderr=subprocess.STDOUT))
+        for port, more in ((1080, ""), (1081, "command: connect")):
+            conf = os.path.join(self.work, f"dante{port}.conf")
+            with open(conf, "w") as f:
+                f.write(DANTE.format(inside=INSIDE, outside=OUTSIDE, port=port, more=more))
+            self.running.append(self.middle.start(["danted", "-f", conf, "-N", "2", "-p", conf + ".pid"],
+                                                  stdout=open(self.dante_log, "a"), stderr=subprocess.STDOUT))
+        self.found = self.torrent("--comment", "known to the DHT alone")
+        for port, args in ((DHT, ["dht", "node", "--every", "1"]), (DHT_SEED, ["seed", self.found, "-d", self.source])):
+            argv = [Shoal.program, *args, "--listen", f"{WORLD}:{port}", "--dht-node", f"{WORLD}:{DHT}", "--no-lsd",
+                    "--no-portmap", "--no-trackers", "--quiet", "--state", os.path.join(self.work, f"dht{port}")]
+            self.running.append(self.far.start(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
         self.http_log = os.path.join(self.work, "http.log")
         self.running.append(self.middle.start([PYTHON, __file__, "http"], stdout=open(self.http_log, "w")))
-        for port in (1080, 3128):
+        for port in (1080, 1081, 3128):
             wait(lambda p=port: self.answers(p), f"the proxy at port {port} is up", self)
 
     def answers(self, port):
         return self.home.start(["bash", "-c", f"exec 3<>/dev/tcp/{INSIDE}/{port}"],
                                stderr=subprocess.DEVNULL).wait() == 0
+
+    def dht(self, *args):
+        """`shoal dht ...` at home: how it ends, and what it says."""
+        state = tempfile.mkdtemp(dir=self.work)
+        p = self.home.start([Shoal.program, "dht", *args, "--state", state, "--timeout", "6"], text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        out, err = p.communicate(timeout=20)
+        return p.returncode, out, err
 
     def asked(self, scheme):
         self.world.stdin.write(scheme + "\n")
@@ -231,6 +246,53 @@ def a_web_seed(nets, proxy):
           "http://world.test:8000/", "--timeout", "60")
 
 
+def the_dht(nets, proxy, host=WORLD):
+    """Which only it knows who has: the look comes back, and the two in the world never hear of anybody at home."""
+    where = ["--proxy", proxy, "--dht-node", f"{host}:{DHT}"]
+    digest = subprocess.run([Shoal.program, "show", nets.found], capture_output=True, text=True, check=True).stdout
+    digest = next(line.split()[-1] for line in digest.splitlines() if line.split()[:1] == ["v1"])
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        code, out, err = nets.dht("get-peers", digest, *where)
+        if code == 0:
+            break
+    assert out.split() == [f"{WORLD}:{DHT_SEED}"], f"{code}: {out}{err}"
+    fetch(nets, digest, *where, "--timeout", "60")
+    code, out, err = nets.dht("get-peers", digest, *where)
+    assert out.split() == [f"{WORLD}:{DHT_SEED}"], f"who fetched was announced: {out}{err}"
+    text = "so long that a node wants to know where it goes " * 16
+    code, out, err = nets.dht("put", text, *where)
+    assert code == 0, err
+    code, out, err = nets.dht("get", out.split()[0], *where)
+    assert code == 0 and out.strip().startswith(text[:60]), f"{code}: {out}{err}"
+    for args in (["node"], ["get-peers", digest, "--announce"]):
+        assert nets.dht(*args, *where)[0] == 6, args
+
+
+def the_dht_by_name(nets, proxy):
+    the_dht(nets, proxy, "world.test")
+
+
+def no_dht(nets, proxy, words, code=6):
+    """What cannot be is said, and not done another way."""
+    got, out, err = nets.dht("get-peers", "a" * 40, "--proxy", proxy, "--dht-node", f"{WORLD}:{DHT}")
+    assert got == code and (words in err or code == 5), f"{got}: {out}{err}"
+    mine, _ = nets.get("a" * 40, "--proxy", proxy, "--dht-node", f"{WORLD}:{DHT}", "--timeout", "3")
+    try:
+        mine.process.wait(15)
+    finally:
+        mine.stop()
+    assert any(words in e["what"] for e in mine.events() if e["event"] == "warning"), mine.why()
+
+
+def no_dht_over_http(nets, proxy):
+    no_dht(nets, proxy, "carries no datagrams")
+
+
+def no_dht_where_socks_takes_no_datagrams(nets, proxy):
+    no_dht(nets, proxy.replace("1080", "1081"), "the proxy carries no datagrams", 5)
+
+
 def no_proxy_no_way(nets, proxy):
     """The proxy is not there: nothing is fetched, and nothing goes around it."""
     dead = proxy.replace(":1080", ":9").replace(":3128", ":9")
@@ -259,8 +321,10 @@ def the_count_has_teeth(nets, proxy):
 
 
 CASES = [("SOCKS5", SOCKS, f) for f in (a_peer, a_peer_by_name, an_http_tracker, a_udp_tracker, a_udp_tracker_by_name,
-                                        a_web_seed, no_proxy_no_way)] + \
-        [("HTTP", HTTP, f) for f in (a_peer, a_peer_by_name, an_http_tracker, a_web_seed, no_proxy_no_way)] + \
+                                        a_web_seed, the_dht, the_dht_by_name, no_dht_where_socks_takes_no_datagrams,
+                                        no_proxy_no_way)] + \
+        [("HTTP", HTTP, f) for f in (a_peer, a_peer_by_name, an_http_tracker, a_web_seed, no_dht_over_http,
+                                     no_proxy_no_way)] + \
         [("none", "", the_count_has_teeth)]
 
 

@@ -374,6 +374,18 @@ static void a_reader_answers_nobody_and_says_so(void **state)
 	assert_true(shoal_dht_ping(dht, &a, now) > 0);
 	assert_true(out() && got.read_only);
 	end();
+	/* but who is to be told much must show where that goes: a ping is answered then, and nothing else */
+	o.proves = true;
+	begin(&o);
+	say(&a, ask(SHOAL_KRPC_FIND_NODE, &a));
+	assert_false(out());
+	struct shoal_krpc whole = ask(SHOAL_KRPC_PING, &a);
+	whole.read_only = false;
+	say(&a, whole);
+	assert_true(out() && got.kind == SHOAL_KRPC_REPLY);
+	assert_false(out());
+	end();
+	o.proves = false;
 	/* and readers are not taken into the table, nor pinged for it */
 	o.read_only = false;
 	begin(&o);

@@ -140,6 +140,38 @@ static void a_private_torrent_stays_out_of_it(void **state)
 	assert_true(question(SHOAL_KRPC_FIND_NODE, &m, &ask)); /* the node itself takes part */
 }
 
+/* Behind a proxy: the address is not ours, so nothing is said of us, and nothing kept. */
+static void a_guest_looks_and_says_nothing(void **state)
+{
+	struct shoal_node_options o = { .dht = true, .dht_guest = true };
+	struct shoal_op announce = { .kind = SHOAL_OP_DHT_PEERS,
+				     .data = SHOAL_LIT("01234567890123456789"),
+				     .flags = SHOAL_DHT_ANNOUNCE };
+	unsigned looked = 0;
+	struct shoal_krpc m;
+	struct own_ask *ask;
+	(void)state;
+	shoal_finder_free(w.node);
+	w.node->finder = shoal_finder_new(w.node, &o, w.now);
+	assert_non_null(w.node->finder);
+	assert_int_equal(w.node->port, 6881);
+	assert_int_equal(shoal_finder_port(w.node), 0);
+	(void)own_trackers_magnet(&w, 1, true, "");
+	know_one();
+	for (int i = 0; i < 20; i++) {
+		own_trackers_run(&w, SHOAL_S(1));
+		while (question(SHOAL_KRPC_GET_PEERS, &m, &ask)) {
+			assert_true(m.read_only);
+			looked++;
+			answer(ask, &m, shoal_bytes(NULL, 0));
+		}
+		assert_false(question(SHOAL_KRPC_ANNOUNCE, &m, &ask));
+	}
+	assert_true(looked >= 2);
+	assert_false(shoal_finder_save(w.node));
+	assert_int_equal(shoal_node_do(w.node, &announce, w.now), SHOAL_ERR_RANGE);
+}
+
 static void the_user_asks(void **state)
 {
 	struct shoal_op ping = { .kind = SHOAL_OP_DHT_PING, .ticket = 7, .addr = boot };
@@ -194,6 +226,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_public_torrent_is_looked_for_and_announced, begin, end),
 		cmocka_unit_test_setup_teardown(who_starves_asks_again_ever_more_seldom, begin, end),
 		cmocka_unit_test_setup_teardown(a_private_torrent_stays_out_of_it, begin, end),
+		cmocka_unit_test_setup_teardown(a_guest_looks_and_says_nothing, begin, end),
 		cmocka_unit_test_setup_teardown(the_user_asks, begin, end),
 		cmocka_unit_test_setup_teardown(without_a_dht_it_is_refused, begin, end),
 	};
