@@ -133,6 +133,17 @@ class Shoal:
         self.process.kill()
         self.process.wait()
 
+    def dies_within(self, seconds):
+        """kill -9 after that time; False when it had ended well by itself before."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self.process.poll() is None:
+            time.sleep(0.002)
+        if self.process.poll() is None:
+            self.kill()
+            return True
+        assert self.process.returncode == 0, f"exit code {self.process.returncode}: {self.why()}"
+        return False
+
     def stop(self, seconds=10):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)

@@ -52,19 +52,12 @@ class Transfer:
         before, asked_from, told_from = self.claims, len(self.relay.asked), len(self.relay.told)
         # Most deaths come while blocks do; some in the start, some long after.
         span = self.rnd.choice([0.01, 0.03, 0.05, 0.08, 0.08, 0.12, 0.2])
-        end = time.monotonic() + self.rnd.random() * span + 0.005
-        while time.monotonic() < end and getter.process.poll() is None:
-            time.sleep(0.002)
-        complete = getter.process.poll() is not None
-        if complete:
-            assert getter.process.returncode == 0, f"exit code {getter.process.returncode}: {getter.why()}"
-        else:
-            getter.kill()
-            self.kills += 1
+        died = getter.dies_within(self.rnd.random() * span + 0.005)
+        self.kills += died
         self.claims = kit.claims(self.content.torrent, self.copy, self.state, self.work)
         self.check(getter, before, self.relay.asked[asked_from:], set(self.relay.told[told_from:]))
         getter.forget()
-        return complete
+        return not died
 
     def check(self, getter, before, asked, told):
         bad = self.content.false_claims(self.copy, self.claims)

@@ -65,18 +65,11 @@ class Selected:
         getter = self.get("--down", f"{self.rnd.choice([2, 4, 8])}M", *args)
         self.lives += 1  # where all is slow, as with a sanitizer, lives grow until it gets somewhere
         span = self.rnd.choice([0.02, 0.06, 0.1, 0.2]) * (1 + self.lives / 20)
-        end = time.monotonic() + self.rnd.random() * span + 0.005
-        while time.monotonic() < end and getter.process.poll() is None:
-            time.sleep(0.002)
-        complete = getter.process.poll() is not None
-        if complete:
-            assert getter.process.returncode == 0, f"exit code {getter.process.returncode}: {getter.why()}"
-        else:
-            getter.kill()
-            self.kills += 1
+        died = getter.dies_within(self.rnd.random() * span + 0.005)
+        self.kills += died
         self.check(getter, {a[0] for a in self.relay.asked[asked_from:]}, set(self.relay.told[told_from:]), only)
         getter.forget()
-        return complete
+        return not died
 
     def check(self, getter, asked, told, only):
         claims = kit.claims(self.content.torrent, self.copy, self.state, self.work)
