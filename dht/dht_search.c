@@ -353,7 +353,7 @@ void shoal_search_answered(struct shoal_dht *d, struct shoal_search *s, const st
 			   const struct shoal_krpc *m, bool right, shoal_us now)
 {
 	const struct shoal_addr *by = &q->node.addr;
-	int slot = q->slot;
+	int slot = q->slot, namer = slot;
 	if (q->kind == SHOAL_QUESTION_WRITE) {
 		s->writes -= !q->late;
 		s->wrote[q->slot] = true;
@@ -367,6 +367,8 @@ void shoal_search_answered(struct shoal_dht *d, struct shoal_search *s, const st
 		slot = shoal_node_id_equal(&m->id, &d->o.id) ? -1 : shoal_lookup_add(&s->lookup, &node, -1);
 		if (slot >= 0)
 			shoal_lookup_asked(&s->lookup, (unsigned)slot);
+		/* It may be there already, as one of our table: its word is that of a stranger all the same. */
+		namer = slot >= 0 ? slot : shoal_lookup_slot_of(&s->lookup, &node);
 	} else if (!right) {
 		shoal_lookup_dead(&s->lookup, q->slot);
 		return;
@@ -383,8 +385,8 @@ void shoal_search_answered(struct shoal_dht *d, struct shoal_search *s, const st
 		if (!had && (s->peer_count > 0 || s->has_item))
 			s->done.hops = s->lookup.seen[slot].depth;
 	}
-	if (!s->writing)
-		take_nodes(d, s, slot, by, m, now);
+	if (!s->writing && namer >= 0)
+		take_nodes(d, s, namer, by, m, now);
 }
 
 void shoal_search_failed(struct shoal_dht *d, struct shoal_search *s, const struct shoal_question *q, int64_t code,

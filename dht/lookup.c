@@ -34,6 +34,11 @@ static int crowded(const struct shoal_lookup *l, const struct shoal_krpc_node *n
 	return -1;
 }
 
+int shoal_lookup_slot_of(const struct shoal_lookup *l, const struct shoal_krpc_node *node)
+{
+	return crowded(l, node);
+}
+
 /* A slot for it: a fresh one, or that of the farthest who was not asked or is dead. */
 static int place(struct shoal_lookup *l, const struct shoal_id20 *id)
 {

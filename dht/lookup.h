@@ -56,6 +56,8 @@ struct shoal_lookup {
 void shoal_lookup_init(struct shoal_lookup *l, const struct shoal_id20 *target);
 /* Somebody to ask perhaps: named by slot `from`, or (< 0) known to us. Its slot; < 0: not wanted. */
 int shoal_lookup_add(struct shoal_lookup *l, const struct shoal_krpc_node *node, int from);
+/* The slot that its host or network has already, by which what it names is judged; < 0: none. */
+int shoal_lookup_slot_of(const struct shoal_lookup *l, const struct shoal_krpc_node *node);
 /* The slot of who is to be asked now, who counts as asked from here on; < 0: nobody. */
 int shoal_lookup_next(struct shoal_lookup *l);
 /* It was asked, without next() naming it. */

@@ -19,6 +19,13 @@ NEVER_ASKED = (HASHES, "	if (s->mi == NULL || p->hash_asked == 0)\n		return shoa
                "	if (s->mi == NULL || p->hash_asked == 0)\n		return;")
 PROOF_LENGTH = ("proto/merkle.c", "	if (proof_count != shoal_merkle_height(layer_width) - shoal_merkle_height(span))", "	if (proof_count == 99)")
 
+KRPC, SERVE, SEARCH, ITEMS, QUOTA, DHT = ("dht/krpc.c", "dht/dht_serve.c", "dht/dht_search.c", "dht/items.c", "dht/quota.c",
+                                         "dht/dht.c")
+MSE = "proto/mse.c"
+ENDS = (KRPC, "	if (shoal_ben_pick(in, SHOAL_BEN_DEPTH_SMALL, f, FIELDS) != (ptrdiff_t)in.len ||",
+        "	if (shoal_ben_pick(in, SHOAL_BEN_DEPTH_SMALL, f, FIELDS) < 0 ||")
+SENT = (SERVE, "	if (a.m.kind != 0 && (proved || size_of(&a) <= a.most))", "	if (a.m.kind != 0)")
+
 BITS = (PW, "legal = pw->pieces == 0 || len - 1 == pw->pieces / 8 + (pw->pieces % 8 != 0); break;", "break;")
 
 GUARDS = [
@@ -125,4 +132,67 @@ GUARDS = [
     ("U02b", ("proto/utp_strangers.c", " || u->resets >= SHOAL_UTP_RESETS_SECOND)", ")")),
     ("U04a", ("proto/utp_strangers.c", "		if (ahead > (uint16_t)(c->nxt - least))", "		if (ahead == 65535)")),
     ("U05a", ("proto/utp_out.c", "	if (fresh > (uint16_t)(c->nxt - c->una))", "	if (fresh == 65535)")),
+    # MSE
+    ("E02a", (MSE, "		if (m->pad++ == PAD)", "		if (m->pad++ == 100000)")),
+    ("E02b", (MSE, "	if (n > PAD)", "	if (n > 65535)")),
+    ("E02c", (MSE, "	if (memcmp(at, zeros, VC) != 0)", "	if (memcmp(zeros, zeros, VC) != 0)")),
+    ("E03a", ("proto/dh768.c", "	if (!sound(&base))", "	if (!sound(&base) && theirs == NULL)")),
+    ("E04a", ("swarm/core/peer_mse.c", "	return shoal_patience_charge(&n->agreed, SHOAL_NODE_AGREES, 60 * SHOAL_NODE_AGREES, now) &&\n	      ", "	return n != NULL &&\n	      ")),
+    ("E04b", ("swarm/core/guard.c", "	if (h->agreed >= SHOAL_GUARD_AGREES)", "	if (h->agreed >= 10000)")),
+    ("E05a", ("swarm/core/peer_mse.c", "e != NULL ? &e->hash : NULL);", "e != NULL ? &e->hash : &p->node->swarms->v1);")),
+    ("E06a", (MSE, "	if (both == 0)", "	if (both == 99)")),
+    ("E06b", (MSE, "	if ((method != SHOAL_MSE_PLAIN && method != SHOAL_MSE_RC4) || !(method & m->methods))", "	if (method == 99)")),
+    ("E06c", (MSE, "	if (!m->or_plain)", "	if (m == NULL)")),
+    # DHT: messages
+    ("D01b", ENDS),
+    ("D01c", (KRPC, "!take_str(&f[T], 1, SHOAL_KRPC_TID_MAX, &m.tid)", "!take_str(&f[T], 1, SIZE_MAX, &m.tid)")),
+    ("D01d", (KRPC, "	if (!take_str(f, 20, 20, &s))", "	if (!take_str(f, 0, SIZE_MAX, &s))"),
+     (KRPC, "	if (!take_id(&f[ID], &m->id, &has_id) || !has_id || !take_want", "	if (!take_id(&f[ID], &m->id, &has_id) || !take_want")),
+    ("D01e", ("proto/bencode.c", "	if (b->in.at[b->pos] == '0' && pos - b->pos > 1)", "	if (pos == 0)")),
+    ("D01f", ("proto/bencode.c", "	if (b->depth == b->depth_max)", "	if (b->depth == 10000)")),
+    ("D01g", (KRPC, "	if (in.len > SHOAL_KRPC_IN_MAX)", "	if (in.len > 65535)")),
+    ("D01h", (SERVE, "		code = SHOAL_KRPC_NO_METHOD;", "		code = 0;"),
+     (SERVE, "SHOAL_KRPC_SAMPLE && d->o.samples)", "SHOAL_KRPC_SAMPLE)")),
+    ("D01i", (SERVE, "	if (needs_target && !q->has_target)", "	if (needs_target && q == NULL)")),
+    ("D01j", (KRPC, "	if (!take_int(&f[PORT], 0, UINT16_MAX, &port, &has_port)", "	if (!take_int(&f[PORT], INT64_MIN, INT64_MAX, &port, &has_port)")),
+    # DHT: no tool against others
+    ("D02a", (SERVE, "		.most = proved ? REPLY_PROVED :", "		.most = raw.len > 0 ? REPLY_PROVED :"), SENT),
+    ("D02b", (SERVE, "		if (size_of(a) > a->most && !proved)", "		if (size_of(a) > a->most && a->d == NULL)"), SENT),
+    ("D02c", (QUOTA, "	if (bytes > q->answers)", "	if (bytes > (1u << 30))")),
+    ("D02d", (QUOTA, "	return drip(&h->due, ticks(now), SHOAL_QUOTA_HOST_RATE, SHOAL_QUOTA_HOST_BURST) &&", "	return")),
+    ("D02e", (QUOTA, "	       drip(&net->due, ticks(now), SHOAL_QUOTA_NET_RATE, SHOAL_QUOTA_NET_BURST);", "	       true;")),
+    ("D11a", (QUOTA, "	if (h->asks >= SHOAL_QUOTA_UNPROVED)", "	if (h->asks >= 60000)")),
+    ("D11a", (SEARCH, "		namer = slot >= 0 ? slot : shoal_lookup_slot_of(&s->lookup, &node);", "		namer = slot;"),
+     (SEARCH, "	if (!s->writing && namer >= 0)", "	if (!s->writing)")),
+    ("D11b", (DHT, "node->addr.port >= SHOAL_DHT_PORT_MIN &&", "true &&")),
+    ("D11c", (DHT, "		return shoal_reach_of(by) == SHOAL_REACH_LOOPBACK;", "		return true;")),
+    ("D11d", (SEARCH, "		if (got[i].port == 0 || !shoal_dht_near(by, &got[i]) ||", "		if (got[i].port == 0 ||")),
+    ("D14a", ("dht/lookup.c", "	if (l->waiting >= SHOAL_LOOKUP_ALPHA || l->queries >= SHOAL_LOOKUP_QUERIES)",
+              "	if (l->waiting >= SHOAL_LOOKUP_ALPHA)"), ("dht/lookup.c", "	if (l->queries >= SHOAL_LOOKUP_QUERIES)\n", "	if (0)\n")),
+    # DHT: whom it knows
+    ("D04a", ("dht/table.c", "	if (contradicts(t, b, node) || crowded(t, b, &node->addr))", "	if (contradicts(t, b, node))"),
+     ("dht/table.c", "		return !crowded(t, b, &node->addr);", "		return true;")),
+    ("D04b", ("dht/table.c", "	for (unsigned i = 0; fits && best == SHOAL_TABLE_K", "	for (unsigned i = 0; t_none && best == SHOAL_TABLE_K"),
+     ("dht/table.c", "static unsigned weakest(", "static const bool t_none;\nstatic unsigned weakest(")),
+    ("D12a", ("dht/vote.c", "	for (at = 0; at < v->count && memcmp(v->voice[at].voter, net, sizeof net) != 0;)", "	for (at = 0; at < v->count;)")),
+    ("D15a", (DHT, "	bool ping = !m.read_only && shoal_dht_likely", "	bool ping = shoal_dht_likely")),
+    # DHT: tokens and answers
+    ("D06a D06b D06c", (SERVE, "	if (!shoal_token_good(a->d->secret, a->to, &q->target, now, q->token))", "	if (now == 1)")),
+    ("D06b", ("dht/token.c", "	memcpy(said, who->ip, 16);", "	memset(said, who->is_v4, 16);")),
+    ("D06c", ("dht/token.c", "	memcpy(said + 16, what->b, 20);", "	memset(said + 16, what == NULL, 20);")),
+    ("D06d", (SERVE, "	if (!shoal_token_good(a->d->secret, a->to, &target, now, q->token))", "	if (now == 1)")),
+    ("D07a", (DHT, "		if (d->question[i].tid == number && shoal_addr_equal", "		if ((d->question[i].tid == number || i < 100) && shoal_addr_equal")),
+    ("D07b", (DHT, "		if (d->question[i].tid == number && shoal_addr_equal(&d->question[i].node.addr, from))",
+              "		if (d->question[i].tid == number && from->port != 0)")),
+    # DHT: what others store
+    ("D08a", ("dht/peer_store.c", "	if (begun >= SHOAL_STORED_PER_HOST)", "	if (begun >= 100000)")),
+    ("D08b", (ITEMS, "	if (kept >= SHOAL_ITEMS_PER_HOST)", "	if (kept >= 100000)")),
+    ("D09a", (ITEMS, "	if (put->salt.len > SHOAL_KRPC_SALT_MAX)", "	if (put->salt.len > 100000)")),
+    ("D09b", (ITEMS, "	if (put->v.len > SHOAL_KRPC_VALUE_MAX)", "	if (put->v.len > 100000)")),
+    ("D09c D09h", (ITEMS, "	return crypto != NULL && len > 0 &&\n", "	return (crypto != NULL && len > 0) ||\n")),
+    ("D09d D09e", (ITEMS, "	if (put->seq < old->seq || (put->seq == old->seq && !same))", "	if (old == NULL)")),
+    ("D09f", (ITEMS, "	if (put->has_cas && put->cas != old->seq)", "	if (put->has_cas && old == NULL)")),
+    ("D09g", (ITEMS, "	if (put->k.len == 0 && (put->sig.len > 0 || put->has_seq || put->salt.len > 0))", "	if (put->k.len == 99)"),
+     (ITEMS, "	if (put->k.len > 0 && (put->sig.len != 64 || !put->has_seq || put->seq < 0))", "	if (put->k.len > 0 && put->sig.len != 64)")),
+    ("D09i", (SEARCH, "	if (s->has_item && (!s->item_mutable || m->seq <= s->item_seq))", "	if (s->has_item && !s->item_mutable)")),
 ]

@@ -401,15 +401,16 @@ static void a_reader_answers_nobody_and_says_so(void **state)
 }
 
 /* A node that names a victim, and services, and this host itself, 16 at a time. */
-static void nobody_is_attacked_through_us(void **state)
+static void is_no_weapon(bool begins_there)
 {
 	struct shoal_dht_options o = options();
 	struct shoal_addr liar = host(0x09090909);
 	unsigned hits = 0;
-	(void)state;
 	begin(&o);
 	befriend(liar);
 	silence();
+	if (begins_there)
+		shoal_dht_add(dht, &liar, true, false, now);
 	for (unsigned round = 0; round < 50; round++, now += SHOAL_S(2)) {
 		struct shoal_dht_ask find = { .what = SHOAL_DHT_FIND };
 		shoal_put_u32(find.target.b, round * 77777);
@@ -448,6 +449,19 @@ static void nobody_is_attacked_through_us(void **state)
 	}
 	assert_in_range(hits, 1, 2);
 	end();
+}
+
+static void nobody_is_attacked_through_us(void **state)
+{
+	(void)state;
+	is_no_weapon(false);
+}
+
+/* Who is in the table already, and is asked as a place to begin at as well. */
+static void nor_by_whom_we_begin_with(void **state)
+{
+	(void)state;
+	is_no_weapon(true);
 }
 
 static void an_id_follows_our_address(void **state)
@@ -523,6 +537,7 @@ int main(void)
 		cmocka_unit_test(answers_nobody_asked_for_are_nothing),
 		cmocka_unit_test(a_reader_answers_nobody_and_says_so),
 		cmocka_unit_test(nobody_is_attacked_through_us),
+		cmocka_unit_test(nor_by_whom_we_begin_with),
 		cmocka_unit_test(an_id_follows_our_address),
 		cmocka_unit_test(an_idle_node_is_small_and_memory_is_charged),
 	};

@@ -8,6 +8,7 @@ import os
 import time
 
 import content as contents
+import krpc
 import target as targets
 import wire
 from target import Seeder, fds_of, fetch, rss_of
@@ -26,18 +27,20 @@ COMPLETES = "completes"  # the download is finished, in time and true, with thos
 
 
 class Case:
-    def __init__(self, run, id, what, expect, role, form, memory, slow, only_ours, needs_v2, content):
-        self.needs_v2 = needs_v2
+    def __init__(self, run, id, what, expect, role, form, memory, slow, only_ours, needs_v2, net, town, content):
+        self.needs_v2, self.net, self.town = needs_v2, net, town
         self.run, self.id, self.what, self.expect, self.role, self.form = run, id, what, expect, role, form
         self.memory, self.slow, self.only_ours, self.content = memory, slow, only_ours, content
 
 
-def case(id, what, expect, role="seed", form="hybrid", memory=48, slow=0, only_ours=False, needs_v2=False, **content):
+def case(id, what, expect, role="seed", form="hybrid", memory=48, slow=0, only_ours=False, needs_v2=False,
+         net=127, town=None, **content):
     """`role`: what the target does, seed or get. `memory`: MiB its peak may lie above its start (get: in all). `slow`:
-    seconds it takes by design. `only_ours`: rests on a rule of ours that BitTorrent does not ask of others. `needs_v2`: the torrent must have a v2 part."""
+    seconds it takes by design. `only_ours`: rests on a rule of ours that BitTorrent does not ask of others. `needs_v2`: the torrent must have a v2 part.
+    `net`: 11 for addresses of the open network. `town`: how many honest nodes a DHT has, in which the target takes part."""
     def enter(run):
         assert all(c.id != id for c in CASES), id
-        CASES.append(Case(run, id, what, expect, role, form, memory, slow, only_ours, needs_v2, content))
+        CASES.append(Case(run, id, what, expect, role, form, memory, slow, only_ours, needs_v2, net, town, content))
         return run
     return enter
 
@@ -62,16 +65,25 @@ class Stage:
         self.patience, self.judge_memory = patience, judge_memory
         self.program = None
         self.seeders, self.peers = [], []
-        self.extra = []  # what the program is started with besides
+        self.town = krpc.Town()
         self.rss_before = self.memory_seen = None
 
     # ---- a seed is attacked ----
 
     def start_seed(self):
         if self.start:
+            self.found_town()
             self.program = self.start.seed(self.content)
             self.pid, self.target = self.program.pid, self.start.target
         self.rss_before = rss_of(self.pid) if self.pid else None
+
+    def found_town(self):
+        """The honest nodes; the target begins at the first of them."""
+        for k in range(self.case.town or 0):
+            at = self.start.honest(100 + k)
+            self.town.add(at, id=krpc.earned_id(at))
+        self.town.acquaint()
+        self.start.dht = [n.place for n in self.town.nodes[:1]]
 
     def source(self, k=0):
         if self.start:
@@ -132,10 +144,11 @@ class Stage:
         self.seeders.append(s)
         return s
 
-    def get(self, *more, magnet=False, peers=()):
+    def get(self, *more, magnet=False, peers=(), link=None, told=True):
+        """`told`: of the seeders; False: it must find them by itself. `link`: instead of the torrent."""
         torrent, _ = self.content.save(self.start.work)
-        what = self.content.magnet() if magnet else torrent
-        addresses = [(s.address, targets.PORT) for s in self.seeders] + list(peers)
+        what = link or (self.content.magnet() if magnet else torrent)
+        addresses = [(s.address, targets.PORT) for s in self.seeders if told] + list(peers)
         self.program = self.start.get(what, addresses, *more)
         self.pid, self.target = self.program.pid, self.start.target
         return self.program
@@ -202,7 +215,7 @@ class Stage:
                 out.append(str(e))
         if self.start:
             out += self._false_data()
-            honest = [a for a in (self.program.banned() if self.program else []) if a.startswith("127.9.")]
+            honest = [a for a in (self.program.banned() if self.program else []) if a.startswith(f"{self.start.net}.9.")]
             if honest:
                 out.append("an honest peer was banned")
         return out
@@ -220,8 +233,11 @@ class Stage:
         for p in self.peers:
             p.close()
         stuck = self.program.stop() if self.program else None
+        if self.program and self.program.report():
+            stuck = f"{stuck or ''} a sanitizer's report: {self.program.report()}".strip()
         for s in self.seeders:
             s.stop()
+        self.town.stop()
         return [stuck] if stuck else []
 
 

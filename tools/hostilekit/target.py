@@ -1,7 +1,9 @@
 """target.py - who is attacked: a program given by address, or one of ours, started for a single case.
 
 Each case that starts its own has addresses, folders and a process of its own, so cases can run side by side and what
-goes wrong has one cause. Addresses: the target 127.2.x.y, hostile peers 127.3.x.y and up, the honest 127.9.x.y.
+goes wrong has one cause. Addresses: the target 127.2.x.y, hostile peers 127.3.x.y and up, the honest 127.9.x.y; in cases
+that need addresses of the open network (what is near has no limits of its own) the same under 11, which the namespace
+takes for its own.
 """
 import json
 import os
@@ -81,6 +83,11 @@ class Program:
                 self.process.wait()
                 return "does not stop within 10 s of SIGTERM"
         return None
+
+    def report(self):
+        """What a sanitizer of the program's build had to say, if anything."""
+        with open(self.log, errors="replace") as f:
+            return next((line.strip() for line in f if "Sanitizer" in line or "runtime error:" in line), None)
 
     def said(self):
         try:
@@ -236,22 +243,23 @@ def metadata_block(peer, index, size, data, kind=1):
 class Start:
     """How our own program is started for a case."""
 
-    def __init__(self, program, work, number, command=None):
-        self.command = command
+    def __init__(self, program, work, number, command=None, net=127):
+        self.command, self.net, self.dht = command, net, []  # dht: the nodes it begins at; none: it takes no part
         self.program, self.work = program, os.path.join(work, f"case-{number}")
         os.makedirs(self.work)
         self.low, self.high = number % 250 + 1, number // 250
-        self.target = (f"127.2.{self.high}.{self.low}", PORT)
+        self.target = (f"{net}.2.{self.high}.{self.low}", PORT)
 
     def hostile(self, k=0):
-        return f"127.{3 + k // 250}.{k % 250}.{self.low}"
+        return f"{self.net}.{3 + k // 250}.{k % 250}.{self.low}"
 
     def honest(self, k=0):
-        return f"127.9.{k}.{self.low}"
+        return f"{self.net}.9.{k}.{self.low}"
 
     def common(self):
-        return ["--listen", "%s:%d" % self.target, "--json", "--state", os.path.join(self.work, "state"), "--no-dht",
-                "--no-lsd", "--no-portmap"]
+        dht = [a for node in self.dht for a in ("--dht-node", "%s:%d" % node)] or ["--no-dht"]
+        return ["--listen", "%s:%d" % self.target, "--json", "--state", os.path.join(self.work, "state"), *dht, "--no-lsd",
+                "--no-portmap"]
 
     def seed(self, content, *more, fds=None):
         torrent, source = content.save(self.work)
