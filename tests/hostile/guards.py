@@ -21,7 +21,10 @@ PROOF_LENGTH = ("proto/merkle.c", "	if (proof_count != shoal_merkle_height(layer
 
 KRPC, SERVE, SEARCH, ITEMS, QUOTA, DHT = ("dht/krpc.c", "dht/dht_serve.c", "dht/dht_search.c", "dht/items.c", "dht/quota.c",
                                          "dht/dht.c")
-MSE = "proto/mse.c"
+MSE, CURL, ASK, GUARD = "proto/mse.c", "swarm/io/http_curl.c", "swarm/core/announce_ask.c", "swarm/core/guard.c"
+IN_HERE = ("swarm/io/reachable.c", "	case SHOAL_REACH_LOOPBACK:\n	case SHOAL_REACH_LINK:\n	case SHOAL_REACH_NOWHERE: break;",
+           "	case SHOAL_REACH_LOOPBACK:\n	case SHOAL_REACH_LINK:\n	case SHOAL_REACH_NOWHERE: return true;")
+TOO_MUCH = (CURL, "	if (f->got > most) {", "	if (f->got == UINT64_MAX) {")
 ENDS = (KRPC, "	if (shoal_ben_pick(in, SHOAL_BEN_DEPTH_SMALL, f, FIELDS) != (ptrdiff_t)in.len ||",
         "	if (shoal_ben_pick(in, SHOAL_BEN_DEPTH_SMALL, f, FIELDS) < 0 ||")
 SENT = (SERVE, "	if (a.m.kind != 0 && (proved || size_of(&a) <= a.most))", "	if (a.m.kind != 0)")
@@ -132,6 +135,39 @@ GUARDS = [
     ("U02b", ("proto/utp_strangers.c", " || u->resets >= SHOAL_UTP_RESETS_SECOND)", ")")),
     ("U04a", ("proto/utp_strangers.c", "		if (ahead > (uint16_t)(c->nxt - least))", "		if (ahead == 65535)")),
     ("U05a", ("proto/utp_out.c", "	if (fresh > (uint16_t)(c->nxt - c->una))", "	if (fresh == 65535)")),
+    # trackers and web seeds: where they live
+    ("T01a T01c", IN_HERE),
+    ("T01b", (ASK, "	return t->trusted || reach == SHOAL_REACH_GLOBAL ||", "	return t != NULL || reach == SHOAL_REACH_GLOBAL ||")),
+    ("T03a T03c", (CURL, "	if (f->hops > 0 && !f->local)\n		return false;", ""), IN_HERE),
+    ("T03b", (CURL, "	if (++f->hops > SHOAL_HTTP_REDIRECTS_MAX) {", "	if (++f->hops > 1000000) {")),
+    ("T04a", ("proto/tracker_http.c", "	if (speaks_for_us(url->query))\n		return SHOAL_ERR_REFUSED;\n	put_base(&w, url, url->path);",
+              "	put_base(&w, url, url->path);")),
+    # how much, how long, how often
+    ("T06a", TOO_MUCH, (ASK, " || need > SHOAL_TRACKER_HTTP_BODY_MAX) {", ") {")),
+    ("T06b", (CURL, "	if (f->headers > SHOAL_HTTP_HEADERS_MAX) {", "	if (f->headers > (1u << 30)) {")),
+    ("T06c", (CURL, "	SET(CURLOPT_LOW_SPEED_LIMIT, (long)SHOAL_HTTP_SLOW_BYTES);", "	SET(CURLOPT_LOW_SPEED_LIMIT, 0L);"),
+     (ASK, "#define FETCH_TIME SHOAL_S(30)", "#define FETCH_TIME SHOAL_S(300)")),
+    ("T08a", ("swarm/core/announce.c", "shoal_max_u64(wait, SHOAL_ANNOUNCE_INTERVAL_MIN)", "shoal_max_u64(wait, 1)")),
+    # what they say
+    ("T11b", ("proto/compact.c", "	if (in.len % unit != 0)", "	if (in.len < unit)")),
+    ("T11c", ("proto/tracker_http.c", "	if (!out->failed && f[INTERVAL].v.kind != SHOAL_BEN_INT &&", "	if (out == NULL && f[INTERVAL].v.kind != SHOAL_BEN_INT &&")),
+    ("T12a", ("proto/tracker_udp.c", "	if (!q->sent || head->transaction != q->transaction)", "	if (!q->sent)")),
+    ("T12b", (ASK, "way->state != SHOAL_WAY_RUNS || !shoal_addr_equal(&way->addr, from))", "way->state != SHOAL_WAY_RUNS)")),
+    ("T12c", ("proto/tracker_udp.c", "	if (!error && (q->connecting || head->action != asked))", "	if (!error && head->action != asked)")),
+    ("T13a", ("proto/tracker_udp.c", "	if (r.bad || (action == SHOAL_TRACKER_UDP_ANNOUNCE && in.len < ANSWER_HEAD))", "	if (r.bad)")),
+    # victims
+    ("T09a", (GUARD, "		if (h != NULL && h->tried[0] != 0) {", "		if (h != NULL && h->tried[0] == 1) {"),
+     (GUARD, "		if (n != NULL && n->rest_until > at)", "		if (n != NULL && n->rest_until == 1)")),
+    ("T09b", (ASK, "	case SHOAL_REACH_GLOBAL: return a->port >= SHOAL_ANNOUNCE_PORT_MIN;", "	case SHOAL_REACH_GLOBAL: return true;"),
+     ("swarm/core/contacts.c", "	return addr->port >= PORT_LOW || from < SHOAL_FROM_TRACKER;", "	return true;")),
+    ("T10a", (ASK, "	case SHOAL_REACH_PRIVATE: return near;", "	case SHOAL_REACH_PRIVATE: return true;"),
+     ("swarm/core/contacts.c", "		if (!(source & SHOAL_FROM_NEAR) && from != SHOAL_FROM_LSD && from != SHOAL_FROM_INCOMING)", "		if (from == 0)")),
+    # web seeds
+    ("T17a", ("swarm/core/webseed.c", "	if (ws->false_pieces < 2 && !ws->retired) {", "	if (now > 0) {")),
+    ("T17b", ("swarm/core/webseed.c", "			if (r->seed != NULL && !r->weak && r->heard + SHOAL_WEBSEED_STALL <= now)", "			if (r->seed != NULL && !r->weak && now == 1)")),
+    ("T18b T18c", (CURL, "	if (!f->range_told || f->range.from != f->from || f->range.to != f->to)", "	if (f->from > f->to)")),
+    ("T18d", TOO_MUCH),
+    ("T18e", (CURL, "	if (f->size != 0 && f->range.total != 0 && f->range.total != f->size)", "	if (f->size == 1)")),
     # MSE
     ("E02a", (MSE, "		if (m->pad++ == PAD)", "		if (m->pad++ == 100000)")),
     ("E02b", (MSE, "	if (n > PAD)", "	if (n > 65535)")),

@@ -115,6 +115,11 @@ class Content:
             parts.append("xt=urn:btmh:1220" + self.sha256.hex())
         return link + "&".join(parts)
 
+    def naming(self, tiers=(), seeds=()):
+        """The .torrent, with trackers and web seeds in it."""
+        head = b"13:announce-list" + bencode([[url] for url in tiers]) if tiers else b""
+        return b"d" + head + self.torrent[1:-1] + (b"8:url-list" + bencode(list(seeds)) if seeds else b"") + b"e"
+
     # ---- on disk ----
 
     def save(self, folder):

@@ -66,6 +66,7 @@ class Stage:
         self.program = None
         self.seeders, self.peers = [], []
         self.town = krpc.Town()
+        self.others, self.traps = [], []  # what is to be stopped; whom nobody may dial
         self.rss_before = self.memory_seen = None
 
     # ---- a seed is attacked ----
@@ -144,9 +145,17 @@ class Stage:
         self.seeders.append(s)
         return s
 
-    def get(self, *more, magnet=False, peers=(), link=None, told=True):
-        """`told`: of the seeders; False: it must find them by itself. `link`: instead of the torrent."""
+    def also(self, server):
+        """A server of the case's own, stopped when the case is over."""
+        self.others.append(server)
+        return server
+
+    def get(self, *more, magnet=False, peers=(), link=None, told=True, tiers=(), seeds=()):
+        """`told`: of the seeders; False: it must find them by itself. `link`: instead of the torrent. `tiers`, `seeds`:
+        trackers and web seeds that the torrent names."""
         torrent, _ = self.content.save(self.start.work)
+        with open(torrent, "wb") as f:
+            f.write(self.content.naming(tiers, seeds))
         what = link or (self.content.magnet() if magnet else torrent)
         addresses = [(s.address, targets.PORT) for s in self.seeders if told] + list(peers)
         self.program = self.start.get(what, addresses, *more)
@@ -163,6 +172,11 @@ class Stage:
             raise Unexpected("complete, and does not end") from None
         if code != 0:
             raise Unexpected(f"exit code {code}")
+
+    def told(self, kind, wanted):
+        """It has said so, in an event."""
+        if not any(wanted(e) for e in self.program.events() if e["event"] == kind):
+            raise Unexpected(f"it does not say so: no such event ({kind})")
 
     def banned(self, k=0, within=5):
         end = time.monotonic() + within
@@ -237,6 +251,8 @@ class Stage:
             stuck = f"{stuck or ''} a sanitizer's report: {self.program.report()}".strip()
         for s in self.seeders:
             s.stop()
+        for o in self.others:
+            o.stop()
         self.town.stop()
         return [stuck] if stuck else []
 
