@@ -202,7 +202,7 @@ static void on_rebirth(struct sim_alarm *alarm)
 void sim_adversary_banned(struct sim_adversary *a)
 {
 	shoal_us at = clock_of(a)->now + a->spec.after;
-	if (a->spec.kind != SIM_WHITEWASHER || (sim_alarm_is_set(&a->rebirth) && a->rebirth.timer.at <= at))
+	if (a->spec.kind != SIM_WHITEWASHER || (sim_alarm_is_set(&a->rebirth) && a->rebirth.at <= at))
 		return;
 	sim_alarm_set(clock_of(a), &a->rebirth, at);
 }

@@ -4,39 +4,280 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#define SLOT_BITS 6	/* 64 us */
+#define PAGE_BITS 18	/* 262 ms: 4096 slots */
+#define CHAPTER_BITS 26 /* 67 s: 256 pages */
+#define FINE (1u << (PAGE_BITS - SLOT_BITS))
+#define COARSE (1u << (CHAPTER_BITS - PAGE_BITS))
+
+/* The heads of the lists: notes with these numbers. 0 is none. */
+#define FINE_LIST 1u
+#define COARSE_LIST (FINE_LIST + FINE)
+#define LATER_LIST (COARSE_LIST + COARSE)
+#define LISTS (LATER_LIST + 1)
+#define DUE 0u /* `next` of a note that is on no list, but due */
+
+struct sim_note {
+	shoal_us at;
+	uint64_t order;
+	struct sim_alarm *alarm; /* NULL: it was dropped while due */
+	uint32_t next, prev;
+};
+struct sim_due { /* the key beside the note's number */
+	shoal_us at;
+	uint64_t order;
+	uint32_t note;
+};
+
+static void *must(void *at)
+{
+	if (at == NULL)
+		abort(); /* a test machine without memory: no result is better than a wrong one */
+	return at;
+}
+
 void sim_clock_init(struct sim_clock *clock)
 {
-	*clock = (struct sim_clock){ .now = SIM_START };
+	*clock = (struct sim_clock){ .now = SIM_START, .page = SIM_START >> PAGE_BITS, .notes = LISTS };
+	clock->note = must(calloc(LISTS, sizeof *clock->note));
+	for (uint32_t i = FINE_LIST; i < LISTS; i++)
+		clock->note[i].next = clock->note[i].prev = i;
+	clock->fine = must(calloc((FINE + COARSE) / 64, sizeof *clock->fine));
+	clock->coarse = clock->fine + FINE / 64;
 }
 
 void sim_clock_fini(struct sim_clock *clock)
 {
-	assert(clock->heap.count == 0); /* whoever set an alarm dropped it */
-	shoal_heap_fini(&clock->heap);
+	assert(clock->set == 0); /* whoever set an alarm dropped it */
+	free(clock->note);
+	free(clock->due);
+	free(clock->fine);
 }
+
+/* ---- what is due next: a heap ------------------------------------------------------------ */
+
+static bool before(const struct sim_due *a, const struct sim_due *b)
+{
+	return a->at != b->at ? a->at < b->at : a->order < b->order;
+}
+
+static void due_push(struct sim_clock *c, uint32_t note)
+{
+	const struct sim_due due = { c->note[note].at, c->note[note].order, note };
+	if (c->dues == c->due_room) {
+		c->due_room = c->due_room ? 2 * c->due_room : 64;
+		c->due = must(realloc(c->due, c->due_room * sizeof *c->due));
+	}
+	uint32_t i = c->dues++;
+	for (; i > 0 && before(&due, &c->due[(i - 1) / 2]); i = (i - 1) / 2)
+		c->due[i] = c->due[(i - 1) / 2];
+	c->due[i] = due;
+	c->note[note].next = DUE;
+}
+
+static void due_pop(struct sim_clock *c)
+{
+	const struct sim_due last = c->due[--c->dues];
+	uint32_t i = 0;
+	for (uint32_t child; (child = 2 * i + 1) < c->dues; i = child) {
+		child += child + 1 < c->dues && before(&c->due[child + 1], &c->due[child]);
+		if (!before(&c->due[child], &last))
+			break;
+		c->due[i] = c->due[child];
+	}
+	c->due[i] = last;
+}
+
+/* ---- notes and their lists ---------------------------------------------------------------- */
+
+static uint32_t note_new(struct sim_clock *c)
+{
+	if (c->free == 0) {
+		uint32_t room = 2 * c->notes;
+		c->note = must(realloc(c->note, room * sizeof *c->note));
+		for (uint32_t i = room; i-- > c->notes;) {
+			c->note[i].next = c->free;
+			c->free = i;
+		}
+		c->notes = room;
+	}
+	uint32_t n = c->free;
+	c->free = c->note[n].next;
+	return n;
+}
+
+static void note_free(struct sim_clock *c, uint32_t n)
+{
+	c->note[n].next = c->free;
+	c->free = n;
+}
+
+/* When the slots that are not in the heap begin. */
+static shoal_us due_end(const struct sim_clock *c)
+{
+	return (c->page << PAGE_BITS) + ((uint64_t)c->slot << SLOT_BITS);
+}
+
+/* Where what is due at `at` belongs, or DUE. */
+static uint32_t list_of(const struct sim_clock *c, shoal_us at)
+{
+	if (at < due_end(c))
+		return DUE;
+	if (at >> PAGE_BITS == c->page)
+		return FINE_LIST + (at >> SLOT_BITS & (FINE - 1));
+	if (at >> CHAPTER_BITS == c->page >> (CHAPTER_BITS - PAGE_BITS))
+		return COARSE_LIST + (at >> PAGE_BITS & (COARSE - 1));
+	return LATER_LIST;
+}
+
+static void note_put(struct sim_clock *c, uint32_t n)
+{
+	uint32_t list = list_of(c, c->note[n].at);
+	if (list == DUE)
+		return due_push(c, n);
+	if (list != LATER_LIST) {
+		uint32_t bit = list - FINE_LIST; /* the coarse ones lie behind the fine */
+		c->fine[bit >> 6] |= UINT64_C(1) << (bit & 63);
+	}
+	uint32_t last = c->note[list].prev;
+	c->note[n].prev = last;
+	c->note[n].next = list;
+	c->note[last].next = c->note[list].prev = n;
+}
+
+static void note_take(struct sim_clock *c, uint32_t n)
+{
+	c->note[c->note[n].prev].next = c->note[n].next;
+	c->note[c->note[n].next].prev = c->note[n].prev;
+}
+
+/* What is on a list goes where it belongs by now. */
+static void spread(struct sim_clock *c, uint32_t list)
+{
+	uint32_t n = c->note[list].next;
+	c->note[list].next = c->note[list].prev = list;
+	for (uint32_t next; n != list; n = next) {
+		next = c->note[n].next;
+		note_put(c, n);
+	}
+}
+
+/* The first bit from `from` on; `count` when there is none. */
+static uint32_t next_bit(const uint64_t *word, uint32_t from, uint32_t count)
+{
+	for (uint32_t w = from >> 6; w << 6 < count; w++) {
+		uint64_t m = w == from >> 6 ? word[w] & UINT64_MAX << (from & 63) : word[w];
+		if (m != 0)
+			return w * 64 + (uint32_t)__builtin_ctzll(m);
+	}
+	return count;
+}
+
+/* To the page of the first of what comes later. */
+static bool turn_far(struct sim_clock *c, shoal_us until)
+{
+	shoal_us first = SHOAL_NEVER;
+	for (uint32_t n = c->note[LATER_LIST].next; n != LATER_LIST; n = c->note[n].next)
+		first = c->note[n].at < first ? c->note[n].at : first;
+	if (first == SHOAL_NEVER || first > until)
+		return false;
+	c->page = first >> PAGE_BITS;
+	c->slot = 0;
+	spread(c, LATER_LIST);
+	return true;
+}
+
+/* To the next page with something on it, if it begins by `until`. */
+static bool turn_page(struct sim_clock *c, shoal_us until)
+{
+	uint32_t from = (uint32_t)(c->page & (COARSE - 1)) + 1;
+	uint32_t i = from < COARSE ? next_bit(c->coarse, from, COARSE) : COARSE;
+	uint64_t page = (c->page & ~(uint64_t)(COARSE - 1)) + i;
+	if (i == COARSE)
+		return turn_far(c, until);
+	if (page << PAGE_BITS > until)
+		return false;
+	c->coarse[i >> 6] &= ~(UINT64_C(1) << (i & 63));
+	c->page = page;
+	c->slot = 0;
+	spread(c, COARSE_LIST + i);
+	return true;
+}
+
+/* The next slot with something in it goes to the heap. false: there is none that begins by `until`; not to be looked for
+ * further, or what is set in between would all stand in the heap. */
+static bool fill(struct sim_clock *c, shoal_us until)
+{
+	uint32_t i = c->slot < FINE ? next_bit(c->fine, c->slot, FINE) : FINE;
+	if (i == FINE)
+		return turn_page(c, until);
+	if ((c->page << PAGE_BITS) + ((uint64_t)i << SLOT_BITS) > until)
+		return false;
+	c->fine[i >> 6] &= ~(UINT64_C(1) << (i & 63));
+	c->slot = i + 1;
+	spread(c, FINE_LIST + i);
+	return true;
+}
+
+/* The first of all, if it is due by `until`, taken out; else NULL. */
+static struct sim_alarm *take_first(struct sim_clock *c, shoal_us until)
+{
+	while (c->dues > 0 || fill(c, until)) {
+		if (c->dues == 0)
+			continue; /* all that was there had been dropped */
+		uint32_t n = c->due[0].note;
+		struct sim_alarm *alarm = c->note[n].alarm;
+		if (alarm != NULL && alarm->at > until)
+			return NULL;
+		due_pop(c);
+		note_free(c, n);
+		if (alarm == NULL) /* dropped since */
+			continue;
+		alarm->note = 0;
+		c->set--;
+		return alarm;
+	}
+	return NULL;
+}
+
+/* ---- alarms --------------------------------------------------------------------------------- */
 
 void sim_alarm_set(struct sim_clock *clock, struct sim_alarm *alarm, shoal_us at)
 {
-	if (shoal_heap_set(&clock->heap, &alarm->timer, at > clock->now ? at : clock->now) < 0)
-		abort(); /* a test machine without memory: no result is better than a wrong one */
+	sim_alarm_drop(clock, alarm);
+	alarm->at = at > clock->now ? at : clock->now;
+	alarm->note = note_new(clock);
+	clock->note[alarm->note] = (struct sim_note){ .at = alarm->at, .order = clock->order++, .alarm = alarm };
+	clock->set++;
+	note_put(clock, alarm->note);
 }
 
 void sim_alarm_drop(struct sim_clock *clock, struct sim_alarm *alarm)
 {
-	shoal_heap_drop(&clock->heap, &alarm->timer);
+	uint32_t n = alarm->note;
+	if (n == 0)
+		return;
+	assert(clock->note[n].alarm == alarm);
+	alarm->note = 0;
+	clock->set--;
+	if (clock->note[n].next == DUE) { /* it stays in the heap, and means nobody */
+		clock->note[n].alarm = NULL;
+		return;
+	}
+	note_take(clock, n);
+	note_free(clock, n);
 }
 
 bool sim_clock_step(struct sim_clock *clock, shoal_us until)
 {
-	shoal_us next = shoal_heap_next(&clock->heap);
-	if (next > until) {
+	struct sim_alarm *alarm = take_first(clock, until);
+	if (alarm == NULL) {
 		clock->now = until > clock->now ? until : clock->now;
 		return false;
 	}
-	clock->now = next;
+	clock->now = alarm->at;
 	/* What is set for this very moment while we ring is rung as well: its order is later. */
-	for (struct shoal_timer *t; (t = shoal_heap_due(&clock->heap, clock->now)) != NULL;) {
-		struct sim_alarm *alarm = SIM_OF(t, struct sim_alarm, timer);
+	for (; alarm != NULL; alarm = take_first(clock, clock->now)) {
 		clock->rung++;
 		alarm->ring(alarm);
 	}

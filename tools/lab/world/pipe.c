@@ -62,7 +62,7 @@ static void look_at(struct sim_end *e, shoal_us at)
 {
 	const struct sim_pipe_options *o = e->pipe->o;
 	at = at - at % o->turn + o->turn;
-	if (!sim_alarm_is_set(&e->ready) || e->ready.timer.at > at)
+	if (!sim_alarm_is_set(&e->ready) || e->ready.at > at)
 		sim_alarm_set(o->clock, &e->ready, at);
 }
 
