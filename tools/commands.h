@@ -12,6 +12,7 @@ int shoal_seed_main(struct shoal_tool *tool, int argc, char **argv);
 int shoal_dht_main(struct shoal_tool *tool, int argc, char **argv);
 int shoal_get_main(struct shoal_tool *tool, int argc, char **argv);
 int shoal_reputation_main(struct shoal_tool *tool, int argc, char **argv);
+int shoal_explain_main(struct shoal_tool *tool, int argc, char **argv);
 int shoal_lab_main(struct shoal_tool *tool, int argc, char **argv); /* linked with shoal_lab */
 
 #endif

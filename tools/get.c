@@ -113,6 +113,7 @@ int shoal_get_main(struct shoal_tool *tool, int argc, char **argv)
 		{ SHOAL_OPT_LIST, "webseed", 'w', &r.webseed, "URL", NULL, "a server that has the data by HTTP; more than once" },
 		{ SHOAL_OPT_FLAG, "seed", 0, &r.stay, NULL, NULL, "go on giving when complete" },
 		{ SHOAL_OPT_SECONDS, "timeout", 0, &r.timeout, "SECONDS", NULL, "give up then; what was fetched stays" },
+		{ SHOAL_OPT_TEXT, "record", 0, &net.record, "FILE", NULL, "write down what is decided and why; shoal explain reads it" },
 		{ SHOAL_OPT_COUNT, "threads", 0, &net.threads, "N", NULL, "that hash and write; default: one a core" },
 		{ .kind = SHOAL_OPT_END },
 	};

@@ -21,7 +21,7 @@ static const struct command {
 	{ "dht", shoal_dht_main, "the DHT by hand" },
 	{ "reputation", shoal_reputation_main, "what is remembered of peers" },
 	{ "node", NULL, "the daemon" },
-	{ "explain", NULL, "read a flight record" },
+	{ "explain", shoal_explain_main, "why it went as it did: reads what --record wrote" },
 };
 
 static void usage(FILE *to)

@@ -46,7 +46,6 @@ void shoal_net_rows(struct shoal_net *net, struct shoal_opt *rows)
 		{ SHOAL_OPT_FLAG, "no-portmap", 0, &net->no_portmap, NULL, NULL, "do not ask the router to let others in" },
 		{ SHOAL_OPT_FLAG, "no-utp", 0, &net->no_utp, NULL, NULL, "peers by TCP alone" },
 		{ SHOAL_OPT_FLAG, "no-tcp", 0, &net->no_tcp, NULL, NULL, "peers by uTP alone" },
-		{ SHOAL_OPT_UNBUILT, "record", 0, NULL, "FILE", NULL, NULL },
 		{ .kind = SHOAL_OPT_END },
 	};
 	/* clang-format on */
@@ -149,7 +148,8 @@ int shoal_net_open(struct shoal_tool *tool, const struct shoal_net *net, const s
 				       .encryption = encryption[net->encryption],
 				       .proxy = net->proxy,
 				       .portmap = !net->no_portmap,
-				       .threads = net->threads };
+				       .threads = net->threads,
+				       .record = net->record != NULL };
 	char what[160] = "", shown[SHOAL_SAY_TEXT_MAX];
 	char *named = net->state ? NULL : shoal_net_state_default();
 	const char *state = net->state ? net->state : named;
@@ -157,6 +157,10 @@ int shoal_net_open(struct shoal_tool *tool, const struct shoal_net *net, const s
 	if ((net->no_utp || net->proxy) && net->no_tcp) { /* no proxy carries uTP */
 		free(named);
 		return shoal_say_fail(tool, SHOAL_ERR_USAGE, "--no-utp and --no-tcp leave nothing to reach a peer by");
+	}
+	if (net->record && ops == &shoal_engine_libtorrent) {
+		free(named);
+		return shoal_say_fail(tool, SHOAL_ERR_USAGE, "--record: libtorrent does not say what it decides");
 	}
 	struct shoal_proxy proxy;
 	if (net->proxy && shoal_proxy_parse(net->proxy, &proxy) < 0) {

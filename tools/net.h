@@ -22,9 +22,10 @@ struct shoal_net {
 	bool no_trackers;
 	const char *proxy; /* NULL: none */
 	bool no_portmap;
-	int engine;	   /* index into the choices of --engine */
-	bool accept_old;   /* libtorrent */
-	const char *state; /* NULL: the default */
+	int engine;	    /* index into the choices of --engine */
+	bool accept_old;    /* libtorrent */
+	const char *state;  /* NULL: the default */
+	const char *record; /* a file for the flight record; NULL: none */
 };
 
 #define SHOAL_NET_OPTIONS_MAX 27

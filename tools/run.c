@@ -336,6 +336,7 @@ static void on_event(struct shoal_run *r, const struct shoal_event *ev, bool *st
 			r->bound[r->bound_count++] = ev->addr;
 		return;
 	case SHOAL_EV_STOPPED: *stopped = true; return;
+	case SHOAL_EV_FLIGHT: shoal_record_add(r->tool, &r->record, ev->data, ev->t); return;
 	case SHOAL_EV_PORTMAP: shoal_run_tell_portmap(r, ev); return;
 	case SHOAL_EV_WARNING:
 		if (t == NULL) { /* of the engine as a whole */
@@ -518,15 +519,43 @@ static int code_of(struct shoal_run *r, enum outcome out)
 	return out == INTERRUPTED && !complete ? SHOAL_EXIT_INTERRUPTED : SHOAL_EXIT_GOOD;
 }
 
+/* For a single torrent its head names that. */
+static int open_record(struct shoal_run *r)
+{
+	struct shoal_bytes hash = { NULL, 0 };
+	const struct shoal_source *s = &r->torrent[0].source;
+	r->record.fd = -1;
+	if (r->net->record == NULL)
+		return 0;
+	const struct shoal_id20 *v1 = NULL;
+	const struct shoal_id32 *v2 = NULL;
+	if (r->count == 1 && s->is_magnet) {
+		v1 = s->magnet->has_v1 ? &s->magnet->v1 : NULL;
+		v2 = s->magnet->has_v2 ? &s->magnet->v2 : NULL;
+	} else if (r->count == 1) {
+		v1 = shoal_metainfo_hash_v1(s->mi);
+		v2 = shoal_metainfo_hash_v2(s->mi);
+	}
+	if (v1 != NULL)
+		hash = shoal_bytes(v1->b, sizeof v1->b);
+	else if (v2 != NULL)
+		hash = shoal_bytes(v2->b, sizeof v2->b);
+	return shoal_record_open(r->tool, &r->record, r->net->record, hash);
+}
+
 int shoal_run(struct shoal_run *r)
 {
 	r->began = shoal_signals_now();
 	if (r->ops == NULL)
 		r->ops = shoal_net_engine(r->net);
 	shoal_signals_catch();
-	int code = shoal_net_open(r->tool, r->net, r->ops, &r->engine);
-	if (code)
+	int code = open_record(r);
+	if (code == 0)
+		code = shoal_net_open(r->tool, r->net, r->ops, &r->engine);
+	if (code) {
+		shoal_record_close(&r->record, shoal_signals_now());
 		return code;
+	}
 	shoal_signals_wake(r->engine);
 	if (geteuid() == 0 && !r->tool->quiet)
 		shoal_say_log(r->tool, SHOAL_LOG_WARN, "running as root, which nothing here needs");
@@ -543,6 +572,7 @@ int shoal_run(struct shoal_run *r)
 	r->tool->progress = NULL;
 	code = code_of(r, out);
 	bool clean = stop(r);
+	shoal_record_close(&r->record, shoal_signals_now());
 	for (size_t i = 0; i < r->count; i++)
 		if (!r->torrent[i].listed)
 			shoal_run_tell_summary(r, &r->torrent[i]);

@@ -10,6 +10,7 @@
 #include "tools/net.h"
 #include "tools/only.h"
 #include "tools/progress.h"
+#include "tools/record.h"
 #include "tools/say.h"
 #include "tools/source.h"
 
@@ -63,6 +64,7 @@ struct shoal_run {
 	struct shoal_engine *engine;
 	size_t dht_nodes; /* where the DHT can be entered */
 	struct shoal_progress progress;
+	struct shoal_record record;
 	struct shoal_addr bound[SHOAL_LISTEN_MAX];
 	size_t bound_count;
 	shoal_us began, told;

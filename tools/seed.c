@@ -114,6 +114,7 @@ int shoal_seed_main(struct shoal_tool *tool, int argc, char **argv)
 	const struct shoal_opt own[] = {
 		{ SHOAL_OPT_TEXT, "dir", 'd', &s.folder, "DIR", NULL, "where the data of torrents lies; default: this folder" },
 		{ SHOAL_OPT_TEXT, "output", 'o', &s.out, "FILE", NULL, "keep the torrent that is made" },
+		{ SHOAL_OPT_TEXT, "record", 0, &net.record, "FILE", NULL, "write down what is decided and why; shoal explain reads it" },
 		{ SHOAL_OPT_FLAG, "force", 'f', &s.force, NULL, NULL, "replace FILE when it is there" },
 		{ .kind = SHOAL_OPT_END },
 	};

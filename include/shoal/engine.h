@@ -73,6 +73,7 @@ struct shoal_config {
 	const char *proxy;
 	bool portmap;	  /* the port is mapped at the home router, once there is a torrent that is not private */
 	unsigned without; /* enum shoal_without: for experiments */
+	bool record;	  /* native: decisions and their terms are told, in FLIGHT events */
 };
 
 /* ---- operations ------------------------------------------------------------------ */
@@ -221,6 +222,9 @@ enum shoal_event_kind {
 	 * `index`, downloads that were completed: UINT32_MAX where it does not say. err GONE: it does not know the
 	 * torrent; UNSUPPORTED: it cannot be asked this. */
 	SHOAL_EV_SCRAPED,
+	/* With `record`: `data` is whole records of decisions, of any torrent, in the order of time, in the format of a flight
+	 * record (`shoal explain` reads it). */
+	SHOAL_EV_FLIGHT,
 	SHOAL_EV_DHT_NODE =
 		64,	   /* `addr`, `hash_v1` its id; of a PING: `dht.took`, and in `data` its version, 4 bytes */
 	SHOAL_EV_DHT_PEER, /* `addr` has the torrent, as strangers say */

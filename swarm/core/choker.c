@@ -136,11 +136,29 @@ static void sort(struct round *r, before_fn *before)
 
 /* ---- who gets a slot: each returns the slots that are left ------------------------ */
 
+static void serve(struct shoal_choker_view *v, enum verdict verdict, enum shoal_choke_why why)
+{
+	v->verdict = (uint8_t)verdict;
+	v->why = (uint8_t)why;
+}
+
+/* While `unchoked` still says what was. */
+static enum shoal_choke_why why_not(const struct shoal_choker_view *v, bool seeding)
+{
+	if (v->seed)
+		return SHOAL_CHOKE_SEED;
+	if (!v->interested)
+		return SHOAL_CHOKE_UNWANTED;
+	if (seeding)
+		return v->unchoked ? SHOAL_CHOKE_OVER : SHOAL_CHOKE_WAITS;
+	return v->snubbed ? SHOAL_CHOKE_SNUBBED : SHOAL_CHOKE_OUTBID;
+}
+
 static size_t give_by_merit(struct round *r, size_t slots)
 {
 	sort(r, gives_more);
 	for (size_t i = 0; i < r->count && slots && rank_of(nth(r, i)) > 0; i++, slots--)
-		nth(r, i)->verdict = REGULAR;
+		serve(nth(r, i), REGULAR, SHOAL_CHOKE_EARNED);
 	return slots;
 }
 
@@ -152,7 +170,7 @@ static size_t give_by_turns(struct round *r, size_t slots, bool seeding)
 	for (size_t i = 0; i < r->count && slots; i++) {
 		struct shoal_choker_view *v = nth(r, i);
 		if (v->verdict == CHOKED && (seeding || !v->snubbed)) {
-			v->verdict = REGULAR;
+			serve(v, REGULAR, SHOAL_CHOKE_TURN);
 			slots--;
 		}
 	}
@@ -228,11 +246,11 @@ static void leech(struct round *r, struct shoal_choker *c, size_t slots, struct 
 	bool stays = trial && trial->verdict == CHOKED &&
 		     since(c->optimistic_at, r->now) + EARLY < SHOAL_CHOKER_OPTIMISTIC;
 	if (stays)
-		trial->verdict = TRIAL;
+		serve(trial, TRIAL, SHOAL_CHOKE_TRIAL);
 	slots = give_by_turns(r, slots, false);
 	if (stays && slots && !trial->snubbed) {
 		/* a slot that nobody else may have: the trial takes it, and makes room for another */
-		trial->verdict = REGULAR;
+		serve(trial, REGULAR, SHOAL_CHOKE_TURN);
 		stays = false;
 	}
 	if (stays)
@@ -241,7 +259,7 @@ static void leech(struct round *r, struct shoal_choker *c, size_t slots, struct 
 	if (next == NULL && trial && trial->verdict == CHOKED)
 		next = trial;
 	if (next)
-		next->verdict = TRIAL;
+		serve(next, TRIAL, SHOAL_CHOKE_TRIAL);
 	c->optimistic_at = r->now;
 }
 
@@ -258,7 +276,7 @@ void shoal_choker_round(struct shoal_choker *c, struct shoal_choker_view views[]
 	bool seeding = terms->seeding;
 	assert(n < UINT32_MAX / NEWCOMER_WEIGHT && terms->turn_bytes > 0);
 	for (size_t i = 0; i < n; i++) {
-		views[i].verdict = CHOKED;
+		serve(&views[i], CHOKED, SHOAL_CHOKE_UNTOLD);
 		if (views[i].interested && !views[i].seed)
 			views[r.count++].order = (uint32_t)i;
 	}
@@ -267,13 +285,15 @@ void shoal_choker_round(struct shoal_choker *c, struct shoal_choker_view views[]
 		c->optimistic_at = 0;
 		if (r.count <= room)
 			for (size_t i = 0; i < r.count; i++)
-				nth(&r, i)->verdict = REGULAR;
+				serve(nth(&r, i), REGULAR, SHOAL_CHOKE_ALL);
 		else
 			give_by_turns(&r, room, true);
 	} else {
 		leech(&r, c, slots, rng);
 	}
 	for (size_t i = 0; i < n; i++) {
+		if (views[i].verdict == CHOKED)
+			views[i].why = (uint8_t)why_not(&views[i], seeding);
 		views[i].unchoked = views[i].verdict != CHOKED;
 		views[i].optimistic = views[i].verdict == TRIAL;
 	}

@@ -42,6 +42,20 @@ struct shoal_choke_terms {
 	bool by_record;	     /* trials go by what came of the earlier ones */
 	uint64_t turn_bytes; /* > 0 */
 };
+/* Why a peer is served, or is not. */
+enum shoal_choke_why {
+	SHOAL_CHOKE_UNTOLD, /* by a policy that does not say */
+	SHOAL_CHOKE_ALL,    /* served: there is room for all who want something */
+	SHOAL_CHOKE_EARNED, /* for what it gives us */
+	SHOAL_CHOKE_TURN,   /* it is its turn */
+	SHOAL_CHOKE_TRIAL,
+	SHOAL_CHOKE_UNWANTED, /* not served: it wants nothing, or takes nothing of what it asked for */
+	SHOAL_CHOKE_SEED,     /* it has everything */
+	SHOAL_CHOKE_OUTBID,   /* others give us more */
+	SHOAL_CHOKE_SNUBBED,  /* it owes us blocks for long */
+	SHOAL_CHOKE_WAITS,    /* for its turn */
+	SHOAL_CHOKE_OVER,     /* its turn is over, and somebody waited for it */
+};
 struct shoal_choker_view {
 	uint32_t peer;	 /* the caller's serial: ties break by it */
 	bool interested; /* it wants something of ours */
@@ -62,6 +76,7 @@ struct shoal_choker_view {
 	shoal_us tried_at; /* in, out: when it was last served on trial; 0 never */
 	uint32_t order;	   /* the choker's scratch */
 	uint8_t verdict;   /* the same */
+	uint8_t why;	   /* out: enum shoal_choke_why */
 };
 struct shoal_choker {
 	shoal_us optimistic_at; /* when the optimistic slot last moved */

@@ -100,12 +100,15 @@ void shoal_swarm_ban(struct shoal_swarm *s, uint32_t source, uint32_t piece, con
 	bool again = who.contact != NULL && who.contact->banned;
 	if (again && who.peer == NULL)
 		return;
+	const struct shoal_rep *r = who.entry != NULL ? &who.entry->rep : NULL;
 	shoal_us until = now + SHOAL_NODE_BAN_TIME;
-	if (who.entry != NULL && who.entry->rep.state == SHOAL_REP_BANNED)
-		until = now + SHOAL_S((shoal_us)(who.entry->rep.banned_until_s - shoal_node_seconds(s->node, now)));
+	if (r != NULL && r->state == SHOAL_REP_BANNED)
+		until = now + SHOAL_S((shoal_us)(r->banned_until_s - shoal_node_seconds(s->node, now)));
 	struct shoal_event ev = { .kind = SHOAL_EV_PEER_BANNED,
 				  .peer = who.peer != NULL ? who.peer->serial : source,
 				  .index = piece,
+				  .done = r != NULL ? r->false_blocks : 0,
+				  .total = r != NULL ? (uint64_t)r->false_blocks + r->blocks : 0,
 				  .addr = who.addr,
 				  .text = shoal_bytes(evidence, strlen(evidence)) };
 	if (who.contact != NULL && !again)
@@ -113,6 +116,7 @@ void shoal_swarm_ban(struct shoal_swarm *s, uint32_t source, uint32_t piece, con
 	if (!again)
 		sums_of(s, &who)->spoiled += SHOAL_BLOCK;
 	shoal_swarm_say(s, &ev, now);
+	shoal_note_ban(s, source, piece, r, until - now, evidence, now);
 	shoal_node_ban(s->node, &ev.addr, until);
 	if (shoal_node_uses(s->node, SHOAL_WITHOUT_PURGE))
 		purge(s, source);
@@ -144,10 +148,17 @@ static void is_false(struct shoal_swarm *s, uint32_t source, uint32_t piece, uin
 	    !who_is(s, source, &who) || who.entry == NULL)
 		return shoal_swarm_ban(s, source, piece, text, now); /* a web seed keeps its own count */
 	struct shoal_rep *r = &who.entry->rep;
+	struct shoal_note_blame note = { .source = source,
+					 .piece = piece,
+					 .block = block,
+					 .why = why,
+					 .standing_before = r->state,
+					 .integrity_before = shoal_rep_integrity(r) };
 	bool was_banned = r->state == SHOAL_REP_BANNED;
 	uint32_t now_s = shoal_node_seconds(s->node, now);
 	bool changed = shoal_rep_false(r, why, piece, block, now_s);
 	shoal_repute_judge(&s->node->repute, who.entry, now_s);
+	shoal_note_false(s, &note, r, now);
 	snprintf(text + n, sizeof text - (size_t)n, "; %u false of %u", r->false_blocks, r->false_blocks + r->blocks);
 	if (r->state == SHOAL_REP_BANNED)
 		return shoal_swarm_ban(s, source, piece, text, now);
@@ -184,6 +195,9 @@ static void settle(struct shoal_swarm *s, uint32_t piece, const uint8_t (*truth)
 	uint32_t now_s = shoal_node_seconds(s->node, now);
 	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) { /* who lied has been named */
 		p->doubt = 0;
+		struct shoal_note_blame note = { .source = p->source, .piece = piece, .share = (double)p->suspicion };
+		if (p->suspicion > 0)
+			shoal_note_cleared(s, &note, now);
 		if (p->suspicion > 0 && p->repute != NULL)
 			shoal_rep_cleared(&p->repute->rep, (double)p->suspicion, piece, now_s);
 		p->suspicion = 0;
@@ -317,6 +331,7 @@ void shoal_evidence_good(struct shoal_swarm *s, struct shoal_open *open, shoal_u
 		(void)shoal_swarm_check_piece(s, open->piece, SHOAL_CHECK_BLAME, SHOAL_DISK_LEAVES, &check);
 	}
 	credit(s, open, now);
+	shoal_note_good(s, open, now);
 	if (open->strangers > 0 && s->strangers_most < SHOAL_EVIDENCE_STRANGERS_MAX)
 		s->strangers_most++;
 	if (s->node->policy->passed != NULL)
@@ -372,6 +387,7 @@ static bool own_fault(struct shoal_swarm *s, struct shoal_open *open, shoal_us n
 		 "piece %u was false and, hashed again, is right: this machine's memory errs; nobody is blamed",
 		 open->piece);
 	shoal_swarm_warn(s, text, now);
+	shoal_note_own(s, open->piece, now);
 	open->own_faults++;
 	shoal_open_rewind(&s->landing, open, SHOAL_OPEN_READY, now);
 	(void)shoal_swarm_piece_expect(s, open->piece, &open->hash);
@@ -439,8 +455,15 @@ static void suspect(struct shoal_swarm *s, const struct shoal_open *open, const 
 			continue;
 		p->doubt++;
 		p->suspicion += (float)all[i].share;
+		struct shoal_note_blame note = { .source = all[i].source,
+						 .piece = open->piece,
+						 .blocks = all[i].blocks,
+						 .of = open->blocks,
+						 .share = all[i].share,
+						 .expect = expect_of(s, all[i].source) };
 		if (p->repute != NULL)
 			shoal_rep_suspect(&p->repute->rep, all[i].share, open->piece, now_s);
+		shoal_note_suspect(s, &note, p->repute != NULL ? &p->repute->rep : NULL, now);
 	}
 	shoal_webseeds_suspect(s, open);
 }
@@ -537,6 +560,7 @@ void shoal_evidence_failed(struct shoal_swarm *s, struct shoal_open *open, shoal
 	s->hash_failures++;
 	shoal_swarm_say(s, &ev, now);
 	size_t n = suspects_of(s, open, all);
+	shoal_note_bad(s, open, n, now);
 	if (policy->scores)
 		suspect(s, open, all, n, now);
 	if (open->strangers > 1 && s->strangers_most > 1)
@@ -608,4 +632,5 @@ void shoal_evidence_refused(struct shoal_peer *p, uint32_t piece, shoal_us now)
 		return;
 	shoal_rep_claimed(&p->repute->rep, false);
 	shoal_peer_believe(p);
+	shoal_note_refused(p, piece, now);
 }

@@ -52,6 +52,7 @@ struct shoal_open {
 	uint32_t attempts;   /* times it failed its hash in this session */
 	uint32_t strangers;  /* peers in no good standing that joined it */
 	unsigned own_faults; /* times it failed and was right after all */
+	uint8_t how;	     /* enum shoal_flight_how: for what reason it was begun */
 	shoal_us opened, ready, disputed_until;
 	struct shoal_slot **slot; /* landed and still ours */
 	uint32_t *source;	  /* who sent each block: a peer's serial */

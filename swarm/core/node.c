@@ -59,6 +59,10 @@ int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, 
 		shoal_node_free(n);
 		return rc;
 	}
+	if (o->record && (rc = shoal_flights_new(n)) < 0) {
+		shoal_node_free(n);
+		return rc;
+	}
 	if (o->dht)
 		n->finder = shoal_finder_new(n, o, now);
 	*out = n;
@@ -92,6 +96,7 @@ void shoal_node_free(struct shoal_node *n)
 	shoal_skeys_fini(&n->skeys);
 	shoal_repute_fini(&n->repute);
 	shoal_budget_give(n->budget, n->purse);
+	shoal_flights_free(n);
 	shoal_events_fini(&n->events);
 	free(n->ban);
 	free(n->bounce);
@@ -470,8 +475,10 @@ void shoal_node_tick(struct shoal_node *n, shoal_us now)
 	if (n->stopping && !n->stopped_said && all_stopped(n)) {
 		struct shoal_event ev = { .kind = SHOAL_EV_STOPPED, .ticket = n->stop_ticket, .t = now };
 		n->stopped_said = true;
+		shoal_flights_tell(n, true, now);
 		shoal_events_push(&n->events, &ev);
 	}
+	shoal_flights_tell(n, false, now);
 	if (n->peers != NULL)
 		at = shoal_min_u64(at, n->tick_at + SHOAL_S(1));
 	/* What is due already was tried just now and could not be (a disk at its bound): not at once again. And a call

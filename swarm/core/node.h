@@ -41,6 +41,7 @@ struct shoal_node_options {
 	enum shoal_rules rules;
 	enum shoal_encryption encryption;
 	unsigned without; /* enum shoal_without */
+	bool record;	  /* decisions are told, in FLIGHT events (flight.h) */
 	const char *agent;
 };
 

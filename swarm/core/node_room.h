@@ -11,6 +11,7 @@
 #include "swarm/core/contacts.h"
 #include "swarm/core/events.h"
 #include "swarm/core/finder.h"
+#include "swarm/core/flight_note.h"
 #include "swarm/core/guard.h"
 #include "swarm/core/limiter.h"
 #include "swarm/core/node.h"
@@ -65,6 +66,7 @@ struct shoal_node {
 	struct shoal_slots *slots;
 	struct shoal_rng rng;
 	struct shoal_events events;
+	struct shoal_flights *flights; /* NULL: decisions are not recorded */
 	struct shoal_limiter up, down; /* for all torrents together */
 	uint32_t dealt[2];	       /* the torrent that was last dealt something, by enum shoal_way */
 	uint16_t port;

@@ -126,6 +126,7 @@ static void leave_swarm(struct shoal_peer *p, shoal_us now)
 			s->turn[way] = p->in_swarm;
 	if (!p->choked)
 		s->rechoke = true;
+	shoal_note_left(p, now);
 	struct shoal_event ev = { .kind = SHOAL_EV_PEER_LEFT, .peer = p->serial, .addr = p->addr, .err = p->closing };
 	shoal_swarm_say(s, &ev, now);
 }
@@ -387,6 +388,7 @@ static int on_peer_id(struct shoal_peer *p, const struct shoal_wire_handshake *h
 	if (p->node->policy->scores && p->repute->rep.state == SHOAL_REP_BANNED)
 		return SHOAL_ERR_REFUSED;
 	join_swarm(p);
+	shoal_note_peer(p, now);
 	struct shoal_event ev = { .kind = SHOAL_EV_PEER_JOINED, .peer = p->serial, .addr = p->addr };
 	shoal_swarm_say(s, &ev, now);
 	shoal_peer_introduce(p, now);
@@ -429,6 +431,7 @@ static int on_have(struct shoal_peer *p, uint32_t piece, shoal_us now)
 		shoal_picker_peer_has(s->picker, piece);
 	if (p->believed && shoal_bits_full(&p->have) && !p->one_by_one)
 		shoal_picker_peer_full(s->picker, &p->have);
+	shoal_note_stance(p, now);
 	shoal_super_has(p, piece, now);
 	if (p->needs == SHOAL_PIECE_NONE && !shoal_picker_is_done(s->picker, piece))
 		shoal_peer_interest(p, now);
@@ -484,6 +487,7 @@ static int on_bitfield(struct shoal_peer *p, const struct shoal_wire_msg *msg, s
 	count_in(p);
 	shoal_super_joined(p, now);
 	shoal_peer_interest(p, now);
+	shoal_note_stance(p, now);
 	(void)shoal_peer_part(p, now);
 	return 0;
 }
@@ -521,6 +525,7 @@ int shoal_peer_metadata(struct shoal_peer *p, shoal_us now)
 	if (p->got_bitfield)
 		count_in(p);
 	shoal_peer_interest(p, now);
+	shoal_note_stance(p, now);
 	if (p->ext_said) /* tell the size now that we know it */
 		shoal_peer_say_ext_handshake(p, now);
 	return 0;
@@ -533,7 +538,8 @@ static void on_choke(struct shoal_peer *p, bool choked, shoal_us now)
 	p->choking_us = choked;
 	if (choked && !p->fast) /* a fast peer rejects what it will not send (BEP 6) */
 		shoal_peer_unask_all(p, now);
-	shoal_peer_recovered(p);
+	shoal_peer_recovered(p, now);
+	shoal_note_stance(p, now);
 	shoal_peer_stir_in(p);
 }
 
@@ -566,6 +572,7 @@ static int on_message(struct shoal_peer *p, const struct shoal_wire_msg *msg, sh
 		p->interested = msg->id == SHOAL_WIRE_INTERESTED;
 		p->swarm->rechoke = true;
 		shoal_super_woke(p);
+		shoal_note_stance(p, now);
 		return shoal_peer_idle_talk(p, now);
 	case SHOAL_WIRE_HAVE: return on_have(p, msg->index, now);
 	case SHOAL_WIRE_BITFIELD:

@@ -17,6 +17,7 @@
 #include "swarm/core/accounts.h"
 #include "swarm/core/disk.h"
 #include "swarm/core/fast.h"
+#include "swarm/core/flight_note.h"
 #include "swarm/core/flow.h"
 #include "swarm/core/gossip.h"
 #include "swarm/core/landing.h"
@@ -165,6 +166,7 @@ struct shoal_peer {
 	struct shoal_flow flow;
 	struct shoal_rate verified; /* of bytes from it that are right */
 	struct shoal_lt lt;
+	struct shoal_flight_peer noted;
 
 	/* up */
 	struct shoal_wanted *wanted; /* a ring */
@@ -240,7 +242,7 @@ uint8_t *shoal_peer_place(struct shoal_peer *p, uint32_t piece, uint32_t begin, 
 void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, shoal_us now);
 void shoal_peer_asks_overdue(struct shoal_peer *p, shoal_us now);
 /* It stalls no longer. */
-void shoal_peer_recovered(struct shoal_peer *p);
+void shoal_peer_recovered(struct shoal_peer *p, shoal_us now);
 
 /* peer_mse.c: hiding the stream */
 /* Begins the handshake if there is to be one; < 0: it cannot be. Behind the greeting, which goes along. */

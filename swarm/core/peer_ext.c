@@ -118,12 +118,15 @@ static int on_ext_handshake(struct shoal_peer *p, struct shoal_bytes body, shoal
 		if (hs->reqq != 0)
 			p->reqq = hs->reqq;
 		p->upload_only = hs->upload_only;
+		bool renamed = false;
 		size_t n = hs->v.len < sizeof p->client - 1 ? hs->v.len : sizeof p->client - 1;
 		if (n > 0) {
 			memcpy(p->client, hs->v.at, n);
 			p->client[n] = 0;
+			renamed = true;
 		}
-		if (hs->port != 0 && p->listen_port == 0) {
+		bool heard_port = hs->port != 0 && p->listen_port == 0;
+		if (heard_port) {
 			p->listen_port = hs->port;
 			if (p->incoming && p->contact == NULL) {
 				/* now it has an address somebody could dial: its account in the book */
@@ -144,6 +147,10 @@ static int on_ext_handshake(struct shoal_peer *p, struct shoal_bytes body, shoal
 					rc = SHOAL_ERR_REFUSED;
 			}
 		}
+		if (heard_port)
+			shoal_note_peer(p, now);
+		if (renamed)
+			shoal_note_client(p, now);
 		if (p->swarm->mi == NULL)
 			p->metadata_ask_after = hs->metadata_size ? now : SHOAL_NEVER;
 		p->early_metadata_size = hs->metadata_size;

@@ -99,17 +99,25 @@ static bool alone_fails(const struct shoal_peer *p, const struct shoal_open *ope
 	return shoal_policy_owner_slow(p, open, SLOW_ALONE, now);
 }
 
-static bool full_may_join(const struct shoal_peer *p, const struct shoal_open *open, bool help, shoal_us now)
+static enum shoal_hold full_hold(const struct shoal_peer *p, const struct shoal_open *open, bool help, shoal_us now)
 {
-	if (!trusted_with(p, open, now) || too_many_strangers(p, open, now))
-		return false;
+	if (!trusted_with(p, open, now))
+		return SHOAL_HOLD_DOUBT;
+	if (too_many_strangers(p, open, now))
+		return SHOAL_HOLD_STRANGERS;
 	if (open->owner == 0 || open->owner == p->serial)
-		return true;
+		return SHOAL_HOLD_NONE;
 	/* One of the peers that filled this piece lied, and BEP 3 cannot say which. Until one of them is cleared, each
 	 * fills it alone, so that the next bad one has a name. */
 	if (open->attempts > 0 && !open->repaired)
-		return alone_fails(p, open, now);
-	return help || shoal_policy_owner_slow(p, open, SHOAL_POLICY_SLOW_PIECE, now);
+		return alone_fails(p, open, now) ? SHOAL_HOLD_NONE : SHOAL_HOLD_ALONE;
+	bool joins = help || shoal_policy_owner_slow(p, open, SHOAL_POLICY_SLOW_PIECE, now);
+	return joins ? SHOAL_HOLD_NONE : SHOAL_HOLD_OWNED;
+}
+
+static bool full_may_join(const struct shoal_peer *p, const struct shoal_open *open, bool help, shoal_us now)
+{
+	return full_hold(p, open, help, now) == SHOAL_HOLD_NONE;
 }
 
 /* A piece that is being filled by one alone, to see whether that one lies, stays its. */
@@ -135,6 +143,7 @@ const struct shoal_policy shoal_policy_full = {
 	.depth = full_depth,
 	.patience = shoal_policy_flow_patience,
 	.may_join = full_may_join,
+	.hold = full_hold,
 	.may_double = full_may_double,
 	.order = full_order,
 	.choke = shoal_choker_round,

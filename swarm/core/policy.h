@@ -32,6 +32,15 @@ struct shoal_swarm;
 /* Somebody who owns a piece and needs longer for the rest of it gets help. */
 #define SHOAL_POLICY_SLOW_PIECE SHOAL_S(5)
 
+/* Why a peer may not take blocks of a piece under way. */
+enum shoal_hold {
+	SHOAL_HOLD_NONE,
+	SHOAL_HOLD_DOUBT,     /* the piece has failed, and others are less suspected of that */
+	SHOAL_HOLD_STRANGERS, /* of v1, and enough strangers share it */
+	SHOAL_HOLD_ALONE,     /* it has failed, and one fills it alone to see whether that one lies */
+	SHOAL_HOLD_OWNED,     /* one fills it, and is fast enough */
+};
+
 struct shoal_policy {
 	const char *name;
 	bool super_seeds;   /* the only full copy deals its pieces out (super.h) */
@@ -47,6 +56,8 @@ struct shoal_policy {
 	shoal_us (*patience)(const struct shoal_peer *p, shoal_us since, shoal_us now);
 	/* Whether it may take blocks of a piece under way that has some for it. `help`: it has nothing else to do. */
 	bool (*may_join)(const struct shoal_peer *p, const struct shoal_open *open, bool help, shoal_us now);
+	/* The same, and why not: for who explains it. NULL: not told. */
+	enum shoal_hold (*hold)(const struct shoal_peer *p, const struct shoal_open *open, bool help, shoal_us now);
 	/* Whether it may be asked for a block that `asker` was asked for and that does not come. NULL: yes. */
 	bool (*may_double)(const struct shoal_peer *p, const struct shoal_open *open, const struct shoal_peer *asker,
 			   shoal_us now);

@@ -10,7 +10,6 @@
 #define HALF_RELIABLE DAY
 #define HONEST 1e-4   /* false blocks of one whose memory is bad: generous */
 #define POLLUTER 0.02 /* of one we want to be rid of */
-#define BAN 1.9	      /* two false blocks in short order, or three in a little more */
 #define PAROLE_ENDS 0.5
 #define EXPECT_MIN 0.002
 #define EXPECT_MAX 0.9
@@ -129,7 +128,7 @@ static bool judge(struct shoal_rep *r, uint32_t now_s)
 {
 	if (r->state == SHOAL_REP_BANNED)
 		return false;
-	if ((double)r->cusum >= BAN) {
+	if ((double)r->cusum >= SHOAL_REP_CUSUM_BAN) {
 		ban(r, now_s);
 		return become(r, SHOAL_REP_BANNED, now_s);
 	}

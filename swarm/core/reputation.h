@@ -35,7 +35,8 @@
 #define SHOAL_REP_WASTE 4.0 /* blocks we are willing to lose to one peer before we know better */
 #define SHOAL_REP_PAROLE_WINDOW 16
 #define SHOAL_REP_REASONS 8
-#define SHOAL_REP_BAN_S 3600u /* the first time; four times as long each time in a month */
+#define SHOAL_REP_CUSUM_BAN 1.9 /* two false blocks in short order, or three in a little more */
+#define SHOAL_REP_BAN_S 3600u	/* the first time; four times as long each time in a month */
 #define SHOAL_REP_BAN_MAX_S (30u * 86400)
 #define SHOAL_REP_MONTH_S (30u * 86400)
 

@@ -123,6 +123,7 @@ void shoal_peer_interest(struct shoal_peer *p, shoal_us now)
 	if (interesting != p->interesting) {
 		p->interesting = interesting;
 		shoal_peer_say_id(p, interesting ? SHOAL_WIRE_INTERESTED : SHOAL_WIRE_NOT_INTERESTED, now);
+		shoal_note_stance(p, now);
 	}
 	shoal_peer_stir_in(p);
 }
@@ -169,15 +170,26 @@ static struct shoal_open *open_new(struct shoal_peer *p, shoal_us now)
 	const struct shoal_policy *policy = p->node->policy;
 	bool in_order = s->flags & SHOAL_ADD_SEQUENTIAL;
 	uint32_t piece = in_order ? SHOAL_PIECE_NONE : shoal_fast_next_hint(p);
+	enum shoal_flight_how how = SHOAL_FLIGHT_HOW_OTHER;
 	bool beside = piece == SHOAL_PIECE_NONE && !in_order && policy->beside != NULL;
 	if (beside)
 		piece = policy->beside(p, SHOAL_PIECE_NONE, now);
 	if (piece == SHOAL_PIECE_NONE) {
-		piece = shoal_picker_pick(s->picker, &p->have, in_order ? SHOAL_PICK_IN_ORDER : policy->order(p));
+		enum shoal_pick_order order = in_order ? SHOAL_PICK_IN_ORDER : policy->order(p);
+		piece = shoal_picker_pick(s->picker, &p->have, order);
+		if (in_order)
+			how = SHOAL_FLIGHT_HOW_IN_ORDER;
+		else if (shoal_picker_have(s->picker)->ones < SHOAL_PICKER_RANDOM_FIRST)
+			how = SHOAL_FLIGHT_HOW_FIRST;
+		else if (order == SHOAL_PICK_RAREST)
+			how = SHOAL_FLIGHT_HOW_RAREST;
 		if (beside && piece != SHOAL_PIECE_NONE)
 			piece = policy->beside(p, piece, now);
 	}
-	return piece != SHOAL_PIECE_NONE ? shoal_swarm_open_piece(s, piece, p->serial, now) : NULL;
+	struct shoal_open *open = piece != SHOAL_PIECE_NONE ? shoal_swarm_open_piece(s, piece, p->serial, now) : NULL;
+	if (open != NULL)
+		open->how = (uint8_t)how;
+	return open;
 }
 
 /* A piece with a deadline: the soonest one of which there is a block to ask for; all who have it share the work. */
@@ -331,9 +343,23 @@ static uint32_t next_block(struct shoal_peer *p, struct shoal_open **open, shoal
 	return block;
 }
 
+/* For the record: what it is asked for, and who was before it. */
+static void note_ask(struct shoal_peer *p, const struct shoal_open *open, uint32_t block, shoal_us now)
+{
+	struct shoal_peer *q = open->asked[block] > 0 ? p->swarm->peers : NULL;
+	for (uint32_t i; q != NULL; q = q->in_swarm) {
+		if (q == p || (i = ask_find(q, open->piece, block)) == UINT32_MAX)
+			continue;
+		return shoal_note_twice(p, open, block, q, now - ask_at(q, i)->at, now);
+	}
+	shoal_note_ask(p, open, now);
+}
+
 static bool ask_block(struct shoal_peer *p, struct shoal_open *open, uint32_t block, shoal_us now)
 {
 	uint32_t len = shoal_open_block_len(open, block);
+	if (p->node->flights != NULL)
+		note_ask(p, open, block, now);
 	if (!ask_push(p, (struct shoal_ask){ .piece = open->piece, .block = block, .at = now, .weak = p->snubbed }))
 		return false;
 	if (p->snubbed)
@@ -359,6 +385,7 @@ uint32_t shoal_peer_fill(struct shoal_peer *p, uint32_t most, shoal_us now)
 	uint32_t depth = p->node->policy->depth(p, now);
 	if (p->choking_us && depth > SHOAL_FAST_DEPTH)
 		depth = SHOAL_FAST_DEPTH;
+	p->noted.window = depth;
 	/* In batches, so that requests share a packet; under a limit they are few, and come when they may. */
 	if (p->ask_count > 0 && p->ask_count > depth - depth / 4 && most == UINT32_MAX)
 		return 0;
@@ -369,8 +396,11 @@ uint32_t shoal_peer_fill(struct shoal_peer *p, uint32_t most, shoal_us now)
 		}
 		struct shoal_open *open;
 		uint32_t block = next_block(p, &open, now);
-		if (block == UINT32_MAX)
+		if (block == UINT32_MAX) {
+			if (p->node->flights != NULL)
+				shoal_note_idle(p, now);
 			break;
+		}
 		if (!ask_block(p, open, block, now))
 			break;
 		asked++;
@@ -459,7 +489,7 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 	if (p->node->policy->landed != NULL)
 		p->node->policy->landed(p, ask.at, now);
 	shoal_flow_block(&p->flow, ev->len, ask.at, now);
-	shoal_peer_recovered(p);
+	shoal_peer_recovered(p, now);
 	struct shoal_open *open = shoal_landing_find(&s->landing, ask.piece);
 	if (ask.weak)
 		open->weak--;
@@ -475,11 +505,12 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 		s->pieces_dirty = true;
 }
 
-void shoal_peer_recovered(struct shoal_peer *p)
+void shoal_peer_recovered(struct shoal_peer *p, shoal_us now)
 {
 	if (!p->snubbed) /* as after nearly every block: then no ask of it is a weak one */
 		return;
 	p->snubbed = false;
+	shoal_note_back(p, now);
 	for (uint32_t i = 0; i < p->ask_count; i++) {
 		struct shoal_ask *a = ask_at(p, i);
 		struct shoal_open *open = a->weak ? shoal_landing_find(&p->swarm->landing, a->piece) : NULL;
@@ -496,13 +527,17 @@ void shoal_peer_asks_overdue(struct shoal_peer *p, shoal_us now)
 	if (p->ask_count == 0)
 		return;
 	shoal_us since = shoal_max_u64(ask_at(p, 0)->at, p->flow.last_block);
-	if (since + p->node->policy->patience(p, since, now) > now)
+	shoal_us patience = p->node->policy->patience(p, since, now);
+	if (since + patience > now)
 		return;
 	/* It stalls. What it owes us is free for others; it keeps one block, to show that it has come back, which others
 	 * are asked for all the same: several that stall may not hold up the end of a piece. */
+	bool stalled = p->snubbed;
 	p->snubbed = true;
 	p->foretold = false;
 	shoal_evidence_missed(p, 1, now);
+	if (!stalled)
+		shoal_note_stall(p, now - since, patience, now);
 	while (p->ask_count > 1 && !p->closing) {
 		struct shoal_ask last = *ask_at(p, --p->ask_count);
 		struct shoal_open *open = shoal_landing_find(&p->swarm->landing, last.piece);

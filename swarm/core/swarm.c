@@ -154,6 +154,7 @@ int shoal_swarm_begin(struct shoal_swarm *s, struct shoal_metainfo *mi, struct s
 		if (s->layers_wanted == NULL)
 			return SHOAL_ERR_NOMEM;
 	}
+	shoal_note_torrent(s, now);
 	shoal_webseeds_begin(s);
 	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {
 		next = p->in_swarm;
@@ -512,6 +513,7 @@ static void choke_round(struct shoal_swarm *s, bool round, shoal_us now)
 					   .by_record = shoal_node_uses(s->node, SHOAL_WITHOUT_TRIALS),
 					   .turn_bytes = turn ? turn : 1 };
 	s->node->policy->choke(&s->choker, view, n, &terms, &s->rng, now);
+	shoal_note_serve(s, view, n, &terms, now);
 	size_t i = 0;
 	for (struct shoal_peer *p = s->peers, *next; p != NULL && i < n; p = next, i++) {
 		next = p->in_swarm;
@@ -576,6 +578,7 @@ static void peers_tick(struct shoal_swarm *s, shoal_us now)
 	}
 	shoal_swarm_turnover(s, now);
 	shoal_evidence_tick(s, now);
+	shoal_note_state(s, now);
 }
 
 void shoal_swarm_tick(struct shoal_swarm *s, shoal_us now)

@@ -239,6 +239,8 @@ struct shoal_swarm {
 
 	/* counters */
 	uint64_t downloaded, uploaded, wasted, hash_failures;
+	shoal_us flight_state_at; /* of flight_note.c */
+	bool flight_done;
 	struct shoal_rate down, up;
 	bool stopping, removing;
 	bool recheck; /* SHOAL_OP_VERIFY: CHECKED is said again at the end */

@@ -59,6 +59,7 @@ int shoal_webseed_add(struct shoal_swarm *s, struct shoal_bytes url, bool truste
 	ws->next_piece = SHOAL_PIECE_NONE;
 	ws->last_false = SHOAL_PIECE_NONE;
 	*last = ws;
+	shoal_note_webseed(s, ws->serial, ws->host, s->node->now);
 	return 0;
 }
 

@@ -555,6 +555,7 @@ static int open_node(struct native *e, const struct shoal_config *config, uint16
 		.carriers = (config->no_tcp ? 0u : SHOAL_BY_TCP) |
 			    (config->no_utp || e->via != NULL ? 0u : SHOAL_BY_UTP),
 		.without = config->without,
+		.record = config->record,
 		.agent = config->agent != NULL ? config->agent : "shoal " SHOAL_VERSION,
 	};
 	if (e->store != NULL)

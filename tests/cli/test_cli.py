@@ -78,7 +78,7 @@ class Usage(Case):
     def test_help_and_version(self):
         self.assertRegex(self.shoal("--version"), r"^shoal \d+\.\d+\.\d+\n$")
         self.assertIn("commands:", self.shoal("--help"))
-        for command in ("create", "show", "magnet", "verify", "seed", "get", "reputation"):
+        for command in ("create", "show", "magnet", "verify", "seed", "get", "reputation", "explain"):
             text = self.shoal(command, "--help")
             self.assertTrue(text.startswith(f"usage: shoal {command} "), text)
             self.assertIn("examples:", text)
@@ -119,8 +119,8 @@ class Usage(Case):
 
     def test_what_is_not_built_exits_2_and_names_itself(self):
         for args, words in (
-            (["lab", "compare"], "lab compare is not built yet"), (["node"], "node is not"), (["explain"], "explain is not"),
-            (["get", "x", "--record", "f"], "--record is not built yet"),
+            (["lab", "compare"], "lab compare is not built yet"), (["node"], "node is not"), (["explain"], "one FILE is needed"),
+            (["explain", "x", "--time", "4..3"], "--time takes A..B"), (["explain", "x", "--time", ".."], "--time takes A..B"),
         ):
             with self.subTest(args):
                 self.shoal(*args, code=2)

@@ -312,6 +312,7 @@ void sim_node_start(struct sim_node *n)
 		.rules = n->o.rules,
 		.encryption = n->o.hides ? n->o.encryption : SHOAL_ENCRYPTION_OFF,
 		.without = n->o.without,
+		.record = n->o.record,
 		.agent = "sim",
 	};
 	if (!n->o.no_store)

@@ -111,6 +111,7 @@ struct sim_node_options {
 	struct sim_adversary_spec adversary; /* one of those: counts as a liar (sim_adversary_spec()) */
 	enum shoal_rules rules;
 	unsigned without;		   /* enum shoal_without */
+	bool record;			   /* its decisions are told, in FLIGHT events */
 	const struct sim_guest_ops *guest; /* NULL: a node of ours */
 	void *g;
 	bool hides; /* its streams as `encryption` says, and nobody watches them; else they are plain */

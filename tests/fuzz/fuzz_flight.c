@@ -1,0 +1,47 @@
+/* fuzz_flight.c - a flight record out of a file: what decodes encodes to the same bytes; the book and every sentence stay within bounds. */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/base/bytes.h"
+#include "tools/explain_book.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len);
+
+static const char *name_of(void *to, uint32_t peer, char out[SHOAL_EXPLAIN_NAME_MAX])
+{
+	const struct shoal_explain_peer *p = shoal_explain_book_peer(to, 1, peer);
+	snprintf(out, SHOAL_EXPLAIN_NAME_MAX, "%s", p != NULL ? p->name : "?");
+	return out;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
+{
+	struct shoal_explain_book book;
+	struct shoal_flight f;
+	char words[SHOAL_EXPLAIN_WORDS_MAX];
+	uint8_t again[SHOAL_FLIGHT_RECORD_MAX];
+	size_t pos = 0, start = 0;
+	uint64_t count = 0;
+	if (shoal_explain_book_read(&book, shoal_bytes(at, len)) < 0) {
+		shoal_explain_book_fini(&book);
+		return 0;
+	}
+	struct shoal_explain_names names = { name_of, &book };
+	while (shoal_explain_book_next(&book, &pos, &f) > 0) {
+		count++;
+		/* Those of later versions before it were passed over. */
+		while (start < pos && shoal_flight_shape((enum shoal_flight_kind)book.records.at[start]) == NULL)
+			start += book.records.at[start + 1] + 2u;
+		ptrdiff_t n = shoal_flight_encode(&f, (struct shoal_space){ again, sizeof again });
+		assert(n == (ptrdiff_t)(pos - start) && memcmp(again, book.records.at + start, (size_t)n) == 0);
+		start = pos;
+		shoal_explain_words(&f, &names, words);
+		assert(strlen(words) < sizeof words);
+		for (const char *c = words; *c != '\0'; c++)
+			assert((unsigned char)*c >= ' ' && *c != 0x7f);
+	}
+	assert(count == book.count && book.peers <= SHOAL_EXPLAIN_PEERS_MAX);
+	shoal_explain_book_fini(&book);
+	return 0;
+}
