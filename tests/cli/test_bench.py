@@ -14,6 +14,7 @@ sys.path.insert(0, BENCH)
 import bars  # noqa: E402
 import content  # noqa: E402
 import content_tree  # noqa: E402
+import swarms  # noqa: E402
 from torrents import bdecode, v1_of, v2_of  # noqa: E402
 
 
@@ -116,6 +117,51 @@ class Tiny(unittest.TestCase):
         self.assertEqual([r["verdict"] for r in bars.files_table(files)], ["met", "MISSED", "met"])
         million = {"create": records(rss=176.0), "verify": records(rss=176.5)}
         self.assertEqual([r["verdict"] for r in bars.million_table(million)], ["met", "MISSED", "skipped"])
+
+    def test_bars_of_swarms_and_limits(self):
+        swarm = {"shoal": records(seconds=5.3, cpu_gib=1.21), "libtorrent": records(seconds=9.9, cpu_gib=2.4),
+                 "rtorrent": records(seconds=9.0, cpu_gib=2.0), "aria2": [{"failed": "it fell over"}]}
+        self.assertEqual([(r["verdict"], r["other"]) for r in bars.swarm_table(swarm)], [("met", 9.0), ("MISSED", 1.2)])
+        self.assertEqual([r["verdict"] for r in bars.swarm_table({"shoal": records(seconds=5.0, cpu_gib=1.2)})],
+                         ["skipped", "met"])
+        self.assertEqual([r["verdict"] for share in (0.95, 0.949) for r in bars.capped_table({"shoal": records(share=share)})],
+                         ["met", "MISSED"])
+        self.assertEqual([r["verdict"] for r in bars.star_table({"shoal": records(bound=1.31, copies=1.2)})], ["MISSED", "met"])
+        rate = {"--up": records(least=0.98, most=1.02, window_s=5.0), "--down": records(least=0.96, most=1.0, window_s=5.0)}
+        self.assertEqual([r["verdict"] for r in bars.rate_table(rate)], ["met", "MISSED"])
+        rows = bars.update_table({"v2": records(moved=0.06), "hybrid": records(moved=0.061)})
+        self.assertEqual([r["verdict"] for r in rows], ["met", "MISSED"])
+
+    def test_a_next_version_has_one_file_in_twenty_changed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            before, after = swarms.versions(
+                lambda changed: content_tree.Tree(os.path.join(folder, str(len(changed))), "set", 400, 30000, 32768, 5, changed))
+            differ = [i for i in range(400) if before.bytes_of(i) != after.bytes_of(i)]
+            self.assertEqual(len(after.news), 20)
+            self.assertEqual(differ, sorted(i for i in after.news if after.sizes[i] > len(str(i))))  # but for the very small
+            self.assertEqual(before.sizes, after.sizes)
+            self.assertEqual(after.changed, sum(after.sizes[i] for i in after.news))
+            self.assertAlmostEqual(after.changed / after.size, 0.05, delta=0.01)
+            self.assertFalse(after.is_copied_to(before.folder))
+
+    def compare(self, *words):
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(
+                [os.path.join(BENCH, "compare"), *words, "--shoal", SHOAL, "--reps", "1", "--tries", "1", "--patience", "0",
+                 "--warm", "0", "--limit", "20", "--scratch", folder, "--disk", folder, "--json"],
+                capture_output=True, timeout=100, check=False)
+            if done.returncode == 77:
+                self.skipTest(done.stderr.decode())
+            self.assertEqual(done.returncode, 0, done.stderr.decode()[-3000:])
+            self.assertEqual(os.listdir(folder), [], "something was left behind")
+        return json.loads(done.stdout)["cases"]
+
+    def test_a_swarm_and_a_next_version(self):
+        (record,) = self.compare("swarm", "--size", "8M", "--piece", "64K", "--engines", "shoal")["swarm"]["shoal"]
+        self.assertTrue(record["verified"])
+        (record,) = self.compare("update", "--files", "200")["update"]["v2"]
+        self.assertGreater(record["moved"], record["changed"])  # all of what is new crossed the loopback
+        self.assertLess(record["moved"], 0.2)
 
     def test_all_of_it_on_one_megabyte(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -140,6 +140,45 @@ def million_table(million, most=128.0 + 48.0):
                 at_most(1.0), million.get(what, [])) for what in ("create", "verify", "transfer")]
 
 
+def swarm_table(swarm):
+    """One to eight: ours against the soonest of the others, and what a GiB costs."""
+    ours = swarm.get("shoal", [])
+    others = [(median(r, "seconds"), name, r) for name, r in swarm.items() if name != "shoal" and median(r, "seconds")]
+    best, name, records = min(others, key=lambda o: o[0]) if others else (None, "other", [])
+    cpu = median(ours, "cpu_gib")
+    return [row("1 -> 8, until the last is done", median(ours, "seconds"), best, "s", f"<= 0.6 x {name}, the best other",
+                at_most(0.6), ours, *([records] if records else [])),
+            row("1 -> 8, CPU of all, a GiB delivered", cpu, 1.2, "CPU-s/GiB", "<= 1.2 CPU-s/GiB", at_most(1.0), ours)]
+
+
+def capped_table(capped):
+    ours = capped.get("shoal", [])
+    return [row("4 seeds of 200 Mbit/s -> 1, payload", median(ours, "share"), 1.0, "of the sum", ">= 0.95 of it", at_least(0.95),
+                ours)]
+
+
+def star_table(star):
+    ours = star.get("shoal", [])
+    return [row("1 -> 10, 20/100 Mbit/s, last / fluid bound", median(ours, "bound"), 1.3, "of it", "<= 1.3", at_most(1.0), ours),
+            row("1 -> 10, copies the seed sent", median(ours, "copies"), 1.2, "copies", "<= 1.2", at_most(1.0), ours)]
+
+
+def rate_table(rate, off=0.03):
+    """Each limit by what was furthest from it in any window. The wire's own bytes, 0.5 %, are in the figure."""
+    rows = []
+    for name, records in rate.items():
+        good = [r for r in records if "failed" not in r]
+        far = max((max(abs(r["least"] - 1), abs(r["most"] - 1)) for r in good), default=None)
+        short = min((r["window_s"] for r in good), default=5.0)
+        rows.append(row(f"{name}, furthest from it in any {short:.3g} s", far, off, "of it", f"<= {off}", at_most(1.0), records))
+    return rows
+
+
+def update_table(update):
+    return [row(f"the next version, 5 % changed, {form}", median(r, "moved"), 0.06, "of it moved", "<= 0.06", at_most(1.0), r)
+            for form, r in update.items()]
+
+
 def text_of(rows):
     def figure(value):
         return "-" if value is None else f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
@@ -166,6 +205,8 @@ def cases_text(groups):
             ("leech_cpu_gib", "leech CPU-s/GiB", "%.2f"), ("cpu_gib", "CPU-s/GiB", "%.2f"),
             ("first_ms", "first ms", "%.1f"), ("done_ms", "done ms", "%.1f"), ("seed_rss", "seed RSS", "%.0f"),
             ("leech_rss", "leech RSS", "%.0f"),
+            ("share", "of the lines", "%.3f"), ("moved", "moved", "%.4f"), ("changed", "changed", "%.4f"),
+            ("bound", "of the bound", "%.3f"), ("copies", "copies from the seed", "%.3f"),
             ("least", "at least", "%.3f"), ("most", "at most", "%.3f"), ("pause_ms", "longest pause ms", "%.0f"),
             ("foreign", "others %", "%.0f")]
     out = []

@@ -12,8 +12,10 @@ PER_FOLDER = 500
 class Tree:
     """`count` files of 1 byte to `most`, small ones more often, that only `seed` decides. As content.Payload to a measure."""
 
-    def __init__(self, folder, name, count, most, piece, seed=1):
+    def __init__(self, folder, name, count, most, piece, seed=1, changed=()):
+        """changed: the numbers of files that hold other bytes than in the version without."""
         assert most <= piece  # so that a file's v2 root needs no layer
+        self.news = frozenset(changed)
         self.folder, self.name, self.count, self.piece, self.made = folder, name, count, piece, {}
         self.path = os.path.join(folder, name)
         rnd = random.Random(seed)
@@ -21,6 +23,7 @@ class Tree:
         self.sizes = [1 + int(most ** rnd.random()) * (most - 1) // most for _ in range(count)]
         self.starts = [rnd.randrange(len(pool) - most) for _ in range(count)]
         self.pool, self.size = pool, sum(self.sizes)
+        self.changed = sum(self.sizes[i] for i in self.news)
         for at in range(0, count, PER_FOLDER):
             there = os.path.join(self.path, self.folder_of(at))
             os.makedirs(there)
@@ -34,7 +37,7 @@ class Tree:
 
     def bytes_of(self, i):
         """The file's number in front, so that no two are equal but the very small."""
-        text = b"%d " % i + self.pool[self.starts[i]:self.starts[i] + self.sizes[i]]
+        text = b"%d%s " % (i, b"b" if i in self.news else b"") + self.pool[self.starts[i]:self.starts[i] + self.sizes[i]]
         return text[:self.sizes[i]]
 
     def _v1(self):

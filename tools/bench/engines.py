@@ -41,6 +41,11 @@ class Shoal:
         return self._node("get", listen, state, memory,
                           ["get", item, "-o", folder, "--peer", peer, *more] + (["--seed"] if stay else []))
 
+    def join(self, torrent, folder, listen, peers, state):
+        """get with more than one peer; it goes on after `complete`."""
+        more = [word for peer in peers[1:] for word in ("--peer", peer)]
+        return self.get(torrent, folder, listen, peers[0], state, more=more)
+
     ends_durable = True
 
     def create(self, path, out, form, piece, threads):
@@ -55,7 +60,7 @@ class Libtorrent:
     ends_durable = False  # it says when its data was handed to the system, not when it is safe
 
     def __init__(self, tracker, variant=""):
-        self.tracker = tracker  # a function: peer -> URL
+        self.tracker = tracker  # a function: peers -> URL
         self.variant = variant
         self.name = "libtorrent" + (":" + variant if variant else "")
 
@@ -75,6 +80,9 @@ class Libtorrent:
 
     def get(self, item, folder, listen, peer, state, memory=None, stay=True):
         return self._node(["get", item, folder, listen, peer, self.tracker(peer)], state)
+
+    def join(self, torrent, folder, listen, peers, state):
+        return self._node(["get", torrent, folder, listen, peers[0], self.tracker(*peers)], state)
 
 
 class Mktorrent:

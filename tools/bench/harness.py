@@ -41,6 +41,8 @@ class Node:
     began: when its clock started. CPU and events count from there.
     """
     running = []
+    inside = []  # what is put before a command: the way into another network namespace
+    held = None  # a list: programs that say `imported` are collected there and wait for release()
 
     def __init__(self, name, argv, folder, gated=False):
         """gated: the program first says `imported` and waits for a line; the clocks start with that line."""
@@ -50,19 +52,38 @@ class Node:
         self.ended, self.status = None, None
         with open(self.log, "wb") as err:
             self.began = now()
-            self.process = subprocess.Popen(argv, stdin=subprocess.PIPE if gated else subprocess.DEVNULL,
+            self.process = subprocess.Popen([*Node.inside, *argv], stdin=subprocess.PIPE if gated else subprocess.DEVNULL,
                                             stdout=subprocess.PIPE, stderr=err, cwd=folder)
         self.pid = self.process.pid
         Node.running.append(self)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         self.cpu_before = 0.0
-        if gated:
+        if gated and Node.held is not None:
+            Node.held.append(self)
+        elif gated:
             self.wait("imported", 30)
-            self.cpu_before = self.cpu()
-            self.began = now()
-            self.process.stdin.write(b"go\n")
-            self.process.stdin.flush()
+            self._go()
+
+    def _go(self):
+        self.cpu_before = self.cpu()
+        self.began = now()
+        self.process.stdin.write(b"go\n")
+        self.process.stdin.flush()
+
+    @staticmethod
+    def together(make):
+        """make() starts nodes and returns them; those that are gated begin when all of them can."""
+        Node.held = []
+        try:
+            made, held = make(), Node.held
+        finally:
+            Node.held = None
+        for node in held:
+            node.wait("imported", 60)
+        for node in held:
+            node._go()
+        return made
 
     def _read(self):
         for line in self.process.stdout:
@@ -80,6 +101,12 @@ class Node:
             pass  # stop() was first
         with self.news:
             self.ended = now()
+            self.news.notify_all()
+
+    def say(self, kind):
+        """An event of an engine that writes none: whoever started it knows better."""
+        with self.news:
+            self.events.append((now(), {"event": kind}))
             self.news.notify_all()
 
     def find(self, kind):
@@ -241,6 +268,12 @@ def go_ahead(nice):
         pass
 
 
+def free_memory():
+    """Bytes this machine could give to files in memory."""
+    with open("/proc/meminfo", encoding="ascii") as f:
+        return int(re.search(r"MemAvailable:\s+(\d+)", f.read()).group(1)) << 10
+
+
 def hold_memory(most=None):
     """Keeps memory that a run frees inside this machine; at most so many MiB, else nearly all that is free.
 
@@ -304,13 +337,15 @@ def set_congestion(wanted="cubic"):
 
 
 class Tracker:
-    """Answers every announce to /announce/HOST/PORT with that one peer."""
+    """Answers every announce to /announce/HOST/PORT, or more such pairs, with those peers."""
 
     def __init__(self):
         class Answer(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                _, _, host, port = self.path.partition("?")[0].split("/")
-                body = b"d8:intervali1800e5:peers6:" + socket.inet_aton(host) + int(port).to_bytes(2, "big") + b"e"
+                names = self.path.partition("?")[0].split("/")[2:]
+                peers = b"".join(socket.inet_aton(host) + int(port).to_bytes(2, "big")
+                                 for host, port in zip(names[::2], names[1::2]))
+                body = b"d8:intervali1800e5:peers%d:%se" % (len(peers), peers)
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -319,13 +354,15 @@ class Tracker:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        self.host = "127.0.0.1"  # where whoever asks reaches us; our namespace is closed
+        self.server = http.server.ThreadingHTTPServer(("", 0), Answer)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def url(self, peer):
-        host, _, port = peer.rpartition(":")
-        return f"http://127.0.0.1:{self.server.server_address[1]}/announce/{host}/{port}"
+    def url(self, *peers):
+        """peers: HOST:PORT each."""
+        names = "/".join(peer.replace(":", "/") for peer in peers)
+        return f"http://{self.host}:{self.server.server_address[1]}/announce/{names}"
 
 
 class Scratch:

@@ -10,6 +10,7 @@ import time
 from content import Payload
 from content_tree import Tree
 from harness import Failed, Foreign, Node, Profile, note, now, stop_all, wait_quiet
+from swarms import crossed
 
 MIB, GIB = 1 << 20, 1 << 30
 
@@ -19,7 +20,7 @@ class Bench:
 
     def __init__(self, engines, scratch, disk, options):
         self.engines, self.scratch, self.disk, self.options = engines, scratch, disk, options
-        self.payloads, self.ports = {}, itertools.count(20000, 2)
+        self.payloads, self.ports, self.kept = {}, itertools.count(20000, 2), itertools.count()
 
     def payload(self, where, size, piece):
         key = where, size, piece
@@ -30,11 +31,13 @@ class Bench:
                 subprocess.run(["sync", "-f", folder], check=True)
         return self.payloads[key]
 
-    def tree(self, where, count, most, piece):
-        key = where, count, most
+    def tree(self, where, count, most, piece, changed=()):
+        """changed: the files that are new in this version of the folder."""
+        key = where, count, most, len(changed)
         if key not in self.payloads:
-            folder = os.path.join((self.disk if where == "disk" else self.scratch).path, "source")
-            self.payloads[key] = Tree(folder, f"tree-{count}", count, most, piece, seed=count)
+            folder = os.path.join((self.disk if where == "disk" else self.scratch).path,
+                                  "source" + ("-next" if changed else ""))
+            self.payloads[key] = Tree(folder, f"tree-{count}", count, most, piece, seed=count, changed=changed)
         return self.payloads[key]
 
     def forget(self, payload):
@@ -80,6 +83,8 @@ def line_of(record):
     order = [("seconds", "%.3f s"), ("mib_s", "%.0f MiB/s"), ("cpu_gib", "%.2f CPU-s/GiB"),
              ("first_ms", "%.0f ms first"), ("done_ms", "%.0f ms done"), ("rss", "%.0f MiB RSS"),
              ("least", "at least %.3f"), ("most", "at most %.3f of it"), ("pause_ms", "longest pause %.0f ms"),
+             ("share", "%.3f of the lines"), ("moved", "%.4f of it moved"), ("bound", "%.3f x the bound"),
+             ("copies", "%.3f copies from the seed"),
              ("foreign", "others %.0f %%")]
     return ", ".join(form % record[key] for key, form in order if record.get(key) is not None)
 
@@ -91,7 +96,9 @@ def transfer(bench, seeder, leecher, payload, form, where="tmpfs", memory=None, 
     s, g = bench.engines[seeder], bench.engines[leecher]
     port = next(bench.ports)
     here, there = f"127.0.0.1:{port}", f"127.0.0.2:{port + 1}"
-    out = (bench.disk if where == "disk" else bench.scratch).fresh("out")
+    store = bench.disk if where == "disk" else bench.scratch
+    # ext4 searches past inodes that were freed lately, at 100 us a file: of many files each run keeps its own.
+    out = store.fresh(f"out{next(bench.kept)}" if where == "disk" and isinstance(payload, Tree) else "out")
     torrent = payload.torrent(form)
     item = payload.magnet(form) if link else torrent
     seed = s.seed(torrent, payload.folder, here, bench.scratch.fresh("seed"), memory)
@@ -121,7 +128,8 @@ def transfer(bench, seeder, leecher, payload, form, where="tmpfs", memory=None, 
     seed.stop()
     leech.stop()
     whole = payload.is_copied_to(out)
-    (bench.disk if where == "disk" else bench.scratch).fresh("out")
+    if out.endswith("out"):
+        store.fresh("out")
     if not whole:
         raise Failed("the copy is not what was shared")
     if leech.status != 0:
@@ -173,13 +181,7 @@ def many(bench, what, tree, memory):
     return {"seconds": wall, "cpu_gib": cpu * GIB / tree.size, "rss": rss, "foreign": others.percent(cpu), "verified": True}
 
 
-# ---- limits, and swarms --------------------------------------------------------------------------------------------
-def crossed():
-    """Bytes that have crossed this namespace's loopback."""
-    with open("/proc/self/net/dev", encoding="ascii") as f:
-        return next(int(line.split(":")[1].split()[0]) for line in f if line.strip().startswith("lo:"))
-
-
+# ---- under a limit --------------------------------------------------------------------------------------------
 def rate(bench, payload, way, limit, seconds):
     """Under --up or --down, seen from outside: what crosses the loopback in any five seconds (or half the time), as a
     part of the limit. The limit counts payload; headers and acknowledgements, some 0.5 %, are in the figure."""
@@ -216,31 +218,6 @@ def rate(bench, payload, way, limit, seconds):
             pause, news = max(pause, t - news[0]), (t, n)
     return {"seconds": seconds, "mib_s": moved / MIB / seconds, "cpu_gib": cpu * GIB / (samples[-1][1] - begun),
             "window_s": wide, "least": min(parts), "most": max(parts), "pause_ms": pause * 1e3, "foreign": percent}
-
-
-def swarm(bench, payload, count):
-    """1 -> count, over loopback: until the last has all of it. Each knows the seed and those before it."""
-    shoal = bench.engines["shoal"]
-    addr = [f"127.0.0.{i + 1}:{next(bench.ports)}" for i in range(count + 1)]
-    out = bench.scratch.fresh("out")
-    seed = shoal.seed(payload.torrent("v1"), payload.folder, addr[0], bench.scratch.fresh("seed"))
-    seed.wait("started", bench.options.limit)
-    served, began, leeches = seed.cpu(), now(), []
-    folders = [os.path.join(out, str(i)) for i in range(count)]
-    for i, folder in enumerate(folders):
-        os.makedirs(folder)
-        others = [word for a in addr[1:i + 1] for word in ("--peer", a)]
-        leeches.append(shoal.get(payload.torrent("v1"), folder, addr[i + 1], addr[0],
-                                 bench.scratch.fresh(f"leech{i}"), more=others))
-    foreign = Foreign(seed, *leeches)
-    done = [leech.wait("complete", bench.options.limit) - began for leech in leeches]
-    cpu, percent = seed.cpu() - served + sum(leech.cpu() for leech in leeches), foreign.percent()
-    for node in (*leeches, seed):
-        node.stop()
-    if not all(payload.is_copied_to(folder) for folder in folders):
-        raise Failed("a copy is not what was shared")
-    return {"seconds": max(done), "mib_s": count * payload.size / MIB / max(done),
-            "cpu_gib": cpu * GIB / (count * payload.size), "foreign": percent, "verified": True}
 
 
 # ---- hashing -------------------------------------------------------------------------------------------------------

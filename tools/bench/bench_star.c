@@ -1,0 +1,248 @@
+/*
+ * bench_star.c - lines to the net, in user space: a star of nodes, each behind an uplink and a downlink of its own.
+ *
+ *     bench_star NODES UP DOWN DELAY_US        bits/s, and how long a packet is on its way between two lines
+ *
+ * Makes a TUN device for each node, star0, star1 ..., in its own network namespace, says "ready" and carries IPv4 packets
+ * from one to the other until SIGTERM. Node i is 10.8.0.(i + 1); whoever asked moves the devices where they belong. The
+ * last node is nobody's line: what it sends and gets is neither slowed nor delayed. Queues drop at their tail: 100 ms of
+ * the uplink, 50 ms of the downlink. Rates count IP bytes. At the end a line of JSON a node: bytes sent, packets dropped.
+ *
+ * For kernels without netem. One thread, a heap of packets by the time their next step is due.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NODES_MAX 64
+#define PACKET_MAX 1500
+#define UNDER_WAY_MAX 65536 /* packets; beyond it they are dropped */
+#define BURST 64	    /* packets taken from one device before the others have a turn */
+#define UP_QUEUE_NS 100000000u
+#define DOWN_QUEUE_NS 50000000u
+#define EARLY_NS 50000u /* a packet due so soon goes now: sleeping costs more */
+
+struct packet {
+	uint64_t due;
+	uint64_t order; /* among those due at once */
+	bool arrives;	/* its next step is to leave the downlink; else to enter it */
+	uint8_t to;
+	uint16_t len;
+	uint8_t bytes[PACKET_MAX];
+};
+
+struct node {
+	int fd;
+	uint64_t up_free, down_free; /* when each line has sent all it was given */
+	uint64_t sent, dropped;
+};
+
+struct star {
+	struct node node[NODES_MAX];
+	unsigned nodes;
+	double up, down;
+	uint64_t delay;
+	struct packet *heap[UNDER_WAY_MAX];
+	size_t count;
+	uint64_t order;
+};
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int number)
+{
+	(void)number;
+	stopped = 1;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static bool before(const struct packet *a, const struct packet *b)
+{
+	return a->due != b->due ? a->due < b->due : a->order < b->order;
+}
+
+static void push(struct star *s, struct packet *p)
+{
+	size_t i = s->count++;
+	p->order = s->order++;
+	for (; i > 0 && before(p, s->heap[(i - 1) / 2]); i = (i - 1) / 2)
+		s->heap[i] = s->heap[(i - 1) / 2];
+	s->heap[i] = p;
+}
+
+static struct packet *pop(struct star *s)
+{
+	struct packet *first = s->heap[0], *last = s->heap[--s->count];
+	size_t i = 0;
+	for (size_t c; (c = 2 * i + 1) < s->count; i = c) {
+		if (c + 1 < s->count && before(s->heap[c + 1], s->heap[c]))
+			c++;
+		if (!before(s->heap[c], last))
+			break;
+		s->heap[i] = s->heap[c];
+	}
+	if (s->count > 0)
+		s->heap[i] = last;
+	return first;
+}
+
+/* Puts a packet behind all that a line has to send. When it will be through; 0: the queue is full. */
+static uint64_t line(uint64_t *free_at, uint64_t now, uint64_t queue, double rate, unsigned len)
+{
+	uint64_t from = *free_at > now ? *free_at : now;
+	if (from - now > queue)
+		return 0;
+	return *free_at = from + (uint64_t)(len * 8e9 / rate);
+}
+
+/* A packet comes out of a node. false: it is dropped, and the caller's. */
+static bool leave(struct star *s, unsigned from, struct packet *p)
+{
+	static const uint8_t net[] = { 10, 8, 0 };
+	unsigned to = p->bytes[19] - 1u;
+	if (p->len < 20 || p->bytes[0] >> 4 != 4 || memcmp(p->bytes + 16, net, sizeof net) != 0 || to >= s->nodes ||
+	    to == from)
+		return false; /* IPv6 of the kernel's own, mostly */
+	bool unlimited = from + 1 == s->nodes || to + 1 == s->nodes;
+	uint64_t now = now_ns();
+	uint64_t through = unlimited ? now : line(&s->node[from].up_free, now, UP_QUEUE_NS, s->up, p->len);
+	if (through == 0 || s->count == UNDER_WAY_MAX) {
+		s->node[from].dropped++;
+		return false;
+	}
+	s->node[from].sent += p->len;
+	p->to = (uint8_t)to;
+	p->arrives = unlimited;
+	p->due = through + (unlimited ? 0 : s->delay);
+	push(s, p);
+	return true;
+}
+
+/* The next step of a packet that is due. false: it has arrived or is dropped, and is the caller's. */
+static bool step(struct star *s, struct packet *p)
+{
+	struct node *n = &s->node[p->to];
+	if (p->arrives) {
+		if (write(n->fd, p->bytes, p->len) < 0)
+			n->dropped++;
+		return false;
+	}
+	uint64_t through = line(&n->down_free, p->due, DOWN_QUEUE_NS, s->down, p->len);
+	if (through == 0) {
+		n->dropped++;
+		return false;
+	}
+	p->arrives = true;
+	p->due = through;
+	push(s, p);
+	return true;
+}
+
+static int device(unsigned i)
+{
+	struct ifreq r = { .ifr_flags = IFF_TUN | IFF_NO_PI };
+	snprintf(r.ifr_name, sizeof r.ifr_name, "star%u", i);
+	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0 && ioctl(fd, TUNSETIFF, &r) < 0) {
+		int why = errno;
+		close(fd);
+		errno = why;
+		return -1;
+	}
+	return fd;
+}
+
+/* NULL is a turn without memory for a packet. */
+static struct packet *packet_of(struct packet **spare)
+{
+	struct packet *p = *spare ? *spare : malloc(sizeof *p);
+	*spare = NULL;
+	return p;
+}
+
+static void carry(struct star *s)
+{
+	struct packet *spare = NULL; /* one is kept: most that end make room for the next */
+	while (!stopped) {
+		struct pollfd ready[NODES_MAX];
+		for (unsigned i = 0; i < s->nodes; i++)
+			ready[i] = (struct pollfd){ .fd = s->node[i].fd, .events = POLLIN };
+		uint64_t now = now_ns(), wait = 1000000000u;
+		if (s->count > 0)
+			wait = s->heap[0]->due > now ? s->heap[0]->due - now : 0;
+		struct timespec t = { .tv_sec = (time_t)(wait / 1000000000u), .tv_nsec = (long)(wait % 1000000000u) };
+		if (ppoll(ready, s->nodes, &t, NULL) < 0)
+			continue; /* a signal */
+		for (unsigned i = 0; i < s->nodes; i++) {
+			for (unsigned k = 0; k < BURST && ready[i].revents != 0; k++) {
+				struct packet *p = packet_of(&spare);
+				ssize_t n = p ? read(s->node[i].fd, p->bytes, sizeof p->bytes) : -1;
+				if (n > 0)
+					p->len = (uint16_t)n;
+				if (n <= 0 || !leave(s, i, p))
+					spare = p;
+				if (n <= 0)
+					break;
+			}
+		}
+		for (now = now_ns() + EARLY_NS; s->count > 0 && s->heap[0]->due <= now;) {
+			struct packet *p = pop(s);
+			if (!step(s, p)) {
+				free(spare);
+				spare = p;
+			}
+		}
+	}
+	free(spare);
+	while (s->count > 0)
+		free(pop(s));
+}
+
+int main(int argc, char **argv)
+{
+	static struct star s;
+	long nodes = argc == 5 ? strtol(argv[1], NULL, 10) : 0;
+	if (nodes < 2 || nodes > NODES_MAX || (s.up = strtod(argv[2], NULL)) <= 0 ||
+	    (s.down = strtod(argv[3], NULL)) <= 0) {
+		fprintf(stderr, "usage: bench_star NODES UP DOWN DELAY_US\n");
+		return 2;
+	}
+	s.nodes = (unsigned)nodes;
+	s.delay = strtoull(argv[4], NULL, 10) * 1000u;
+	for (unsigned i = 0; i < s.nodes; i++) {
+		s.node[i].fd = device(i);
+		if (s.node[i].fd < 0) {
+			fprintf(stderr, "bench_star: star%u: %s\n", i, strerror(errno));
+			return 1;
+		}
+	}
+	struct sigaction act = { .sa_handler = stop };
+	sigaction(SIGTERM, &act, NULL);
+	sigaction(SIGINT, &act, NULL);
+	printf("{\"event\": \"ready\"}\n");
+	fflush(stdout);
+	carry(&s);
+	for (unsigned i = 0; i < s.nodes; i++) {
+		printf("{\"event\": \"line\", \"node\": %u, \"sent\": %llu, \"dropped\": %llu}\n", i,
+		       (unsigned long long)s.node[i].sent, (unsigned long long)s.node[i].dropped);
+		close(s.node[i].fd);
+	}
+	return 0;
+}
