@@ -17,6 +17,7 @@ BAN = ("swarm/core/evidence.c",
 
 NEVER_ASKED = (HASHES, "	if (s->mi == NULL || p->hash_asked == 0)\n		return shoal_peer_close(p, SHOAL_ERR_REFUSED, now);",
                "	if (s->mi == NULL || p->hash_asked == 0)\n		return;")
+FORGED = (HASHES, "	if (rc == SHOAL_ERR_HASH && !p->closing) {", "	if (rc == SHOAL_ERR_HASH && p->born == 1) {")
 PROOF_LENGTH = ("proto/merkle.c", "	if (proof_count != shoal_merkle_height(layer_width) - shoal_merkle_height(span))", "	if (proof_count == 99)")
 
 KRPC, SERVE, SEARCH, ITEMS, QUOTA, DHT = ("dht/krpc.c", "dht/dht_serve.c", "dht/dht_search.c", "dht/items.c", "dht/quota.c",
@@ -84,7 +85,8 @@ GUARDS = [
     ("W08a W09a W08g W08h", UNASKED),
     ("V02a", (HASHES, "			    shoal_patience_charge(&p->leaves, SHOAL_PATIENCE_LEAVES, SHOAL_PATIENCE_LEAVES_MINUTE,\n						  now) &&\n", "")),
     ("M04a", (SMETA, "	return shoal_patience_charge(&p->metadata_given, most, (uint32_t)most, now);", "	return most > 0 || now == 1;")),
-    ("R11a", (PEER, "	if (p->blocked_since != 0 && p->blocked_since + SHOAL_PEER_BLOCKED_TIME <= now)", "	if (p->blocked_since == 1)")),
+    ("R11a", (PEER, "	if (p->blocked_since != 0 && p->blocked_since + SHOAL_PEER_BLOCKED_TIME <= now)", "	if (p->blocked_since == 1)"),
+     ("swarm/io/tcp.c", "	set_int(tcp, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, SHOAL_TCP_UNTAKEN_MS);", "")),
     ("R11b", (PEER, "	if (p->blocked_since != 0)\n		return p->blocked_since + SHOAL_PEER_DEAF_TIME <= now;", "	if (now)\n		return false;")),
     ("R11c", (CROWD, "	while (bytes > 0 && (n->long_bytes", "	while (n == NULL && (n->long_bytes")),
     ("W18a W18b", (TURN, "	for (struct shoal_peer *p = n->peers; p != NULL; p = p->next) {\n		enum use use = use_of(p, now);",
@@ -94,7 +96,8 @@ GUARDS = [
     # false data
     ("W10b W10d W10f", (HASH, "			if (memcmp(got, hash->want_sha1, sizeof hash->want_sha1) != 0)", "			if (got[0] == got[1] && got[1] == got[2])")),
     ("W10a W10e W10g", (HASH, "			if (memcmp(got, hash->want_root, sizeof got) != 0)", "			if (got[0] == got[1] && got[1] == got[2])")),
-    ("W10a W10b W10c W10f W10g W10d W10e V01k", BAN),
+    ("W10a W10b W10c W10f W10g W10d W10e", BAN),
+    ("V01k", BAN, FORGED),
     ("W12d", ("swarm/core/policy.c", "			return UNPROVEN_TIME;", "			return patience;")),
     # metadata
     ("M02a", (META, "	if (still->moved + SHOAL_METADATA_STILL > now)", "	if (now > 1)")),
@@ -111,7 +114,7 @@ GUARDS = [
      (SMETA, "	if (s->has_v2 && memcmp(sha256, s->v2.b, 32) != 0)", "	if (s->has_v2 && sha256[0] == sha256[1] && sha256[1] == sha256[2])")),
     # hash messages
     ("V01a", NEVER_ASKED),
-    ("V01b V01c V01d V01h", (HASHES, "	if (rc == SHOAL_ERR_HASH && !p->closing) {", "	if (rc == SHOAL_ERR_HASH && p->born == 1) {")),
+    ("V01b V01c V01d V01h", FORGED),
     ("V01b V01c V01d", ("proto/merkle.c", "	return memcmp(node, root, 32) == 0 ? 0 : SHOAL_ERR_HASH;", "	return 0;")),
     ("V01i V01j V01g", PROOF_LENGTH),
     ("V01f", (HASHES, "	if (r->index != want->next || r->length != length || count < length)", "	if (r->index != want->next || r->length != length)"),
@@ -144,7 +147,6 @@ GUARDS = [
               "	put_base(&w, url, url->path);")),
     # how much, how long, how often
     ("T06a", TOO_MUCH, (ASK, " || need > SHOAL_TRACKER_HTTP_BODY_MAX) {", ") {")),
-    ("T06b", (CURL, "	if (f->headers > SHOAL_HTTP_HEADERS_MAX) {", "	if (f->headers > (1u << 30)) {")),
     ("T06c", (CURL, "	SET(CURLOPT_LOW_SPEED_LIMIT, (long)SHOAL_HTTP_SLOW_BYTES);", "	SET(CURLOPT_LOW_SPEED_LIMIT, 0L);"),
      (ASK, "#define FETCH_TIME SHOAL_S(30)", "#define FETCH_TIME SHOAL_S(300)")),
     ("T08a", ("swarm/core/announce.c", "shoal_max_u64(wait, SHOAL_ANNOUNCE_INTERVAL_MIN)", "shoal_max_u64(wait, 1)")),
@@ -203,15 +205,13 @@ GUARDS = [
     ("D11b", (DHT, "node->addr.port >= SHOAL_DHT_PORT_MIN &&", "true &&")),
     ("D11c", (DHT, "		return shoal_reach_of(by) == SHOAL_REACH_LOOPBACK;", "		return true;")),
     ("D11d", (SEARCH, "		if (got[i].port == 0 || !shoal_dht_near(by, &got[i]) ||", "		if (got[i].port == 0 ||")),
-    ("D14a", ("dht/lookup.c", "	if (l->waiting >= SHOAL_LOOKUP_ALPHA || l->queries >= SHOAL_LOOKUP_QUERIES)",
-              "	if (l->waiting >= SHOAL_LOOKUP_ALPHA)"), ("dht/lookup.c", "	if (l->queries >= SHOAL_LOOKUP_QUERIES)\n", "	if (0)\n")),
     # DHT: whom it knows
     ("D04a", ("dht/table.c", "	if (contradicts(t, b, node) || crowded(t, b, &node->addr))", "	if (contradicts(t, b, node))"),
      ("dht/table.c", "		return !crowded(t, b, &node->addr);", "		return true;")),
     ("D04b", ("dht/table.c", "	for (unsigned i = 0; fits && best == SHOAL_TABLE_K", "	for (unsigned i = 0; t_none && best == SHOAL_TABLE_K"),
      ("dht/table.c", "static unsigned weakest(", "static const bool t_none;\nstatic unsigned weakest(")),
     ("D12a", ("dht/vote.c", "	for (at = 0; at < v->count && memcmp(v->voice[at].voter, net, sizeof net) != 0;)", "	for (at = 0; at < v->count;)")),
-    ("D15a", (DHT, "	bool ping = !m.read_only && shoal_dht_likely", "	bool ping = shoal_dht_likely")),
+    ("D15a", (DHT, "	bool ping = !m.read_only && !d->o.read_only && shoal_dht_likely", "	bool ping = !d->o.read_only && shoal_dht_likely")),
     # DHT: tokens and answers
     ("D06a D06b D06c", (SERVE, "	if (!shoal_token_good(a->d->secret, a->to, &q->target, now, q->token))", "	if (now == 1)")),
     ("D06b", ("dht/token.c", "	memcpy(said, who->ip, 16);", "	memset(said, who->is_v4, 16);")),
