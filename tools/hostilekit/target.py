@@ -40,12 +40,13 @@ def fds_of(pid):
 class Program:
     """A process whose stdout is JSON lines."""
 
-    def __init__(self, folder, *command, fds=None):
+    def __init__(self, folder, *command, fds=None, env=None):
         os.makedirs(folder, exist_ok=True)
         self.log, self.out = os.path.join(folder, "log"), os.path.join(folder, "events")
         limit = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (fds, fds))) if fds else None
         with open(self.out, "wb") as out, open(self.log, "wb") as log:
-            self.process = subprocess.Popen(command, stdout=out, stderr=log, stdin=subprocess.DEVNULL, preexec_fn=limit)
+            self.process = subprocess.Popen(command, stdout=out, stderr=log, stdin=subprocess.DEVNULL, preexec_fn=limit,
+                                            env={**os.environ, **(env or {})})
         self.pid = self.process.pid
 
     def alive(self):
@@ -278,7 +279,8 @@ class Start:
         words_ = {"torrent": torrent, "data": source, "folder": os.path.join(self.work, "engine"), "host": self.target[0],
                   "port": str(PORT)}
         os.makedirs(words_["folder"], exist_ok=True)
-        p = Program(self.work, *[w.format(**words_) for w in self.command], fds=fds)
+        env = {"HOSTILE_NODE": "%s:%d" % self.dht[0]} if self.dht else {}
+        p = Program(self.work, *[w.format(**words_) for w in self.command], fds=fds, env=env)
         end = time.monotonic() + 40
         while True:
             try:
