@@ -2,7 +2,7 @@
  * tools/run.h - a session of an engine: torrents in, events told, until done, stopped or out of time.
  *
  * Sees an engine through shoal/engine.h alone. run.c drives it and decides when
- * it is over; run_tell.c puts what happens into words and JSON.
+ * it is over; run_tell.c puts what happens into words and JSON, run_who.c who did what.
  */
 #ifndef SHOAL_TOOLS_RUN_H
 #define SHOAL_TOOLS_RUN_H
@@ -77,6 +77,16 @@ int shoal_run(struct shoal_run *r);
 void shoal_run_torrent_fini(struct shoal_run_torrent *t);
 /* An absolute path, heap; the folder need not exist. NULL: no memory. */
 char *shoal_run_absolute(const char *path);
+
+/* ---- run_who.c: who did what ----------------------------------------------------------- */
+/* One word for what came of it: "banned", "lied", "traded", "gave", "took", "wasted", "idle". */
+const char *shoal_run_verdict(const struct shoal_peer_info *p);
+/* Who lied first, then by what went to and fro. */
+void shoal_run_who_sort(struct shoal_run_torrent *t);
+/* A table of the first few of whom anything came, in that order, and how many others there were. */
+void shoal_run_who_say(struct shoal_tool *tool, const struct shoal_run_torrent *t);
+/* All of them, into the array that is open. */
+void shoal_run_who_json(const struct shoal_run_torrent *t, struct shoal_json *j);
 
 /* ---- run_tell.c ---------------------------------------------------------------------- */
 void shoal_run_tell_started(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev);

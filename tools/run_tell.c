@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PEERS_SHOWN 20
-
 static struct shoal_json *begin(struct shoal_run *r, const struct shoal_run_torrent *t, const char *event, shoal_us at)
 {
 	struct shoal_json *j = shoal_say_event(r->tool, event, at);
@@ -280,6 +278,8 @@ static void tell_banned(struct shoal_run *r, const struct shoal_run_torrent *t, 
 			put_addr(j, "addr", &ev->addr);
 		shoal_json_u64(j, "piece", ev->index);
 		shoal_json_str(j, "what", ev->text);
+		shoal_json_u64(j, "false_blocks", ev->done);
+		shoal_json_u64(j, "blocks", ev->total);
 		shoal_say_event_end(r->tool);
 	}
 	if (!r->tool->quiet)
@@ -378,13 +378,6 @@ void shoal_run_tell_other(struct shoal_run *r, struct shoal_run_torrent *t, cons
 }
 
 /* ---- the end ------------------------------------------------------------------------- */
-static int by_bytes(const void *a, const void *b)
-{
-	const struct shoal_run_peer *x = a, *y = b;
-	uint64_t p = x->info.got + x->info.gave, q = y->info.got + y->info.gave;
-	return (p < q) - (p > q);
-}
-
 static void summary_json(struct shoal_run *r, const struct shoal_run_torrent *t)
 {
 	const struct shoal_stats *s = &t->stats;
@@ -396,32 +389,17 @@ static void summary_json(struct shoal_run *r, const struct shoal_run_torrent *t)
 	shoal_json_u64(j, "hash_failures", s->hash_failures);
 	shoal_json_u64(j, "memory_peak", s->memory_peak);
 	shoal_json_array(j, "peers");
-	for (size_t i = 0; i < t->peer_count; i++) {
-		const struct shoal_run_peer *p = &t->peer[i];
-		shoal_json_object(j, NULL);
-		if (p->host[0] != '\0')
-			shoal_json_text(j, "addr", p->host);
-		else
-			put_addr(j, "addr", &p->info.addr);
-		shoal_json_text(j, "client", p->client);
-		shoal_json_u64(j, "got", p->info.got);
-		shoal_json_u64(j, "gave", p->info.gave);
-		shoal_json_u64(j, "wasted", p->info.wasted);
-		shoal_json_u64(j, "spoiled", p->info.spoiled);
-		shoal_json_bool(j, "banned", p->info.banned);
-		shoal_json_end(j);
-	}
+	shoal_run_who_json(t, j);
 	shoal_say_event_end(r->tool);
 }
 
 void shoal_run_tell_summary(struct shoal_run *r, struct shoal_run_torrent *t)
 {
 	const struct shoal_stats *s = &t->stats;
-	char got[SHOAL_HUMAN_MAX], gave[SHOAL_HUMAN_MAX], wasted[SHOAL_HUMAN_MAX], addr[SHOAL_ADDR_TEXT_MAX];
+	char got[SHOAL_HUMAN_MAX], gave[SHOAL_HUMAN_MAX], wasted[SHOAL_HUMAN_MAX];
 	if (!t->added)
 		return;
-	if (t->peer_count)
-		qsort(t->peer, t->peer_count, sizeof *t->peer, by_bytes);
+	shoal_run_who_sort(t);
 	if (r->tool->json) {
 		summary_json(r, t);
 		return;
@@ -432,17 +410,5 @@ void shoal_run_tell_summary(struct shoal_run *r, struct shoal_run_torrent *t)
 	shoal_say(r->tool, "%s: %s%s received, %s sent, %s wasted, %" PRIu64 " hash failures", t->name, also,
 		  shoal_human_size(s->downloaded, got), shoal_human_size(s->uploaded, gave),
 		  shoal_human_size(s->wasted, wasted), s->hash_failures);
-	size_t shown = 0;
-	for (size_t i = 0; i < t->peer_count; i++) {
-		const struct shoal_run_peer *p = &t->peer[i];
-		if (p->info.got + p->info.gave + p->info.wasted == 0)
-			continue;
-		if (shown++ < PEERS_SHOWN)
-			shoal_say(r->tool, "  %-24s  received %8s  sent %8s  %s%s",
-				  p->host[0] != '\0' ? p->host : shoal_addr_text(&p->info.addr, addr),
-				  shoal_human_size(p->info.got, got), shoal_human_size(p->info.gave, gave), p->client,
-				  p->info.banned ? "  (banned)" : "");
-	}
-	if (shown > PEERS_SHOWN)
-		shoal_say(r->tool, "  and %zu more", shown - PEERS_SHOWN);
+	shoal_run_who_say(r->tool, t);
 }

@@ -202,7 +202,9 @@ enum shoal_event_kind {
 	SHOAL_EV_DONE,	 /* answers an operation that has no other answer; err */
 	SHOAL_EV_PEER_JOINED, /* `peer`, `addr`, `text` its client's name */
 	SHOAL_EV_PEER_LEFT,   /* `peer`, err: why */
-	SHOAL_EV_PEER_BANNED, /* `peer`, `addr`, `index`: the piece it spoiled, `text` the evidence */
+	/* `peer`, `addr`, `index`: the piece it spoiled, `text` the evidence; `done` of the `total` blocks of it that were
+	 * looked at were false (0 of 0: nobody counted) */
+	SHOAL_EV_PEER_BANNED,
 	SHOAL_EV_HASH_FAILED, /* `index` */
 	/* A tracker was asked: `text` who (without the secrets of its URL), `index` its tier; err, `name` what it says to
 	 * people; `done` peers that were new, `total` seconds until the next time (0: not known yet), `stats.seeds` and
@@ -255,13 +257,24 @@ struct shoal_stats {
 	uint64_t memory_used, memory_peak;
 	bool complete, checking, paused, metadata;
 };
+/* What a peer has come to be to us, by what it sent (native). */
+enum shoal_standing {
+	SHOAL_STANDING_NONE, /* nothing is known, or no score is kept */
+	SHOAL_STANDING_NEW,
+	SHOAL_STANDING_GOOD,
+	SHOAL_STANDING_TRUSTED,
+	SHOAL_STANDING_PAROLE, /* it has sent a false block, and not enough right ones since */
+	SHOAL_STANDING_BANNED,
+};
 struct shoal_peer_info {
 	struct shoal_addr addr;
 	uint64_t got, gave;	  /* verified bytes from it; payload bytes to it */
 	uint64_t wasted, spoiled; /* bytes from it that were not needed; that failed their hash */
 	uint64_t down_rate, up_rate;
-	uint32_t asked;	 /* blocks asked of it now */
-	uint32_t pieces; /* it has */
+	uint32_t false_blocks; /* it sent, by exact blame; ever, in any torrent */
+	uint8_t standing;      /* enum shoal_standing */
+	uint32_t asked;	       /* blocks asked of it now */
+	uint32_t pieces;       /* it has */
 	bool connected, seed, banned, incoming, v2, encrypted, utp;
 	bool choking_us, choked, interested, interesting;
 };

@@ -69,6 +69,21 @@ static struct shoal_event row(uint64_t ticket, const struct shoal_addr *addr, co
 	return ev;
 }
 
+/* What its record says; a record may be there before a connection, and after it. */
+static void judge(struct shoal_event *ev, const struct shoal_swarm *s, const struct shoal_peer *p)
+{
+	static const uint8_t standing[] = {
+		[SHOAL_REP_NEW] = SHOAL_STANDING_NEW,	    [SHOAL_REP_GOOD] = SHOAL_STANDING_GOOD,
+		[SHOAL_REP_TRUST] = SHOAL_STANDING_TRUSTED, [SHOAL_REP_PAROLE] = SHOAL_STANDING_PAROLE,
+		[SHOAL_REP_BANNED] = SHOAL_STANDING_BANNED,
+	};
+	const struct shoal_repute_entry *e = p != NULL ? p->repute : shoal_repute_find(&s->node->repute, &ev->addr);
+	if (e == NULL || !s->node->policy->scores)
+		return;
+	ev->info.standing = standing[e->rep.state];
+	ev->info.false_blocks = e->rep.false_blocks;
+}
+
 /* What only a connection has. */
 static void describe(struct shoal_event *ev, struct shoal_peer *p, shoal_us now)
 {
@@ -100,6 +115,7 @@ void shoal_accounts_say(struct shoal_swarm *s, uint64_t ticket, shoal_us now)
 		struct shoal_event ev = row(ticket, &c->addr, &c->account->sums);
 		ev.info.banned = c->account->banned;
 		ev.text = shoal_bytes(c->account->client, strlen(c->account->client));
+		judge(&ev, s, c->peer);
 		if (c->peer != NULL)
 			describe(&ev, c->peer, now);
 		if (c->peer != NULL || any(&c->account->sums))
@@ -109,6 +125,7 @@ void shoal_accounts_say(struct shoal_swarm *s, uint64_t ticket, shoal_us now)
 		if (p->contact != NULL)
 			continue;
 		struct shoal_event ev = row(ticket, &p->addr, &p->sums);
+		judge(&ev, s, p);
 		describe(&ev, p, now);
 		shoal_swarm_say(s, &ev, now);
 	}

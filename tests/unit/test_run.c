@@ -285,6 +285,7 @@ static void get_ends_when_complete(void **state)
 	assert_non_null(strstr(out_text, "{\"t\":5.0"));
 	assert_non_null(strstr(out_text, "\"downloaded\":600"));
 	assert_non_null(strstr(out_text, "{\"addr\":\"192.0.2.1:80\",\"client\":\"evil\\\\x1b[2J\",\"got\":500"));
+	assert_non_null(strstr(out_text, "\"standing\":\"-\",\"verdict\":\"gave\""));
 	assert_non_null(strstr(out_text, "\nops A+SPQZ "));
 }
 
