@@ -404,6 +404,8 @@ void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why,
 		c->peer = NULL;
 	} else if (c->dial != 0 && !c->punch) {
 		shoal_punch_ask(s, c, now);
+	} else if (c->dial != 0) {
+		shoal_punch_failed(s, c, now);
 	}
 	if (c->dial != 0 && !c->trusted && why != SHOAL_ERR_BUSY && why != SHOAL_ERR_NOMEM) {
 		shoal_guard_failed(&s->node->guard, &c->addr, now);

@@ -1,6 +1,7 @@
 /* swarm/core/punch.c - holepunch: asking for a rendezvous, giving one, and answering one. */
 #include "swarm/core/punch.h"
 
+#include <stdio.h>
 #include "proto/compact.h"
 #include "proto/holepunch.h"
 #include "swarm/core/gossip.h"
@@ -25,6 +26,21 @@ void shoal_punch_ask(struct shoal_swarm *s, struct shoal_contact *c, shoal_us no
 		return;
 	c->punches++;
 	say(via, &(struct shoal_holepunch){ SHOAL_HOLEPUNCH_RENDEZVOUS, c->addr, 0 }, now);
+}
+
+void shoal_punch_failed(struct shoal_swarm *s, const struct shoal_contact *c, shoal_us now)
+{
+	char addr[SHOAL_ADDR_TEXT], text[SHOAL_ADDR_TEXT + 160];
+	/* What a stranger has us do unasked proves nothing. */
+	if (s->punch_told || s->complete_said || c->punches == 0)
+		return;
+	s->punch_told = true;
+	shoal_addr_format(&c->addr, addr);
+	snprintf(text, sizeof text,
+		 "%s is behind a router, as we seem to be, and no way between the two was found; it is enough that one "
+		 "of them opens its port",
+		 addr);
+	shoal_swarm_warn(s, text, now);
 }
 
 /* The peer others know by this address: as it is seen, or where it says it listens. */

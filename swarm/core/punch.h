@@ -21,6 +21,8 @@ struct shoal_swarm;
 bool shoal_node_punches(const struct shoal_node *n);
 /* `c` could not be dialled: asks whoever told us of it, if that can help. */
 void shoal_punch_ask(struct shoal_swarm *s, struct shoal_contact *c, shoal_us now);
+/* Both were told to, and yet `c` was not reached: the user hears of the first such in a torrent's life. */
+void shoal_punch_failed(struct shoal_swarm *s, const struct shoal_contact *c, shoal_us now);
 /* A ut_holepunch message: < 0 ends the peer. */
 int shoal_peer_holepunch(struct shoal_peer *p, struct shoal_bytes body, shoal_us now);
 

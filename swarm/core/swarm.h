@@ -148,7 +148,7 @@ struct shoal_swarm {
 	struct shoal_select select;
 	size_t charged;				      /* for all of the above */
 	uint64_t size, verified_bytes, claimed_bytes; /* of wanted files */
-	bool first_piece_said, complete_said, checked_said;
+	bool first_piece_said, complete_said, checked_said, punch_told;
 
 	/* scan and check */
 	struct shoal_disk_job scan_job;
