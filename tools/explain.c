@@ -208,12 +208,12 @@ static void print_reservations(const struct shoal_explain *e)
 static void summary_text(const struct shoal_explain *e, struct shoal_explain_peer **row)
 {
 	const struct shoal_explain_book *b = e->book;
-	char when[64] = "?", span[SHOAL_HUMAN_MAX], count[SHOAL_HUMAN_MAX * 2];
+	char when[64] = "of virtual time", span[SHOAL_HUMAN_MAX], count[SHOAL_HUMAN_MAX * 2];
 	time_t began = (time_t)b->head.unix_s;
 	struct tm tm;
-	if (b->head.unix_s < INT32_MAX && localtime_r(&began, &tm) != NULL)
-		strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &tm);
-	shoal_say(e->tool, "%s recorded from %s on: %s", shoal_human_span(shoal_explain_since(e, b->ended), span), when,
+	if (b->head.unix_s > 0 && b->head.unix_s < INT32_MAX && localtime_r(&began, &tm) != NULL)
+		strftime(when, sizeof when, "from %Y-%m-%d %H:%M:%S on", &tm);
+	shoal_say(e->tool, "%s recorded %s: %s", shoal_human_span(shoal_explain_since(e, b->ended), span), when,
 		  shoal_human_count(b->count, "record", "records", count));
 	for (size_t i = 0; i < b->torrents && i < ROWS; i++)
 		print_torrent(e, &b->torrent[i]);

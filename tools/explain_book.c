@@ -13,6 +13,9 @@
 
 #define INDEX_ROOM (4u * SHOAL_EXPLAIN_PEERS_MAX) /* a power of two, never more than a quarter full */
 
+/* A torrent's number has the life it belongs to above its handle. */
+#define LIFE_SHIFT 24
+
 static size_t place_of(const struct shoal_explain_book *b, uint32_t torrent, uint32_t id)
 {
 	uint64_t mixed = ((uint64_t)torrent << 32 | id) * UINT64_C(0x9e3779b97f4a7c15);
@@ -165,7 +168,12 @@ int shoal_explain_book_next(const struct shoal_explain_book *b, size_t *at, stru
 		ptrdiff_t n = shoal_flight_decode(shoal_bytes(b->records.at + *at, b->records.len - *at), out);
 		if (n <= 0)
 			return 0;
+		size_t life = 0;
+		while (life < b->lives && b->life[life] <= *at)
+			life++;
 		*at += (size_t)n;
+		if (out->torrent != 0)
+			out->torrent ^= (uint32_t)life << LIFE_SHIFT;
 		if (out->kind != SHOAL_FLIGHT_UNKNOWN)
 			return 1;
 	}
@@ -186,9 +194,21 @@ int shoal_explain_book_read(struct shoal_explain_book *b, struct shoal_bytes fil
 	b->index = calloc(b->index_room, sizeof *b->index);
 	if (b->index == NULL)
 		return SHOAL_ERR_NOMEM;
-	while (shoal_explain_book_next(b, &at, &f) > 0)
+	for (size_t from = 0; shoal_explain_book_next(b, &at, &f) > 0; from = at) {
+		const struct shoal_explain_torrent *t = shoal_explain_book_torrent(b, f.torrent);
+		if (f.kind == SHOAL_FLIGHT_TORRENT && t != NULL && t->is.kind != SHOAL_FLIGHT_UNKNOWN &&
+		    b->lives < SHOAL_EXPLAIN_LIVES_MAX) {
+			if (b->life == NULL)
+				b->life = calloc(SHOAL_EXPLAIN_LIVES_MAX, sizeof *b->life);
+			if (b->life == NULL)
+				return SHOAL_ERR_NOMEM;
+			b->life[b->lives++] = from;
+			at = from;
+			continue;
+		}
 		if ((rc = tally(b, &f)) < 0)
 			return rc;
+	}
 	if (at < b->records.len) {
 		ptrdiff_t n = shoal_flight_decode(shoal_bytes(b->records.at + at, b->records.len - at), &f);
 		b->cut = n == 0;
@@ -204,5 +224,6 @@ void shoal_explain_book_fini(struct shoal_explain_book *b)
 	free(b->peer);
 	free(b->index);
 	free(b->torrent);
+	free(b->life);
 	*b = (struct shoal_explain_book){ 0 };
 }

@@ -3,6 +3,10 @@
  *
  * Bounded by the names below, whatever the record says: it may have been
  * written by anybody. What does not fit is counted and said.
+ *
+ * A node that was started again (in the lab) begins anew with its numbers:
+ * its torrent is introduced a second time, and from there on counts as
+ * another one, and its peers as others.
  */
 #ifndef SHOAL_TOOLS_EXPLAIN_BOOK_H
 #define SHOAL_TOOLS_EXPLAIN_BOOK_H
@@ -11,6 +15,7 @@
 
 #define SHOAL_EXPLAIN_PEERS_MAX 8192u
 #define SHOAL_EXPLAIN_TORRENTS_MAX 1024u
+#define SHOAL_EXPLAIN_LIVES_MAX 200u
 
 struct shoal_explain_peer {
 	uint32_t torrent, id;
@@ -45,6 +50,8 @@ struct shoal_explain_book {
 	uint32_t *index; /* open addressing over (torrent, id): number + 1 */
 	size_t index_room;
 	uint64_t unnamed; /* peers beyond the bound */
+	size_t *life;	  /* where lives after the first one begin, in `records` */
+	size_t lives;
 	struct shoal_explain_torrent *torrent;
 	size_t torrents;
 };
@@ -56,7 +63,7 @@ void shoal_explain_book_fini(struct shoal_explain_book *b);
 /* NULL: no such. */
 struct shoal_explain_peer *shoal_explain_book_peer(const struct shoal_explain_book *b, uint32_t torrent, uint32_t id);
 struct shoal_explain_torrent *shoal_explain_book_torrent(const struct shoal_explain_book *b, uint32_t handle);
-/* The next record at or after `*at` (from 0): 1; 0: no more. `*at` moves on. */
+/* The next record at or after `*at` (from 0): 1; 0: no more. `*at` moves on. Its torrent is told apart by lives. */
 int shoal_explain_book_next(const struct shoal_explain_book *b, size_t *at, struct shoal_flight *out);
 
 #endif

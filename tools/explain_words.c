@@ -354,8 +354,12 @@ static void serve(struct words *w)
 	case SHOAL_CHOKE_OUTBID:
 		add(w, "it gives us ");
 		add_rate(w, "got");
-		add(w, ", and the least of those who earn a place ");
-		add_rate(w, "bar");
+		if (term(w, "bar") > 0) {
+			add(w, ", and the least of those who earn a place ");
+			add_rate(w, "bar");
+		} else {
+			add(w, ", nobody earns a place, and it is not its turn");
+		}
 		add_line(w);
 		break;
 	case SHOAL_CHOKE_SNUBBED: add(w, "it owes us blocks for long"); break;

@@ -8,6 +8,7 @@
 #include "tools/lab/tell.h"
 #include "tools/options.h"
 #include "tools/progress.h"
+#include "tools/record.h"
 #include "tools/say.h"
 
 #include <errno.h>
@@ -19,7 +20,9 @@
 /* What the options of all of them come to. */
 struct lab {
 	struct shoal_tool *tool;
-	const char *seed, *seeds, *policy, *svg, *trace;
+	const char *seed, *seeds, *policy, *svg, *trace, *record;
+	struct shoal_record file; /* of --record */
+	shoal_us recorded;	  /* when something was last written to it */
 	bool real_bytes, quick, fields, adversaries, metrics;
 	struct shoal_opt_list set;
 	struct shoal_progress progress;
@@ -151,10 +154,68 @@ static int write_svg(struct lab *lab, const struct lab_result *r)
 	return 0;
 }
 
+static void on_records(void *to, struct shoal_bytes records, shoal_us now)
+{
+	struct lab *lab = to;
+	shoal_record_add(lab->tool, &lab->file, records, now);
+	lab->recorded = now;
+}
+
+/* "7": by its number, as the trace has it; "leeches", "leeches.3": the first of a group, the third. */
+static int node_of(const struct lab_scenario *s, const char *text, size_t len)
+{
+	char name[64];
+	uint32_t number, k = 1;
+	if (len == 0 || len >= sizeof name)
+		return -1;
+	memcpy(name, text, len);
+	name[len] = '\0';
+	if (shoal_options_count(name, &number) == 0)
+		return number < lab_scenario_nodes(s) ? (int)number : -1;
+	char *dot = strrchr(name, '.');
+	if (dot != NULL && shoal_options_count(dot + 1, &k) < 0)
+		return -1;
+	int group = lab_scenario_group(s, name, dot != NULL ? (size_t)(dot - name) : len);
+	if (group < 0 || k < 1 || k > (uint32_t)s->nodes[group].count.v)
+		return -1;
+	number = k - 1;
+	for (int i = 0; i < group; i++)
+		number += (uint32_t)s->nodes[i].count.v;
+	return (int)number;
+}
+
+static int open_record(struct lab *lab, struct lab_suite *suite)
+{
+	char shown[SHOAL_SAY_TEXT_MAX];
+	struct shoal_flight_head head = { .began = SIM_START };
+	lab->file.fd = -1;
+	if (lab->record == NULL)
+		return 0;
+	const char *colon = strchr(lab->record, ':');
+	int node = colon != NULL ? node_of(suite->s, lab->record, (size_t)(colon - lab->record)) : -1;
+	if (node < 0 || colon[1] == '\0')
+		return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE,
+				      "--record %s: it takes NODE:FILE, NODE a number, a group or GROUP.K",
+				      shoal_say_cstr(lab->record, shown));
+	if (suite->from != suite->to)
+		return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "--record is of one run: give one --seed");
+	int code = shoal_record_open(lab->tool, &lab->file, colon + 1, &head);
+	if (code != 0)
+		return code;
+	lab->recorded = SIM_START;
+	suite->o.recorded = on_records;
+	suite->o.recorded_to = lab;
+	suite->o.record = (unsigned)node;
+	return 0;
+}
+
 static int run_seeds(struct lab *lab, struct lab_suite *suite, const char *path)
 {
-	int code = 0;
+	int code = open_record(lab, suite);
+	if (code != 0)
+		return code;
 	lab_suite_judge(suite);
+	shoal_record_close(&lab->file, lab->recorded);
 	shoal_progress_clear(&lab->progress);
 	for (uint64_t seed = suite->from; code == 0 && seed <= suite->to; seed++) {
 		const struct lab_result *r = lab_suite_result(suite, seed);
@@ -243,6 +304,7 @@ static int run_main(struct lab *lab, int argc, char **argv)
 		{ SHOAL_OPT_FLAG, "quick", 0, &lab->quick, NULL, NULL, "the small form, if the file has one" },
 		{ SHOAL_OPT_TEXT, "svg", 0, &lab->svg, "FILE", NULL, "a picture of the (first) run" },
 		{ SHOAL_OPT_TEXT, "trace", 0, &lab->trace, "FILE", NULL, "every event of every node, one JSON object a line" },
+		{ SHOAL_OPT_TEXT, "record", 0, &lab->record, "NODE:FILE", NULL, "what that node decides and why, for shoal explain" },
 		{ SHOAL_OPT_FLAG, "real-bytes", 0, &lab->real_bytes, NULL, NULL, "move and hash every byte: the same run, slower" },
 		{ .kind = SHOAL_OPT_END },
 	};

@@ -2,16 +2,13 @@
 #include "tools/record.h"
 
 #include "proto/base/bytes.h"
-#include "swarm/core/flight.h"
 #include "tools/say.h"
-#include "tools/signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 static bool write_all(int fd, const uint8_t *at, size_t len)
@@ -42,11 +39,11 @@ static bool may_replace(int fd)
 	return n > 0 && shoal_flight_head_decode(shoal_bytes(start, (size_t)n), &head) != SHOAL_ERR_MALFORMED;
 }
 
-int shoal_record_open(struct shoal_tool *tool, struct shoal_record *r, const char *path, struct shoal_bytes hash)
+int shoal_record_open(struct shoal_tool *tool, struct shoal_record *r, const char *path,
+		      const struct shoal_flight_head *head)
 {
 	char shown[SHOAL_SAY_TEXT_MAX];
 	uint8_t bytes[SHOAL_FLIGHT_HEAD];
-	struct shoal_flight_head head = { .unix_s = (uint64_t)time(NULL), .began = shoal_signals_now() };
 	*r = (struct shoal_record){ .fd = -1, .most = SHOAL_RECORD_FILE_MAX };
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd >= 0 && !may_replace(fd)) {
@@ -54,11 +51,7 @@ int shoal_record_open(struct shoal_tool *tool, struct shoal_record *r, const cha
 		return shoal_say_fail(tool, SHOAL_ERR_EXISTS, "--record %s: it is there already, and no flight record",
 				      shoal_say_cstr(path, shown));
 	}
-	if (hash.len == 20 || hash.len == 32) {
-		head.hash_len = (uint8_t)hash.len;
-		memcpy(head.hash, hash.at, hash.len);
-	}
-	shoal_flight_head_encode(&head, bytes);
+	shoal_flight_head_encode(head, bytes);
 	/* A pipe has no length to cut. */
 	if (fd < 0 || (ftruncate(fd, 0) < 0 && errno != EINVAL) || !write_all(fd, bytes, sizeof bytes)) {
 		int os = errno;

@@ -9,7 +9,7 @@
 #ifndef SHOAL_TOOLS_RECORD_H
 #define SHOAL_TOOLS_RECORD_H
 
-#include <shoal/types.h>
+#include "swarm/core/flight.h"
 
 #define SHOAL_RECORD_FILE_MAX (64u << 20)
 
@@ -20,10 +20,10 @@ struct shoal_record {
 	uint64_t bytes, most;
 	bool over; /* it is full, or could not be written; said once */
 };
-/* Creates FILE, or begins it anew when it is a flight record or empty: nothing else is ever replaced. `hash` (20 or 32
- * bytes; none: several torrents). 0, or the exit code after saying why. */
+/* Creates FILE, or begins it anew when it is a flight record or empty: nothing else is ever replaced. 0, or the exit
+ * code after saying why. */
 SHOAL_MUST int shoal_record_open(struct shoal_tool *tool, struct shoal_record *r, const char *path,
-				 struct shoal_bytes hash);
+				 const struct shoal_flight_head *head);
 /* Whole records. */
 void shoal_record_add(struct shoal_tool *tool, struct shoal_record *r, struct shoal_bytes records, shoal_us now);
 /* Says that it ends here, and closes it. Fine when there is none. */

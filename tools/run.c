@@ -522,7 +522,7 @@ static int code_of(struct shoal_run *r, enum outcome out)
 /* For a single torrent its head names that. */
 static int open_record(struct shoal_run *r)
 {
-	struct shoal_bytes hash = { NULL, 0 };
+	struct shoal_flight_head head = { .unix_s = (uint64_t)time(NULL), .began = r->began };
 	const struct shoal_source *s = &r->torrent[0].source;
 	r->record.fd = -1;
 	if (r->net->record == NULL)
@@ -536,11 +536,10 @@ static int open_record(struct shoal_run *r)
 		v1 = shoal_metainfo_hash_v1(s->mi);
 		v2 = shoal_metainfo_hash_v2(s->mi);
 	}
-	if (v1 != NULL)
-		hash = shoal_bytes(v1->b, sizeof v1->b);
-	else if (v2 != NULL)
-		hash = shoal_bytes(v2->b, sizeof v2->b);
-	return shoal_record_open(r->tool, &r->record, r->net->record, hash);
+	head.hash_len = v1 != NULL ? sizeof v1->b : v2 != NULL ? sizeof v2->b : 0;
+	if (head.hash_len > 0)
+		memcpy(head.hash, v1 != NULL ? v1->b : v2->b, head.hash_len);
+	return shoal_record_open(r->tool, &r->record, r->net->record, &head);
 }
 
 int shoal_run(struct shoal_run *r)

@@ -490,6 +490,11 @@ void shoal_node_tick(struct shoal_node *n, shoal_us now)
 	}
 }
 
+void shoal_node_record(struct shoal_node *n, shoal_us now)
+{
+	shoal_flights_tell(n, true, now);
+}
+
 int shoal_node_poll(struct shoal_node *n, struct shoal_event *ev)
 {
 	return shoal_events_poll(&n->events, ev);

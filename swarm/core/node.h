@@ -78,6 +78,8 @@ void shoal_node_reap(struct shoal_node *n, shoal_us now);
 void shoal_node_tick(struct shoal_node *n, shoal_us now);
 
 SHOAL_MUST int shoal_node_do(struct shoal_node *n, const struct shoal_op *op, shoal_us now);
+/* Decisions that have not been told yet are, in FLIGHT events. */
+void shoal_node_record(struct shoal_node *n, shoal_us now);
 /* 1 and *ev, or 0. */
 SHOAL_MUST int shoal_node_poll(struct shoal_node *n, struct shoal_event *ev);
 

@@ -116,6 +116,20 @@ must_hold: [always completed == 100%, always rules_broken == 0]
                 continue
             self.assertAlmostEqual(e["left"], min(e["complete"] or 1e9, e["joined"] + 3), places=3)
 
+    def test_what_one_node_decided(self):
+        """The same run with a node recorded and without; shoal explain reads what it decided, and why it banned the liar."""
+        path = self.put(self.lab("example").stdout.replace("  - { at: 50%, kind: crash, who: 3 of leeches, for: 2s }\n", "")
+                        .replace("events:\n", ""))
+        record = path + ".flight"
+        self.assertEqual(self.digest(path, "--record", "leeches.3:" + record), self.digest(path))
+        done = subprocess.run([SHOAL, "explain", record, "--json"], capture_output=True, text=True, timeout=60, check=True)
+        (whole,) = [json.loads(line) for line in done.stdout.splitlines()]
+        (torrent,) = whole["torrents"]
+        self.assertEqual((torrent["good"], torrent["waits"], whole["ended"]), (128, "for nothing", True))
+        self.assertEqual({p["peer"].split(":")[0] for p in whole["peers"] if p["verdict"] == "banned"}, {"10.0.0.22"})
+        done = subprocess.run([SHOAL, "explain", record], capture_output=True, text=True, timeout=60, check=True)
+        self.assertIn("of virtual time", done.stdout)
+
     def test_a_wrong_file(self):
         path = self.put(SMALL.replace("count: 4", "cuont: 4"))
         for command in "run", "check", "list":

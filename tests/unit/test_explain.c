@@ -252,6 +252,33 @@ static void a_book_of_a_part(void **state)
 	shoal_explain_book_fini(&b);
 }
 
+/* A node that was started again: its peers have the same numbers, and are others. */
+static void a_second_life_is_told_apart(void **state)
+{
+	static struct tape t;
+	struct shoal_explain_book b;
+	struct shoal_flight f;
+	size_t at = 0, second = 0;
+	(void)state;
+	make(&t);
+	put(&t, (struct shoal_flight){ .kind = SHOAL_FLIGHT_TORRENT, .at = SHOAL_S(110), .text = SHOAL_LIT("ab x") });
+	put(&t, (struct shoal_flight){
+			.kind = SHOAL_FLIGHT_PEER, .at = SHOAL_S(111), .peer = 2, .term = { 1, 0, 0x0a000009, 6881 } });
+	put(&t, (struct shoal_flight){ .kind = SHOAL_FLIGHT_BACK, .at = SHOAL_S(112), .peer = 2 });
+	assert_int_equal(shoal_explain_book_read(&b, shoal_bytes(t.at, t.len)), 0);
+	assert_int_equal(b.peers, 2);
+	assert_int_equal(b.torrents, 2);
+	assert_string_equal(b.peer[0]->name, "10.0.0.2:6881");
+	assert_true(b.peer[0]->banned);
+	assert_string_equal(b.peer[1]->name, "10.0.0.9:6881");
+	assert_false(b.peer[1]->banned);
+	while (shoal_explain_book_next(&b, &at, &f) > 0)
+		if (f.peer != 0)
+			second += shoal_explain_book_peer(&b, f.torrent, f.peer) == b.peer[1];
+	assert_int_equal(second, 2);
+	shoal_explain_book_fini(&b);
+}
+
 /* More peers than are told apart: counted, and nothing more. */
 static void a_book_is_bounded(void **state)
 {
@@ -284,6 +311,7 @@ int main(void)
 		cmocka_unit_test(what_a_torrent_waits_for),
 		cmocka_unit_test(a_book_tallies),
 		cmocka_unit_test(a_book_of_a_part),
+		cmocka_unit_test(a_second_life_is_told_apart),
 		cmocka_unit_test(a_book_is_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,6 +115,8 @@ static void on_event(void *to, struct sim_node *n, const struct shoal_event *ev)
 	struct run *run = to;
 	struct lab_result_node *r = &run->r->node[n->index];
 	int other = -1;
+	if (ev->kind == SHOAL_EV_FLIGHT)
+		return run->o->recorded(run->o->recorded_to, ev->data, ev->t);
 	if (ev->kind == SHOAL_EV_PEER_BANNED || (run->diary.trace != NULL && ev->kind == SHOAL_EV_PEER_JOINED))
 		other = node_of(run, &ev->addr);
 	lab_diary_event(&run->diary, n, other, ev, seconds(run), run->r->steps);
@@ -552,6 +554,8 @@ static void prepare(struct run *run)
 	if (shoal_bits_init(&run->out, pieces) < 0)
 		abort();
 	lab_build_nodes(s, run->sim, run->o->seed, r->node, run->times);
+	if (run->o->recorded != NULL)
+		sim_node(run->sim, run->o->record)->o.record = true;
 	r->bound = lab_build_bound(s, r->node, r->nodes);
 	for (unsigned i = 0; i < r->nodes; i++)
 		if (!r->node[i].honest)
@@ -581,6 +585,8 @@ static void finish(struct run *run)
 {
 	struct lab_result *r = run->r;
 	look(run);
+	if (run->o->recorded != NULL)
+		sim_node_record(sim_node(run->sim, run->o->record));
 	for (unsigned i = 0; i < r->nodes; i++)
 		if (!isfinite(r->node[i].left))
 			bank(run, i);

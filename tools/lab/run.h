@@ -24,6 +24,10 @@ struct lab_run_options {
 	FILE *trace;			   /* every event, one JSON object a line; NULL: none */
 	FILE *dump;	  /* the nodes as they are at step `stop_at`, and what happened before; NULL: none */
 	uint64_t stop_at; /* step to end at; 0: none */
+	/* Decisions of one node (swarm/core/flight.h), as they come, in whole records; NULL: none are recorded. */
+	void (*recorded)(void *to, struct shoal_bytes records, shoal_us now);
+	void *recorded_to;
+	unsigned record; /* its number */
 	/* Called about ten times a second of real time; false: end now. NULL: nobody watches. */
 	bool (*progress)(void *to, const struct lab_progress *p);
 	void *to;

@@ -41,6 +41,9 @@ struct lab_suite_options {
 	bool alone;	      /* the main run alone: lines that need others stay open */
 	bool real_bytes;      /* of lab_run(), as the next three */
 	FILE *trace, *dump;
+	void (*recorded)(void *to, struct shoal_bytes records, shoal_us now); /* of lab_run_options */
+	void *recorded_to;
+	unsigned record;
 	uint64_t stop_at;
 	bool (*progress)(void *to, const struct lab_progress *p);
 	/* A run begins: of the seed, under that name (NULL: the scenario itself). */

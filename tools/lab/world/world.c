@@ -201,6 +201,14 @@ static void drain(struct sim_node *n)
 		on_event(n, &ev);
 }
 
+void sim_node_record(struct sim_node *n)
+{
+	if (n->node == NULL)
+		return;
+	shoal_node_record(n->node, n->sim->clock.now);
+	drain(n);
+}
+
 /* ---- nodes ---------------------------------------------------------------------------------------- */
 
 static void on_block(struct sim_witness *w, uint32_t piece, uint32_t begin, uint32_t len, bool good)

@@ -169,6 +169,8 @@ struct shoal_rng *sim_dice(struct sim *sim); /* the world's own: for tests */
 unsigned sim_nodes(const struct sim *sim);
 struct sim_node *sim_node(struct sim *sim, unsigned index);
 
+/* What a recorded one has decided and not told yet, it tells now. */
+void sim_node_record(struct sim_node *n);
 /* A machine with an empty disk; it runs nothing until it is started. */
 struct sim_node *sim_node_new(struct sim *sim, const struct sim_node_options *options);
 /* Starts the node and gives it the world's torrent, and its friends. */
