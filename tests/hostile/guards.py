@@ -159,7 +159,8 @@ GUARDS = [
     ("T13a", ("proto/tracker_udp.c", "	if (r.bad || (action == SHOAL_TRACKER_UDP_ANNOUNCE && in.len < ANSWER_HEAD))", "	if (r.bad)")),
     # victims
     ("T09a", (GUARD, "		if (h != NULL && h->tried[0] != 0) {", "		if (h != NULL && h->tried[0] == 1) {"),
-     (GUARD, "		if (n != NULL && n->rest_until > at)", "		if (n != NULL && n->rest_until == 1)")),
+     (GUARD, "		if (n != NULL && n->rest_until > at)", "		if (n != NULL && n->rest_until == 1)"),
+     ("swarm/core/contacts.c", " && far(addr) && same_host >= SHOAL_CONTACTS_HOST)", " && far(addr) && same_host == 100000)")),
     ("T09b", (ASK, "	case SHOAL_REACH_GLOBAL: return a->port >= SHOAL_ANNOUNCE_PORT_MIN;", "	case SHOAL_REACH_GLOBAL: return true;"),
      ("swarm/core/contacts.c", "	return addr->port >= PORT_LOW || from < SHOAL_FROM_TRACKER;", "	return true;")),
     ("T10a", (ASK, "	case SHOAL_REACH_PRIVATE: return near;", "	case SHOAL_REACH_PRIVATE: return true;"),
@@ -230,5 +231,6 @@ GUARDS = [
     ("D09f", (ITEMS, "	if (put->has_cas && put->cas != old->seq)", "	if (put->has_cas && old == NULL)")),
     ("D09g", (ITEMS, "	if (put->k.len == 0 && (put->sig.len > 0 || put->has_seq || put->salt.len > 0))", "	if (put->k.len == 99)"),
      (ITEMS, "	if (put->k.len > 0 && (put->sig.len != 64 || !put->has_seq || put->seq < 0))", "	if (put->k.len > 0 && put->sig.len != 64)")),
-    ("D09i", (SEARCH, "	if (s->has_item && (!s->item_mutable || m->seq <= s->item_seq))", "	if (s->has_item && !s->item_mutable)")),
+    ("D09i", (SEARCH, "	if (s->has_item && (!s->item_mutable || m->seq <= s->item_seq))", "	if (s->has_item && !s->item_mutable)"),
+     ("swarm/core/finder_ask.c", "	if (a->has_item && ev->seq <= a->seq)", "	if (a->has_item && ev->seq < 0)")),
 ]

@@ -137,7 +137,7 @@ def _(c):
         raise Unexpected(f"{got >> 10} KiB of metadata in 3 s for one peer")
 
 
-@case("V02a", "requests for leaf hashes without end", BOUNDED, only_ours=True)
+@case("V02a", "requests for leaf hashes without end", BOUNDED, only_ours=True, needs_v2=True)
 def _(c):
     """One after the other: many at once are refused while a piece is being read."""
     p = c.join_v2().settle(0.1)

@@ -1,4 +1,5 @@
 """cases_leech.py - false data and false promises to somebody who fetches (W08 to W13, W21, W25, X01)."""
+import select
 import socket
 import threading
 import time
@@ -203,12 +204,13 @@ def _(c):
         open_.append(socket.create_server((victim, port), backlog=1))
 
     def watch():
-        import select
-        end = time.monotonic() + 6
+        end, by, poll = time.monotonic() + 6, {s.fileno(): s for s in open_}, select.poll()
+        for fd in by:
+            poll.register(fd, select.POLLIN)
         while time.monotonic() < end:
-            for s in select.select(open_, [], [], 0.2)[0]:
-                s.accept()[0].close()
-                seen.append(s)
+            for fd, _ in poll.poll(200):
+                by[fd].accept()[0].close()
+                seen.append(fd)
 
     def busy(peer):
         if "ut_pex" in peer.ext and not peer.seen.get("named"):

@@ -100,15 +100,17 @@ def agreed(c, count, source):
         s = socket.create_connection(c.target, 10, (source(k), 0))
         s.sendall(public)
         socks.append(s)
-    got, end = 0, time.monotonic() + 2 * c.patience
-    while socks and time.monotonic() < end:
-        for s in select.select(socks, [], [], 0.2)[0]:
+    got, end, poll, left = 0, time.monotonic() + 2 * c.patience, select.poll(), {s.fileno(): s for s in socks}
+    for fd in left:
+        poll.register(fd, select.POLLIN)
+    while left and time.monotonic() < end:
+        for fd, _ in poll.poll(200):
             try:
-                got += bool(s.recv(2048))
+                got += bool(left[fd].recv(2048))
             except OSError:
                 pass
-            socks.remove(s)
-            s.close()
+            poll.unregister(fd)
+            left.pop(fd)
     for s in socks:
         s.close()
     return got, time.monotonic() - began

@@ -229,7 +229,7 @@ def udp(c, answer):
     """A UDP tracker in a torrent; whatever it names is a trap."""
     at = trap(c)
     s = c.also(Udp(c.start.hostile(0), 8000, lambda *a: answer(at, *a)))
-    fetched(c, s.url())
+    fetched(c, s.url(), delay=0.04)
     if not s.asked:
         raise Unexpected("nobody was asked")
 
@@ -258,11 +258,17 @@ def _(c):
     udp(c, lambda at, action, tid, data: [announced(tid, at), announced(tid, at, action=2)] if action == 0 else [])
 
 
-@case("T13a", "UDP answers cut at every byte", COMPLETES, role="get", net=11)
+@case("T13a", "UDP answers cut at every byte, behind whole ones for somebody else", COMPLETES, role="get", net=11)
 def _(c):
+    """What lies behind a short packet's end is what came before it."""
     def answer(at, action, tid, data):
         whole = connected(tid) if action == 0 else announced(tid, at)
-        return [whole[:n] for n in range(16 if action == 0 else 20)] + ([whole] if action == 0 else [])
+        for n in range(16 if action == 0 else 20):
+            yield announced(tid ^ 1, at * 30)
+            time.sleep(0.02)
+            yield whole[:n]
+        if action == 0:
+            yield whole
     udp(c, answer)
 
 

@@ -149,10 +149,12 @@ class Town:
 
     def _run(self):
         while self.open:
-            by = {n.s: n for n in list(self.nodes)}
-            for s in select.select(list(by), [], [], 0.05)[0]:
+            by, poll = {n.s.fileno(): n for n in list(self.nodes)}, select.poll()  # select() ends at descriptor 1,023
+            for fd in by:
+                poll.register(fd, select.POLLIN)
+            for fd, _ in poll.poll(50):
                 try:
-                    by[s].heed(*s.recvfrom(65536))
+                    by[fd].heed(*by[fd].s.recvfrom(65536))
                 except OSError:
                     pass
 

@@ -258,12 +258,14 @@ class Peer:
         end, sent, view = time.monotonic() + seconds, 0, memoryview(chunk)
         at = 0
         self.sock.setblocking(False)
+        poll = select.poll()  # select() ends at descriptor 1,023
+        poll.register(self.sock, select.POLLIN | select.POLLOUT)
         try:
             while time.monotonic() < end and (total is None or sent < total):
-                readable, writable, _ = select.select([self.sock], [self.sock], [], 0.2)
-                if readable and not self.sock.recv(1 << 18):
+                what = sum(w for _, w in poll.poll(200))
+                if what & (select.POLLIN | select.POLLHUP | select.POLLERR) and not self.sock.recv(1 << 18):
                     break
-                if writable:
+                if what & select.POLLOUT:
                     n = self.sock.send(view[at:])
                     sent += n
                     at = (at + n) % len(chunk)
