@@ -43,14 +43,16 @@ struct shoal_dht_value {
 /* 0 and *out (perhaps not found); as ask(). */
 SHOAL_MUST int shoal_dht_session_get(struct shoal_dht_session *s, const uint8_t key[32], struct shoal_bytes salt,
 				     struct shoal_dht_value *out);
+/* What an event of a get() brings: the newest value of all. */
+void shoal_dht_value_take(struct shoal_dht_value *value, const struct shoal_event *ev);
 /* Puts the same again, so that it stays for two hours more (BEP 44: anybody may). */
 SHOAL_MUST int shoal_dht_session_keep(struct shoal_dht_session *s, struct shoal_bytes salt,
 				      const struct shoal_dht_value *value);
 /* The torrent that a value names (BEP 46). false: it names none. */
 bool shoal_dht_value_torrent(const struct shoal_dht_value *value, struct shoal_id20 *out);
 
-/* BEP 46: what the name in `m` stands for now, and keeps it alive. 0, or the exit code after saying why. */
+/* BEP 46: what the name in `m` stands for now, under which number, and keeps it alive. 0, or the exit code after saying why. */
 SHOAL_MUST int shoal_dht_follow(struct shoal_tool *tool, const struct shoal_net *net, const struct shoal_magnet *m,
-				shoal_us timeout, struct shoal_id20 *out);
+				shoal_us timeout, struct shoal_id20 *out, int64_t *seq);
 
 #endif

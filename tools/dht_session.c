@@ -84,9 +84,8 @@ int shoal_dht_session_ask(struct shoal_dht_session *s, struct shoal_op *op,
 	return rc;
 }
 
-static void on_value(void *to, const struct shoal_event *ev)
+void shoal_dht_value_take(struct shoal_dht_value *value, const struct shoal_event *ev)
 {
-	struct shoal_dht_value *value = to;
 	if (ev->kind == SHOAL_EV_DHT_DONE)
 		value->copies = ev->dht.copies;
 	if (ev->kind != SHOAL_EV_DHT_ITEM || ev->name.len != sizeof value->key || ev->data.len > sizeof value->v)
@@ -96,6 +95,11 @@ static void on_value(void *to, const struct shoal_event *ev)
 	memcpy(value->key, ev->name.at, sizeof value->key);
 	memcpy(value->v, ev->data.at, ev->data.len);
 	value->len = ev->data.len;
+}
+
+static void on_value(void *to, const struct shoal_event *ev)
+{
+	shoal_dht_value_take(to, ev);
 }
 
 int shoal_dht_session_get(struct shoal_dht_session *s, const uint8_t key[32], struct shoal_bytes salt,
@@ -130,7 +134,7 @@ bool shoal_dht_value_torrent(const struct shoal_dht_value *value, struct shoal_i
 }
 
 int shoal_dht_follow(struct shoal_tool *tool, const struct shoal_net *net, const struct shoal_magnet *m,
-		     shoal_us timeout, struct shoal_id20 *out)
+		     shoal_us timeout, struct shoal_id20 *out, int64_t *seq)
 {
 	struct shoal_dht_session s;
 	struct shoal_dht_value value;
@@ -150,7 +154,7 @@ int shoal_dht_follow(struct shoal_tool *tool, const struct shoal_net *net, const
 	else if (!shoal_dht_value_torrent(&value, out))
 		code = shoal_say_fail(tool, SHOAL_ERR_MALFORMED,
 				      "what is published under this name is no torrent (BEP 46)");
-	else if (shoal_dht_session_keep(&s, salt, &value) < 0)
+	else if (*seq = value.seq, shoal_dht_session_keep(&s, salt, &value) < 0)
 		shoal_say_log(tool, SHOAL_LOG_INFO, "the name could not be renewed in the DHT");
 	shoal_dht_session_close(&s);
 	return code;

@@ -3,6 +3,7 @@
 #include "tools/dht.h"
 #include "tools/run.h"
 #include "tools/say.h"
+#include "tools/signals.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,6 +15,9 @@ static const struct shoal_opt_page page = {
 	"is checked and kept. Ends when every byte is verified and safe on the disk; stopped before\n"
 	"that, it goes on from there the next time. Exits 0 when complete, 1 when not complete at the\n"
 	"--timeout, 5 when no peer was reachable until then, 130 when interrupted.\n"
+	"With --seed a name (btpk) is followed: when it moves, the new version goes into DIR/version-N, takes over "
+	"the\n"
+	"files that have not changed, and the one before is given to others until it is complete.\n"
 	"--only takes what a .gitignore does: '*.mkv' at any depth, 'notes/' a whole folder,\n"
 	"'a/**/b?.txt' from the torrent's top. Files not chosen are never made; later, without\n"
 	"--only, the rest is fetched.",
@@ -48,36 +52,34 @@ static int adopt_from(struct shoal_run *r, const struct shoal_opt_list *from)
 	return 0;
 }
 
-/* A name (BEP 46) becomes the link of the torrent it stands for now. */
-static int follow(struct shoal_run *r, struct shoal_run_torrent *t)
+/* A name (BEP 46) becomes the link of the torrent it stands for now. `f`: who looks whether it moves. */
+static int follow(struct shoal_run *r, struct shoal_run_torrent *t, struct shoal_follow *f)
 {
 	struct shoal_magnet *m = t->source.magnet;
-	struct shoal_id20 hash;
 	char hex[41];
 	if (!t->source.is_magnet || !m->has_key || m->has_v1 || m->has_v2)
 		return 0;
-	int code = shoal_dht_follow(r->tool, r->net, m, r->timeout, &hash);
+	int code = shoal_dht_follow(r->tool, r->net, m, r->timeout, &f->hash, &f->seq);
 	if (code)
 		return code;
-	shoal_say(r->tool, "the name stands for %s", shoal_say_hex(hash.b, sizeof hash.b, hex));
-	m->has_v1 = true;
-	m->v1 = hash;
-	m->has_key = false;
-	t->link = malloc(SHOAL_MAGNET_BYTES_MAX);
-	if (t->link == NULL ||
-	    shoal_magnet_format(m, (struct shoal_space){ (uint8_t *)t->link, SHOAL_MAGNET_BYTES_MAX }) < 0)
+	shoal_say(r->tool, "the name stands for %s", shoal_say_hex(f->hash.b, sizeof f->hash.b, hex));
+	f->link = t->source.arg;
+	if (r->stay) {
+		shoal_follow_begin(f, m, shoal_signals_now());
+		r->follow = f;
+	}
+	if (shoal_run_link(t, &f->hash) < 0)
 		return shoal_say_fail(r->tool, SHOAL_ERR_NOMEM, "no memory");
-	t->source.arg = t->link;
 	return 0;
 }
 
 static int get(struct shoal_run *r, const char *arg, const char *folder, const struct shoal_opt_list *from,
-	       const struct shoal_opt_list *only, bool list)
+	       const struct shoal_opt_list *only, bool list, struct shoal_follow *f)
 {
 	struct shoal_run_torrent *t = &r->torrent[0];
 	int code = shoal_source_open(r->tool, &t->source, arg, true);
 	if (code == 0)
-		code = follow(r, t);
+		code = follow(r, t, f);
 	if (code == 0)
 		code = adopt_from(r, from);
 	if (code == 0)
@@ -87,13 +89,21 @@ static int get(struct shoal_run *r, const char *arg, const char *folder, const s
 	t->folder = shoal_run_absolute(folder);
 	if (t->folder == NULL)
 		return shoal_say_fail(r->tool, SHOAL_ERR_NOMEM, "no memory");
-	return shoal_run(r);
+	char *first = strdup(t->folder); /* the torrent's own goes when its successor is here */
+	if (first == NULL)
+		return shoal_say_fail(r->tool, SHOAL_ERR_NOMEM, "no memory");
+	f->folder = first;
+	r->only = only;
+	code = shoal_run(r);
+	free(first);
+	return code;
 }
 
 int shoal_get_main(struct shoal_tool *tool, int argc, char **argv)
 {
 	struct shoal_net net = { 0 };
-	struct shoal_run_torrent *torrent = calloc(1, sizeof *torrent);
+	struct shoal_run_torrent *torrent = calloc(2, sizeof *torrent); /* a name's next version, too */
+	struct shoal_follow name = { 0 };
 	struct shoal_run r = { .tool = tool, .net = &net, .torrent = torrent, .count = 1 };
 	struct shoal_opt_list args = { 0 }, from = { 0 }, tracker = { 0 }, only = { 0 };
 	struct shoal_opt wire[SHOAL_NET_OPTIONS_MAX], every[SHOAL_SAY_OPTIONS_MAX];
@@ -111,7 +121,8 @@ int shoal_get_main(struct shoal_tool *tool, int argc, char **argv)
 		{ SHOAL_OPT_FLAG, "overwrite", 0, &overwrite, NULL, NULL, "replace what differs in files that are not ours" },
 		{ SHOAL_OPT_LIST, "tracker", 't', &tracker, "URL", NULL, "ask this one too, wherever it lies; more than once" },
 		{ SHOAL_OPT_LIST, "webseed", 'w', &r.webseed, "URL", NULL, "a server that has the data by HTTP; more than once" },
-		{ SHOAL_OPT_FLAG, "seed", 0, &r.stay, NULL, NULL, "go on giving when complete" },
+		{ SHOAL_OPT_FLAG, "seed", 0, &r.stay, NULL, NULL, "go on giving when complete; a name is followed where it goes" },
+		{ SHOAL_OPT_SECONDS, "every", 0, &name.every, "SECONDS", NULL, "--seed: look so often whether the name has moved; default: 300" },
 		{ SHOAL_OPT_SECONDS, "timeout", 0, &r.timeout, "SECONDS", NULL, "give up then; what was fetched stays" },
 		{ SHOAL_OPT_TEXT, "record", 0, &net.record, "FILE", NULL, "write down what is decided and why; shoal explain reads it" },
 		{ SHOAL_OPT_COUNT, "threads", 0, &net.threads, "N", NULL, "that hash and write; default: one a core" },
@@ -134,8 +145,9 @@ int shoal_get_main(struct shoal_tool *tool, int argc, char **argv)
 		code = shoal_say_fail(tool, SHOAL_ERR_USAGE,
 				      "one TORRENT, MAGNET or INFOHASH is needed; see shoal get --help");
 	else
-		code = get(&r, args.at[0], folder, &from, &only, list);
-	shoal_run_torrent_fini(torrent);
+		code = get(&r, args.at[0], folder, &from, &only, list, &name);
+	for (size_t i = 0; torrent != NULL && i < 2; i++)
+		shoal_run_torrent_fini(&torrent[i]);
 	free(torrent);
 	shoal_net_fini(&net);
 	shoal_opt_list_fini(&from);

@@ -46,8 +46,7 @@ void shoal_run_torrent_fini(struct shoal_run_torrent *t)
 	*t = (struct shoal_run_torrent){ 0 };
 }
 
-/* The first failure names the exit code. */
-static void ended(struct shoal_run *r, struct shoal_run_torrent *t, int code)
+void shoal_run_ended(struct shoal_run *r, struct shoal_run_torrent *t, int code)
 {
 	t->over = true;
 	if (r->code == 0)
@@ -55,7 +54,7 @@ static void ended(struct shoal_run *r, struct shoal_run_torrent *t, int code)
 }
 
 /* ---- going in ------------------------------------------------------------------------ */
-static int add(struct shoal_run *r, size_t i)
+int shoal_run_add(struct shoal_run *r, size_t i)
 {
 	struct shoal_run_torrent *t = &r->torrent[i];
 	struct shoal_op op = { .kind = SHOAL_OP_ADD,
@@ -72,9 +71,9 @@ static int add(struct shoal_run *r, size_t i)
 	op.flags |= SHOAL_ADD_DATA_STAYS | (shoal_only_asked(&t->only) ? SHOAL_ADD_CHOOSE : 0u);
 	int rc = r->ops->do_op(r->engine, &op);
 	if (rc < 0)
-		ended(r, t,
-		      shoal_say_fail(r->tool, rc, "%s: cannot be added: %s", shoal_say_cstr(t->source.arg, shown),
-				     shoal_err_name(rc)));
+		shoal_run_ended(r, t,
+				shoal_say_fail(r->tool, rc, "%s: cannot be added: %s",
+					       shoal_say_cstr(t->source.arg, shown), shoal_err_name(rc)));
 	return rc;
 }
 
@@ -243,7 +242,7 @@ static void ask_files(struct shoal_run *r, struct shoal_run_torrent *t)
 	struct shoal_op ask = shoal_only_question(&t->only, t->handle);
 	int rc = shoal_only_asked(&t->only) ? r->ops->do_op(r->engine, &ask) : 0;
 	if (rc < 0)
-		ended(r, t, shoal_say_fail(r->tool, rc, "%s: its files cannot be listed", t->name));
+		shoal_run_ended(r, t, shoal_say_fail(r->tool, rc, "%s: its files cannot be listed", t->name));
 }
 
 static void on_files(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
@@ -255,14 +254,14 @@ static void on_files(struct shoal_run *r, struct shoal_run_torrent *t, const str
 		return ask_files(r, t);
 	t->listed = rc < 0 || t->only.list; /* then nothing is fetched that a summary could sum up */
 	if (rc < 0)
-		return ended(r, t, -rc);
+		return shoal_run_ended(r, t, -rc);
 	if (t->only.list) {
 		t->over = true;
 		return;
 	}
 	rc = r->ops->do_op(r->engine, &answer);
 	if (rc < 0)
-		ended(r, t, shoal_say_fail(r->tool, rc, "%s: its files cannot be chosen", t->name));
+		shoal_run_ended(r, t, shoal_say_fail(r->tool, rc, "%s: its files cannot be chosen", t->name));
 }
 
 static void on_added(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
@@ -270,9 +269,10 @@ static void on_added(struct shoal_run *r, struct shoal_run_torrent *t, const str
 	char arg[SHOAL_SAY_TEXT_MAX], what[SHOAL_SAY_TEXT_MAX];
 	if (ev->err < 0) {
 		int code = ev->err == SHOAL_ERR_EXISTS ? SHOAL_EXIT_USAGE : shoal_exit_of(ev->err);
-		ended(r, t,
-		      shoal_say_fail_as(r->tool, code, ev->err, "%.200s: %s", shoal_say_cstr(t->source.arg, arg),
-					ev->text.len ? shoal_say_text(ev->text, what) : shoal_err_name(ev->err)));
+		shoal_run_ended(
+			r, t,
+			shoal_say_fail_as(r->tool, code, ev->err, "%.200s: %s", shoal_say_cstr(t->source.arg, arg),
+					  ev->text.len ? shoal_say_text(ev->text, what) : shoal_err_name(ev->err)));
 		return;
 	}
 	t->handle = ev->torrent;
@@ -304,9 +304,9 @@ static void on_checked(struct shoal_run *r, struct shoal_run_torrent *t, const s
 static void on_error(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
 {
 	char what[SHOAL_SAY_TEXT_MAX];
-	ended(r, t,
-	      shoal_say_fail(r->tool, ev->err, "%s: %s", t->name,
-			     ev->text.len ? shoal_say_text(ev->text, what) : shoal_err_name(ev->err)));
+	shoal_run_ended(r, t,
+			shoal_say_fail(r->tool, ev->err, "%s: %s", t->name,
+				       ev->text.len ? shoal_say_text(ev->text, what) : shoal_err_name(ev->err)));
 }
 
 static void keep_peer(struct shoal_run_torrent *t, const struct shoal_event *ev)
@@ -368,6 +368,7 @@ static void on_event(struct shoal_run *r, const struct shoal_event *ev, bool *st
 		if (!t->complete && !r->seeding)
 			shoal_run_tell_complete(r, t, ev);
 		t->complete = true;
+		shoal_run_name_complete(r, t);
 		break;
 	case SHOAL_EV_STATS:
 		t->stats = ev->stats;
@@ -446,9 +447,12 @@ static enum outcome drive(struct shoal_run *r)
 	bool stopped = false;
 	enum outcome out;
 	while ((out = outcome_of(r, shoal_signals_now())) == GO_ON) {
-		if (r->ops->poll(r->engine, &ev, wait_ms(r, shoal_signals_now())) > 0)
+		if (r->ops->poll(r->engine, &ev, wait_ms(r, shoal_signals_now())) > 0) {
 			on_event(r, &ev, &stopped);
+			shoal_run_name_event(r, &ev, shoal_signals_now());
+		}
 		look(r, shoal_signals_now());
+		shoal_run_name_tick(r, shoal_signals_now());
 	}
 	return out;
 }
@@ -564,7 +568,7 @@ int shoal_run(struct shoal_run *r)
 	for (size_t i = 0; i < r->count; i++)
 		r->torrent[i].name = "";
 	for (size_t i = 0; i < r->count; i++)
-		(void)add(r, i); /* what cannot be added has ended, and said so */
+		(void)shoal_run_add(r, i); /* what cannot be added has ended, and said so */
 	enum outcome out = drive(r);
 	ask_for_summary(r);
 	shoal_progress_clear(&r->progress);

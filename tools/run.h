@@ -2,11 +2,13 @@
  * tools/run.h - a session of an engine: torrents in, events told, until done, stopped or out of time.
  *
  * Sees an engine through shoal/engine.h alone. run.c drives it and decides when
- * it is over; run_tell.c puts what happens into words and JSON, run_who.c who did what.
+ * it is over, run_name.c goes on to the next version of a name; run_tell.c puts what
+ * happens into words and JSON, run_who.c who did what.
  */
 #ifndef SHOAL_TOOLS_RUN_H
 #define SHOAL_TOOLS_RUN_H
 
+#include "tools/follow.h"
 #include "tools/net.h"
 #include "tools/only.h"
 #include "tools/progress.h"
@@ -57,9 +59,13 @@ struct shoal_run {
 	struct shoal_opt_list webseed;	      /* URLs that the user named */
 	struct shoal_run_torrent *torrent;
 	size_t count;
-	bool seeding;	  /* seed, not get: nothing is fetched */
-	bool stay;	  /* after all is complete, until a signal */
-	shoal_us timeout; /* 0: none */
+	bool seeding; /* seed, not get: nothing is fetched */
+	bool stay;    /* after all is complete, until a signal */
+	/* A name that may move while we stay, or NULL. The torrents have room for two then: what it stands for, and what it
+	 * stood for before, which is given to others until its successor is here. */
+	struct shoal_follow *follow;
+	const struct shoal_opt_list *only; /* of each version of a name; NULL: all */
+	shoal_us timeout;		   /* 0: none */
 	/* the rest is run.c's */
 	struct shoal_engine *engine;
 	size_t dht_nodes; /* where the DHT can be entered */
@@ -70,11 +76,16 @@ struct shoal_run {
 	shoal_us began, told;
 	size_t look_at; /* whose turn it is to be asked how it is */
 	int code;	/* exit code so far: the first failure's */
+	size_t newest;	/* of a name's versions */
 };
 
 /* Returns the exit code. The torrents stay the caller's, to fini. */
 int shoal_run(struct shoal_run *r);
 void shoal_run_torrent_fini(struct shoal_run_torrent *t);
+/* Torrent `i` goes to the engine; what cannot be added has ended, and has said so. */
+int shoal_run_add(struct shoal_run *r, size_t i);
+/* The first failure names the exit code. */
+void shoal_run_ended(struct shoal_run *r, struct shoal_run_torrent *t, int code);
 /* An absolute path, heap; the folder need not exist. NULL: no memory. */
 char *shoal_run_absolute(const char *path);
 
@@ -88,6 +99,14 @@ void shoal_run_who_say(struct shoal_tool *tool, const struct shoal_run_torrent *
 /* All of them, into the array that is open. */
 void shoal_run_who_json(const struct shoal_run_torrent *t, struct shoal_json *j);
 
+/* ---- run_name.c ---------------------------------------------------------------------- */
+/* A link becomes that of the torrent `hash`. NOMEM. */
+SHOAL_MUST int shoal_run_link(struct shoal_run_torrent *t, const struct shoal_id20 *hash);
+/* Any event; one torrent is complete; time has passed: all nothing where no name is followed. */
+void shoal_run_name_event(struct shoal_run *r, const struct shoal_event *ev, shoal_us now);
+void shoal_run_name_complete(struct shoal_run *r, const struct shoal_run_torrent *t);
+void shoal_run_name_tick(struct shoal_run *r, shoal_us now);
+
 /* ---- run_tell.c ---------------------------------------------------------------------- */
 void shoal_run_tell_started(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev);
 void shoal_run_tell_metadata(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev);
@@ -97,6 +116,8 @@ void shoal_run_tell_complete(struct shoal_run *r, struct shoal_run_torrent *t, c
 void shoal_run_tell_stats(struct shoal_run *r, struct shoal_run_torrent *t, shoal_us now);
 /* What became of mapping our port at the router. */
 void shoal_run_tell_portmap(struct shoal_run *r, const struct shoal_event *ev);
+/* A name has moved, to what goes into `t`. */
+void shoal_run_tell_moved(struct shoal_run *r, const struct shoal_run_torrent *t);
 /* Everything that needs no bookkeeping: pieces, peers, bans, pauses, warnings. */
 void shoal_run_tell_other(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev);
 void shoal_run_tell_summary(struct shoal_run *r, struct shoal_run_torrent *t);

@@ -344,6 +344,22 @@ void shoal_run_tell_portmap(struct shoal_run *r, const struct shoal_event *ev)
 			      shoal_addr_text(&ev->addr, addr), by);
 }
 
+void shoal_run_tell_moved(struct shoal_run *r, const struct shoal_run_torrent *t)
+{
+	char hex[41], folder[SHOAL_SAY_TEXT_MAX];
+	shoal_say_hex(r->follow->hash.b, sizeof r->follow->hash.b, hex);
+	if (r->tool->json) {
+		struct shoal_json *j = shoal_say_event(r->tool, "named", 0);
+		shoal_json_text(j, "infohash", hex);
+		shoal_json_int(j, "seq", r->follow->seq);
+		shoal_json_text(j, "folder", t->folder);
+		shoal_say_event_end(r->tool);
+		return;
+	}
+	shoal_say(r->tool, "the name stands for %s now, its number %lld; into %s", hex, (long long)r->follow->seq,
+		  shoal_say_cstr(t->folder, folder));
+}
+
 void shoal_run_tell_other(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
 {
 	char addr[SHOAL_SAY_TEXT_MAX], text[SHOAL_SAY_TEXT_MAX];

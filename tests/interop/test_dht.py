@@ -358,7 +358,7 @@ def items_cross_both_ways(swarm):
 
 def a_name_is_published_followed_and_moved(swarm):
     key = os.path.join(swarm.work, "name.key")
-    link = None
+    link = stays = None
     for version in ("first", "second"):
         folder = os.path.join(swarm.work, f"release-{version}")
         tree(folder, {"release": 200_000}, version)
@@ -373,6 +373,19 @@ def a_name_is_published_followed_and_moved(swarm):
         get = swarm.shoal("get", link, "-o", where, *QUIET, *swarm.here(), "--timeout", "20")
         wait(lambda: get.last("complete"), "following the name", get)
         assert digests(os.path.join(where, "release")) == digests(os.path.join(folder, "release"))
+        if stays is None:  # and one stays, gives to others, and goes where the name goes
+            held = os.path.join(swarm.work, "held")
+            stays = swarm.shoal("get", link, "-o", held, "--seed", "--every", "1", *QUIET, *swarm.here())
+            wait(lambda: stays.last("complete"), "the one who stays fetches", stays)
+            assert digests(os.path.join(held, "release")) == digests(os.path.join(folder, "release"))
+    wait(lambda: len([e for e in stays.events() if e["event"] == "complete"]) == 2, "the next version is fetched", stays)
+    moved = stays.last("named")
+    assert moved["infohash"] == digest and moved["seq"] == 2 and moved["folder"] == os.path.join(held, "version-2"), moved
+    assert digests(os.path.join(held, "version-2", "release")) == digests(os.path.join(folder, "release"))
+    assert stays.process.poll() is None
+    time.sleep(1.5)  # what it was before is given to nobody any more
+    now = {e["torrent"] for e in stays.events()[-4:] if e["event"] == "progress"}
+    assert now == {digest}, stays.why()
     watch = swarm.shoal("dht", "watch", link, "--every", "1", *swarm.here())
     wait(lambda: watch.last("named"), "watching the name", watch)
     assert watch.last("named")["infohash"] == digest and watch.last("named")["seq"] == 2
