@@ -249,11 +249,32 @@ int shoal_metainfo_path_raw(const struct shoal_metainfo *mi, uint32_t file, stru
 	return write_path(mi, file, out, mi_raw_name);
 }
 
+/* [low, high) holds the last file that starts at or before `offset`. Looks around where it would be if all were of one size,
+ * further away each time: to bisect a million from the middle is a cache miss a step. */
+static void file_bounds(const struct shoal_metainfo *mi, uint64_t offset, uint32_t *low, uint32_t *high)
+{
+	uint32_t last = mi->file_count - 1, step = 1;
+	double guess = mi->stream ? (double)offset / (double)mi->stream * mi->file_count : 0;
+	uint32_t at = guess < last ? (uint32_t)guess : last;
+	if (mi_offset(&mi->file[at]) <= offset) {
+		for (; step <= last - at && mi_offset(&mi->file[at + step]) <= offset; step *= 2)
+			at += step;
+		*low = at;
+		*high = step <= last - at ? at + step : mi->file_count;
+	} else {
+		for (; step < at && mi_offset(&mi->file[at - step]) > offset; step *= 2)
+			at -= step;
+		*low = step < at ? at - step : 0;
+		*high = at;
+	}
+}
+
 uint32_t shoal_metainfo_file_at(const struct shoal_metainfo *mi, uint64_t offset)
 {
 	/* Empty files stand at the offset where the next file begins, so the last file that
 	 * starts at or before a byte of the stream is one that has bytes. */
-	uint32_t low = 0, high = mi->file_count;
+	uint32_t low, high;
+	file_bounds(mi, offset, &low, &high);
 	while (high - low > 1) {
 		uint32_t mid = low + (high - low) / 2;
 		if (mi_offset(&mi->file[mid]) <= offset)

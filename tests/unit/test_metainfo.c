@@ -526,6 +526,41 @@ static void pieces_are_what_a_map_of_bytes_says(void **state)
 	}
 }
 
+/* Where a byte lies is looked for around where it would be if all files were of one size: here they are anything but. */
+static void a_byte_is_found_among_files_of_any_size(void **state)
+{
+	(void)state;
+	enum { FILES = 300, LARGE = 30000, PIECE = 16384 };
+	for (unsigned shape = 0; shape < 6; shape++) {
+		struct grow g = { 0 };
+		uint32_t size[FILES], total = 0;
+		grow_print(&g, "d4:infod5:filesl");
+		for (uint32_t i = 0; i < FILES; i++) {
+			bool large = shape == 0	  ? i == 0
+				     : shape == 1 ? i == FILES - 1
+				     : shape == 2 ? i == FILES / 2
+				     : shape == 3 ? i % 100 == 7
+						  : false;
+			size[i] = large ? LARGE : shape == 4 ? i % 97 == 5 : shape == 5 ? i * i / 100 : 1;
+			grow_print(&g, "d6:lengthi%ue4:pathl3:%03uee", size[i], i);
+			total += size[i];
+		}
+		uint32_t pieces = (total + PIECE - 1) / PIECE;
+		grow_print(&g, "e4:name1:N12:piece lengthi%de6:pieces%u:%0*de", PIECE, pieces * 20, (int)pieces * 20,
+			   0);
+		grow_print(&g, "e");
+		struct shoal_metainfo *mi;
+		assert_int_equal(parse_text(&mi, g.at, g.len, NULL), 0);
+		for (uint32_t i = 0, at = 0; i < FILES; at += size[i++]) {
+			for (uint32_t b = at; b < at + size[i]; b += b % 7 ? 1 : 6)
+				assert_int_equal(shoal_metainfo_file_at(mi, b), i);
+		}
+		assert_int_equal(shoal_metainfo_file_at(mi, UINT64_MAX), FILES - 1);
+		shoal_metainfo_free(mi);
+		grow_fini(&g);
+	}
+}
+
 static void v2_pieces_end_with_their_files(void **state)
 {
 	(void)state;
@@ -678,6 +713,7 @@ int main(void)
 		cmocka_unit_test(what_stands_beside_info_is_kept),
 		cmocka_unit_test(hints_are_merged_and_nonsense_is_passed_over),
 		cmocka_unit_test(pieces_are_what_a_map_of_bytes_says),
+		cmocka_unit_test(a_byte_is_found_among_files_of_any_size),
 		cmocka_unit_test(v2_pieces_end_with_their_files),
 		cmocka_unit_test(layers_are_proven_or_refused),
 		cmocka_unit_test(a_zero_root_and_unlike_files_of_one_root_are_refused),
