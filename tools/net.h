@@ -17,6 +17,7 @@ struct shoal_net {
 	uint32_t max_peers, threads;
 	struct shoal_opt_list dht_node;
 	int encryption; /* off, allow, require */
+	int show_key;	/* enum shoal_show_key */
 	bool no_pex, no_lsd, no_dht, dht_read_only, no_utp, no_tcp;
 	uint32_t dscp;
 	bool no_trackers;
@@ -28,7 +29,7 @@ struct shoal_net {
 	const char *record; /* a file for the flight record; NULL: none */
 };
 
-#define SHOAL_NET_OPTIONS_MAX 27
+#define SHOAL_NET_OPTIONS_MAX 28
 void shoal_net_rows(struct shoal_net *net, struct shoal_opt *rows);
 void shoal_net_fini(struct shoal_net *net);
 /* Where the state lies when --state does not say: $XDG_STATE_HOME/shoal, else ~/.local/state/shoal. Heap; NULL: there is

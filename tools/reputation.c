@@ -1,6 +1,5 @@
 /* tools/reputation.c - shoal reputation: what is remembered of peers, looked at, forgotten, carried elsewhere. */
 #include "proto/base/bytes.h"
-#include "proto/compact.h"
 #include "swarm/core/recall.h"
 #include "swarm/core/rep_text.h"
 #include "swarm/io/store_sqlite.h"
@@ -27,8 +26,8 @@ static const struct shoal_opt_page page = {
 	"COMMAND [ARGUMENT] [OPTIONS]",
 	"What is remembered of peers: who sent how much that was right, and who was banned.\n"
 	"  list                everybody, with what is thought of them (--banned: only who is banned)\n"
-	"  show ADDR:PORT      one of them, and why\n"
-	"  forget ADDR:PORT    it is a stranger again; --all: everybody is\n"
+	"  show WHO            one of them, ADDR:PORT or ed25519:KEY, and why\n"
+	"  forget WHO          it is a stranger again; --all: everybody is\n"
 	"  export              all of it as text (swarm/core/rep_text.h), to stdout or -o FILE\n"
 	"  import FILE         such text (- is stdin). What is known here already stays as it is; the rest weighs\n"
 	"                      a quarter and little at most, and bans are taken with --bans alone, for an hour\n"
@@ -108,13 +107,13 @@ static void on_value(void *to, struct shoal_bytes value)
 }
 
 /* 1: it is known; 0; or < 0. */
-static int look_up(struct reputation *r, const struct shoal_addr *addr, struct shoal_rep_record *out)
+static int look_up(struct reputation *r, const struct shoal_rep_name *who, struct shoal_rep_record *out)
 {
 	uint8_t raw[SHOAL_REP_KEY_MAX];
 	struct found f = { .rc = 0 };
 	if (r->sqlite == NULL)
 		return 0;
-	int rc = r->store.ops->get(r->store.s, SHOAL_STORE_PEER, shoal_bytes(raw, shoal_rep_key(addr, raw)), on_value,
+	int rc = r->store.ops->get(r->store.s, SHOAL_STORE_PEER, shoal_bytes(raw, shoal_rep_key(who, raw)), on_value,
 				   &f);
 	if (rc <= 0 || f.rc < 0)
 		return rc < 0 ? rc : 0; /* what cannot be read is not known */
@@ -125,12 +124,12 @@ static int look_up(struct reputation *r, const struct shoal_addr *addr, struct s
 
 /* ---- telling ------------------------------------------------------------------------------------- */
 
-static void tell_json(struct shoal_json *j, const struct shoal_addr *addr, const struct shoal_rep_record *rec)
+static void tell_json(struct shoal_json *j, const struct shoal_rep_name *who, const struct shoal_rep_record *rec)
 {
 	const struct shoal_rep *rep = &rec->rep;
-	char text[SHOAL_ADDR_TEXT];
-	shoal_addr_format(addr, text);
-	shoal_json_text(j, "addr", text);
+	char text[SHOAL_REP_NAME_TEXT];
+	shoal_rep_name_format(who, text);
+	shoal_json_text(j, who->keyed ? "key" : "addr", text);
 	shoal_json_text(j, "state", shoal_rep_state_name(rep->state));
 	shoal_json_u64(j, "verified", rep->blocks);
 	shoal_json_u64(j, "false", rep->false_blocks);
@@ -150,10 +149,10 @@ static const char *ago(uint32_t now_s, uint32_t at_s, char out[SHOAL_HUMAN_MAX])
 	return shoal_human_span(SHOAL_S((shoal_us)(now_s > at_s ? now_s - at_s : 0)), out);
 }
 
-static void tell_row(struct reputation *r, const struct shoal_addr *addr, const struct shoal_rep_record *rec)
+static void tell_row(struct reputation *r, const struct shoal_rep_name *who, const struct shoal_rep_record *rec)
 {
-	char text[SHOAL_ADDR_TEXT], span[SHOAL_HUMAN_MAX];
-	shoal_addr_format(addr, text);
+	char text[SHOAL_REP_NAME_TEXT], span[SHOAL_HUMAN_MAX];
+	shoal_rep_name_format(who, text);
 	shoal_say(r->tool, "%-24s  %-9s  %8" PRIu32 "  %5" PRIu32 "  %9.3f  %s ago", text,
 		  shoal_rep_state_name(rec->rep.state), rec->rep.blocks, rec->rep.false_blocks,
 		  shoal_rep_integrity(&rec->rep), ago(r->now_s, rec->seen_s, span));
@@ -163,8 +162,8 @@ static int on_listed(void *to, struct shoal_bytes key, struct shoal_bytes value)
 {
 	struct reputation *r = to;
 	struct shoal_rep_record rec;
-	struct shoal_addr addr;
-	if (shoal_rep_key_addr(key, &addr) < 0 || shoal_rep_record_decode(value, &rec) < 0) {
+	struct shoal_rep_name who;
+	if (shoal_rep_key_name(key, &who) < 0 || shoal_rep_record_decode(value, &rec) < 0) {
 		r->unread++;
 		return 0;
 	}
@@ -177,10 +176,10 @@ static int on_listed(void *to, struct shoal_bytes key, struct shoal_bytes value)
 			  "integrity", "heard of");
 	r->banned += banned;
 	if (r->tool->json) {
-		tell_json(shoal_say_event(r->tool, "peer", 0), &addr, &rec);
+		tell_json(shoal_say_event(r->tool, "peer", 0), &who, &rec);
 		shoal_say_event_end(r->tool);
 	} else {
-		tell_row(r, &addr, &rec);
+		tell_row(r, &who, &rec);
 	}
 	return 0;
 }
@@ -255,11 +254,12 @@ static void say_reason(const struct shoal_rep_reason *w, char out[160])
 	}
 }
 
-static int addr_of(struct reputation *r, struct shoal_addr *out)
+static int name_of(struct reputation *r, struct shoal_rep_name *out)
 {
 	char shown[SHOAL_SAY_TEXT_MAX];
-	if (shoal_addr_parse(shoal_bytes(r->arg, strlen(r->arg)), out) < 0)
-		return shoal_say_fail(r->tool, SHOAL_ERR_USAGE, "%s is no ADDR:PORT", shoal_say_cstr(r->arg, shown));
+	if (shoal_rep_name_parse(shoal_bytes(r->arg, strlen(r->arg)), out) < 0)
+		return shoal_say_fail(r->tool, SHOAL_ERR_USAGE, "%s is no ADDR:PORT, and no ed25519:KEY",
+				      shoal_say_cstr(r->arg, shown));
 	return 0;
 }
 
@@ -268,11 +268,11 @@ static int unknown(struct reputation *r)
 	return shoal_say_fail_as(r->tool, SHOAL_EXIT_DATA, SHOAL_ERR_GONE, "%s is not remembered", r->arg);
 }
 
-static void show_text(struct reputation *r, const struct shoal_addr *addr, const struct shoal_rep_record *rec)
+static void show_text(struct reputation *r, const struct shoal_rep_name *who, const struct shoal_rep_record *rec)
 {
 	const struct shoal_rep *rep = &rec->rep;
-	char text[SHOAL_ADDR_TEXT], span[SHOAL_HUMAN_MAX], why[160];
-	shoal_addr_format(addr, text);
+	char text[SHOAL_REP_NAME_TEXT], span[SHOAL_HUMAN_MAX], why[160];
+	shoal_rep_name_format(who, text);
 	shoal_say(r->tool, "%s is %s; last heard of %s ago", text, shoal_rep_state_name(rep->state),
 		  ago(r->now_s, rec->seen_s, span));
 	if (rep->state == SHOAL_REP_BANNED)
@@ -292,22 +292,22 @@ static void show_text(struct reputation *r, const struct shoal_addr *addr, const
 static int do_show(struct reputation *r)
 {
 	struct shoal_rep_record rec;
-	struct shoal_addr addr;
-	int code = addr_of(r, &addr);
+	struct shoal_rep_name who;
+	int code = name_of(r, &who);
 	if (code != 0)
 		return code;
-	int rc = look_up(r, &addr, &rec);
+	int rc = look_up(r, &who, &rec);
 	if (rc < 0)
 		return shoal_say_fail_as(r->tool, SHOAL_EXIT_STORAGE, rc, "cannot read the state: %s",
 					 shoal_err_name(rc));
 	if (rc == 0)
 		return unknown(r);
 	if (!r->tool->json) {
-		show_text(r, &addr, &rec);
+		show_text(r, &who, &rec);
 		return 0;
 	}
 	struct shoal_json *j = shoal_say_event(r->tool, "peer", 0);
-	tell_json(j, &addr, &rec);
+	tell_json(j, &who, &rec);
 	shoal_json_array(j, "reasons");
 	for (unsigned i = 0; i < rec.rep.reasons && i < SHOAL_REP_REASONS; i++) {
 		char why[160];
@@ -347,7 +347,7 @@ static void tell_count(struct reputation *r, const char *event, const char *what
 static int do_forget(struct reputation *r)
 {
 	struct shoal_rep_record rec;
-	struct shoal_addr addr;
+	struct shoal_rep_name who;
 	uint8_t key[SHOAL_REP_KEY_MAX];
 	if (r->all) {
 		int code = walk(r, on_dropped);
@@ -357,14 +357,14 @@ static int do_forget(struct reputation *r)
 			tell_count(r, "forgotten", "forgotten");
 		return code;
 	}
-	int code = addr_of(r, &addr);
+	int code = name_of(r, &who);
 	if (code != 0)
 		return code;
-	int rc = look_up(r, &addr, &rec);
+	int rc = look_up(r, &who, &rec);
 	if (rc == 0)
 		return unknown(r);
 	if (rc > 0)
-		rc = r->store.ops->drop(r->store.s, SHOAL_STORE_PEER, shoal_bytes(key, shoal_rep_key(&addr, key)));
+		rc = r->store.ops->drop(r->store.s, SHOAL_STORE_PEER, shoal_bytes(key, shoal_rep_key(&who, key)));
 	if (rc < 0)
 		return shoal_say_fail_as(r->tool, SHOAL_EXIT_STORAGE, rc, "cannot write the state: %s",
 					 shoal_err_name(rc));
@@ -396,14 +396,14 @@ static int on_exported(void *to, struct shoal_bytes key, struct shoal_bytes valu
 {
 	struct reputation *r = to;
 	struct shoal_rep_record rec;
-	struct shoal_addr addr;
+	struct shoal_rep_name who;
 	char text[SHOAL_REP_TEXT_LINE];
 	if (r->rows == SHOAL_REP_TEXT_PEERS)
 		return 1; /* what was put there beyond what is kept */
-	if (shoal_rep_key_addr(key, &addr) < 0 || shoal_rep_record_decode(value, &rec) < 0)
+	if (shoal_rep_key_name(key, &who) < 0 || shoal_rep_record_decode(value, &rec) < 0)
 		return 0;
 	shoal_rep_record_wake(&rec, r->now_s);
-	struct shoal_rep_line line = shoal_rep_text_of(&addr, &rec);
+	struct shoal_rep_line line = shoal_rep_text_of(&who, &rec);
 	r->rows++;
 	r->err = text_add(r, text, shoal_rep_text_line(&line, text)) ? 0 : SHOAL_ERR_NOMEM;
 	return r->err < 0;
@@ -464,13 +464,12 @@ static int import_take(struct reputation *r, const struct shoal_rep_line *line, 
 	for (size_t i = 0; rc >= 0 && i < count; i++) {
 		struct shoal_rep_record rec;
 		uint8_t key[SHOAL_REP_KEY_MAX], raw[SHOAL_REP_RECORD_MAX];
-		rc = look_up(r, &line[i].addr, &rec);
+		rc = look_up(r, &line[i].who, &rec);
 		here += rc > 0;
 		if (rc != 0)
 			continue;
 		shoal_rep_text_record(&line[i], r->bans, r->now_s, &rec);
-		rc = r->store.ops->put(r->store.s, SHOAL_STORE_PEER,
-				       shoal_bytes(key, shoal_rep_key(&line[i].addr, key)),
+		rc = r->store.ops->put(r->store.s, SHOAL_STORE_PEER, shoal_bytes(key, shoal_rep_key(&line[i].who, key)),
 				       shoal_bytes(raw, shoal_rep_record_encode(&rec, raw)));
 		r->rows += rc == 0;
 	}

@@ -34,6 +34,12 @@ enum shoal_encryption {
 	SHOAL_ENCRYPTION_OFF,
 	SHOAL_ENCRYPTION_REQUIRE, /* all of every stream, or none */
 };
+/* Whom this node shows the key that it can be recognised by (swarm/README.md): other shoals alone, and of those */
+enum shoal_show_key {
+	SHOAL_SHOW_KEY_AUTO, /* whom the user named, and who is near: not the open network */
+	SHOAL_SHOW_KEY_OFF,
+	SHOAL_SHOW_KEY_ON, /* all */
+};
 /* Parts of ours that can be left out, one by one, to see what each is worth. */
 enum shoal_without {
 	SHOAL_WITHOUT_FORGIVING = 1,	/* the first false block bans */
@@ -68,6 +74,7 @@ struct shoal_config {
 	bool accept_old;       /* libtorrent: strangers are let at a version with known holes */
 	enum shoal_rules rules;
 	enum shoal_encryption encryption;
+	enum shoal_show_key show_key; /* made in `state_dir` when it is first shown; never through a proxy */
 	/* "socks5://[user:pass@]host:port" or "http://...": all traffic goes through it, or not at all; names are looked up
 	 * there. The local network is left alone, and over HTTP there are no datagrams. NULL: none */
 	const char *proxy;

@@ -40,6 +40,7 @@ void shoal_account_join(struct shoal_swarm *s, struct shoal_account *account, st
 		account->source = p->source;
 	if (p->source == account->source)
 		return;
+	account->keyed = false; /* from now on what is remembered by it may be another's */
 	/* Once in its life: it cannot leave behind what it sent before it said who it is. */
 	if (p->flow.down.total > 0) {
 		shoal_landing_rename(&s->landing, p->source, account->source);

@@ -12,6 +12,7 @@
 #define SHOAL_ACCOUNTS_H
 
 #include <shoal/engine.h>
+#include "proto/key_proof.h"
 
 struct shoal_contact;
 struct shoal_peer;
@@ -26,6 +27,9 @@ struct shoal_account {
 	bool banned;
 	uint32_t source; /* the serial of its first connection: what blocks of all of them are remembered by; 0 none */
 	char client[64]; /* as it last called itself */
+	/* All that is remembered by `source` came in one encrypted stream, whose other end has proven this key (identity.h). */
+	bool keyed;
+	uint8_t key[SHOAL_KEY_BYTES];
 };
 
 /* Its contact's, or its own. */

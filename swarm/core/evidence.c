@@ -56,6 +56,18 @@ static bool who_is(struct shoal_swarm *s, uint32_t source, struct who *out)
 	return false;
 }
 
+/* The record of the key that answers for what that one sent, exactly: only where all of it came in the stream in which
+ * the key was proven, and nobody in the middle could have put a word in. NULL: none does. */
+static struct shoal_repute_entry *key_of(struct shoal_swarm *s, const struct who *who)
+{
+	const struct shoal_peer *p = who->peer;
+	if (who->contact != NULL) {
+		const struct shoal_account *account = who->contact->account;
+		return account != NULL && account->keyed ? shoal_repute_find_key(&s->node->repute, account->key) : NULL;
+	}
+	return p != NULL && p->bound && p->source == p->serial ? p->known_by : NULL;
+}
+
 static struct shoal_sums *sums_of(struct shoal_swarm *s, const struct who *who)
 {
 	if (who->contact != NULL)
@@ -159,8 +171,17 @@ static void is_false(struct shoal_swarm *s, uint32_t source, uint32_t piece, uin
 	bool changed = shoal_rep_false(r, why, piece, block, now_s);
 	shoal_repute_judge(&s->node->repute, who.entry, now_s);
 	shoal_note_false(s, &note, r, now);
-	snprintf(text + n, sizeof text - (size_t)n, "; %u false of %u", r->false_blocks, r->false_blocks + r->blocks);
-	if (r->state == SHOAL_REP_BANNED)
+	struct shoal_repute_entry *key = key_of(s, &who);
+	bool key_banned = false;
+	if (key != NULL) {
+		(void)shoal_rep_false(&key->rep, why, piece, block, now_s);
+		shoal_repute_changed(&s->node->repute, key, now_s);
+		key_banned = key->rep.state == SHOAL_REP_BANNED;
+	}
+	const struct shoal_rep *sum = key_banned && r->state != SHOAL_REP_BANNED ? &key->rep : r;
+	snprintf(text + n, sizeof text - (size_t)n, "; %u false of %u%s", sum->false_blocks,
+		 sum->false_blocks + sum->blocks, sum != r ? ", all under its key" : "");
+	if (r->state == SHOAL_REP_BANNED || key_banned)
 		return shoal_swarm_ban(s, source, piece, text, now);
 	if (!changed || was_banned)
 		return;
@@ -308,6 +329,12 @@ static void credit(struct shoal_swarm *s, const struct shoal_open *open, shoal_u
 		}
 		shoal_rate_add(&p->verified, bytes, now);
 		shoal_sums_of(p)->got += bytes;
+		if (p->known_by != NULL) {
+			shoal_rep_verified(&p->known_by->rep, memory, n, now_s);
+			shoal_rep_answered(&p->known_by->rep, n);
+			shoal_rep_claimed(&p->known_by->rep, true);
+			shoal_repute_changed(&s->node->repute, p->known_by, now_s);
+		}
 		if (p->repute == NULL)
 			continue;
 		shoal_rep_verified(&p->repute->rep, memory, n, now_s);
@@ -617,12 +644,21 @@ void shoal_evidence_tick(struct shoal_swarm *s, shoal_us now)
 
 /* ---- what is owed --------------------------------------------------------------------------------------- */
 
+/* Bound to its key: what it fails to do is the key's as well. */
+static struct shoal_repute_entry *bound_key(const struct shoal_peer *p)
+{
+	return p->bound ? p->known_by : NULL;
+}
+
 void shoal_evidence_missed(struct shoal_peer *p, double blocks, shoal_us now)
 {
-	if (p->repute == NULL || blocks <= 0)
-		return;
-	shoal_rep_missed(&p->repute->rep, blocks < 4 ? blocks : 4);
-	shoal_repute_changed(&p->node->repute, p->repute, shoal_node_seconds(p->node, now));
+	struct shoal_repute_entry *both[2] = { p->repute, bound_key(p) };
+	for (size_t i = 0; i < 2 && blocks > 0; i++) {
+		if (both[i] == NULL)
+			continue;
+		shoal_rep_missed(&both[i]->rep, blocks < 4 ? blocks : 4);
+		shoal_repute_changed(&p->node->repute, both[i], shoal_node_seconds(p->node, now));
+	}
 }
 
 void shoal_evidence_refused(struct shoal_peer *p, uint32_t piece, shoal_us now)
@@ -631,6 +667,8 @@ void shoal_evidence_refused(struct shoal_peer *p, uint32_t piece, shoal_us now)
 	if (p->repute == NULL || !shoal_bits_get(&p->have, piece))
 		return;
 	shoal_rep_claimed(&p->repute->rep, false);
+	if (bound_key(p) != NULL)
+		shoal_rep_claimed(&p->known_by->rep, false);
 	shoal_peer_believe(p);
 	shoal_note_refused(p, piece, now);
 }

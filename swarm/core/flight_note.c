@@ -74,17 +74,20 @@ static uint64_t ppm(double x)
 
 static uint64_t reliability(const struct shoal_peer *p)
 {
-	return p->repute != NULL ? ppm(shoal_rep_bound(p->repute->rep.kept, p->repute->rep.missed)) : 0;
+	const struct shoal_rep *r = shoal_peer_standing(p);
+	return r != NULL ? ppm(shoal_rep_bound(r->kept, r->missed)) : 0;
 }
 
 static uint64_t integrity(const struct shoal_peer *p)
 {
-	return p->repute != NULL ? ppm(shoal_rep_integrity(&p->repute->rep)) : 0;
+	const struct shoal_rep *r = shoal_peer_standing(p);
+	return r != NULL ? ppm(shoal_rep_integrity(r)) : 0;
 }
 
 static uint64_t standing(const struct shoal_peer *p)
 {
-	return p->repute != NULL ? p->repute->rep.state : SHOAL_REP_NEW;
+	const struct shoal_rep *r = shoal_peer_standing(p);
+	return r != NULL ? r->state : SHOAL_REP_NEW;
 }
 
 /* ---- who ---------------------------------------------------------------------------------------- */
@@ -133,7 +136,7 @@ void shoal_note_peer(struct shoal_peer *p, shoal_us now)
 	if (p->incoming && p->listen_port != 0)
 		addr.port = p->listen_port;
 	struct shoal_flight f = { .kind = SHOAL_FLIGHT_PEER, .peer = p->source, .piece = SHOAL_FLIGHT_NONE };
-	const struct shoal_rep *r = p->repute != NULL ? &p->repute->rep : NULL;
+	const struct shoal_rep *r = shoal_peer_standing(p);
 	f.term[0] = addr.is_v4;
 	f.term[1] = addr.is_v4 ? 0 : shoal_get_u64(addr.ip);
 	f.term[2] = addr.is_v4 ? shoal_get_u32(addr.ip) : shoal_get_u64(addr.ip + 8);
@@ -254,9 +257,8 @@ void shoal_note_ask(struct shoal_peer *p, const struct shoal_open *open, shoal_u
 		return;
 	p->noted.piece = open->piece + 1;
 	bool begun = open->here == 0 && open->unasked == open->blocks;
-	uint64_t worth = p->repute != NULL && shoal_node_uses(p->node, SHOAL_WITHOUT_WINDOW)
-				 ? shoal_rep_window(&p->repute->rep)
-				 : UINT32_MAX;
+	const struct shoal_rep *r = shoal_peer_standing(p);
+	uint64_t worth = r != NULL && shoal_node_uses(p->node, SHOAL_WITHOUT_WINDOW) ? shoal_rep_window(r) : UINT32_MAX;
 	struct shoal_flight f = { .kind = SHOAL_FLIGHT_ASK, .peer = p->source, .piece = open->piece };
 	f.term[0] = p->choking_us		   ? SHOAL_FLIGHT_HOW_ALLOWED
 		    : has_deadline(s, open->piece) ? SHOAL_FLIGHT_HOW_URGENT
@@ -342,10 +344,11 @@ void shoal_note_back(struct shoal_peer *p, shoal_us now)
 
 void shoal_note_refused(struct shoal_peer *p, uint32_t piece, shoal_us now)
 {
-	if (p->node->flights == NULL || p->repute == NULL)
+	const struct shoal_rep *r = shoal_peer_standing(p);
+	if (p->node->flights == NULL || r == NULL)
 		return;
 	struct shoal_flight f = { .kind = SHOAL_FLIGHT_REFUSED, .peer = p->source, .piece = piece };
-	f.term[0] = ppm(shoal_rep_bound(p->repute->rep.true_claim, p->repute->rep.no_claim));
+	f.term[0] = ppm(shoal_rep_bound(r->true_claim, r->no_claim));
 	f.term[1] = p->believed;
 	put(p->swarm, &f, now);
 }

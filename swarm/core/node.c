@@ -50,6 +50,8 @@ int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, 
 	n->events.budget = n->budget;
 	n->quiet = o->quiet;
 	n->encryption = o->encryption;
+	n->show_key = o->show_key;
+	n->identity = o->identity;
 	shoal_skeys_init(&n->skeys, n->budget, n->key);
 	shoal_node_purse(n);
 	shoal_limiter_init(&n->up, o->up, now);

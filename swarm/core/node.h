@@ -16,6 +16,7 @@
 #include "swarm/core/store.h"
 #include "swarm/core/world.h"
 
+struct shoal_identity;
 struct shoal_node;
 
 /* What a node does not do for its public torrents, though it could. */
@@ -40,8 +41,10 @@ struct shoal_node_options {
 	const struct shoal_dht_crypto *crypto; /* for it; NULL: signed items are not believed */
 	enum shoal_rules rules;
 	enum shoal_encryption encryption;
-	unsigned without; /* enum shoal_without */
-	bool record;	  /* decisions are told, in FLIGHT events (flight.h) */
+	enum shoal_show_key show_key;
+	const struct shoal_identity *identity; /* outlives the node; NULL: it has no key, and asks for nobody's */
+	unsigned without;		       /* enum shoal_without */
+	bool record;			       /* decisions are told, in FLIGHT events (flight.h) */
 	const char *agent;
 };
 

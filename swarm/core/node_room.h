@@ -13,6 +13,7 @@
 #include "swarm/core/finder.h"
 #include "swarm/core/flight_note.h"
 #include "swarm/core/guard.h"
+#include "swarm/core/identity.h"
 #include "swarm/core/limiter.h"
 #include "swarm/core/node.h"
 #include "swarm/core/peer.h"
@@ -31,6 +32,7 @@
 #define SHOAL_EXT_PEX 1			  /* our own number for ut_pex */
 #define SHOAL_EXT_METADATA 2		  /* for ut_metadata */
 #define SHOAL_EXT_PUNCH 4		  /* for ut_holepunch (BEP 55) */
+#define SHOAL_EXT_KEY 8			  /* for sh_key (key_proof.h) */
 #define SHOAL_EXT_DONTHAVE 7		  /* and for lt_donthave (BEP 54) */
 #define SHOAL_EXT_USER_MAX 16
 #define SHOAL_NODE_JOB_DATA 0x100 /* a disk job's flag: it answers SHOAL_OP_READ */
@@ -93,6 +95,8 @@ struct shoal_node {
 	struct shoal_skeys skeys;     /* all swarms, by their hashes */
 	struct shoal_patience agreed; /* exchanges of keys, with who came to us */
 	enum shoal_encryption encryption;
+	enum shoal_show_key show_key;
+	const struct shoal_identity *identity;
 	struct shoal_finder *finder; /* NULL: no DHT */
 	struct shoal_repute repute;
 	struct shoal_recall recall;

@@ -96,8 +96,8 @@ static void uncount(struct shoal_peer *p)
 
 void shoal_peer_believe(struct shoal_peer *p)
 {
-	bool credible = p->repute == NULL || !shoal_node_uses(p->node, SHOAL_WITHOUT_CREDIBILITY) ||
-			shoal_rep_credible(&p->repute->rep);
+	const struct shoal_rep *rep = shoal_peer_standing(p);
+	bool credible = rep == NULL || !shoal_node_uses(p->node, SHOAL_WITHOUT_CREDIBILITY) || shoal_rep_credible(rep);
 	if (credible == p->believed || p->swarm == NULL || p->in_swarm_at == NULL)
 		return;
 	uncount(p);
@@ -211,6 +211,7 @@ void shoal_peer_free(struct shoal_peer *p)
 	free(p->ask);
 	free(p->wanted);
 	free(p->told);
+	shoal_identity_end(p);
 	shoal_repute_give(&node->repute, p->repute);
 	if (p->guarded)
 		shoal_guard_leave(&node->guard, &p->addr, node->now);

@@ -83,14 +83,16 @@ struct shoal_peer {
 	struct shoal_peer *next, *prev;		    /* of the node */
 	struct shoal_peer *in_swarm, **in_swarm_at; /* of the swarm */
 	struct shoal_node *node;
-	struct shoal_swarm *swarm;	   /* NULL until the handshake */
-	struct shoal_repute_entry *repute; /* its record, while it is known; NULL: none could be had */
-	struct shoal_contact *contact;	   /* the address book's entry, NULL for one that came in and has no port yet */
-	struct shoal_transport *below;	   /* what the world made, and speaks of */
-	struct shoal_transport *t;	   /* the same, or RC4 over it */
-	struct shoal_mse *mse;		   /* the handshake that hides the stream, until all its words are out */
-	bool mse_over;			   /* what comes is the wire's */
-	bool bound;			   /* encrypted, and `binding` is of this stream alone (shoal_mse_binding) */
+	struct shoal_swarm *swarm;		 /* NULL until the handshake */
+	struct shoal_repute_entry *repute;	 /* its record, while it is known; NULL: none could be had */
+	struct shoal_repute_entry *known_by;	 /* the record of the key it has proven; NULL: none */
+	struct shoal_acquaintance *acquaintance; /* the proof; NULL: no word of it yet (identity.h) */
+	struct shoal_contact *contact; /* the address book's entry, NULL for one that came in and has no port yet */
+	struct shoal_transport *below; /* what the world made, and speaks of */
+	struct shoal_transport *t;     /* the same, or RC4 over it */
+	struct shoal_mse *mse;	       /* the handshake that hides the stream, until all its words are out */
+	bool mse_over;		       /* what comes is the wire's */
+	bool bound; /* encrypted, and `binding` is of this stream alone (shoal_mse_binding, identity.h) */
 	struct shoal_id32 binding;
 	struct shoal_pw *pw;
 	uint32_t serial;
@@ -132,7 +134,7 @@ struct shoal_peer {
 	shoal_us tried_at;		  /* it was last served on trial */
 
 	/* extensions */
-	uint8_t ext_metadata, ext_donthave, ext_pex, ext_punch;
+	uint8_t ext_metadata, ext_donthave, ext_pex, ext_punch, ext_key;
 	bool pex_said;		/* that we speak it */
 	bool said_uploads_only; /* what it was told last of what we want (BEP 21) */
 	bool voted;		/* on what our own address is */

@@ -31,6 +31,8 @@ void shoal_peer_say_ext_handshake(struct shoal_peer *p, shoal_us now)
 	ext_name(hs, "lt_donthave", SHOAL_EXT_DONTHAVE);
 	if (pex && shoal_node_punches(p->node))
 		ext_name(hs, "ut_holepunch", SHOAL_EXT_PUNCH);
+	if (shoal_identity_shows(p))
+		ext_name(hs, SHOAL_KEY_PROOF_NAME, SHOAL_EXT_KEY);
 	for (size_t i = 0; i < p->node->ext_count; i++)
 		hs->m[hs->m_count++] = p->node->ext[i];
 	hs->v = shoal_bytes(p->node->agent, strlen(p->node->agent));
@@ -102,6 +104,8 @@ static int on_ext_handshake(struct shoal_peer *p, struct shoal_bytes body, shoal
 			p->ext_donthave = m->id;
 		else if (strcmp(m->name, "ut_holepunch") == 0)
 			p->ext_punch = m->id;
+		else if (strcmp(m->name, SHOAL_KEY_PROOF_NAME) == 0)
+			p->ext_key = m->id;
 		for (size_t k = 0; k < p->node->ext_count; k++) {
 			if (strcmp(m->name, p->node->ext[k].name) != 0)
 				continue;
@@ -161,6 +165,8 @@ static int on_ext_handshake(struct shoal_peer *p, struct shoal_bytes body, shoal
 			shoal_node_seen_as(p->node, &hs->yourip);
 		}
 		shoal_peer_stir_in(p);
+		if (rc == 0)
+			shoal_identity_greet(p, now);
 	}
 	free(hs);
 	return rc;
@@ -198,6 +204,8 @@ int shoal_peer_extended(struct shoal_peer *p, const struct shoal_wire_msg *msg, 
 		return on_metadata(p, msg->body, now);
 	if (msg->ext == SHOAL_EXT_DONTHAVE)
 		return on_donthave(p, msg->body, now);
+	if (msg->ext == SHOAL_EXT_KEY)
+		return shoal_identity_heard(p, msg->body, now);
 	if (msg->ext == SHOAL_EXT_PUNCH)
 		return shoal_peer_holepunch(p, msg->body, now);
 	for (size_t i = 0; i < p->node->ext_count; i++) {

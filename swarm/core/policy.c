@@ -56,15 +56,16 @@ shoal_us shoal_policy_flow_patience(const struct shoal_peer *p, shoal_us since, 
 /* In no good standing: a newcomer where newcomers misbehave, or one that has sent a false block. */
 static bool stranger(const struct shoal_peer *p)
 {
-	return p->repute != NULL && (p->repute->rep.state == SHOAL_REP_NEW || p->repute->rep.state >= SHOAL_REP_PAROLE);
+	const struct shoal_rep *rep = shoal_peer_standing(p);
+	return rep != NULL && (rep->state == SHOAL_REP_NEW || rep->state >= SHOAL_REP_PAROLE);
 }
 
 /* No more than bandwidth and delay ask for, nor than we would lose to it if it were what it may be. */
 static uint32_t full_depth(struct shoal_peer *p, shoal_us now)
 {
 	uint32_t depth = shoal_policy_flow_depth(p, now);
-	bool bounded = p->repute != NULL && shoal_node_uses(p->node, SHOAL_WITHOUT_WINDOW);
-	uint32_t worth = bounded ? shoal_rep_window(&p->repute->rep) : UINT32_MAX;
+	const struct shoal_rep *rep = shoal_node_uses(p->node, SHOAL_WITHOUT_WINDOW) ? shoal_peer_standing(p) : NULL;
+	uint32_t worth = rep != NULL ? shoal_rep_window(rep) : UINT32_MAX;
 	if (!p->believed && depth > DEPTH_DISBELIEVED)
 		depth = DEPTH_DISBELIEVED;
 	return depth < worth ? depth : worth;

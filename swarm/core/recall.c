@@ -39,7 +39,7 @@ static int on_row(void *to, struct shoal_bytes key, struct shoal_bytes value)
 {
 	struct rows *r = to;
 	struct shoal_rep_record rec;
-	struct shoal_addr addr;
+	struct shoal_rep_name who;
 	if (key.len > SHOAL_REP_KEY_MAX)
 		return 0;
 	if (r->count == r->room) {
@@ -54,7 +54,7 @@ static int on_row(void *to, struct shoal_bytes key, struct shoal_bytes value)
 	struct row *row = &r->at[r->count];
 	*row = (struct row){ .key_len = (uint8_t)key.len };
 	memcpy(row->key, key.at, key.len);
-	int rc = shoal_rep_key_addr(key, &addr) < 0 ? SHOAL_ERR_MALFORMED : shoal_rep_record_decode(value, &rec);
+	int rc = shoal_rep_key_name(key, &who) < 0 ? SHOAL_ERR_MALFORMED : shoal_rep_record_decode(value, &rec);
 	if (rc == SHOAL_ERR_UNSUPPORTED)
 		return 0; /* a newer shoal's: left alone */
 	row->drop = rc < 0;
@@ -133,12 +133,12 @@ void shoal_recall_load(struct shoal_node *n, shoal_us now)
 	bool dropped = tidy(n, &r, now);
 	for (size_t i = 0; i < r.count && !r.at[i].drop && i < n->repute.most / 2; i++) {
 		struct shoal_rep_record rec;
-		struct shoal_addr addr;
+		struct shoal_rep_name who;
 		struct shoal_bytes key = shoal_bytes(r.at[i].key, r.at[i].key_len);
-		if (shoal_rep_key_addr(key, &addr) < 0 || !look_up(n, key, &rec))
+		if (shoal_rep_key_name(key, &who) < 0 || !look_up(n, key, &rec))
 			continue;
 		shoal_rep_record_wake(&rec, r.now_s);
-		(void)shoal_repute_recall(&n->repute, &addr, &rec.rep, rec.seen_s);
+		(void)shoal_repute_recall(&n->repute, &who, &rec.rep, rec.seen_s);
 	}
 	free(r.at);
 	if (dropped)
@@ -149,14 +149,15 @@ void shoal_recall_load(struct shoal_node *n, shoal_us now)
 
 static bool tells(const struct shoal_repute_entry *e)
 {
-	return e->listens && (e->rep.blocks > 0 || e->rep.false_blocks > 0 || e->rep.state >= SHOAL_REP_PAROLE);
+	return (e->listens || e->who.keyed) &&
+	       (e->rep.blocks > 0 || e->rep.false_blocks > 0 || e->rep.state >= SHOAL_REP_PAROLE);
 }
 
 static bool write_one(struct shoal_node *n, struct shoal_repute_entry *e, uint32_t now_s)
 {
 	uint8_t raw_key[SHOAL_REP_KEY_MAX], raw[SHOAL_REP_RECORD_MAX];
 	struct shoal_rep_record there, rec;
-	struct shoal_bytes key = shoal_bytes(raw_key, shoal_rep_key(&e->addr, raw_key));
+	struct shoal_bytes key = shoal_bytes(raw_key, shoal_rep_key(&e->who, raw_key));
 	bool known = look_up(n, key, &there);
 	if (known && there.writer != n->recall.writer) {
 		shoal_rep_record_wake(&there, now_s);

@@ -1,28 +1,75 @@
 /* swarm/core/rep_record.c - records of reputation, as bytes. */
 #include "swarm/core/rep_record.h"
 
+#include <string.h>
 #include "proto/base/bytes.h"
 #include "proto/compact.h"
+#include "proto/text.h"
 
 #define VERSION 1
 #define FLAG_JUDGED 1u
 
-size_t shoal_rep_key(const struct shoal_addr *addr, uint8_t out[SHOAL_REP_KEY_MAX])
+static const char key_prefix[] = "ed25519:";
+
+bool shoal_rep_name_equal(const struct shoal_rep_name *a, const struct shoal_rep_name *b)
 {
-	out[0] = 'a';
-	return 1 + shoal_compact_encode(addr, out + 1);
+	if (a->keyed != b->keyed)
+		return false;
+	return a->keyed ? memcmp(a->key, b->key, SHOAL_KEY_BYTES) == 0 : shoal_addr_equal(&a->addr, &b->addr);
 }
 
-int shoal_rep_key_addr(struct shoal_bytes key, struct shoal_addr *out)
+size_t shoal_rep_key(const struct shoal_rep_name *who, uint8_t out[SHOAL_REP_KEY_MAX])
 {
-	if ((key.len != 1 + SHOAL_COMPACT4 && key.len != 1 + SHOAL_COMPACT6) || key.at[0] != 'a')
-		return SHOAL_ERR_MALFORMED;
-	struct shoal_addr addr;
-	if (shoal_compact_decode(shoal_bytes(key.at + 1, key.len - 1), key.len == 1 + SHOAL_COMPACT4, &addr, 1) != 1 ||
-	    addr.port == 0)
-		return SHOAL_ERR_MALFORMED;
-	*out = addr;
+	out[0] = who->keyed ? 'k' : 'a';
+	if (!who->keyed)
+		return 1 + shoal_compact_encode(&who->addr, out + 1);
+	memcpy(out + 1, who->key, SHOAL_KEY_BYTES);
+	return 1 + SHOAL_KEY_BYTES;
+}
+
+int shoal_rep_key_name(struct shoal_bytes key, struct shoal_rep_name *out)
+{
+	struct shoal_rep_name who = { 0 };
+	if (key.len == 1 + SHOAL_KEY_BYTES && key.at[0] == 'k') {
+		who.keyed = true;
+		memcpy(who.key, key.at + 1, SHOAL_KEY_BYTES);
+	} else {
+		if ((key.len != 1 + SHOAL_COMPACT4 && key.len != 1 + SHOAL_COMPACT6) || key.at[0] != 'a')
+			return SHOAL_ERR_MALFORMED;
+		struct shoal_bytes compact = shoal_bytes(key.at + 1, key.len - 1);
+		if (shoal_compact_decode(compact, compact.len == SHOAL_COMPACT4, &who.addr, 1) != 1 ||
+		    who.addr.port == 0)
+			return SHOAL_ERR_MALFORMED;
+	}
+	*out = who;
 	return 0;
+}
+
+int shoal_rep_name_parse(struct shoal_bytes text, struct shoal_rep_name *out)
+{
+	const size_t prefix = sizeof key_prefix - 1;
+	struct shoal_rep_name who = { 0 };
+	int rc;
+	who.keyed = text.len > prefix && memcmp(text.at, key_prefix, prefix) == 0;
+	if (who.keyed)
+		rc = shoal_hex_decode(shoal_bytes(text.at + prefix, text.len - prefix),
+				      (struct shoal_space){ who.key, sizeof who.key });
+	else
+		rc = shoal_addr_parse(text, &who.addr);
+	if (rc == 0)
+		*out = who;
+	return rc;
+}
+
+const char *shoal_rep_name_format(const struct shoal_rep_name *who, char out[SHOAL_REP_NAME_TEXT])
+{
+	if (!who->keyed) {
+		shoal_addr_format(&who->addr, out);
+	} else {
+		memcpy(out, key_prefix, sizeof key_prefix);
+		shoal_hex_encode(shoal_bytes(who->key, sizeof who->key), out + sizeof key_prefix - 1);
+	}
+	return out;
 }
 
 /* ---- bytes ------------------------------------------------------------------------------------ */

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 #include "proto/base/bytes.h"
-#include "proto/compact.h"
 
 #define MILLI 1000.0
 #define STRANGER 0.01 /* false blocks to be expected of one that others speak of */
@@ -69,7 +68,7 @@ static int peer_of(struct shoal_bytes line, struct shoal_rep_line *out)
 	const size_t fields = sizeof field / sizeof *field;
 	struct shoal_bytes word;
 	if (!until(&line, ' ', &word) || !shoal_bytes_equal(word, SHOAL_LIT("peer")) || !until(&line, ' ', &word) ||
-	    shoal_addr_parse(word, &l.addr) < 0)
+	    shoal_rep_name_parse(word, &l.who) < 0)
 		return SHOAL_ERR_MALFORMED;
 	for (size_t i = 0; i < fields; i++) {
 		bool named = until(&line, ' ', &word) &&
@@ -109,11 +108,11 @@ static uint32_t above(float value, double prior)
 	return milli >= SHOAL_REP_CAP * MILLI ? (uint32_t)(SHOAL_REP_CAP * MILLI) : milli > 0 ? (uint32_t)milli : 0;
 }
 
-struct shoal_rep_line shoal_rep_text_of(const struct shoal_addr *addr, const struct shoal_rep_record *rec)
+struct shoal_rep_line shoal_rep_text_of(const struct shoal_rep_name *who, const struct shoal_rep_record *rec)
 {
 	const struct shoal_rep *r = &rec->rep;
 	double q = (double)r->expect_wrong;
-	return (struct shoal_rep_line){ .addr = *addr,
+	return (struct shoal_rep_line){ .who = *who,
 					.seen_s = rec->seen_s,
 					.verified = r->blocks,
 					.false_blocks = r->false_blocks,
@@ -124,14 +123,14 @@ struct shoal_rep_line shoal_rep_text_of(const struct shoal_addr *addr, const str
 
 size_t shoal_rep_text_line(const struct shoal_rep_line *line, char out[SHOAL_REP_TEXT_LINE])
 {
-	char addr[SHOAL_ADDR_TEXT];
-	shoal_addr_format(&line->addr, addr);
+	char who[SHOAL_REP_NAME_TEXT];
+	shoal_rep_name_format(&line->who, who);
 	int n = snprintf(out, SHOAL_REP_TEXT_LINE,
 			 "peer %s seen %" PRIu32 " verified %" PRIu32 " false %" PRIu32 " good %" PRIu32 " bad %" PRIu32
 			 " banned %" PRIu32 "\n",
-			 addr, line->seen_s, line->verified, line->false_blocks, line->good, line->bad,
+			 who, line->seen_s, line->verified, line->false_blocks, line->good, line->bad,
 			 line->banned_until_s);
-	return n > 0 && (size_t)n < SHOAL_REP_TEXT_LINE ? (size_t)n : 0; /* it fits: 47 of address, 6 numbers of 10 */
+	return n > 0 && (size_t)n < SHOAL_REP_TEXT_LINE ? (size_t)n : 0; /* it fits: 72 of name, 6 numbers of 10 */
 }
 
 /* ---- what is made of it ----------------------------------------------------------------------- */

@@ -5,9 +5,9 @@
  * begin with '#' say nothing; every other line is one peer, its fields in this
  * order with one blank between:
  *
- *   peer ADDR:PORT seen S verified N false N good E bad E banned S
+ *   peer WHO seen S verified N false N good E bad E banned S
  *
- * S: seconds since 1970; N: blocks of 16 KiB, ever; E: evidence above that of a
+ * WHO: ADDR:PORT, or "ed25519:" and the 64 hex digits of a key; S: seconds since 1970; N: blocks of 16 KiB, ever; E: evidence above that of a
  * stranger, in thousandths of a block; banned: when it ends, 0 for none. Numbers
  * are decimal, without signs or leading zeros. Lines end in LF.
  *
@@ -26,7 +26,7 @@
 #define SHOAL_REP_TEXT_MAX (4u << 20) /* bytes of it all */
 
 struct shoal_rep_line {
-	struct shoal_addr addr;
+	struct shoal_rep_name who;
 	uint32_t seen_s, banned_until_s;
 	uint32_t verified, false_blocks;
 	uint32_t good, bad; /* thousandths of a block, at most 256 blocks */
@@ -43,7 +43,7 @@ SHOAL_MUST int shoal_rep_text_begin(struct shoal_rep_text *t, struct shoal_bytes
 /* 1 and a peer; 0 at the end; MALFORMED or TOO_LONG in t->line. */
 SHOAL_MUST int shoal_rep_text_next(struct shoal_rep_text *t, struct shoal_rep_line *out);
 
-struct shoal_rep_line shoal_rep_text_of(const struct shoal_addr *addr, const struct shoal_rep_record *rec);
+struct shoal_rep_line shoal_rep_text_of(const struct shoal_rep_name *who, const struct shoal_rep_record *rec);
 /* The line, its LF included, not NUL-ended: how many bytes. */
 size_t shoal_rep_text_line(const struct shoal_rep_line *line, char out[SHOAL_REP_TEXT_LINE]);
 

@@ -59,25 +59,51 @@ void shoal_repute_fini(struct shoal_repute *t)
 
 /* ---- records ------------------------------------------------------------------------------- */
 
-static uint32_t home_of(const struct shoal_repute *t, const struct shoal_addr *addr)
+static uint32_t home_of(const struct shoal_repute *t, const struct shoal_rep_name *who)
 {
-	uint8_t raw[SHOAL_COMPACT6];
-	size_t len = shoal_compact_encode(addr, raw);
-	return (uint32_t)shoal_siphash(t->key, 'e', shoal_bytes(raw, len)) & (t->room - 1);
+	uint8_t raw[SHOAL_REP_KEY_MAX];
+	size_t len = shoal_rep_key(who, raw);
+	return (uint32_t)shoal_siphash(t->key, who->keyed ? 'k' : 'e', shoal_bytes(raw + 1, len - 1)) & (t->room - 1);
 }
 
 /* Its place, or the free one where it would be. */
-static uint32_t place_of(const struct shoal_repute *t, const struct shoal_addr *addr)
+static uint32_t place_of(const struct shoal_repute *t, const struct shoal_rep_name *who)
 {
-	uint32_t i = home_of(t, addr);
-	while (t->slot[i] != NULL && !shoal_addr_equal(&t->slot[i]->addr, addr))
+	uint32_t i = home_of(t, who);
+	while (t->slot[i] != NULL && !shoal_rep_name_equal(&t->slot[i]->who, who))
 		i = (i + 1) & (t->room - 1);
 	return i;
 }
 
+static struct shoal_repute_entry *find(const struct shoal_repute *t, const struct shoal_rep_name *who)
+{
+	return t->room > 0 ? t->slot[place_of(t, who)] : NULL;
+}
+
+static struct shoal_rep_name name_of(const struct shoal_addr *addr)
+{
+	return (struct shoal_rep_name){ .addr = *addr };
+}
+
+static struct shoal_rep_name key_name(const uint8_t key[SHOAL_KEY_BYTES], const struct shoal_addr *addr)
+{
+	struct shoal_rep_name who = { .keyed = true };
+	if (addr != NULL)
+		who.addr = *addr;
+	memcpy(who.key, key, SHOAL_KEY_BYTES);
+	return who;
+}
+
 struct shoal_repute_entry *shoal_repute_find(const struct shoal_repute *t, const struct shoal_addr *addr)
 {
-	return t->room > 0 ? t->slot[place_of(t, addr)] : NULL;
+	struct shoal_rep_name who = name_of(addr);
+	return find(t, &who);
+}
+
+struct shoal_repute_entry *shoal_repute_find_key(const struct shoal_repute *t, const uint8_t key[SHOAL_KEY_BYTES])
+{
+	struct shoal_rep_name who = key_name(key, NULL);
+	return find(t, &who);
 }
 
 /* Takes it out of the table; it is the caller's. */
@@ -86,7 +112,7 @@ static struct shoal_repute_entry *unlink_at(struct shoal_repute *t, uint32_t i)
 	struct shoal_repute_entry *e = t->slot[i];
 	uint32_t mask = t->room - 1;
 	for (uint32_t j = (i + 1) & mask; t->slot[j] != NULL; j = (j + 1) & mask) {
-		uint32_t home = home_of(t, &t->slot[j]->addr);
+		uint32_t home = home_of(t, &t->slot[j]->who);
 		if (((j - home) & mask) >= ((j - i) & mask)) {
 			t->slot[i] = t->slot[j];
 			i = j;
@@ -108,7 +134,7 @@ static double worth_of(const struct shoal_repute_entry *e)
 {
 	const struct shoal_rep *r = &e->rep;
 	double worth = shoal_rep_worth(r);
-	return e->listens || r->state >= SHOAL_REP_PAROLE ? worth : worth / 16;
+	return e->listens || e->who.keyed || r->state >= SHOAL_REP_PAROLE ? worth : worth / 16;
 }
 
 /* The least of a few by dice that nobody holds. */
@@ -144,13 +170,13 @@ static bool table_grow(struct shoal_repute *t)
 	t->room = room;
 	for (uint32_t i = 0; i < old; i++)
 		if (was[i] != NULL)
-			t->slot[place_of(t, &was[i]->addr)] = was[i];
+			t->slot[place_of(t, &was[i]->who)] = was[i];
 	free(was);
 	spare(t, old * sizeof *was);
 	return true;
 }
 
-static struct shoal_repute_entry *entry_room(struct shoal_repute *t, const struct shoal_addr *addr)
+static struct shoal_repute_entry *entry_room(struct shoal_repute *t, const struct shoal_rep_name *who)
 {
 	if (t->count >= t->most)
 		(void)evict(t); /* with all in use there are as many as connections, which are bounded themselves */
@@ -164,29 +190,29 @@ static struct shoal_repute_entry *entry_room(struct shoal_repute *t, const struc
 		spare(t, sizeof *e);
 		return NULL;
 	}
-	e->addr = *addr;
-	t->slot[place_of(t, addr)] = e;
+	e->who = *who;
+	t->slot[place_of(t, who)] = e;
 	t->count++;
 	return e;
 }
 
-static struct shoal_repute_entry *entry_new(struct shoal_repute *t, const struct shoal_addr *addr, uint32_t now_s)
+static struct shoal_repute_entry *entry_new(struct shoal_repute *t, const struct shoal_rep_name *who, uint32_t now_s)
 {
-	struct shoal_repute_entry *e = entry_room(t, addr);
+	struct shoal_repute_entry *e = entry_room(t, who);
 	if (e == NULL)
 		return NULL;
-	double expect = shoal_repute_expect(t, addr, now_s);
+	double expect = shoal_repute_expect(t, &who->addr, now_s);
 	shoal_rep_init(&e->rep, expect, now_s);
 	shoal_rep_note(&e->rep, SHOAL_REP_WHY_MET, UINT32_MAX, 0, expect, now_s);
 	return e;
 }
 
-struct shoal_repute_entry *shoal_repute_recall(struct shoal_repute *t, const struct shoal_addr *addr,
+struct shoal_repute_entry *shoal_repute_recall(struct shoal_repute *t, const struct shoal_rep_name *who,
 					       const struct shoal_rep *rep, uint32_t seen_s)
 {
-	if (shoal_repute_find(t, addr) != NULL || t->count >= t->most)
+	if (find(t, who) != NULL || t->count >= t->most)
 		return NULL;
-	struct shoal_repute_entry *e = entry_room(t, addr);
+	struct shoal_repute_entry *e = entry_room(t, who);
 	if (e == NULL)
 		return NULL;
 	e->rep = *rep;
@@ -196,16 +222,32 @@ struct shoal_repute_entry *shoal_repute_recall(struct shoal_repute *t, const str
 	return e;
 }
 
-struct shoal_repute_entry *shoal_repute_take(struct shoal_repute *t, const struct shoal_addr *addr, uint32_t now_s)
+static struct shoal_repute_entry *take(struct shoal_repute *t, const struct shoal_rep_name *who, uint32_t now_s)
 {
-	struct shoal_repute_entry *e = shoal_repute_find(t, addr);
+	struct shoal_repute_entry *e = find(t, who);
 	if (e == NULL)
-		e = entry_new(t, addr, now_s);
+		e = entry_new(t, who, now_s);
 	if (e == NULL)
 		return NULL;
 	shoal_rep_fade(&e->rep, now_s);
 	e->seen_s = now_s;
 	e->uses++;
+	return e;
+}
+
+struct shoal_repute_entry *shoal_repute_take(struct shoal_repute *t, const struct shoal_addr *addr, uint32_t now_s)
+{
+	struct shoal_rep_name who = name_of(addr);
+	return take(t, &who, now_s);
+}
+
+struct shoal_repute_entry *shoal_repute_take_key(struct shoal_repute *t, const uint8_t key[SHOAL_KEY_BYTES],
+						 const struct shoal_addr *addr, uint32_t now_s)
+{
+	struct shoal_rep_name who = key_name(key, addr);
+	struct shoal_repute_entry *e = take(t, &who, now_s);
+	if (e != NULL)
+		e->who.addr = *addr;
 	return e;
 }
 
@@ -215,7 +257,7 @@ void shoal_repute_give(struct shoal_repute *t, struct shoal_repute_entry *e)
 		return;
 	e->uses--;
 	if (e->uses == 0 && !e->listens && e->rep.blocks == 0 && e->rep.state < SHOAL_REP_PAROLE)
-		entry_free(t, unlink_at(t, place_of(t, &e->addr))); /* nothing was seen of it, and it has no name */
+		entry_free(t, unlink_at(t, place_of(t, &e->who))); /* nothing was seen of it, and it has no name */
 }
 
 struct shoal_repute_entry *shoal_repute_listens(struct shoal_repute *t, struct shoal_repute_entry *e,
@@ -227,10 +269,10 @@ struct shoal_repute_entry *shoal_repute_listens(struct shoal_repute *t, struct s
 		return e;
 	}
 	if (at == NULL && e->uses == 1) {
-		unlink_at(t, place_of(t, &e->addr));
-		e->addr = *addr;
+		unlink_at(t, place_of(t, &e->who));
+		e->who = name_of(addr);
 		e->listens = true;
-		t->slot[place_of(t, addr)] = e;
+		t->slot[place_of(t, &e->who)] = e;
 		t->count++;
 		return e;
 	}
@@ -241,7 +283,7 @@ struct shoal_repute_entry *shoal_repute_listens(struct shoal_repute *t, struct s
 	if (e->uses == 1) {
 		shoal_rep_merge(&at->rep, &e->rep, now_s);
 		at->rep.judged |= e->rep.judged;
-		entry_free(t, unlink_at(t, place_of(t, &e->addr)));
+		entry_free(t, unlink_at(t, place_of(t, &e->who)));
 	} else {
 		e->uses--; /* others are connected under it: it stays theirs */
 	}
@@ -267,10 +309,10 @@ uint32_t shoal_repute_forget(struct shoal_repute *t, const struct shoal_addr *ad
 	}
 	for (uint32_t i = 0; i < t->room; i++) {
 		struct shoal_repute_entry *e = t->slot[i];
-		if (e == NULL || (addr != NULL && !shoal_addr_equal(&e->addr, addr)))
+		if (e == NULL || (addr != NULL && (e->who.keyed || !shoal_addr_equal(&e->who.addr, addr))))
 			continue;
 		if (e->uses > 0) {
-			shoal_rep_init(&e->rep, shoal_repute_expect(t, &e->addr, now_s), now_s);
+			shoal_rep_init(&e->rep, shoal_repute_expect(t, &e->who.addr, now_s), now_s);
 		} else {
 			entry_free(t, unlink_at(t, i));
 			i--; /* another may have moved up into its place */
@@ -405,6 +447,8 @@ void shoal_repute_judge(struct shoal_repute *t, struct shoal_repute_entry *e, ui
 	struct shoal_rep *r = &e->rep;
 	bool bad = r->false_blocks > 0;
 	shoal_repute_changed(t, e, now_s);
+	if (e->who.keyed) /* whoever is behind it counts once, by his address */
+		return;
 	if (r->judged || (!bad && r->blocks < SHOAL_REPUTE_JUDGED))
 		return;
 	r->judged = true;
@@ -420,8 +464,8 @@ void shoal_repute_judge(struct shoal_repute *t, struct shoal_repute_entry *e, ui
 		t->bad_blocks += (float)(r->blocks < 256 ? r->blocks : 256) + (float)r->false_blocks;
 		t->bad_false += (float)r->false_blocks;
 	}
-	if (grouped(&e->addr)) {
-		group_count(t, &e->addr, false, bad, now_s);
-		group_count(t, &e->addr, true, bad, now_s);
+	if (grouped(&e->who.addr)) {
+		group_count(t, &e->who.addr, false, bad, now_s);
+		group_count(t, &e->who.addr, true, bad, now_s);
 	}
 }

@@ -2,7 +2,8 @@
  * swarm/core/repute.h - the records of all peers a node has met, and what strangers are like at the time.
  *
  * Internal to swarm/core. A record (reputation.h) is kept under the address a peer
- * listens at; until it has said where that is, under the one it came from.
+ * listens at; until it has said where that is, under the one it came from. One that
+ * has proven a key (identity.h) has a second one, under that.
  * Records outlive connections, as many as a share of the budget takes: of those
  * nobody is connected under, the one with the least evidence is forgotten first.
  *
@@ -20,6 +21,7 @@
 #include "proto/base/rng.h"
 #include "proto/base/slots.h"
 #include "proto/siphash.h"
+#include "swarm/core/rep_record.h"
 #include "swarm/core/reputation.h"
 
 #define SHOAL_REPUTE_MOST 65536u
@@ -30,7 +32,7 @@
 
 struct shoal_repute_entry {
 	struct shoal_rep rep;
-	struct shoal_addr addr;
+	struct shoal_rep_name who;
 	uint32_t uses;	 /* connections under it */
 	uint32_t seen_s; /* last heard of */
 	bool listens;	 /* at that address: it can be met there again */
@@ -66,18 +68,22 @@ void shoal_repute_fini(struct shoal_repute *t);
 /* The record of `addr`, made when there is none, held until give(). NULL: no memory. */
 struct shoal_repute_entry *shoal_repute_take(struct shoal_repute *t, const struct shoal_addr *addr, uint32_t now_s);
 void shoal_repute_give(struct shoal_repute *t, struct shoal_repute_entry *e);
+/* The record of `key`, which was met at `addr`; as take(). */
+struct shoal_repute_entry *shoal_repute_take_key(struct shoal_repute *t, const uint8_t key[SHOAL_KEY_BYTES],
+						 const struct shoal_addr *addr, uint32_t now_s);
 /* It listens at `addr`: `e`, held once, becomes part of what is known of that; the one to hold from now on. */
 struct shoal_repute_entry *shoal_repute_listens(struct shoal_repute *t, struct shoal_repute_entry *e,
 						const struct shoal_addr *addr, uint32_t now_s);
 struct shoal_repute_entry *shoal_repute_find(const struct shoal_repute *t, const struct shoal_addr *addr);
+struct shoal_repute_entry *shoal_repute_find_key(const struct shoal_repute *t, const uint8_t key[SHOAL_KEY_BYTES]);
 /* What to expect of a stranger there: the share of its blocks that will be false. */
 double shoal_repute_expect(struct shoal_repute *t, const struct shoal_addr *addr, uint32_t now_s);
 /* After new evidence: once, what it turned out to be counts for strangers to come. */
 void shoal_repute_judge(struct shoal_repute *t, struct shoal_repute_entry *e, uint32_t now_s);
 /* Something was noted in it: it is to be recorded. (judge() says so itself.) */
 void shoal_repute_changed(struct shoal_repute *t, struct shoal_repute_entry *e, uint32_t now_s);
-/* What was known of `addr` in an earlier life. NULL: there is no room, or it is known already. */
-struct shoal_repute_entry *shoal_repute_recall(struct shoal_repute *t, const struct shoal_addr *addr,
+/* What was known of `who` in an earlier life. NULL: there is no room, or it is known already. */
+struct shoal_repute_entry *shoal_repute_recall(struct shoal_repute *t, const struct shoal_rep_name *who,
 					       const struct shoal_rep *rep, uint32_t seen_s);
 /* All of them: from 0; `*at` moves on. NULL: no more. The table must not change meanwhile. */
 struct shoal_repute_entry *shoal_repute_next(const struct shoal_repute *t, uint32_t *at);

@@ -220,8 +220,8 @@ static struct shoal_open *next_open(struct shoal_peer *p, shoal_us now)
 		open = join_open(p, true, now);
 	if (open == NULL)
 		return NULL;
-	if (p->piece != open->piece && p->repute != NULL && p->repute->rep.state != SHOAL_REP_GOOD &&
-	    p->repute->rep.state != SHOAL_REP_TRUST)
+	const struct shoal_rep *rep = shoal_peer_standing(p);
+	if (p->piece != open->piece && rep != NULL && rep->state != SHOAL_REP_GOOD && rep->state != SHOAL_REP_TRUST)
 		open->strangers++;
 	p->piece = open->piece;
 	if (open->attempts > 0 && open->owner == 0 && !open->repaired)

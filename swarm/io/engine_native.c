@@ -22,6 +22,7 @@
 #include "swarm/io/http_curl.h"
 #include "swarm/io/loop.h"
 #include "swarm/io/netwatch.h"
+#include "swarm/io/own_key.h"
 #include "swarm/io/owned_disk.h"
 #include "swarm/io/portmap.h"
 #include "swarm/io/reachable.h"
@@ -77,6 +78,7 @@ struct native {
 	struct shoal_disk_threads *disk;
 	struct shoal_owned_disk *owned; /* NULL without a state folder: nobody to share it with */
 	struct shoal_store_sqlite *store;
+	struct shoal_own_key own_key; /* without a state folder: none */
 	struct shoal_budget budget;
 	struct shoal_slots *slots;
 	struct shoal_node *node;
@@ -515,6 +517,8 @@ static int open_storage(struct native *e, const struct shoal_config *config, cha
 	}
 	if ((rc = watch(e, &e->store_watch, shoal_store_sqlite_fd(e->store), 0, on_reap)) < 0)
 		return rc;
+	if ((rc = shoal_own_key_init(&e->own_key, config->state_dir)) < 0)
+		return rc;
 	return shoal_owned_disk_new(&e->owned, e->os, config->state_dir, shoal_disk_threads_disk(e->disk));
 }
 
@@ -552,6 +556,8 @@ static int open_node(struct native *e, const struct shoal_config *config, uint16
 		.crypto = &shoal_keys_dht,
 		.rules = config->rules,
 		.encryption = config->encryption,
+		.show_key = config->show_key,
+		.identity = e->own_key.path != NULL && e->via == NULL ? &e->own_key.identity : NULL,
 		.carriers = (config->no_tcp ? 0u : SHOAL_BY_TCP) |
 			    (config->no_utp || e->via != NULL ? 0u : SHOAL_BY_UTP),
 		.without = config->without,
@@ -855,6 +861,7 @@ static void native_free(struct native *e)
 	shoal_owned_disk_free(e->owned);
 	shoal_disk_threads_free(e->disk);
 	shoal_store_sqlite_close(e->store);
+	shoal_own_key_fini(&e->own_key);
 	shoal_slots_free(e->slots);
 	shoal_loop_free(e->loop);
 	shoal_events_fini(&e->events);

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include "proto/base/bytes.h"
@@ -63,21 +65,26 @@ static int os_error(void)
 	return errno == ENOENT ? SHOAL_ERR_GONE : errno == EACCES || errno == EPERM ? SHOAL_ERR_DENIED : SHOAL_ERR_IO;
 }
 
+/* Whole under its name, or not there: whoever dies in between, or comes second, leaves no half of a key. */
 static int make_file(const struct shoal_key *key, const char *path)
 {
-	char text[2 * 32 + 2];
-	int rc = 0;
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	char text[2 * 32 + 2], temporary[PATH_MAX];
+	int rc = 0, n = snprintf(temporary, sizeof temporary, "%s.new-%ld", path, (long)getpid());
+	if (n < 0 || (size_t)n >= sizeof temporary)
+		return SHOAL_ERR_TOO_LONG;
+	(void)unlink(temporary); /* of one with our number, who died */
+	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return errno == EEXIST ? SHOAL_ERR_EXISTS : os_error();
+		return os_error();
 	shoal_hex_encode(shoal_bytes(key->seed, sizeof key->seed), text);
 	text[64] = '\n';
 	if (write(fd, text, 65) != 65 || fsync(fd) < 0)
 		rc = SHOAL_ERR_IO;
 	if (close(fd) < 0)
 		rc = SHOAL_ERR_IO;
-	if (rc < 0)
-		unlink(path); /* half a key is none */
+	if (rc == 0 && link(temporary, path) < 0)
+		rc = errno == EEXIST ? SHOAL_ERR_EXISTS : os_error();
+	unlink(temporary);
 	sodium_memzero(text, sizeof text);
 	return rc;
 }
@@ -91,7 +98,13 @@ int shoal_key_file(struct shoal_key *key, const char *path, bool make)
 		if (errno != ENOENT || !make)
 			return os_error();
 		int rc = shoal_key_random(key);
-		return rc < 0 ? rc : make_file(key, path);
+		if (rc == 0)
+			rc = make_file(key, path);
+		if (rc != SHOAL_ERR_EXISTS)
+			return rc;
+		fd = open(path, O_RDONLY | O_CLOEXEC); /* another was faster, and his is the one */
+		if (fd < 0)
+			return os_error();
 	}
 	ssize_t n = read(fd, text, sizeof text);
 	close(fd);

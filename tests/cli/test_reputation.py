@@ -21,7 +21,8 @@ if os.environ.get("SHOAL_REPUTATION_INSIDE") != "1":
 
 SHOAL = os.environ.get("SHOAL", "shoal")
 PIECE = 7
-ALONE = ["--no-dht", "--no-lsd", "--no-portmap", "--no-utp", "--encryption", "off"]
+ALONE = ["--no-dht", "--no-lsd", "--no-portmap", "--no-utp"]
+HIDDEN = [*ALONE, "--encryption", "require"]
 HONEST, LIAR, BEHIND, SELF = (f"127.0.0.1:{port}" for port in (7000, 7001, 7002, 7003))
 GOOD = "peer 77.1.2.3:6881 seen 1700000000 verified 5000 false 0 good 252000 bad 0 banned 0\n"
 
@@ -43,7 +44,13 @@ class Relay:
         self.to = to
         self.accepted = 0
         self.socket = socket.create_server(at)
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
+
+    def close(self):
+        self.end(self.socket)
+        self.thread.join(5)
+        self.socket.close()
 
     def accept(self):
         while True:
@@ -114,10 +121,10 @@ class Reputation(unittest.TestCase):
         end = events.pop()
         self.assertEqual(end["event"], "reputation")
         self.assertEqual(end["peers"], len(events))
-        return {e["addr"]: e for e in events}, end
+        return {e["addr"]: e for e in events if "addr" in e}, end
 
-    def start(self, *args):
-        process = subprocess.Popen([SHOAL, *args, *ALONE, "--json"], cwd=self.dir, stdout=subprocess.PIPE,
+    def start(self, *args, how=(*ALONE, "--encryption", "off")):
+        process = subprocess.Popen([SHOAL, *args, *how, "--json"], cwd=self.dir, stdout=subprocess.PIPE,
                                    stderr=subprocess.DEVNULL, text=True)
         self.running.append(process)
         self.addCleanup(process.stdout.close)
@@ -140,7 +147,7 @@ class Reputation(unittest.TestCase):
             self.wait_for(seed, "started")
         host, port = LIAR.split(":")
         relay = Relay((host, int(port)), (host, int(BEHIND.split(":")[1])))
-        self.addCleanup(relay.socket.close)
+        self.addCleanup(relay.close)
         return relay
 
     def get(self, out):
@@ -197,12 +204,13 @@ class Reputation(unittest.TestCase):
         self.reputation("import", "peers.txt", "--bans", state="stern")
         mild, stern = self.listed(state="mild")[0], self.listed(state="stern")[0]
         self.assertEqual(set(mild), set(peers))
+        self.assertEqual(set(self.keys("mild")), set(self.keys()))
         self.assertNotEqual(mild[LIAR]["state"], "banned")
         self.assertEqual(mild[HONEST]["verified"], 0)
         self.assertEqual(stern[LIAR]["state"], "banned")
         self.assertLessEqual(stern[LIAR]["banned_until"], time.time() + 3600)
         again = json.loads(self.reputation("import", "peers.txt", "--bans", "--json", state="mild").stdout)
-        self.assertEqual((again["peers"], again["known"]), (0, len(peers)))
+        self.assertEqual((again["peers"], again["known"]), (0, len(peers) + len(self.keys())))
         self.assertIn("came with an import", self.reputation("show", LIAR, state="stern").stdout)
 
         # Forgotten, it is met again: so it was the record that kept it away.
@@ -215,6 +223,46 @@ class Reputation(unittest.TestCase):
         get.wait(timeout=10)
         self.assertIn("peers forgotten", self.reputation("forget", "--all").stdout)
         self.assertEqual(self.listed()[0], {})
+
+    def keys(self, state="state"):
+        listed = [json.loads(x) for x in self.reputation("list", "--json", state=state).stdout.splitlines()]
+        return {e["key"]: e for e in listed if "key" in e}
+
+    def test_a_key_is_shown_made_once_and_good_through_encryption(self):
+        self.stage()
+        self.assertFalse(os.path.exists(os.path.join(self.dir, "seed0", "node.key")))
+        self.wait_for(self.start("seed", "t", "-d", "src", "--listen", SELF, "--state", "seed2", how=HIDDEN), "started")
+        self.shoal("get", "t", "-o", "copy", "--peer", SELF, "--state", "state", *HIDDEN,
+                   "--adopt", "off", "--timeout", "50")
+        (name, record), = self.keys().items()
+        self.assertRegex(name, "^ed25519:[0-9a-f]{64}$")
+        self.assertGreater(record["verified"], 20)
+        self.assertEqual(os.stat(os.path.join(self.dir, "state", "node.key")).st_mode & 0o777, 0o600)
+        self.shoal("get", "t", "-o", "copy2", "--peer", SELF, "--state", "state", *HIDDEN,
+                   "--adopt", "off", "--timeout", "50")
+        (again, record2), = self.keys().items()
+        self.assertEqual(again, name)
+        self.assertGreater(record2["verified"], record["verified"])
+        # Nobody is shown one who does not want it.
+        self.shoal("get", "t", "-o", "copy3", "--peer", SELF, "--state", "shy", *HIDDEN,
+                   "--adopt", "off", "--timeout", "50", "--show-key", "off")
+        self.assertEqual(self.keys("shy"), {})
+        self.assertFalse(os.path.exists(os.path.join(self.dir, "shy", "node.key")))
+        self.reputation("forget", name)
+        self.assertEqual(self.keys(), {})
+
+    def test_one_in_the_middle_spoils_nobodys_name(self):
+        """The relay carries the honest seed's proof on, and puts false blocks behind it (S16)."""
+        self.stage()
+        get = self.get("copy")
+        self.wait_for(get, "peer_banned")
+        self.wait_for(get, "complete")
+        get.wait(timeout=10)
+        self.assertEqual(self.listed("--banned")[0].keys(), {LIAR})
+        self.assertGreater(len(self.keys()), 0)
+        for record in self.keys().values():
+            self.assertEqual(record["false"], 0)
+            self.assertNotIn(record["state"], ("banned", "on parole"))
 
     def test_nothing_is_made_to_look_at_nothing(self):
         self.assertIn("nobody is remembered", self.reputation("list").stdout)

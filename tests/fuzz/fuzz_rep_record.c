@@ -9,9 +9,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 {
 	struct shoal_rep_record rec;
-	struct shoal_addr addr;
+	struct shoal_rep_name who;
 	uint8_t raw[SHOAL_REP_RECORD_MAX];
-	(void)!shoal_rep_key_addr(shoal_bytes(at, len), &addr);
+	(void)!shoal_rep_key_name(shoal_bytes(at, len), &who);
 	if (shoal_rep_record_decode(shoal_bytes(at, len), &rec) < 0)
 		return 0;
 	assert(shoal_rep_record_encode(&rec, raw) == len);

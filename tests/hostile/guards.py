@@ -8,12 +8,14 @@ WIRE, PW, PEER, EXT = "proto/wire.c", "proto/peer_wire.c", "swarm/core/peer.c", 
 UP, REQ, HASHES, META = "swarm/core/upload.c", "swarm/core/request.c", "swarm/core/hashes.c", "swarm/core/metadata.c"
 SMETA, PIECES, CROWD, TURN = ("swarm/core/swarm_metadata.c", "swarm/core/swarm_pieces.c", "swarm/core/crowd.c",
                               "swarm/core/turnover.c")
+KEYS = "swarm/core/identity.c"
 PARSE, V1, BEN, HASH = "proto/metainfo_parse.c", "proto/metainfo_v1.c", "proto/extension.c", "swarm/io/disk_hash.c"
 
 BODY_MAX = (WIRE, "	if (len - fixed > shape->body_max)", "	if (0 && len - fixed > shape->body_max)")
 UNASKED = (REQ, "	if (!shoal_patience_charge(&p->unasked,", "	if (0 && !shoal_patience_charge(&p->unasked,")
 BAN = ("swarm/core/evidence.c",
-       "	if (r->state == SHOAL_REP_BANNED)\n		return shoal_swarm_ban(s, source, piece, text, now);", "	(void)text;")
+       "	if (r->state == SHOAL_REP_BANNED || key_banned)\n		return shoal_swarm_ban(s, source, piece, text, now);",
+       "	(void)text;\n	(void)key_banned;")
 
 NEVER_ASKED = (HASHES, "	if (s->mi == NULL || p->hash_asked == 0)\n		return shoal_peer_close(p, SHOAL_ERR_REFUSED, now);",
                "	if (s->mi == NULL || p->hash_asked == 0)\n		return;")
@@ -63,6 +65,10 @@ GUARDS = [
     ("W03h W03i", (PEER, "shoal_bits_load(&p->have, shoal_bytes(p->early_bits, p->early_bits_len), true) < 0)\n		return SHOAL_ERR_MALFORMED;",
                    "shoal_bits_load(&p->have, shoal_bytes(p->early_bits, p->early_bits_len), true) < 0)\n		(void)0;")),
     ("W04d", (PEER, "		if (p->early_have[i] >= pieces)\n			return SHOAL_ERR_RANGE;", "		if (p->early_have[i] >= pieces)\n			continue;")),
+    ("K01a", (KEYS, "	if (a->heard)\n		return SHOAL_ERR_MALFORMED;", "	if (a->heard)\n		return 0;")),
+    ("K01b", (KEYS, "	if (!a->heard || a->judged)", "	if (a->judged)")),
+    ("K01c", ("proto/key_proof.c", "	if (in.len != SHOAL_KEY_MSG)", "	if (in.len < 3)")),
+    ("K01d", (KEYS, "	if (!a->heard || a->judged)", "	if (!a->heard)")),
     ("V54a", (EXT, "	if (body.len != 4)", "	if (body.len < 3)")),
     # extension protocol
     ("M07b M07c M07d M07e M07f M07g", (EXT, "		rc = shoal_ext_handshake_decode(body, hs);", "		(void)!shoal_ext_handshake_decode(body, hs);")),

@@ -40,7 +40,9 @@ static bool known(const struct sim_node *n, const struct shoal_addr *addr, struc
 {
 	struct shoal_store s = sim_store_view(n->store);
 	uint8_t raw[SHOAL_REP_KEY_MAX];
-	return s.ops->get(s.s, SHOAL_STORE_PEER, shoal_bytes(raw, shoal_rep_key(addr, raw)), on_value, rec) == 1;
+	return s.ops->get(s.s, SHOAL_STORE_PEER,
+			  shoal_bytes(raw, shoal_rep_key(&(struct shoal_rep_name){ .addr = *addr }, raw)), on_value,
+			  rec) == 1;
 }
 
 static void stage(struct sim *sim, bool no_store)
@@ -126,12 +128,13 @@ static void put(struct sim_node *n, uint32_t i, uint32_t blocks, uint32_t now_s,
 	struct shoal_store s = sim_store_view(n->store);
 	struct shoal_rep_record rec = { .seen_s = seen_s };
 	uint8_t key[SHOAL_REP_KEY_MAX], raw[SHOAL_REP_RECORD_MAX];
-	struct shoal_addr a = somebody(i);
+	struct shoal_rep_name who = { .addr = somebody(i) };
 	shoal_rep_init(&rec.rep, 0.002, now_s);
 	shoal_rep_verified(&rec.rep, shoal_rep_memory(0), blocks, now_s);
 	size_t len = shoal_rep_record_encode(&rec, raw);
 	assert_int_equal(
-		s.ops->put(s.s, SHOAL_STORE_PEER, shoal_bytes(key, shoal_rep_key(&a, key)), shoal_bytes(raw, len)), 0);
+		s.ops->put(s.s, SHOAL_STORE_PEER, shoal_bytes(key, shoal_rep_key(&who, key)), shoal_bytes(raw, len)),
+		0);
 }
 
 static void there_are_so_many_and_no_more(void **state)

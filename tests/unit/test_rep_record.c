@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "proto/base/bytes.h"
-#include "proto/compact.h"
 #include "swarm/core/rep_record.h"
 
 #define NOW 1800000000u
@@ -103,24 +102,36 @@ static void bounds_are_kept(void **state)
 	}
 }
 
-static void keys_are_addresses(void **state)
+static void keys_are_addresses_or_keys(void **state)
 {
 	uint8_t raw[SHOAL_REP_KEY_MAX];
-	struct shoal_addr four = { .is_v4 = true, .ip = { 77, 1, 2, 3 }, .port = 6881 }, out;
-	struct shoal_addr six = { .ip = { 0x20, 1, 0xd, 0xb8, [15] = 1 }, .port = 1 };
+	char text[SHOAL_REP_NAME_TEXT];
+	struct shoal_rep_name who[] = {
+		{ .addr = { .is_v4 = true, .ip = { 77, 1, 2, 3 }, .port = 6881 } },
+		{ .addr = { .ip = { 0x20, 1, 0xd, 0xb8, [15] = 1 }, .port = 1 } },
+		{ .keyed = true, .key = { 1, 2, 3, [31] = 0xff } },
+	};
+	struct shoal_rep_name out, again;
 	(void)state;
-	size_t len = shoal_rep_key(&four, raw);
-	assert_int_equal(shoal_rep_key_addr(shoal_bytes(raw, len), &out), 0);
-	assert_true(shoal_addr_equal(&four, &out));
-	assert_int_equal(shoal_rep_key_addr(shoal_bytes(raw, len - 1), &out), SHOAL_ERR_MALFORMED);
-	raw[0] = 'b';
-	assert_int_equal(shoal_rep_key_addr(shoal_bytes(raw, len), &out), SHOAL_ERR_MALFORMED);
-	len = shoal_rep_key(&six, raw);
-	assert_int_equal(shoal_rep_key_addr(shoal_bytes(raw, len), &out), 0);
-	assert_true(shoal_addr_equal(&six, &out));
-	raw[len - 2] = raw[len - 1] = 0; /* nobody listens at port 0 */
-	assert_int_equal(shoal_rep_key_addr(shoal_bytes(raw, len), &out), SHOAL_ERR_MALFORMED);
-	assert_int_equal(shoal_rep_key_addr(SHOAL_LIT(""), &out), SHOAL_ERR_MALFORMED);
+	for (size_t i = 0; i < 3; i++) {
+		size_t len = shoal_rep_key(&who[i], raw);
+		assert_int_equal(shoal_rep_key_name(shoal_bytes(raw, len), &out), 0);
+		for (size_t k = 0; k < 3; k++)
+			assert_int_equal(shoal_rep_name_equal(&who[k], &out), i == k);
+		shoal_rep_name_format(&out, text);
+		print_message("%s\n", text);
+		assert_int_equal(shoal_rep_name_parse(shoal_bytes(text, strlen(text)), &again), 0);
+		assert_true(shoal_rep_name_equal(&again, &out));
+		assert_int_equal(shoal_rep_key_name(shoal_bytes(raw, len - 1), &out), SHOAL_ERR_MALFORMED);
+		raw[0] = 'b';
+		assert_int_equal(shoal_rep_key_name(shoal_bytes(raw, len), &out), SHOAL_ERR_MALFORMED);
+		raw[0] = 'a';
+		raw[len - 2] = raw[len - 1] = 0; /* nobody listens at port 0 */
+		assert_int_equal(shoal_rep_key_name(shoal_bytes(raw, len), &out), SHOAL_ERR_MALFORMED);
+	}
+	assert_int_equal(shoal_rep_key_name(SHOAL_LIT(""), &out), SHOAL_ERR_MALFORMED);
+	assert_int_equal(shoal_rep_name_parse(SHOAL_LIT("ed25519:12"), &out), SHOAL_ERR_MALFORMED);
+	assert_int_equal(shoal_rep_name_parse(SHOAL_LIT("ed25519:"), &out), SHOAL_ERR_MALFORMED);
 }
 
 static void time_passes_while_nobody_runs(void **state)
@@ -190,7 +201,7 @@ int main(void)
 		cmocka_unit_test(what_is_written_is_read),
 		cmocka_unit_test(a_record_that_is_cut_or_longer_is_none),
 		cmocka_unit_test(bounds_are_kept),
-		cmocka_unit_test(keys_are_addresses),
+		cmocka_unit_test(keys_are_addresses_or_keys),
 		cmocka_unit_test(time_passes_while_nobody_runs),
 		cmocka_unit_test(a_time_to_come_is_now),
 		cmocka_unit_test(what_two_processes_saw_counts_once),

@@ -31,6 +31,14 @@ static const struct {
 	{ "one", SHOAL_REP_TEXT_HEAD GOOD_LINE, 1, 0 },
 	{ "remarks", SHOAL_REP_TEXT_HEAD "# hello\n\n" GOOD_LINE "#\n", 1, 0 },
 	{ "IPv6", SHOAL_REP_TEXT_HEAD "peer [2001:db8::1]:1 seen 0 verified 0 false 0 good 0 bad 0 banned 0\n", 1, 0 },
+	{ "a key",
+	  SHOAL_REP_TEXT_HEAD "peer ed25519:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff seen 0 "
+			      "verified 0 false 0 good 0 bad 0 banned 0\n",
+	  1, 0 },
+	{ "half a key",
+	  SHOAL_REP_TEXT_HEAD
+	  "peer ed25519:00112233445566778899aabbccddeeff seen 0 verified 0 false 0 good 0 bad 0 banned 0\n",
+	  0, SHOAL_ERR_MALFORMED },
 	{ "a last line without an end", SHOAL_REP_TEXT_HEAD GOOD_LINE "peer 77.1.2.3:6881", 1, SHOAL_ERR_MALFORMED },
 	{ "no port", SHOAL_REP_TEXT_HEAD "peer 77.1.2.3 seen 0 verified 0 false 0 good 0 bad 0 banned 0\n", 0,
 	  SHOAL_ERR_MALFORMED },
@@ -125,7 +133,7 @@ static void any_cut_gives_less_or_an_error(void **state)
 static void a_record_comes_out_as_it_was_told(void **state)
 {
 	char text[sizeof SHOAL_REP_TEXT_HEAD + SHOAL_REP_TEXT_LINE] = SHOAL_REP_TEXT_HEAD;
-	struct shoal_addr addr = { .is_v4 = true, .ip = { 77, 1, 2, 3 }, .port = 6881 };
+	struct shoal_rep_name who = { .addr = { .is_v4 = true, .ip = { 77, 1, 2, 3 }, .port = 6881 } };
 	struct shoal_rep_record rec = { .seen_s = NOW };
 	struct shoal_rep_text t;
 	struct shoal_rep_line line;
@@ -133,7 +141,7 @@ static void a_record_comes_out_as_it_was_told(void **state)
 	shoal_rep_init(&rec.rep, 0.01, NOW);
 	shoal_rep_verified(&rec.rep, shoal_rep_memory(0), 100, NOW);
 	shoal_rep_false(&rec.rep, SHOAL_REP_WHY_FALSE_LEAF, 1, 1, NOW);
-	line = shoal_rep_text_of(&addr, &rec);
+	line = shoal_rep_text_of(&who, &rec);
 	size_t n = shoal_rep_text_line(&line, text + strlen(text));
 	assert_string_equal(text, SHOAL_REP_TEXT_HEAD
 			    "peer 77.1.2.3:6881 seen 1800000000 verified 100 false 1 good 100000 bad 4000 banned 0\n");

@@ -154,6 +154,62 @@ def _(c):
     p.expect_closed(1)
 
 
+# ---- sh_key (our own; proto/key_proof.h) ----
+
+HELLO, PROOF, OUR_KEY = b"\1\1", b"\2\1", 9
+
+
+def acquainted(c):
+    """A peer that has had the target's HELLO, and the number it takes ours under."""
+    p = c.join_ext(m={"sh_key": OUR_KEY})
+    if "sh_key" not in p.ext:
+        raise Unexpected("it has no sh_key")
+    p.wait_for(lambda kind, body: kind == EXTENDED and body[0] == OUR_KEY and body[1:3] == HELLO, 5 * c.patience)
+    return p, p.ext["sh_key"]
+
+
+@case("K01a", "a second key on one connection", CLOSED, only_ours=True)
+def _(c):
+    p, n = acquainted(c)
+    p.raw(extended(n, HELLO + bytes(64)) + extended(n, HELLO + b"\1" * 64)).expect_closed(3)
+
+
+@case("K01b", "a proof before any key", CLOSED, only_ours=True)
+def _(c):
+    p, n = acquainted(c)
+    p.raw(extended(n, PROOF + bytes(64))).expect_closed(3)
+
+
+@case("K01c", "a key message that is cut", CLOSED, only_ours=True)
+def _(c):
+    p, n = acquainted(c)
+    p.raw(extended(n, HELLO + bytes(63))).expect_closed(3)
+
+
+@case("K01d", "false proofs without end", CLOSED, only_ours=True)
+def _(c):
+    p, n = acquainted(c)
+    p.raw(extended(n, HELLO + b"\7" * 64) + extended(n, PROOF + bytes(64)) * 2).expect_closed(3)
+
+
+@case("K01e", "one false proof, and key messages of a later version", SERVED, only_ours=True)
+def _(c):
+    p, n = acquainted(c)
+    p.raw(extended(n, HELLO + b"\7" * 64) + extended(n, PROOF + bytes(64)) + extended(n, b"\1\2") + extended(n, b"\7\1xyz"))
+    p.expect_open(0.2).expect_served(c.content)
+
+
+@case("K01f", "the target's own key and nonce sent back to it", SERVED, only_ours=True)
+def _(c):
+    p = c.join_ext(m={"sh_key": OUR_KEY})
+    body = p.wait_for(lambda kind, body: kind == EXTENDED and body[0] == OUR_KEY, 5 * c.patience)
+    p.raw(extended(p.ext["sh_key"], bytes(body[1:])))
+    p.settle(0.3)
+    if p.seen[EXTENDED] > 2:
+        raise Unexpected("it signed a text that could be sent back to it")
+    p.expect_served(c.content)
+
+
 # ---- PEX (BEP 11), where the target has it ----
 
 def pex(p, **said):

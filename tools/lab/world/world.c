@@ -319,6 +319,8 @@ void sim_node_start(struct sim_node *n)
 		.carriers = n->o.carriers,
 		.rules = n->o.rules,
 		.encryption = n->o.hides ? n->o.encryption : SHOAL_ENCRYPTION_OFF,
+		.show_key = n->o.show_key,
+		.identity = n->o.identity,
 		.without = n->o.without,
 		.record = n->o.record,
 		.agent = "sim",

@@ -116,6 +116,8 @@ struct sim_node_options {
 	void *g;
 	bool hides; /* its streams as `encryption` says, and nobody watches them; else they are plain */
 	enum shoal_encryption encryption;
+	const struct shoal_identity *identity; /* NULL: it has no key */
+	enum shoal_show_key show_key;
 };
 
 struct sim_node {
