@@ -550,6 +550,8 @@ const char *shoal_explain_waits(const struct shoal_flight *f, char out[SHOAL_EXP
 		add(&w, "for somebody who has what is missing");
 	else if (serving == 0 && term(&w, "down") == 0)
 		add(&w, "for somebody to serve us: all %" PRIu64 " who have what we need choke us", wanted);
+	else if (term(&w, "down") == 0)
+		add(&w, "for blocks that were asked for and do not come");
 	else {
 		add(&w, "for blocks that are under way, at ");
 		add_rate(&w, "down");

@@ -172,7 +172,8 @@ void shoal_note_left(struct shoal_peer *p, shoal_us now)
 	f.term[1] = shoal_sums_of(p)->got;
 	f.term[2] = shoal_sums_of(p)->gave;
 	put(p->swarm, &f, now);
-	if (p->swarm->peer_count == 0)
+	if (p->swarm->peer_count == 0 &&
+	    !p->swarm->stopping) /* else it is we who leave, and it waits for nothing now */
 		shoal_note_state(p->swarm, now);
 }
 

@@ -153,6 +153,7 @@ static void what_a_torrent_waits_for(void **state)
 	assert_string_equal(shoal_explain_waits(&f, words),
 			    "for somebody to serve us: all 2 who have what we need choke us");
 	f.term[4] = 1; /* serving us */
+	assert_string_equal(shoal_explain_waits(&f, words), "for blocks that were asked for and do not come");
 	f.term[10] = 1 << 20;
 	assert_string_equal(shoal_explain_waits(&f, words), "for blocks that are under way, at 1.0 MiB/s");
 	f.term[8] = 1; /* limit */
