@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "proto/choose.h"
+#include "proto/compact.h"
 #include "proto/magnet.h"
+#include "swarm/core/evidence.h"
 #include "swarm/core/node_room.h"
 
 void shoal_node_job_done(struct shoal_node *n, struct shoal_disk_job *job, shoal_us now)
@@ -353,6 +355,23 @@ static int verify(struct shoal_swarm *s)
 	return 0;
 }
 
+/* A user who names a peer that an earlier day's record keeps away would wait for nothing, and not know why. */
+static void say_banned(struct shoal_node *n, struct shoal_swarm *s, const struct shoal_addr *addr, shoal_us now)
+{
+	char text[160], at[SHOAL_ADDR_TEXT];
+	const struct shoal_repute_entry *e = shoal_repute_find(&n->repute, addr);
+	uint32_t now_s = shoal_node_seconds(n, now);
+	if (!n->policy->scores || e == NULL || e->rep.state != SHOAL_REP_BANNED || e->rep.banned_until_s <= now_s)
+		return;
+	shoal_addr_format(addr, at);
+	int len = snprintf(
+		text, sizeof text,
+		"%s is banned for %u min yet: it sent false blocks (its record tells which, and can be forgotten)", at,
+		(e->rep.banned_until_s - now_s + 59) / 60);
+	struct shoal_event ev = { .kind = SHOAL_EV_WARNING, .text = shoal_bytes(text, (size_t)len) };
+	shoal_swarm_say(s, &ev, now);
+}
+
 int shoal_node_do(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 {
 	struct shoal_swarm *s = shoal_node_handle(n, op->torrent);
@@ -412,6 +431,8 @@ int shoal_node_do(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 		shoal_swarm_stop(s, now);
 		return 0;
 	case SHOAL_OP_PEER:
+		if (!(op->flags & SHOAL_PEER_FROM_LINK))
+			say_banned(n, s, &op->addr, now);
 		return shoal_swarm_contact(s, &op->addr,
 					   op->flags & SHOAL_PEER_FROM_LINK ? SHOAL_FROM_TORRENT | SHOAL_FROM_NEAR
 									    : SHOAL_FROM_USER,
