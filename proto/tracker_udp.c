@@ -8,6 +8,7 @@
 #define OPTION_URL 2
 #define OPTION_MAX 255u
 #define ANSWER_HEAD 20u /* bytes before the peers */
+#define BARE_HEAD 8	/* action and transaction */
 
 /* ---- packets ------------------------------------------------------------------------ */
 
@@ -86,6 +87,9 @@ int shoal_tracker_udp_head(struct shoal_bytes in, struct shoal_tracker_udp_head 
 	*out = (struct shoal_tracker_udp_head){ .transaction = shoal_rd_u32(&r) };
 	if (action > SHOAL_TRACKER_UDP_ERROR)
 		return SHOAL_ERR_MALFORMED;
+	/* opentracker's way to say no to an announce: the front of an answer, and nothing behind it. */
+	if (action == SHOAL_TRACKER_UDP_ANNOUNCE && in.len == BARE_HEAD)
+		action = SHOAL_TRACKER_UDP_ERROR;
 	out->action = (enum shoal_tracker_udp_action)action;
 	if (action == SHOAL_TRACKER_UDP_CONNECT)
 		out->connection = shoal_rd_u64(&r);

@@ -43,7 +43,8 @@ struct shoal_tracker_udp_head {
 	uint32_t transaction;
 	uint64_t connection; /* of CONNECT */
 };
-/* The front of an answer. MALFORMED: too short for its action, or of none that we know. */
+/* The front of an answer. An ANNOUNCE that is front alone (8 bytes) is an ERROR without words. MALFORMED: too short for
+ * its action, or of none that we know. */
 SHOAL_MUST int shoal_tracker_udp_head(struct shoal_bytes in, struct shoal_tracker_udp_head *out);
 /* An ANNOUNCE or ERROR answer whole; `is_v4` is the packet's own family. Bytes behind the last whole peer are passed
  * over, as BEP 15 wants it. Spans borrow `in`. MALFORMED. */

@@ -118,6 +118,19 @@ def meets(site, scheme):
         assert digests(os.path.join(site.work, name, "out")) == digests(site.source), f"{name}: wrong bytes"
 
 
+def refused_by_udp(site):
+    """The same in eight bytes: a refusal, long before anybody's time is out."""
+    try:
+        began = time.monotonic()
+        both = site.seed("udp", "127.0.0.2"), site.get("a", "udp", "127.0.0.3", 5)
+        for p in both:
+            wait(lambda: len(said(p)) >= len(site.hashes), "an answer", p)
+            assert all(e["error"] == "refused" for e in said(p)), said(p)
+        assert time.monotonic() - began < 10, "that was a time out"
+    finally:
+        site.stop()
+
+
 def refused(site):
     """Not in the whitelist: the tracker says why, and the user reads it, from a seed and a get alike."""
     try:
@@ -147,6 +160,7 @@ def main():
                   for scheme, form in (("http", "hybrid"), ("http", "v2"), ("udp", "v1"), ("udp", "hybrid"))}
         cases = [(f"{scheme} {form}", lambda a=(site, scheme): meets(*a)) for (scheme, form), site in listed.items()]
         cases.append(("refused", lambda: refused(Site(work, "unlisted", "hybrid"))))
+        cases.append(("refused by UDP", lambda: refused_by_udp(Site(work, "unlisted-udp", "hybrid"))))
         tracker = Opentracker(work, [h for site in listed.values() for h in site.hashes])
         wait(tracker.ready, "opentracker listens", tracker)
         for name, run in cases:

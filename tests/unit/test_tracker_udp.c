@@ -175,6 +175,8 @@ static void answers_kind_and_hostile(void **state)
 		{ "19 bytes", PACKET("\0\0\0\1abcd\0\0\7\x08\0\0\0\5\0\0\0"), true, SHOAL_ERR_MALFORMED, 0, 0, 0, 0 },
 		{ "no", PACKET("\0\0\0\3abcdgo away"), true, 0, true, 0, 0, SHOAL_TRACKER_UNKNOWN },
 		{ "no, without a word", PACKET("\0\0\0\3abcd"), true, 0, true, 0, 0, SHOAL_TRACKER_UNKNOWN },
+		{ "no, as opentracker says it", PACKET("\0\0\0\1abcd"), true, 0, true, 0, 0, SHOAL_TRACKER_UNKNOWN },
+		{ "neither that nor an answer", PACKET("\0\0\0\1abcd\0"), true, SHOAL_ERR_MALFORMED, 0, 0, 0, 0 },
 		{ "action 4", PACKET("\0\0\0\4abcd\0\0\7\x08\0\0\0\5\0\0\0\6"), true, SHOAL_ERR_MALFORMED, 0, 0, 0, 0 },
 		{ "a connect", PACKET("\0\0\0\0abcd12345678"), true, SHOAL_ERR_MALFORMED, 0, 0, 0, 0 },
 		{ "a scrape", PACKET("\0\0\0\2abcd123456789012"), true, SHOAL_ERR_MALFORMED, 0, 0, 0, 0 },
