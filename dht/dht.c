@@ -273,7 +273,13 @@ static void on_answer(struct shoal_dht *d, const struct shoal_addr *from, const 
 	if (m->kind == SHOAL_KRPC_REPLY && !shoal_node_id_equal(&m->id, &d->o.id)) {
 		if (q.known && !right) /* it is not who it was said to be */
 			shoal_table_failed(&d->table, &q.node);
+		bool alone = d->table.count == 0 && d->boot_waits > 1;
 		(void)shoal_table_answered(&d->table, &node, now);
+		/* The first that is there, after others were not: through it we find our place at once. */
+		if (alone && d->table.count > 0) {
+			d->boot_waits = 0;
+			d->boot_at = now;
+		}
 		if (m->has_ip)
 			hear_address(d, from, &m->ip, now);
 	}

@@ -177,6 +177,8 @@ static void look(struct shoal_finder *f, struct shoal_swarm *s, shoal_us now)
 {
 	struct shoal_seek *k = &s->seek;
 	k->seed_said = s->complete_said;
+	k->begun = now;
+	k->unheard = true;
 	for (int i = 0; i < 4; i++) {
 		bool is_v4 = i / 2, v2 = i % 2;
 		if ((v2 ? !s->has_v2 : !s->has_v1) || !has_nodes(f->dht[is_v4]))
@@ -207,8 +209,24 @@ static void seek(struct shoal_finder *f, struct shoal_swarm *s, shoal_us now)
 	if (s->complete_said && !k->seed_said &&
 	    k->at > now + SHOAL_S(5)) /* it is a seed now: others count them (BEP 33) */
 		k->at = now + SHOAL_S(5);
+	if (k->unheard && k->begun < f->met_at && k->at > now) {
+		k->at = now;
+		k->looks = 0;
+	}
 	if (k->at <= now && !under_way(s))
 		look(f, s, now);
+}
+
+/* Whether there is anybody to ask since the last time. */
+static void meet(struct shoal_finder *f, shoal_us now)
+{
+	for (int v4 = 0; v4 < 2; v4++) {
+		struct shoal_dht_facts facts;
+		shoal_dht_facts(f->dht[v4], &facts);
+		if (facts.nodes > 0 && !f->met[v4])
+			f->met_at = now;
+		f->met[v4] = facts.nodes > 0;
+	}
 }
 
 static void look_ended(struct shoal_finder *f, struct shoal_swarm *s, shoal_us now)
@@ -240,6 +258,7 @@ static bool swarm_heard(struct shoal_node *n, bool is_v4, const struct shoal_dht
 				(void)shoal_swarm_contact(s, &ev->addr[i], SHOAL_FROM_DHT | SHOAL_FROM_NEAR, now);
 			if (ev->kind == SHOAL_DHT_DONE) {
 				s->seek.search[is_v4][v2] = 0;
+				s->seek.unheard &= ev->err == SHOAL_ERR_TIMEOUT;
 				look_ended(n->finder, s, now);
 			}
 			return true;
@@ -290,6 +309,7 @@ void shoal_finder_tick(struct shoal_node *n, shoal_us now)
 		return;
 	if (f->look_at <= now && !n->stopping) {
 		f->look_at = now + LOOKS;
+		meet(f, now);
 		for (struct shoal_swarm *s = n->swarms; s != NULL; s = s->next)
 			seek(f, s, now);
 	}

@@ -29,9 +29,11 @@ struct shoal_finder;
 /* A torrent's. */
 struct shoal_seek {
 	shoal_us at;	      /* of the next look; 0: at once */
+	shoal_us begun;	      /* the last look */
 	unsigned looks;	      /* in a row, with nobody to fetch from */
 	int64_t search[2][2]; /* [is_v4][v2]: under way, or 0 */
 	bool seed_said;
+	bool unheard; /* nobody answered the last look */
 };
 
 /* NULL without memory, or where the world has no datagrams: the node lives without. */

@@ -23,6 +23,8 @@ struct shoal_finder_ask {
 struct shoal_finder {
 	struct shoal_dht *dht[2]; /* [is_v4] */
 	bool guest;
+	bool met[2];	 /* somebody is known in that family */
+	shoal_us met_at; /* since when; what was looked for before that was asked of nobody */
 	shoal_us look_at, save_at;
 	struct shoal_finder_ask *asks;
 	unsigned ask_count;

@@ -140,6 +140,36 @@ static void a_private_torrent_stays_out_of_it(void **state)
 	assert_true(question(SHOAL_KRPC_FIND_NODE, &m, &ask)); /* the node itself takes part */
 }
 
+/* Only a node is known that is not there, and looks are ever rarer; then a peer says where its own is (PORT). */
+static void who_is_alone_takes_the_first_hand(void **state)
+{
+	const struct shoal_addr there = { .ip = { 8, 7, 6, 5 }, .port = 6882, .is_v4 = 1 };
+	bool looked = false, home = false;
+	struct shoal_krpc m;
+	struct own_ask *ask;
+	(void)state;
+	(void)own_trackers_magnet(&w, 1, false, "");
+	know_one();
+	for (int i = 0; i < 1200; i++) {
+		own_trackers_run(&w, SHOAL_S(1));
+		while (question(SHOAL_KRPC_GET_PEERS, &m, &ask) || question(SHOAL_KRPC_FIND_NODE, &m, &ask))
+			assert_memory_equal(ask->to.ip, boot.ip, 4);
+	}
+	shoal_finder_heard_of(w.node, &there, w.now);
+	own_trackers_tick(&w);
+	assert_true(question(SHOAL_KRPC_PING, &m, &ask));
+	assert_memory_equal(ask->to.ip, there.ip, 4);
+	answer(ask, &m, shoal_bytes(NULL, 0));
+	for (int i = 0; i < 5; i++) {
+		own_trackers_run(&w, SHOAL_S(1));
+		while (question(SHOAL_KRPC_GET_PEERS, &m, &ask))
+			looked |= memcmp(ask->to.ip, there.ip, 4) == 0;
+		while (question(SHOAL_KRPC_FIND_NODE, &m, &ask))
+			home |= memcmp(ask->to.ip, there.ip, 4) == 0;
+	}
+	assert_true(looked && home);
+}
+
 /* Behind a proxy: the address is not ours, so nothing is said of us, and nothing kept. */
 static void a_guest_looks_and_says_nothing(void **state)
 {
@@ -226,6 +256,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_public_torrent_is_looked_for_and_announced, begin, end),
 		cmocka_unit_test_setup_teardown(who_starves_asks_again_ever_more_seldom, begin, end),
 		cmocka_unit_test_setup_teardown(a_private_torrent_stays_out_of_it, begin, end),
+		cmocka_unit_test_setup_teardown(who_is_alone_takes_the_first_hand, begin, end),
 		cmocka_unit_test_setup_teardown(a_guest_looks_and_says_nothing, begin, end),
 		cmocka_unit_test_setup_teardown(the_user_asks, begin, end),
 		cmocka_unit_test_setup_teardown(without_a_dht_it_is_refused, begin, end),
