@@ -190,7 +190,9 @@ int shoal_explain_book_read(struct shoal_explain_book *b, struct shoal_bytes fil
 		return rc;
 	b->records = shoal_bytes(file.at + SHOAL_FLIGHT_HEAD, file.len - SHOAL_FLIGHT_HEAD);
 	b->ended = b->head.began;
-	b->index_room = INDEX_ROOM;
+	/* Whoever is named takes six bytes at the least, so a short record needs no more. */
+	for (b->index_room = 64; b->index_room < INDEX_ROOM && b->index_room < b->records.len;)
+		b->index_room *= 2;
 	b->index = calloc(b->index_room, sizeof *b->index);
 	if (b->index == NULL)
 		return SHOAL_ERR_NOMEM;

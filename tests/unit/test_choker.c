@@ -57,6 +57,14 @@ static void decide(struct crowd *c)
 	for (size_t i = 0; i < c->n; i++) {
 		struct shoal_choker_view *v = &c->v[i];
 		assert_true(v->unchoked || !v->optimistic);
+		/* The reason it gives is one for what it did. */
+		assert_int_not_equal(v->why, SHOAL_CHOKE_UNTOLD);
+		assert_int_equal(v->unchoked, v->why <= SHOAL_CHOKE_TRIAL);
+		assert_true(!v->optimistic || v->why == SHOAL_CHOKE_TRIAL);
+		assert_int_equal(v->why == SHOAL_CHOKE_UNWANTED, !v->interested && !v->seed);
+		assert_true(v->why != SHOAL_CHOKE_SNUBBED || v->snubbed);
+		assert_true(v->why != SHOAL_CHOKE_OVER || was[i].unchoked);
+		assert_true(v->why != SHOAL_CHOKE_EARNED || v->got > 0);
 		c->trials[i] += v->optimistic && !was[i].optimistic;
 		if (v->unchoked == was[i].unchoked)
 			continue;
