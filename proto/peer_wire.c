@@ -181,9 +181,10 @@ size_t shoal_pw_space(struct shoal_pw *pw, struct shoal_space out[], size_t max)
 		out[n++] = (struct shoal_space){ pw->want[w].at, pw->want[w].len };
 		pw->lay.heads++;
 	}
-	/* Behind a full forecast most likely comes one more block: it is better left to
-	 * the next read, which can put it in its place, than begun in buf. */
-	if (n < max && pw->lay.heads < SHOAL_PW_FORECAST && pw->lay.tail_off < sizeof pw->buf)
+	/* Behind a full forecast most likely comes one more block, and behind a part of it the next: it is better left
+	 * to the next read, which can put it in its place, than begun in buf. */
+	bool part = foresee && n > 0 && pw->want_first + pw->lay.heads < pw->want_count;
+	if (n < max && !part && pw->lay.heads < SHOAL_PW_FORECAST && pw->lay.tail_off < sizeof pw->buf)
 		out[n++] = (struct shoal_space){ pw->buf + pw->lay.tail_off, sizeof pw->buf - pw->lay.tail_off };
 	for (size_t i = 0; i < n; i++)
 		pw->lay.total += out[i].len;

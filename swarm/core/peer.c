@@ -55,6 +55,7 @@ struct shoal_peer *shoal_peer_new(struct shoal_node *node, struct shoal_transpor
 	p->needs = p->piece = SHOAL_PIECE_NONE;
 	p->believed = true;
 	p->reqq = SHOAL_PEER_REQQ_SILENT;
+	p->laid = SHOAL_PEER_LAID_MIN;
 	shoal_flow_init(&p->flow, now);
 	t->node_peer = p;
 
@@ -655,6 +656,18 @@ void shoal_peer_feed(struct shoal_peer *p, struct shoal_bytes in, shoal_us now)
 	shoal_peer_stir_in(p);
 }
 
+/* A read brought `n` bytes of the `room` laid out. A place for each block that could come costs time, in us and in the
+ * kernel; of most peers one comes at a time, of a fast one as many as there is room for. */
+static void laid_learn(struct shoal_peer *p, size_t n, size_t room)
+{
+	if (n == room && p->laid < SHOAL_PW_FORECAST) {
+		p->laid = p->laid < SHOAL_PW_FORECAST / 2 ? 2 * p->laid : SHOAL_PW_FORECAST;
+		p->foretold = false;
+	} else if (n < room / 4 && p->laid > SHOAL_PEER_LAID_MIN) {
+		p->laid--;
+	}
+}
+
 void shoal_peer_readable(struct shoal_peer *p, shoal_us now)
 {
 	struct shoal_space to[SHOAL_PW_SPANS];
@@ -663,7 +676,7 @@ void shoal_peer_readable(struct shoal_peer *p, shoal_us now)
 		return;
 	while (!p->closing && !shoal_peer_sated(p)) {
 		shoal_peer_forecast(p);
-		size_t n = shoal_pw_space(p->pw, to, SHOAL_PW_SPANS);
+		size_t n = shoal_pw_space(p->pw, to, 2 * (size_t)p->laid + 1);
 		size_t room = 0;
 		for (size_t i = 0; i < n; i++)
 			room += to[i].len;
@@ -672,6 +685,7 @@ void shoal_peer_readable(struct shoal_peer *p, shoal_us now)
 			return;
 		if (got < 0)
 			return shoal_peer_close(p, (int)got, now);
+		laid_learn(p, (size_t)got, room);
 		if (!landed(p, (size_t)got, now))
 			return;
 		shoal_peer_stir_in(p);

@@ -41,6 +41,7 @@
 #define SHOAL_PEER_OUT_HIGH (768u * 1024) /* and until this much does */
 #define SHOAL_PEER_READS 2		  /* disk reads under way for one peer */
 #define SHOAL_PEER_READ_BLOCKS 16	  /* blocks of one such read */
+#define SHOAL_PEER_LAID_MIN 2		  /* blocks laid out for one read, at the least */
 #define SHOAL_PEER_EARLY_HAVES 4096	  /* HAVEs kept while the metadata is unknown */
 #define SHOAL_PEER_BAD_REQUESTS 64	  /* requests for what cannot be, before it is too many */
 #define SHOAL_PEER_EXT_HANDSHAKES 10
@@ -160,6 +161,7 @@ struct shoal_peer {
 	struct shoal_ask *ask; /* a ring */
 	uint32_t ask_head, ask_count, ask_room;
 	bool foretold; /* the wire knows what to expect (shoal_peer_forecast) */
+	uint8_t laid;  /* blocks laid out for the next read: by what the last ones brought */
 	uint32_t
 		doubt; /* pieces that failed with blocks of several peers, of which it was one, and nobody is named yet */
 	shoal_us ask_after; /* it rejected a request while it served us: not before this */

@@ -428,14 +428,18 @@ void shoal_peer_forecast(struct shoal_peer *p)
 	if (p->foretold) /* what is asked of it has not changed since */
 		return;
 	p->foretold = true;
-	while (n < SHOAL_PW_FORECAST && n < p->ask_count) {
+	/* One more than are laid out for a read: the wire sees that they are not all. */
+	size_t most = p->laid < SHOAL_PW_FORECAST ? p->laid + 1u : SHOAL_PW_FORECAST;
+	const struct shoal_open *open = NULL;
+	while (n < most && n < p->ask_count) {
 		struct shoal_ask *a = ask_at(p, (uint32_t)n);
 		uint8_t *at = slot_for(p, a);
 		if (at == NULL) { /* until a slot comes free */
 			p->foretold = false;
 			break;
 		}
-		struct shoal_open *open = shoal_landing_find(&p->swarm->landing, a->piece);
+		if (open == NULL || open->piece != a->piece)
+			open = shoal_landing_find(&p->swarm->landing, a->piece);
 		want[n++] = (struct shoal_pw_expect){ a->piece, a->block * SHOAL_BLOCK,
 						      shoal_open_block_len(open, a->block), at };
 	}

@@ -123,6 +123,40 @@ static void sixteen_blocks_land_in_one_read_without_a_copy(void **state)
 	rig_fini(&r);
 }
 
+static void of_a_longer_forecast_as_much_is_laid_out_as_is_asked_for(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct shoal_pw_expect want[4];
+	struct shoal_pw_event ev;
+	static uint8_t raw[4 * 16397];
+	size_t len = 0;
+
+	rig_init(&r, true);
+	assert_int_equal(shoal_pw_forecast(r.pw, want, expect_blocks(want, 4)), 4);
+	for (uint32_t i = 0; i < 4; i++)
+		len += raw_block(raw + len, 3, i * 16384, 16384, (uint8_t)(i + 1));
+	/* Two, and no room behind them: there the third would begin. */
+	r.n = shoal_pw_space(r.pw, r.v, 5);
+	assert_int_equal(r.n, 4);
+	for (size_t i = 0, at = 0; i < 4; at += r.v[i++].len)
+		memcpy(r.v[i].at, raw + at, r.v[i].len);
+	shoal_pw_filled(r.pw, len / 2, r.bounce, 7);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(poll_kind(&r, &ev), SHOAL_PW_BLOCK);
+		assert_true(ev.forecast);
+	}
+	assert_int_equal(poll_kind(&r, &ev), IDLE);
+	/* The forecast goes on where the read ended, and behind the last of it small messages find their place. */
+	assert_int_equal(shoal_pw_space(r.pw, r.v, 5), 5);
+	assert_ptr_equal(r.v[1].at, slots[2]);
+	assert_ptr_equal(r.v[3].at, slots[3]);
+	assert_true(bounce_untouched(&r));
+	/* Where not even one fits, there is buf. */
+	assert_int_equal(shoal_pw_space(r.pw, r.v, 1), 1);
+	rig_fini(&r);
+}
+
 static void without_a_forecast_the_rest_of_a_block_goes_to_its_place(void **state)
 {
 	(void)state;
@@ -697,6 +731,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sixteen_blocks_land_in_one_read_without_a_copy),
+		cmocka_unit_test(of_a_longer_forecast_as_much_is_laid_out_as_is_asked_for),
 		cmocka_unit_test(without_a_forecast_the_rest_of_a_block_goes_to_its_place),
 		cmocka_unit_test(small_messages_between_blocks_cost_one_gather),
 		cmocka_unit_test(a_header_cut_anywhere_is_still_foreseen),
