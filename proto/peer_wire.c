@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "proto/base/fetch.h"
 #include "proto/peer_wire_room.h"
 
 #define LEN_MAX (2 + SHOAL_WIRE_EXT_MAX) /* what no length prefix may pass */
@@ -56,6 +57,11 @@ size_t shoal_pw_bytes(const struct shoal_pw *pw)
 size_t shoal_pw_long(const struct shoal_pw *pw)
 {
 	return pw->slow.room;
+}
+
+void shoal_pw_foresee(const struct shoal_pw *pw)
+{
+	shoal_fetch(pw, offsetof(struct shoal_pw, buf));
 }
 
 void shoal_pw_heads(struct shoal_pw *pw, uint32_t head)

@@ -82,6 +82,9 @@ void shoal_pw_terms(struct shoal_pw *pw, uint32_t pieces, bool fast, bool extend
  * payload): no more is copied from or to them. Every place is whole when nothing is said. */
 void shoal_pw_heads(struct shoal_pw *pw, uint32_t head);
 
+/* Its memory is needed soon (fetch.h): the buffer of small messages aside. */
+void shoal_pw_foresee(const struct shoal_pw *pw);
+
 /* ---- in ---- */
 /* Where the next bytes may land; spans to hand to readv() in order. 0 when dead. */
 size_t shoal_pw_space(struct shoal_pw *pw, struct shoal_space out[], size_t max);

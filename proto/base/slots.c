@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include "proto/base/fetch.h"
 
 /* Under AddressSanitizer a slot nobody holds may not be touched: it finds who kept a pointer. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -218,6 +219,12 @@ static struct shoal_slot *touch_fresh(struct shoal_slots *pool)
 	if (++chunk->touched == chunk->count)
 		pool->fresh = chunk->fresh_next;
 	return &cell->slot;
+}
+
+void shoal_slots_foresee(const struct shoal_slots *pool)
+{
+	if (pool->warm != NULL)
+		shoal_fetch(pool->warm, sizeof *pool->warm);
 }
 
 struct shoal_slot *shoal_slot_get(struct shoal_slots *pool)

@@ -65,6 +65,8 @@ SHOAL_MUST int shoal_slots_reserve(struct shoal_slots *pool, size_t n);
 void shoal_slots_unreserve(struct shoal_slots *pool, size_t n);
 /* Turns one reserved promise into a slot with one reference. Never NULL after reserve(). */
 struct shoal_slot *shoal_slot_get(struct shoal_slots *pool);
+/* Some will be got soon (proto/base/fetch.h). */
+void shoal_slots_foresee(const struct shoal_slots *pool);
 void shoal_slot_ref(struct shoal_slot *slot);
 void shoal_slot_unref(struct shoal_slots *pool, struct shoal_slot *slot); /* NULL is fine */
 /* Gives chunks with no slot out back to the system and the budget, as far as promises allow: for

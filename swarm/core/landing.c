@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include "proto/base/fetch.h"
 
 #define TABLE_START 64u
 
@@ -53,6 +54,14 @@ struct shoal_open *shoal_landing_find(const struct shoal_landing *l, uint32_t pi
 		if (l->of_piece[i]->piece == piece)
 			return l->of_piece[i];
 	return NULL;
+}
+
+void shoal_landing_foresee(const struct shoal_landing *l, uint32_t piece)
+{
+	if (l->table_size > 0)
+		shoal_fetch(&l->of_piece[home_of(l, piece)], sizeof(struct shoal_open *));
+	if (l->head != NULL)
+		shoal_fetch(l->head, offsetof(struct shoal_open, hash));
 }
 
 static void table_put(struct shoal_landing *l, struct shoal_open *open)

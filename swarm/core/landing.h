@@ -85,6 +85,8 @@ void shoal_landing_fini(struct shoal_landing *l);
 SHOAL_MUST int shoal_landing_open(struct shoal_landing *l, uint32_t piece, uint32_t bytes, bool v2_leaves,
 				  struct shoal_open **out, shoal_us now);
 struct shoal_open *shoal_landing_find(const struct shoal_landing *l, uint32_t piece);
+/* A block of `piece` will land soon (proto/base/fetch.h). */
+void shoal_landing_foresee(const struct shoal_landing *l, uint32_t piece);
 void shoal_landing_close(struct shoal_landing *l, struct shoal_open *open);
 /* All blocks unasked again, slots back to promises: after a bad hash. BUSY when memory is gone (then close it). */
 SHOAL_MUST int shoal_landing_again(struct shoal_landing *l, struct shoal_open *open, shoal_us now);

@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "proto/base/fetch.h"
 #include "swarm/core/gossip.h"
 #include "swarm/core/node_room.h"
 #include "swarm/core/turnover.h"
 
 #define REAP_BATCH 64
+#define FORESEEN 4u /* blocks */
 #define SAY_REFUSED SHOAL_S(600)
 #define SLOTS_LOOK SHOAL_MS(10)
 
@@ -308,6 +310,41 @@ void shoal_node_dial_over(struct shoal_node *n, uint64_t cookie, struct shoal_tr
 	}
 	if (t != NULL)
 		t->ops->close(t);
+}
+
+/* Each step looks into what the one before has brought. */
+void shoal_node_foresee(const struct shoal_transport *t, unsigned step)
+{
+	const struct shoal_peer *p = t->node_peer;
+	if (p == NULL)
+		return;
+	const struct shoal_node *n = p->node;
+	const struct shoal_swarm *s = p->swarm;
+	switch (step) {
+	case 0: return shoal_fetch(p, sizeof *p);
+	case 1:
+		shoal_pw_foresee(p->pw);
+		shoal_fetch(n, offsetof(struct shoal_node, guard));
+		shoal_fetch(&n->bounce, sizeof *n - offsetof(struct shoal_node, bounce));
+		if (s != NULL)
+			shoal_fetch(s, sizeof *s);
+		if (p->ask_count > 0)
+			shoal_fetch(&p->ask[p->ask_head & (p->ask_room - 1)], 4 * sizeof *p->ask);
+		if (p->repute != NULL)
+			shoal_fetch(p->repute, sizeof *p->repute);
+		if (p->have.word != NULL)
+			shoal_fetch(p->have.word, 1);
+		return;
+	default:
+		shoal_slots_foresee(n->slots);
+		for (uint32_t i = 0; i < FORESEEN && i < p->ask_count; i++) {
+			const struct shoal_ask *a = &p->ask[(p->ask_head + i) & (p->ask_room - 1)];
+			if (a->slot != NULL)
+				shoal_fetch(a->slot, sizeof *a->slot);
+			if (i == 0)
+				shoal_landing_foresee(&s->landing, a->piece);
+		}
+	}
 }
 
 void shoal_node_ready(struct shoal_node *n, struct shoal_transport *t, unsigned what, shoal_us now)

@@ -64,6 +64,9 @@ void shoal_node_mapped(struct shoal_node *n, const struct shoal_addr *outside);
 void shoal_node_accept(struct shoal_node *n, struct shoal_transport *t, const struct shoal_addr *from, shoal_us now);
 /* The answer to world->dial(): a connected transport, or NULL and why not. */
 void shoal_node_dialed(struct shoal_node *n, uint64_t cookie, struct shoal_transport *t, int err, shoal_us now);
+/* `t`, which a node has, will most likely be ready soon: what that takes is brought nearer to the processor, and nothing
+ * changes (proto/base/fetch.h). Steps 0, 1, 2, with some time between. For worlds with thousands of nodes. */
+void shoal_node_foresee(const struct shoal_transport *t, unsigned step);
 /* A transport can be read from or written to (SHOAL_WANT_*); error and hang-up count as readable. */
 void shoal_node_ready(struct shoal_node *n, struct shoal_transport *t, unsigned what, shoal_us now);
 /* Bytes of a fetch's body, in order, the first at `at` of the resource. The node may stop the fetch from inside. */

@@ -151,12 +151,59 @@ static void what_never_comes_does_not_ring(void **state)
 	end(&b);
 }
 
+/* In a large world: nobody is told who is not set, and all hear of each step once, one after another. */
+#define CROWD 8000u
+struct guest {
+	struct sim_alarm alarm; /* first */
+	unsigned told;
+};
+static unsigned guests_rung, guests_ready;
+
+static void guest_rings(struct sim_alarm *alarm)
+{
+	const struct guest *g = SIM_OF(alarm, struct guest, alarm);
+	guests_rung++;
+	guests_ready += g->told == SIM_NEXT + 1;
+}
+
+static void guest_hears(struct sim_alarm *alarm, enum sim_soon how)
+{
+	struct guest *g = SIM_OF(alarm, struct guest, alarm);
+	assert_true(sim_alarm_is_set(alarm));
+	assert_int_equal(how, g->told);
+	g->told++;
+}
+
+static void who_rings_soon_hears_of_it(void **state)
+{
+	static struct guest guest[2 * CROWD];
+	struct sim_clock clock;
+	struct shoal_rng dice = shoal_rng_split(1, 0);
+	(void)state;
+	sim_clock_init(&clock);
+	for (uint32_t i = 0; i < 2 * CROWD; i++) {
+		guest[i] = (struct guest){ .alarm = { .ring = guest_rings, .soon = guest_hears } };
+		sim_alarm_set(&clock, &guest[i].alarm,
+			      SIM_START + 1000 + shoal_rng_below(&dice, 20000) + (i < CROWD ? 0 : SHOAL_S(9)));
+	}
+	for (uint32_t i = 0; i < CROWD; i += 7)
+		sim_alarm_drop(&clock, &guest[i].alarm);
+	while (sim_clock_step(&clock, SIM_START + SHOAL_S(1)))
+		;
+	assert_int_equal(guests_rung, CROWD - (CROWD + 6) / 7);
+	assert_int_equal(guests_ready, guests_rung);
+	for (uint32_t i = 0; i < 2 * CROWD; i++)
+		sim_alarm_drop(&clock, &guest[i].alarm);
+	sim_clock_fini(&clock);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_ring_in_order),
 		cmocka_unit_test(moving_leaves_nothing_behind),
 		cmocka_unit_test(what_never_comes_does_not_ring),
+		cmocka_unit_test(who_rings_soon_hears_of_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,8 +4,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define SLOT_BITS 6	/* 64 us */
-#define PAGE_BITS 18	/* 262 ms: 4096 slots */
+#define SLOT_BITS 8	/* 256 us */
+#define PAGE_BITS 18	/* 262 ms: 1024 slots */
 #define CHAPTER_BITS 26 /* 67 s: 256 pages */
 #define FINE (1u << (PAGE_BITS - SLOT_BITS))
 #define COARSE (1u << (CHAPTER_BITS - PAGE_BITS))
@@ -16,6 +16,12 @@
 #define LATER_LIST (COARSE_LIST + COARSE)
 #define LISTS (LATER_LIST + 1)
 #define DUE 0u /* `next` of a note that is on no list, but due */
+
+/* From step to step so many alarms ring. */
+#define AHEAD 3u
+/* Alarms that are set. With fewer, all that they are about is in the caches. */
+#define MANY 4096u
+#define FEW 48u /* are put in order one by one */
 
 struct sim_note {
 	shoal_us at;
@@ -38,7 +44,9 @@ static void *must(void *at)
 
 void sim_clock_init(struct sim_clock *clock)
 {
-	*clock = (struct sim_clock){ .now = SIM_START, .page = SIM_START >> PAGE_BITS, .notes = LISTS };
+	*clock = (struct sim_clock){
+		.now = SIM_START, .page = SIM_START >> PAGE_BITS, .notes = LISTS, .ahead = FINE_LIST
+	};
 	clock->note = must(calloc(LISTS, sizeof *clock->note));
 	for (uint32_t i = FINE_LIST; i < LISTS; i++)
 		clock->note[i].next = clock->note[i].prev = i;
@@ -50,42 +58,65 @@ void sim_clock_fini(struct sim_clock *clock)
 {
 	assert(clock->set == 0); /* whoever set an alarm dropped it */
 	free(clock->note);
-	free(clock->due);
+	free(clock->next.due);
+	free(clock->late.due);
 	free(clock->fine);
 }
 
-/* ---- what is due next: a heap ------------------------------------------------------------ */
+/* ---- what is due next -------------------------------------------------------------------- */
 
 static bool before(const struct sim_due *a, const struct sim_due *b)
 {
 	return a->at != b->at ? a->at < b->at : a->order < b->order;
 }
 
-static void due_push(struct sim_clock *c, uint32_t note)
+static int by_time(const void *a, const void *b)
 {
-	const struct sim_due due = { c->note[note].at, c->note[note].order, note };
-	if (c->dues == c->due_room) {
-		c->due_room = c->due_room ? 2 * c->due_room : 64;
-		c->due = must(realloc(c->due, c->due_room * sizeof *c->due));
-	}
-	uint32_t i = c->dues++;
-	for (; i > 0 && before(&due, &c->due[(i - 1) / 2]); i = (i - 1) / 2)
-		c->due[i] = c->due[(i - 1) / 2];
-	c->due[i] = due;
-	c->note[note].next = DUE;
+	return before(a, b) ? -1 : 1;
 }
 
-static void due_pop(struct sim_clock *c)
+static struct sim_due *dues_add(struct sim_dues *d)
 {
-	const struct sim_due last = c->due[--c->dues];
-	uint32_t i = 0;
-	for (uint32_t child; (child = 2 * i + 1) < c->dues; i = child) {
-		child += child + 1 < c->dues && before(&c->due[child + 1], &c->due[child]);
-		if (!before(&c->due[child], &last))
-			break;
-		c->due[i] = c->due[child];
+	if (d->count == d->room) {
+		d->room = d->room ? 2 * d->room : 64;
+		d->due = must(realloc(d->due, d->room * sizeof *d->due));
 	}
-	c->due[i] = last;
+	return &d->due[d->count++];
+}
+
+static void dues_sort(struct sim_dues *d)
+{
+	if (d->count > FEW)
+		return qsort(d->due, d->count, sizeof *d->due, by_time);
+	for (uint32_t i = 1; i < d->count; i++) {
+		const struct sim_due due = d->due[i];
+		uint32_t k = i;
+		for (; k > 0 && before(&due, &d->due[k - 1]); k--)
+			d->due[k] = d->due[k - 1];
+		d->due[k] = due;
+	}
+}
+
+static void late_push(struct sim_dues *h, struct sim_due due)
+{
+	(void)dues_add(h);
+	uint32_t i = h->count - 1;
+	for (; i > 0 && before(&due, &h->due[(i - 1) / 2]); i = (i - 1) / 2)
+		h->due[i] = h->due[(i - 1) / 2];
+	h->due[i] = due;
+}
+
+static void late_pop(struct sim_dues *h)
+{
+	const struct sim_due last = h->due[--h->count];
+	uint32_t i = 0;
+	for (uint32_t child; (child = 2 * i + 1) < h->count; i = child) {
+		child += child + 1 < h->count && before(&h->due[child + 1], &h->due[child]);
+		if (!before(&h->due[child], &last))
+			break;
+		h->due[i] = h->due[child];
+	}
+	h->due[i] = last;
 }
 
 /* ---- notes and their lists ---------------------------------------------------------------- */
@@ -133,8 +164,10 @@ static uint32_t list_of(const struct sim_clock *c, shoal_us at)
 static void note_put(struct sim_clock *c, uint32_t n)
 {
 	uint32_t list = list_of(c, c->note[n].at);
-	if (list == DUE)
-		return due_push(c, n);
+	if (list == DUE) {
+		c->note[n].next = DUE;
+		return late_push(&c->late, (struct sim_due){ c->note[n].at, c->note[n].order, n });
+	}
 	if (list != LATER_LIST) {
 		uint32_t bit = list - FINE_LIST; /* the coarse ones lie behind the fine */
 		c->fine[bit >> 6] |= UINT64_C(1) << (bit & 63);
@@ -160,6 +193,20 @@ static void spread(struct sim_clock *c, uint32_t list)
 		next = c->note[n].next;
 		note_put(c, n);
 	}
+}
+
+/* What is on the list of a slot is what rings next. */
+static void pour(struct sim_clock *c, uint32_t list)
+{
+	c->next.first = c->next.count = 0;
+	for (uint32_t n = c->note[list].next, next; n != list; n = next) {
+		next = c->note[n].next;
+		*dues_add(&c->next) = (struct sim_due){ c->note[n].at, c->note[n].order, n };
+		c->note[n].next = DUE;
+	}
+	c->note[list].next = c->note[list].prev = list;
+	dues_sort(&c->next);
+	c->ahead = list + 1 < COARSE_LIST ? list + 1 : list;
 }
 
 /* The first bit from `from` on; `count` when there is none. */
@@ -215,29 +262,68 @@ static bool fill(struct sim_clock *c, shoal_us until)
 		return false;
 	c->fine[i >> 6] &= ~(UINT64_C(1) << (i & 63));
 	c->slot = i + 1;
-	spread(c, FINE_LIST + i);
+	pour(c, FINE_LIST + i);
 	return true;
+}
+
+static struct sim_alarm *alarm_of(const struct sim_clock *c, uint32_t i)
+{
+	return i < c->next.count ? c->note[c->next.due[i].note].alarm : NULL;
+}
+
+static void tell_soon(const struct sim_clock *c, uint32_t i, enum sim_soon how)
+{
+	struct sim_alarm *alarm = alarm_of(c, i);
+	if (alarm != NULL && alarm->soon != NULL)
+		alarm->soon(alarm, how);
+}
+
+/* Number i of the slot is about to ring. Those after it hear of it, on each step one; as the slot begins, its first ones. */
+static void look_ahead(struct sim_clock *c, uint32_t i)
+{
+	/* The notes of the next slot as well, one by one. (Whatever has become of that list: numbers of notes they are.) */
+	c->ahead = c->note[c->ahead].next;
+	__builtin_prefetch(&c->note[c->ahead]);
+	for (uint32_t k = 0; i == 0 && k < (SIM_NEXT + 2) * AHEAD; k++)
+		__builtin_prefetch(alarm_of(c, k));
+	for (uint32_t how = SIM_SOON; how <= SIM_NEXT; how++) {
+		uint32_t before = (SIM_NEXT + 1 - how) * AHEAD;
+		for (uint32_t k = 0; i == 0 && k < before; k++)
+			tell_soon(c, k, (enum sim_soon)how);
+		tell_soon(c, i + before, (enum sim_soon)how);
+	}
+	__builtin_prefetch(alarm_of(c, i + (SIM_NEXT + 2) * AHEAD));
 }
 
 /* The first of all, if it is due by `until`, taken out; else NULL. */
 static struct sim_alarm *take_first(struct sim_clock *c, shoal_us until)
 {
-	while (c->dues > 0 || fill(c, until)) {
-		if (c->dues == 0)
-			continue; /* all that was there had been dropped */
-		uint32_t n = c->due[0].note;
+	for (;;) {
+		const struct sim_due *next = c->next.first < c->next.count ? &c->next.due[c->next.first] : NULL;
+		const struct sim_due *late = c->late.count > 0 ? &c->late.due[0] : NULL;
+		if (next == NULL && late == NULL) {
+			if (!fill(c, until))
+				return NULL;
+			continue;
+		}
+		bool is_next = late == NULL || (next != NULL && before(next, late));
+		uint32_t n = is_next ? next->note : late->note;
 		struct sim_alarm *alarm = c->note[n].alarm;
-		if (alarm != NULL && alarm->at > until)
+		if (alarm != NULL && c->note[n].at > until)
 			return NULL;
-		due_pop(c);
+		if (is_next && c->set > MANY)
+			look_ahead(c, c->next.first);
+		if (is_next)
+			c->next.first++;
+		else
+			late_pop(&c->late);
 		note_free(c, n);
 		if (alarm == NULL) /* dropped since */
 			continue;
-		alarm->note = 0;
 		c->set--;
+		alarm->note = 0;
 		return alarm;
 	}
-	return NULL;
 }
 
 /* ---- alarms --------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "proto/base/fetch.h"
 #include "proto/merkle.h"
 #include "swarm/core/claims.h"
 #include "tools/lab/world/digest.h"
@@ -61,6 +62,11 @@ static void *must(void *at)
 	if (at == NULL)
 		abort();
 	return at;
+}
+
+void sim_disk_foresee(const struct sim_disk *d)
+{
+	shoal_fetch(&d->flights, offsetof(struct sim_disk, watch_to) - offsetof(struct sim_disk, flights));
 }
 
 static int64_t now_ns(const struct sim_disk *d)

@@ -29,6 +29,8 @@ struct sim_disk_options {
 	void *to;
 };
 
+/* Its memory is needed soon (proto/base/fetch.h). */
+void sim_disk_foresee(const struct sim_disk *d);
 struct sim_disk *sim_disk_new(const struct sim_disk_options *options);
 void sim_disk_free(struct sim_disk *d);
 /* What a node is given. */

@@ -47,6 +47,13 @@ static void head_byte(struct sim_frame *f, uint8_t byte)
 	}
 }
 
+/* Talk that is all here, as nearly every message is: how long it is; else 0. */
+static uint32_t whole(const uint8_t *at, size_t len)
+{
+	uint32_t left = len > 4 ? shoal_get_u32(at) : 0;
+	return left > 0 && left <= len - 4 && at[4] != SHOAL_WIRE_PIECE ? 4 + left : 0;
+}
+
 size_t sim_frame_talk(struct sim_frame *f, const uint8_t *at, size_t len)
 {
 	size_t n = 0;
@@ -56,6 +63,11 @@ size_t sim_frame_talk(struct sim_frame *f, const uint8_t *at, size_t len)
 			f->state = SIM_FRAME_NOISE;
 		if (f->state == SIM_FRAME_NOISE)
 			return len;
+		uint32_t all = f->state == SIM_FRAME_HEAD && f->have == 0 ? whole(at + n, len - n) : 0;
+		if (all > 0) {
+			n += all;
+			continue;
+		}
 		if (f->state == SIM_FRAME_HEAD) {
 			head_byte(f, at[n++]);
 			continue;

@@ -1,6 +1,7 @@
 /* lane.c - one direction of a stream between its two lines: turns, queues, loss, windows; see README.md. */
 #include <assert.h>
 #include <stdlib.h>
+#include "proto/base/fetch.h"
 #include "tools/lab/world/pipe_room.h"
 
 #define CUT_LOOK SHOAL_MS(100)
@@ -151,6 +152,25 @@ static void on_acked(struct sim_alarm *alarm)
 	sim_end_look(&l->pipe->end[l->side]);
 }
 
+void sim_lane_soon(const struct sim_lane *l)
+{
+	if (l->unsent != NULL)
+		shoal_fetch(l->unsent, sizeof *l->unsent);
+	if (l->acks > 0)
+		shoal_fetch(ack_at(l, 0), 2 * sizeof *l->ack);
+	if (l->acks > 1)
+		shoal_fetch(ack_at(l, l->acks - 1), 2 * sizeof *l->ack);
+}
+
+static void soon_acked(struct sim_alarm *alarm, enum sim_soon how)
+{
+	const struct sim_lane *l = SIM_OF(alarm, struct sim_lane, acked);
+	if (how == SIM_SOON)
+		shoal_fetch(l->pipe, sizeof *l->pipe);
+	else if (how == SIM_SOONER)
+		sim_lane_soon(l);
+}
+
 void sim_lane_await(struct sim_lane *l)
 {
 	settle_acks(l);
@@ -275,6 +295,20 @@ static void on_room(struct sim_alarm *alarm)
 		serve(line, line->turn->pipe->o->clock);
 }
 
+static void soon_room(struct sim_alarm *alarm, enum sim_soon how)
+{
+	const struct sim_line *line = SIM_OF(alarm, struct sim_line, room);
+	const struct sim_lane *l = how > SIM_SOON ? line->turn : NULL;
+	if (how == SIM_SOON)
+		shoal_fetch(line, sizeof *line);
+	else if (how == SIM_SOONER && l != NULL)
+		shoal_fetch(l, sizeof *l);
+	else if (how == SIM_VERY_SOON && l != NULL && l->unsent != NULL)
+		shoal_fetch(l->unsent, sizeof *l->unsent);
+	else if (how == SIM_NEXT && l != NULL && l->unsent != NULL && l->unsent->next != NULL)
+		shoal_fetch(l->unsent->next, sizeof *l->unsent);
+}
+
 void sim_lane_kick(struct sim_lane *l)
 {
 	struct sim_line *line = line_from(l);
@@ -282,7 +316,7 @@ void sim_lane_kick(struct sim_lane *l)
 	if (l->turn_at == NULL && may_send(l)) {
 		turn_join(l);
 		if (line->room.ring == NULL)
-			line->room.ring = on_room;
+			line->room = (struct sim_alarm){ .ring = on_room, .soon = soon_room };
 		if (!sim_alarm_is_set(&line->room))
 			serve(line, l->pipe->o->clock);
 	}
@@ -330,6 +364,21 @@ static void on_arrive(struct sim_alarm *alarm)
 	sim_end_look(&p->end[!l->side]);
 }
 
+static void soon_arrives(struct sim_alarm *alarm, enum sim_soon how)
+{
+	const struct sim_lane *l = SIM_OF(alarm, struct sim_lane, arrive);
+	if (how == SIM_SOON)
+		shoal_fetch(l->pipe, sizeof *l->pipe);
+	if (how == SIM_SOONER) {
+		shoal_fetch(line_to(l), sizeof(struct sim_line));
+		shoal_fetch(line_from(l), sizeof(struct sim_line));
+	}
+	if (how == SIM_SOONER && l->way != NULL)
+		shoal_fetch(l->way, sizeof *l->way);
+	if (how == SIM_VERY_SOON && l->way != NULL && l->way->next != NULL)
+		shoal_fetch(l->way->next, sizeof *l->way);
+}
+
 void sim_lane_pull(struct sim_lane *l)
 {
 	while (l->pass != NULL && l->pass->at <= now_of(l)) {
@@ -371,7 +420,9 @@ void sim_lane_init(struct sim_lane *l, struct pipe *p, int side)
 	l->pipe = p;
 	l->side = side;
 	l->arrive.ring = on_arrive;
+	l->arrive.soon = soon_arrives;
 	l->acked.ring = on_acked;
+	l->acked.soon = soon_acked;
 	l->tail = &l->head;
 	l->cwnd = tcp != NULL ? tcp->first * (size_t)tcp->mss : 0;
 	l->ssthresh = SIZE_MAX;

@@ -21,6 +21,7 @@ struct sim_line {
 	shoal_us delay;	   /* its half of the way */
 	shoal_us jitter;   /* each way over it is longer by up to this; nothing overtakes within a stream */
 	uint32_t loss_ppm; /* of packets, each way */
+	shoal_us phase;	   /* of its machine's event loop: less than a turn (pipe.h) */
 	shoal_us queue;	   /* the longest wait in front of either rate, above which packets are dropped; 0: 1 s */
 	unsigned side;	   /* lines of different sides are cut from each other: a partition */
 	bool cut;	   /* nothing passes: bytes wait until it is whole again */

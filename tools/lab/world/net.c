@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "proto/base/bytes.h"
+#include "proto/base/fetch.h"
 #include "tools/lab/world/adversary_guise.h"
 #include "tools/lab/world/digest.h"
 #include "tools/lab/world/room.h"
@@ -145,6 +146,26 @@ static void on_took(void *to_tap, struct sim_end *from, size_t n)
 		sim_watch_took(watch, n);
 }
 
+static void on_soon(void *owner, struct sim_end *end, enum sim_soon how)
+{
+	const struct sim_node *n = owner;
+	if (how == SIM_SOONER) {
+		shoal_fetch(n, offsetof(struct sim_node, o));
+		shoal_fetch(&n->line, sizeof n->line);
+		shoal_fetch(&n->budget,
+			    offsetof(struct sim_node, wake) + sizeof n->wake - offsetof(struct sim_node, budget));
+		shoal_fetch(&n->touched, 1);
+	}
+	if (n->node != NULL)
+		shoal_node_foresee(sim_end_transport(end), (unsigned)(how - SIM_SOONER));
+	if (how == SIM_NEXT)
+		return;
+	sim_watch_foresee(*sim_end_word(end), how == SIM_VERY_SOON);
+	sim_watch_foresee(*sim_end_word(sim_end_other(end)), how == SIM_VERY_SOON);
+	if (how == SIM_VERY_SOON)
+		sim_disk_foresee(n->disk);
+}
+
 static int on_file(void *owner, uint32_t file, uint64_t offset, struct shoal_space to)
 {
 	struct sim_node *n = owner;
@@ -168,6 +189,7 @@ void sim_net_init(struct sim *sim)
 		.places = sim->o.payload != SIM_PAYLOAD_WHOLE,
 		.carrier = sim->o.carrier,
 		.ready = on_transport_ready,
+		.soon = on_soon,
 		.tap = on_tap,
 		.took = on_took,
 		.to_tap = sim,

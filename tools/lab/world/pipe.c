@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include "proto/base/fetch.h"
 #include "proto/wire.h"
 #include "tools/lab/world/pipe_room.h"
 
@@ -22,6 +23,11 @@ static void *must(void *at)
 void **sim_end_word(struct sim_end *end)
 {
 	return &end->word;
+}
+
+const struct shoal_transport *sim_end_transport(const struct sim_end *end)
+{
+	return &end->t;
 }
 
 struct sim_end *sim_end_other(struct sim_end *end)
@@ -57,11 +63,11 @@ static unsigned is_ready(const struct sim_end *e)
 	return e->closed ? 0 : what & e->wants;
 }
 
-/* At the first multiple of a turn that is later than `at`. */
+/* When its owner's loop comes round next after `at`. */
 static void look_at(struct sim_end *e, shoal_us at)
 {
 	const struct sim_pipe_options *o = e->pipe->o;
-	at = at - at % o->turn + o->turn;
+	at = at - (at - e->line->phase) % o->turn + o->turn;
 	if (!sim_alarm_is_set(&e->ready) || e->ready.at > at)
 		sim_alarm_set(o->clock, &e->ready, at);
 }
@@ -115,6 +121,23 @@ static void on_ready(struct sim_alarm *alarm)
 	if (e->closed && p->end[!e->side].closed)
 		return pipe_free(p);
 	sim_end_look(e); /* level triggered */
+}
+
+static void soon_ready(struct sim_alarm *alarm, enum sim_soon how)
+{
+	struct sim_end *e = SIM_OF(alarm, struct sim_end, ready);
+	const struct pipe *p = e->pipe;
+	const struct parcel *first = p->lane[!e->side].head;
+	if (how == SIM_SOON)
+		return shoal_fetch(p, sizeof *p);
+	if (how == SIM_SOONER) {
+		sim_lane_soon(&p->lane[0]);
+		sim_lane_soon(&p->lane[1]);
+	}
+	if (how == SIM_SOONER && first != NULL)
+		shoal_fetch(first, sizeof *first + 64);
+	if (p->o->soon != NULL)
+		p->o->soon(e->owner, e, how);
 }
 
 static void broken(struct sim_end *e)
@@ -461,6 +484,7 @@ void sim_pipe_new(const struct sim_pipe_options *options, struct shoal_rng rng, 
 			e->next->at = &e->next;
 		line[i]->ends = e;
 		e->ready.ring = on_ready;
+		e->ready.soon = soon_ready;
 		sim_lane_init(&p->lane[i], p, i);
 		if (p->o->carrier.ops != NULL)
 			p->lane[i].stream = p->o->carrier.ops->open(p->o->carrier.c);

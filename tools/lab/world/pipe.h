@@ -63,6 +63,8 @@ struct sim_pipe_options {
 	struct sim_carrier carrier;
 	/* A transport can be read from or written to. */
 	void (*ready)(void *owner, struct shoal_transport *t, unsigned what);
+	/* It soon will be: see struct sim_alarm. May be NULL. */
+	void (*soon)(void *owner, struct sim_end *end, enum sim_soon how);
 	/* Bytes were taken for sending: to watch. `from` and `to` are the owners. */
 	void (*tap)(void *to_tap, struct sim_end *end, void *from, void *to, const struct sim_heard *heard);
 	/* Of what `from` said, `n` bytes more were received. */
@@ -81,6 +83,7 @@ void sim_pipe_reset(struct shoal_transport *t);
 /* The same for every stream over `line`; `to`: for those alone that lead there (NULL: all). */
 void sim_line_reset(struct sim_line *line, const struct sim_line *to);
 struct sim_end *sim_end_other(struct sim_end *end);
+const struct shoal_transport *sim_end_transport(const struct sim_end *end);
 /* A word of the tap's own for each end; NULL at first. */
 void **sim_end_word(struct sim_end *end);
 

@@ -91,5 +91,7 @@ void sim_lane_was_read(struct sim_lane *l);
 size_t sim_lane_room(struct sim_lane *l);
 bool sim_lane_writable(const struct sim_lane *l);
 void sim_lane_await(struct sim_lane *l);
+/* Its memory beside itself is needed soon (proto/base/fetch.h). */
+void sim_lane_soon(const struct sim_lane *l);
 
 #endif

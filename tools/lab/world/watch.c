@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "proto/base/fetch.h"
 #include "proto/wire.h"
 
 #define MESSAGE_MAX (2u << 20)
@@ -63,6 +64,18 @@ struct sim_watch *sim_watch_new(struct sim_node *who, struct sim_node *to, struc
 	sim_talk_begin(&watch->talk, who, to, back != NULL ? &back->talk : NULL);
 	watch->talk.announced = &watch->announced;
 	return watch;
+}
+
+void sim_watch_foresee(const struct sim_watch *watch, bool deep)
+{
+	if (watch == NULL)
+		return;
+	if (!deep)
+		return shoal_fetch(watch, sizeof *watch);
+	if (watch->at != NULL)
+		shoal_fetch(watch->at, 64);
+	if (watch->talk.events > 0)
+		shoal_fetch((const char *)watch->talk.event + 24 * watch->talk.event_head, 64);
 }
 
 void sim_watch_took(struct sim_watch *watch, size_t n)

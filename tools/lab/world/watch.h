@@ -50,5 +50,7 @@ void sim_watch_free(struct sim_watch *watch);
 bool sim_watch_heard(struct sim_watch *watch, struct sim_witness *w, const struct sim_heard *heard);
 /* `n` bytes of it were taken in on the other side. */
 void sim_watch_took(struct sim_watch *watch, size_t n);
+/* It will hear something soon, most likely (proto/base/fetch.h); `deep`: very soon. NULL: no harm. */
+void sim_watch_foresee(const struct sim_watch *watch, bool deep);
 
 #endif

@@ -7,6 +7,8 @@
 #include "tools/lab/world/digest.h"
 #include "tools/lab/world/room.h"
 
+#define PHASE 619u /* from one machine's loop to the next one's, modulo a turn: all of them, spread over it */
+
 /* Something of the world's calendar. */
 struct sim_event {
 	struct sim_alarm alarm;
@@ -252,6 +254,8 @@ struct sim_node *sim_node_new(struct sim *sim, const struct sim_node_options *op
 				     .jitter = n->o.jitter,
 				     .loss_ppm = n->o.loss_ppm,
 				     .queue = n->o.queue };
+	if (sim->o.brief)
+		n->line.phase = (shoal_us)i * PHASE % sim->o.turn;
 	n->rng = shoal_rng_split(sim->o.seed, 4 * (uint64_t)i);
 	n->wake.ring = on_wake;
 	n->disk = sim_disk_new(&(struct sim_disk_options){ .clock = &sim->clock,
