@@ -316,7 +316,13 @@ static int barrier_submit(struct shoal_swarm *s, enum shoal_disk_op op, uint32_t
 	return shoal_swarm_submit(s, &s->barrier_job);
 }
 
-/* Puts the files that are whole as of now to the front: they will get their final names. */
+static int by_number(const void *x, const void *y)
+{
+	uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
+	return (a > b) - (a < b);
+}
+
+/* Puts the files that are whole as of now to the front, in their order: they will get their final names. */
 static void sort_whole_first(struct shoal_swarm *s)
 {
 	uint32_t front = 0;
@@ -349,6 +355,8 @@ static void barrier_start(struct shoal_swarm *s, shoal_us now)
 	}
 	memcpy(s->barrier_file, s->dirty_file + (s->dirty_count - n), n * sizeof *s->barrier_file);
 	s->barrier_files = n;
+	/* Those of a folder side by side: it is opened once, not for each. */
+	qsort(s->barrier_file, n, sizeof *s->barrier_file, by_number);
 	sort_whole_first(s);
 	if (barrier_submit(s, SHOAL_DISK_SYNC, n) < 0)
 		return;

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,6 +105,54 @@ static void failed_writes_and_syncs_are_got_over(void **state)
 			stage_fini(&t);
 		}
 	}
+}
+
+struct finishes {
+	unsigned files, jobs, folders_entered;
+};
+
+static void watch_finishes(void *to, const struct shoal_disk_job *job)
+{
+	struct finishes *f = to;
+	if (job->op != SHOAL_DISK_FINISH)
+		return;
+	f->jobs++;
+	f->files += job->count;
+	for (uint32_t i = 0; i < job->count; i++)
+		f->folders_entered += i == 0 || job->list[i] / 20 != job->list[i - 1] / 20;
+}
+
+/* Pieces come in any order, and so do the files that they make whole: a barrier takes those of a folder together, since
+ * the disk opens the folder anew each time it changes. */
+static void names_are_given_folder_by_folder(void **state)
+{
+	enum { FILES = 400, FOLDER = 20 };
+	static char path[FILES][32];
+	struct sim_file_spec file[FILES];
+	struct finishes seen = { 0, 0, 0 };
+	struct stage t;
+	(void)state;
+	for (unsigned i = 0; i < FILES; i++) {
+		snprintf(path[i], sizeof path[i], "%02u/%02u", i / FOLDER, i % FOLDER);
+		file[i] = (struct sim_file_spec){ path[i], 1000 };
+	}
+	sim_content_init(&t.c, &(struct sim_content_spec){ .seed = 320,
+							   .format = SHOAL_FORMAT_V2,
+							   .piece_size = 16 * KIB,
+							   .file = file,
+							   .file_count = FILES });
+	t.sim = sim_new(&(struct sim_options){ .seed = 320, .content = &t.c });
+	t.seed = scene_seed(t.sim, (struct sim_node_options){ .up = 4 * MIB });
+	scene_leeches(t.sim, (struct sim_node_options){ .up = 4 * MIB, .latency = { 2000, 4000 } }, 1, 1, 0);
+	t.leech = sim_node(t.sim, 1);
+	sim_disk_watch(t.leech->disk, watch_finishes, &seen);
+	scene_start_all(t.sim);
+	scene_complete(t.sim, SHOAL_S(60));
+	print_message("%u files in %u barriers, %u folders entered\n", seen.files, seen.jobs, seen.folders_entered);
+	assert_int_equal(seen.files, FILES);
+	assert_true(seen.files / seen.jobs > FOLDER); /* or there would be nothing to put in order */
+	assert_true(seen.folders_entered <= seen.jobs * (FILES / FOLDER));
+	stage_fini(&t);
 }
 
 /* A disk that keeps failing ends the torrent, and what was claimed before is claimed after. */
@@ -335,6 +384,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_full_disk_is_waited_out),
 		cmocka_unit_test(failed_writes_and_syncs_are_got_over),
+		cmocka_unit_test(names_are_given_folder_by_folder),
 		cmocka_unit_test(a_disk_that_keeps_failing_ends_it),
 		cmocka_unit_test(a_disk_that_stumbles_now_and_then_is_lived_with),
 		cmocka_unit_test(what_is_gone_is_withdrawn),
