@@ -534,28 +534,23 @@ void shoal_peer_asks_overdue(struct shoal_peer *p, shoal_us now)
 	shoal_us patience = p->node->policy->patience(p, since, now);
 	if (since + patience > now)
 		return;
-	/* It stalls. What it owes us is free for others; it keeps one block, to show that it has come back, which others
-	 * are asked for all the same: several that stall may not hold up the end of a piece. */
+	/* It stalls. What it owes us is free for others, but not called back: much of it may be on its way, and whoever
+	 * brings a block first has the other's cancelled. Until one comes it is asked for nothing more. */
 	bool stalled = p->snubbed;
 	p->snubbed = true;
 	p->foretold = false;
 	shoal_evidence_missed(p, 1, now);
 	if (!stalled)
 		shoal_note_stall(p, now - since, patience, now);
-	while (p->ask_count > 1 && !p->closing) {
-		struct shoal_ask last = *ask_at(p, --p->ask_count);
-		struct shoal_open *open = shoal_landing_find(&p->swarm->landing, last.piece);
-		uint32_t len = shoal_open_block_len(open, last.block);
-		ask_return(p, &last);
-		say_cancel(p, &last, len, now);
-	}
-	struct shoal_ask *kept = p->ask_count > 0 ? ask_at(p, 0) : NULL;
-	if (kept != NULL && !kept->weak) {
-		struct shoal_open *open = shoal_landing_find(&p->swarm->landing, kept->piece);
-		kept->weak = true;
-		shoal_open_weaken(open, kept->block);
+	for (uint32_t i = 0; i < p->ask_count; i++) {
+		struct shoal_ask *a = ask_at(p, i);
+		struct shoal_open *open = shoal_landing_find(&p->swarm->landing, a->piece);
 		if (open->owner == p->serial)
 			open->owner = 0;
+		if (a->weak)
+			continue;
+		a->weak = true;
+		shoal_open_weaken(open, a->block);
 	}
 	p->swarm->dirty_fill = true;
 }

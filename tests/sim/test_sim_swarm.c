@@ -315,6 +315,33 @@ static void of_two_connections_one_stays(void **state)
 	sim_content_fini(&c);
 }
 
+/* One that is slow to begin is not told to stop: what it sends late is taken, but for what others have brought since. */
+static void what_comes_late_is_taken(void **state)
+{
+	struct sim_content c;
+	(void)state;
+	scene_content(&c, SHOAL_FORMAT_V1, 256 * KIB, 4 * MIB, 58);
+	struct sim *sim = sim_new(&(struct sim_options){ .seed = 58, .content = &c });
+	scene_seed(sim, (struct sim_node_options){ .up = 64 * KIB });
+	struct sim_node *late = scene_seed(sim, (struct sim_node_options){ .up = MIB });
+	struct sim_node *leech = sim_node_new(sim, &(struct sim_node_options){ .delay = SHOAL_MS(5) });
+	sim_node_meet(leech, sim_node(sim, 0));
+	sim_node_meet(leech, late);
+	sim_node_start(sim_node(sim, 0));
+	sim_node_start(late);
+	sim_run_for(sim, SHOAL_MS(500));
+	sim_node_start(leech);
+	sim_disk_hold(late->disk, true);
+	sim_run_for(sim, SHOAL_MS(6300)); /* five of them are patience, for others do bring something */
+	sim_disk_hold(late->disk, false);
+	scene_complete(sim, SHOAL_S(60));
+	sim_node_ask_stats(leech);
+	print_message("%llu KiB came for nothing\n", (unsigned long long)leech->stats.wasted / KIB);
+	assert_true(leech->stats.wasted <= 4 * 16 * KIB);
+	sim_free(sim);
+	sim_content_fini(&c);
+}
+
 /* Peers that answer nothing, or hardly anything, hold up nobody for long. */
 static void slow_and_stalling_peers_hold_up_nobody(void **state)
 {
@@ -454,6 +481,7 @@ int main(void)
 		cmocka_unit_test(a_peer_that_comes_back_is_found),
 		cmocka_unit_test(the_complete_make_room),
 		cmocka_unit_test(of_two_connections_one_stays),
+		cmocka_unit_test(what_comes_late_is_taken),
 		cmocka_unit_test(slow_and_stalling_peers_hold_up_nobody),
 		cmocka_unit_test(the_end_is_not_waited_for),
 		cmocka_unit_test(polluters_are_named_and_nobody_else),
