@@ -538,7 +538,9 @@ int shoal_peer_metadata(struct shoal_peer *p, shoal_us now)
 static void on_choke(struct shoal_peer *p, bool choked, shoal_us now)
 {
 	p->choking_us = choked;
-	if (choked && !p->fast) /* a fast peer rejects what it will not send (BEP 6) */
+	if (p->ask_after > now + SHOAL_PEER_IN_VAIN_FIRST)
+		p->ask_after = now + SHOAL_PEER_IN_VAIN_FIRST; /* it says that things have changed: one more try */
+	if (choked && !p->fast)				       /* a fast peer rejects what it will not send (BEP 6) */
 		shoal_peer_unask_all(p, now);
 	shoal_peer_recovered(p, now);
 	shoal_note_stance(p, now);
@@ -558,7 +560,7 @@ static int on_reject(struct shoal_peer *p, const struct shoal_wire_msg *msg, sho
 	if (p->choking_us)
 		shoal_fast_refused(p, msg->index);
 	else /* asked again at once, it would say the same again, for ever */
-		p->ask_after = now + SHOAL_S(1);
+		shoal_peer_in_vain(p, true, now);
 	return 0;
 }
 

@@ -164,7 +164,8 @@ struct shoal_peer {
 	uint8_t laid;  /* blocks laid out for the next read: by what the last ones brought */
 	uint32_t
 		doubt; /* pieces that failed with blocks of several peers, of which it was one, and nobody is named yet */
-	shoal_us ask_after; /* it rejected a request while it served us: not before this */
+	shoal_us ask_after; /* it rejected a request while it served us, or stalls: not before this */
+	uint8_t in_vain;    /* times in a row that it was asked, and gave nothing */
 	float suspicion;    /* its share of the blame for those */
 	uint32_t piece;	    /* the one it is fetching, SHOAL_PIECE_NONE */
 	struct shoal_flow flow;
@@ -247,6 +248,10 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 void shoal_peer_asks_overdue(struct shoal_peer *p, shoal_us now);
 /* It stalls no longer. */
 void shoal_peer_recovered(struct shoal_peer *p, shoal_us now);
+/* It serves us, and refused what it was asked for, or stalls: it is asked again in a second, then in eight; and who
+ * refuses, and never gave anything, in eight times as long each time, up to some eight minutes. */
+void shoal_peer_in_vain(struct shoal_peer *p, bool refused, shoal_us now);
+#define SHOAL_PEER_IN_VAIN_FIRST SHOAL_S(1)
 
 /* peer_mse.c: hiding the stream */
 /* Begins the handshake if there is to be one; < 0: it cannot be. Behind the greeting, which goes along. */

@@ -6,7 +6,7 @@
 #define SLOW_ALONE SHOAL_S(30) /* of a piece that failed before */
 #define TRUST_WAIT SHOAL_S(10) /* a suspect idles for so long, when somebody better may come to serve us */
 #define STRANGERS_WAIT SHOAL_S(10)
-#define DEPTH_DISBELIEVED 4u	 /* blocks asked of one that refused what it said it has */
+#define DEPTH_UNTRIED 4u	 /* blocks asked of one that has given none yet, or refused what it said it has */
 #define UNPROVEN_TIME SHOAL_S(5) /* for the first block of a peer, while others deliver */
 
 const struct shoal_policy *shoal_policy_of(enum shoal_rules rules)
@@ -66,8 +66,10 @@ static uint32_t full_depth(struct shoal_peer *p, shoal_us now)
 	uint32_t depth = shoal_policy_flow_depth(p, now);
 	const struct shoal_rep *rep = shoal_node_uses(p->node, SHOAL_WITHOUT_WINDOW) ? shoal_peer_standing(p) : NULL;
 	uint32_t worth = rep != NULL ? shoal_rep_window(rep) : UINT32_MAX;
-	if (!p->believed && depth > DEPTH_DISBELIEVED)
-		depth = DEPTH_DISBELIEVED;
+	if (p->in_vain > 0)
+		depth = 1;
+	else if ((!p->believed || p->flow.last_block == 0) && depth > DEPTH_UNTRIED)
+		depth = DEPTH_UNTRIED;
 	return depth < worth ? depth : worth;
 }
 

@@ -9,6 +9,7 @@
 #define DUPLICATES_MAX 2	/* end game: askers of one block */
 #define HEDGE_ANYWAY SHOAL_S(3) /* what takes longer is asked for twice whatever the budget says */
 #define HEDGE_STALL SHOAL_S(4)
+#define IN_VAIN_MOST 3	    /* the longest wait is 8^3 s: who claims, and never gives, costs few requests */
 #define DUPLICATE_BLOCKS 64 /* end game: blocks one peer may have asked that others were asked for too */
 
 /* ---- the ring of asks ---------------------------------------------------------------- */
@@ -490,6 +491,9 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 		return unasked(p, ev->len, now);
 	}
 	s->hedges += s->hedges < SHOAL_SWARM_HEDGE_BURST;
+	if (p->in_vain > 1)
+		p->ask_after = now;
+	p->in_vain = 0;
 	if (p->node->policy->landed != NULL)
 		p->node->policy->landed(p, ask.at, now);
 	shoal_flow_block(&p->flow, ev->len, ask.at, now);
@@ -507,6 +511,16 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 	}
 	if (!open->whole || open->state == SHOAL_OPEN_READY)
 		s->pieces_dirty = true;
+}
+
+void shoal_peer_in_vain(struct shoal_peer *p, bool refused, shoal_us now)
+{
+	if (p->ask_after > now) /* of the same round */
+		return;
+	p->ask_after = now + (SHOAL_PEER_IN_VAIN_FIRST << 3 * p->in_vain);
+	/* Who stalls may be cut off, and one that has given something may be slow: neither is left idle for long. */
+	unsigned most = refused && p->flow.last_block == 0 ? IN_VAIN_MOST : 1;
+	p->in_vain += p->node->policy->scores && p->in_vain < most;
 }
 
 void shoal_peer_recovered(struct shoal_peer *p, shoal_us now)
@@ -539,6 +553,8 @@ void shoal_peer_asks_overdue(struct shoal_peer *p, shoal_us now)
 	bool stalled = p->snubbed;
 	p->snubbed = true;
 	p->foretold = false;
+	if (p->node->policy->scores)
+		shoal_peer_in_vain(p, false, now);
 	shoal_evidence_missed(p, 1, now);
 	if (!stalled)
 		shoal_note_stall(p, now - since, patience, now);

@@ -228,6 +228,30 @@ static void a_fake_haver_says_it_has_all_and_gives_nothing(void **state)
 	}
 }
 
+/* However long it goes on: what each asks of it can be counted on the fingers. */
+static void who_never_gives_is_hardly_asked(void **state)
+{
+	(void)state;
+	for (uint64_t answer = SIM_ANSWER_IGNORE; answer <= SIM_ANSWER_REJECT; answer++) {
+		struct stage s;
+		struct sim_adversary_spec spec = sim_adversary_spec(SIM_FAKE_HAVER);
+		spec.answer = answer;
+		stage_open(&s, SHOAL_FORMAT_V2, 64 * KIB, 4 * MIB, 17 + answer);
+		scene_seed(s.sim, (struct sim_node_options){ .up = 48 * KIB });
+		sim_node_new(s.sim, &(struct sim_node_options){ .adversary = spec });
+		scene_leeches(s.sim, (struct sim_node_options){ .up = 48 * KIB }, 2, 1, 0);
+		for (unsigned i = 2; i < 4; i++)
+			sim_node_meet(sim_node(s.sim, i), sim_node(s.sim, 1));
+		scene_start_all(s.sim);
+		scene_complete(s.sim, SHOAL_S(200));
+		print_message("%.1f s, %llu requests in vain\n", seconds(&s),
+			      (unsigned long long)deeds(&s, 1)->refused);
+		assert_true(seconds(&s) >= 60);
+		assert_true(deeds(&s, 1)->refused <= (answer == SIM_ANSWER_REJECT ? 2 * 8 : 2 * 24));
+		stage_close(&s);
+	}
+}
+
 /* ---- free rider ---------------------------------------------------------------------------------- */
 
 static void a_free_rider_takes_and_gives_nothing(void **state)
@@ -473,6 +497,7 @@ int main(void)
 		cmocka_unit_test(a_loris_serves_well_and_then_hardly_at_all),
 		cmocka_unit_test(lorises_hold_up_nobody_who_knows_a_seed),
 		cmocka_unit_test(a_fake_haver_says_it_has_all_and_gives_nothing),
+		cmocka_unit_test(who_never_gives_is_hardly_asked),
 		cmocka_unit_test(a_free_rider_takes_and_gives_nothing),
 		cmocka_unit_test(a_large_view_finds_everybody),
 		cmocka_unit_test(a_traitor_is_good_and_then_it_is_not),
