@@ -93,7 +93,6 @@ GUARDS = [
     ("M04a", (SMETA, "	return shoal_patience_charge(&p->metadata_given, most, (uint32_t)most, now);", "	return most > 0 || now == 1;")),
     ("R11a", (PEER, "	if (p->blocked_since != 0 && p->blocked_since + SHOAL_PEER_BLOCKED_TIME <= now)", "	if (p->blocked_since == 1)"),
      ("swarm/io/tcp.c", "	set_int(tcp, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, SHOAL_TCP_UNTAKEN_MS);", "")),
-    ("R11b", (PEER, "	if (p->blocked_since != 0)\n		return p->blocked_since + SHOAL_PEER_DEAF_TIME <= now;", "	if (now)\n		return false;")),
     ("R11c", (CROWD, "	while (bytes > 0 && (n->long_bytes", "	while (n == NULL && (n->long_bytes")),
     ("W18a W18b", (TURN, "	for (struct shoal_peer *p = n->peers; p != NULL; p = p->next) {\n		enum use use = use_of(p, now);",
                    "	for (struct shoal_peer *p = n->peers; p == NULL; p = p->next) {\n		enum use use = use_of(p, now);")),
@@ -173,7 +172,8 @@ GUARDS = [
      ("swarm/core/contacts.c", "		if (!(source & SHOAL_FROM_NEAR) && from != SHOAL_FROM_LSD && from != SHOAL_FROM_INCOMING)", "		if (from == 0)")),
     # web seeds
     ("T17a", ("swarm/core/webseed.c", "	if (ws->false_pieces < 2 && !ws->retired) {", "	if (now > 0) {")),
-    ("T17b", ("swarm/core/webseed.c", "			if (r->seed != NULL && !r->weak && r->heard + SHOAL_WEBSEED_STALL <= now)", "			if (r->seed != NULL && !r->weak && now == 1)")),
+    ("T17b", ("swarm/core/webseed.c", "			if (r->seed != NULL && !r->weak && r->heard + SHOAL_WEBSEED_STALL <= now)", "			if (r->seed != NULL && !r->weak && now == 1)"),
+     ("swarm/core/webseed.c", "			if (r->seed == NULL || r->weak)\n				continue;", "			if (r != NULL)\n				continue;")),
     ("T18b T18c", (CURL, "	if (!f->range_told || f->range.from != f->from || f->range.to != f->to)", "	if (f->from > f->to)")),
     ("T18d", TOO_MUCH),
     ("T18e", (CURL, "	if (f->size != 0 && f->range.total != 0 && f->range.total != f->size)", "	if (f->size == 1)")),
