@@ -496,7 +496,7 @@ static int do_import(struct reputation *r)
 {
 	char shown[SHOAL_SAY_TEXT_MAX];
 	struct shoal_bytes text = { NULL, 0 };
-	size_t count;
+	size_t count = 0;
 	int rc = shoal_source_read(r->arg, SHOAL_REP_TEXT_MAX, &text);
 	if (rc < 0)
 		return shoal_say_fail_as(r->tool, SHOAL_EXIT_INPUT, rc, "%s: %s", shoal_say_cstr(r->arg, shown),
