@@ -128,13 +128,14 @@ static bool is_public(const struct shoal_run_torrent *t)
 }
 
 /* Where the DHT can be entered, if there is a torrent that may use it (BEP 27: a private one may not). */
-static void enter_dht(struct shoal_run *r)
+void shoal_run_enter_dht(struct shoal_run *r)
 {
 	bool wanted = false;
 	for (size_t i = 0; i < r->count; i++)
 		wanted |= is_public(&r->torrent[i]);
 	if (!wanted || !shoal_net_dht(r->net))
 		return;
+	r->alone.dht = true;
 	r->dht_nodes = shoal_net_enter_dht(r->tool, r->net, r->engine);
 	for (size_t i = 0; i < r->count; i++) {
 		const struct shoal_metainfo *mi = r->torrent[i].source.mi;
@@ -450,9 +451,11 @@ static enum outcome drive(struct shoal_run *r)
 		if (r->ops->poll(r->engine, &ev, wait_ms(r, shoal_signals_now())) > 0) {
 			on_event(r, &ev, &stopped);
 			shoal_run_name_event(r, &ev, shoal_signals_now());
+			shoal_run_alone_event(r, &ev, shoal_signals_now());
 		}
 		look(r, shoal_signals_now());
 		shoal_run_name_tick(r, shoal_signals_now());
+		shoal_run_alone_tick(r, shoal_signals_now());
 	}
 	return out;
 }
@@ -509,6 +512,7 @@ static bool stop(struct shoal_run *r)
 
 static int code_of(struct shoal_run *r, enum outcome out)
 {
+	char why[SHOAL_ALONE_TEXT_MAX];
 	bool seen = false, complete = true;
 	for (size_t i = 0; i < r->count; i++) {
 		seen = seen || r->torrent[i].seen_peer;
@@ -517,9 +521,10 @@ static int code_of(struct shoal_run *r, enum outcome out)
 	if (r->code)
 		return r->code;
 	if (out == TOO_LATE)
-		return shoal_say_fail_as(r->tool, seen ? SHOAL_EXIT_DATA : SHOAL_EXIT_NET, SHOAL_ERR_TIMEOUT, "%s",
-					 seen ? "not complete in time; run it again to go on where it stopped"
-					      : "no peer could be reached in time");
+		return seen ? shoal_say_fail_as(r->tool, SHOAL_EXIT_DATA, SHOAL_ERR_TIMEOUT,
+						"not complete in time; run it again to go on where it stopped")
+			    : shoal_say_fail_as(r->tool, SHOAL_EXIT_NET, SHOAL_ERR_TIMEOUT,
+						"no peer could be reached in time: %s", shoal_run_why_alone(r, why));
 	return out == INTERRUPTED && !complete ? SHOAL_EXIT_INTERRUPTED : SHOAL_EXIT_GOOD;
 }
 
@@ -564,7 +569,7 @@ int shoal_run(struct shoal_run *r)
 		shoal_say_log(r->tool, SHOAL_LOG_WARN, "running as root, which nothing here needs");
 	shoal_progress_init(&r->progress, r->tool);
 	r->progress.last = r->told = r->began;
-	enter_dht(r);
+	shoal_run_enter_dht(r);
 	for (size_t i = 0; i < r->count; i++)
 		r->torrent[i].name = "";
 	for (size_t i = 0; i < r->count; i++)

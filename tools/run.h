@@ -8,6 +8,7 @@
 #ifndef SHOAL_TOOLS_RUN_H
 #define SHOAL_TOOLS_RUN_H
 
+#include "tools/alone.h"
 #include "tools/follow.h"
 #include "tools/net.h"
 #include "tools/only.h"
@@ -51,6 +52,15 @@ struct shoal_run_peer {
 	char client[64];	       /* safe to show */
 };
 
+/* What may be said when nobody can be reached. */
+struct shoal_run_alone {
+	bool dht, counts, told;	      /* it is asked; the engine says how many nodes it knows; it was said */
+	uint32_t nodes, counted;      /* of the DHT: at the last look; at this one, so far */
+	unsigned trackers, answering; /* that were heard of; in good */
+	uint64_t peers;		      /* they told of */
+	shoal_us look_at, again, again_at;
+};
+
 struct shoal_run {
 	struct shoal_tool *tool;
 	const struct shoal_engine_ops *ops; /* NULL: what --engine says */
@@ -69,6 +79,7 @@ struct shoal_run {
 	/* the rest is run.c's */
 	struct shoal_engine *engine;
 	size_t dht_nodes; /* where the DHT can be entered */
+	struct shoal_run_alone alone;
 	struct shoal_progress progress;
 	struct shoal_record record;
 	struct shoal_addr bound[SHOAL_LISTEN_MAX];
@@ -98,6 +109,15 @@ void shoal_run_who_sort(struct shoal_run_torrent *t);
 void shoal_run_who_say(struct shoal_tool *tool, const struct shoal_run_torrent *t);
 /* All of them, into the array that is open. */
 void shoal_run_who_json(const struct shoal_run_torrent *t, struct shoal_json *j);
+
+/* Where the DHT can be entered goes to the engine, once more if need be. */
+void shoal_run_enter_dht(struct shoal_run *r);
+
+/* ---- run_alone.c --------------------------------------------------------------------- */
+/* Why nobody is connected: `out`. */
+const char *shoal_run_why_alone(const struct shoal_run *r, char out[SHOAL_ALONE_TEXT_MAX]);
+void shoal_run_alone_event(struct shoal_run *r, const struct shoal_event *ev, shoal_us now);
+void shoal_run_alone_tick(struct shoal_run *r, shoal_us now);
 
 /* ---- run_name.c ---------------------------------------------------------------------- */
 /* A link becomes that of the torrent `hash`. NOMEM. */

@@ -1,0 +1,125 @@
+"""test_alone.py - nobody can be reached: why, in words; and (SHOAL_LONG=1) a name of a DHT node that is known only later."""
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import shutil
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NETNS = os.path.join(HERE, "..", "..", "tools", "netns")
+
+if os.environ.get("SHOAL_INTEROP_INSIDE") != "1":
+    if len(sys.argv) > 1 and os.path.exists(sys.argv[1]):
+        os.environ["SHOAL"] = os.path.abspath(sys.argv[1])
+    os.environ["SHOAL_INTEROP_INSIDE"] = "1"
+    os.execv(NETNS, [NETNS, "/usr/bin/python3", os.path.abspath(__file__)])
+
+sys.path.insert(0, HERE)
+from spacekit import Space, skip  # noqa: E402
+
+SHOAL = os.environ.get("SHOAL", "shoal")
+OUTSIDE, FAR = "81.2.3.4", "81.2.3.9"  # any public addresses: the networks are closed
+NOBODY = "a" * 40
+WALL = "table ip wall { chain out { type filter hook output priority 0; policy drop; oifname lo accept; }; }"
+
+
+def get(space, work, *args):
+    """How it ends, and what it says."""
+    done = subprocess.run(space.wrap([SHOAL, "get", NOBODY, "-o", work, "--state", work + "/state", "--no-lsd", "--no-portmap",
+                                      *args]), capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stderr
+
+
+def wired(space):
+    space.sink()
+    space.run("ip", "addr", "add", OUTSIDE + "/24", "dev", "sink")
+
+
+def no_route(work):
+    with Space() as space:
+        code, said = get(space, work, "--timeout", "2")
+        assert code == 5 and "this host has no way to other networks" in said, f"{code}: {said}"
+
+
+def nothing_goes_out(work):
+    with Space() as space:
+        wired(space)
+        space.run("nft", WALL)
+        code, said = get(space, work, "--timeout", "2", "--dht-node", FAR + ":7000")
+        assert code == 5 and "no node of the DHT answers; does a firewall" in said, f"{code}: {said}"
+
+
+def nobody_is_there(work):
+    with Space() as space:
+        wired(space)
+        code, said = get(space, work, "--timeout", "2", "--no-dht", "--peer", FAR + ":7000")
+        assert code == 5 and "no peer that was named answers" in said, f"{code}: {said}"
+
+
+def it_is_said_before_the_end(work):
+    with Space() as space:
+        wired(space)
+        code, said = get(space, work, "--timeout", "22", "--dht-node", FAR + ":7000")
+        assert code == 5 and said.count("no node of the DHT answers") == 2, f"{code}: {said}"
+
+
+def a_name_is_known_later(work):
+    """Its only way into the DHT is a name that cannot be looked up when it starts, as on a laptop that is not yet online."""
+    hosts = "127.0.0.1 localhost\n"
+    os.makedirs(work + "/source")
+    with open(work + "/source/data", "wb") as f:
+        f.write(os.urandom(300_000))
+    with Space(hosts) as space:
+        wired(space)
+        quiet = ["--no-lsd", "--no-portmap", "--quiet"]
+        start = lambda n, *a: space.start([SHOAL, *a, "--state", f"{work}/state{n}", *quiet], stdout=subprocess.DEVNULL)  # noqa: E731
+        running = []
+        try:
+            space.run("ip", "addr", "add", "92.4.5.2/32", "dev", "lo")
+            space.run("ip", "addr", "add", "103.6.7.3/32", "dev", "lo")
+            running.append(start(1, "dht", "node", "--listen", "92.4.5.2:7000"))
+            torrent = work + "/t.torrent"
+            subprocess.run([SHOAL, "create", work + "/source/data", "-o", torrent, "--format", "v1", "--quiet"], check=True)
+            digest = subprocess.run([SHOAL, "show", torrent], capture_output=True, text=True, check=True).stdout
+            digest = next(line.split()[-1] for line in digest.splitlines() if line.split()[:1] == ["v1"])
+            running.append(start(2, "seed", torrent, "-d", work + "/source", "--listen", "103.6.7.3:7000", "--dht-node",
+                                 "92.4.5.2:7000"))
+            leech = start(3, "get", digest, "-o", work + "/copy", "--listen", OUTSIDE + ":7000", "--dht-node", "later.test:7000",
+                          "--timeout", "150")
+            running.append(leech)
+            time.sleep(5)
+            with open(space.hosts, "a") as f:
+                f.write("92.4.5.2 later.test\n")
+            assert leech.wait(160) == 0, f"exit code {leech.returncode}"
+        finally:
+            for p in running:
+                p.kill()
+                p.wait()
+
+
+CASES = [no_route, nothing_goes_out, nobody_is_there]
+LONG = [it_is_said_before_the_end, a_name_is_known_later]
+
+
+def main():
+    if not shutil.which("nft"):
+        skip("nft is not installed: tools/setup does that")
+    failed, only = 0, os.environ.get("SHOAL_INTEROP_ONLY", "")
+    for case in CASES + (LONG if os.environ.get("SHOAL_LONG") == "1" else []):
+        if only not in case.__name__:
+            continue
+        work, began = tempfile.mkdtemp(prefix="shoal-alone-"), time.monotonic()
+        try:
+            case(work)
+            print(f"ok      {case.__name__:28} {time.monotonic() - began:5.1f} s", flush=True)
+        except Exception as e:  # one case must not hide the others
+            failed += 1
+            print(f"FAILED  {case.__name__}\n{e if isinstance(e, AssertionError) else traceback.format_exc()}", flush=True)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    sys.exit(failed > 0)
+
+
+main()

@@ -1,0 +1,27 @@
+/*
+ * tools/alone.h - why nobody can be reached, in words for whoever waits. Pure.
+ */
+#ifndef SHOAL_TOOLS_ALONE_H
+#define SHOAL_TOOLS_ALONE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SHOAL_ALONE_TEXT_MAX 256
+
+/* What is known after a while in which no peer was connected. */
+struct shoal_alone {
+	bool route;	    /* this host has a way to the open network */
+	bool proxy;	    /* all goes through one, so `route` says nothing */
+	bool dht;	    /* it is asked */
+	uint32_t dht_nodes; /* that answer */
+	unsigned trackers;  /* of which anything was heard, good or bad ... */
+	unsigned answering; /* ... and that answered */
+	uint64_t peers;	    /* that they told us of, and that the user named */
+};
+
+/* A sentence without its end, at most SHOAL_ALONE_TEXT_MAX bytes with its NUL; `out`. */
+const char *shoal_alone_text(const struct shoal_alone *a, char out[SHOAL_ALONE_TEXT_MAX]);
+
+#endif
