@@ -383,9 +383,13 @@ def a_name_is_published_followed_and_moved(swarm):
     assert moved["infohash"] == digest and moved["seq"] == 2 and moved["folder"] == os.path.join(held, "version-2"), moved
     assert digests(os.path.join(held, "version-2", "release")) == digests(os.path.join(folder, "release"))
     assert stays.process.poll() is None
-    time.sleep(1.5)  # what it was before is given to nobody any more
-    now = {e["torrent"] for e in stays.events()[-4:] if e["event"] == "progress"}
-    assert now == {digest}, stays.why()
+
+    def since():  # what it was before is given to nobody any more
+        events = stays.events()
+        last = max(i for i, e in enumerate(events) if e["event"] == "complete")
+        return {e["torrent"] for e in events[last:] if e["event"] == "progress"}
+    wait(since, "it says how it is doing", stays)
+    assert since() == {digest}, stays.why()
     watch = swarm.shoal("dht", "watch", link, "--every", "1", *swarm.here())
     wait(lambda: watch.last("named"), "watching the name", watch)
     assert watch.last("named")["infohash"] == digest and watch.last("named")["seq"] == 2
