@@ -47,6 +47,7 @@ static struct shoal_super_peer *peer_new(struct shoal_peer *p, enum shoal_super_
 		return NULL;
 	}
 	x->mode = mode;
+	x->bait = SHOAL_PIECE_NONE;
 	x->busy = now;
 	x->charged = need;
 	p->super = x;
@@ -242,13 +243,16 @@ static void bait(struct shoal_peer *p, shoal_us now)
 		served += !q->choked;
 	uint32_t piece = shoal_bits_next_clear(&u->fresh, shoal_rng_below(&p->swarm->rng, u->fresh.count));
 	bool soon = served <= p->node->upload_slots; /* there is a place for it */
-	if (soon || piece == u->fresh.count || shoal_bits_get(&p->have, piece)) {
+	bool fresh = soon || piece == u->fresh.count || shoal_bits_get(&p->have, piece);
+	if (fresh)
 		piece = next_fresh(u);
-		if (piece != SHOAL_PIECE_NONE)
-			show_fresh(p, piece, now);
-	} else {
+	if (piece == SHOAL_PIECE_NONE)
+		return;
+	p->super->bait = piece;
+	if (fresh)
+		show_fresh(p, piece, now);
+	else
 		show(p, piece, now);
-	}
 }
 
 /* What keeps its connection busy until we hear of it again. */
@@ -271,13 +275,28 @@ static bool hoards(const struct shoal_peer *p, shoal_us now)
 	return (uint64_t)x->held * p->swarm->peer_count > 2 * (uint64_t)u->held;
 }
 
+/*
+ * Nothing of ours is of interest to it, as far as it knows. It may have come by the last bait at another's before it was
+ * served, and would stand aside until it is told the truth, while all we send goes to the others. Where there are more than
+ * can be served at a time nothing is lost by that, and each piece it would be shown were one more begun at once.
+ */
+static bool wants_bait(const struct shoal_peer *p)
+{
+	const struct shoal_super_peer *x = p->super;
+	if (x->mode != SHOAL_SUPER_MASKED)
+		return false;
+	if (x->bait == SHOAL_PIECE_NONE)
+		return x->told.ones == 0;
+	return p->swarm->peer_count <= p->node->upload_slots + 1u && shoal_bits_get(&p->have, x->bait);
+}
+
 static void feed(struct shoal_peer *p, shoal_us now)
 {
 	struct shoal_super *u = &p->swarm->super;
 	if ((!p->counted && p->born + SHOAL_MS(500) > now) || (p->super->mode == SHOAL_SUPER_KNOWS && !p->fast))
 		return;
 	if (p->choked || !p->interested) {
-		if (p->super->mode == SHOAL_SUPER_MASKED && p->super->told.ones == 0)
+		if (wants_bait(p))
 			bait(p, now);
 		return;
 	}

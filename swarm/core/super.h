@@ -61,6 +61,7 @@ struct shoal_super_peer {
 	uint64_t unsent; /* bytes of those */
 	uint32_t held;	 /* pieces it owns */
 	uint32_t cursor; /* TELLING */
+	uint32_t bait;	 /* the last piece it was shown while it was not served */
 	shoal_us busy;	 /* it last wanted, or asked for, anything */
 	size_t charged;
 };

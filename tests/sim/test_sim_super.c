@@ -1,0 +1,102 @@
+/* test_sim_super.c - the only full copy (BEP 16): whom its line serves while it deals out pieces. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/sim/scene.h"
+
+#define LEECHES 4
+#define SEED_UP (24 * MIB)
+
+struct shares {
+	uint64_t of[1 + LEECHES]; /* bytes the seed sent, by node */
+};
+
+static void count(void *to, struct sim_node *from, struct sim_node *dest, uint32_t piece, uint32_t begin, uint32_t len,
+		  bool good)
+{
+	struct shares *s = to;
+	(void)piece;
+	(void)begin;
+	(void)good;
+	if (from->index == 0)
+		s->of[dest->index] += len;
+}
+
+/* All know each other, and begin one `apart` after the other; what they have they pass on much faster than the seed
+ * may send. */
+static void deal(const struct sim_content *c, uint64_t seed, shoal_us delay, shoal_us apart, struct shares *s,
+		 shoal_us *took)
+{
+	*s = (struct shares){ 0 };
+	struct sim *sim = sim_new(&(struct sim_options){
+		.seed = seed, .content = c, .payload = SIM_PAYLOAD_HEADS, .on_block = count, .to = s });
+	struct sim_node_options o = { .delay = delay, .memory = 64 * MIB };
+	struct sim_node_options capped = o;
+	capped.limit_up = SEED_UP;
+	scene_seed(sim, capped);
+	for (unsigned i = 1; i <= LEECHES; i++)
+		sim_node_new(sim, &o);
+	for (unsigned i = 1; i <= LEECHES; i++)
+		for (unsigned k = 0; k <= LEECHES; k++)
+			if (i != k)
+				sim_node_meet(sim_node(sim, i), sim_node(sim, k));
+	sim_node_start(sim_node(sim, 0));
+	sim_run_for(sim, SHOAL_S(1));
+	shoal_us began = sim_now(sim);
+	for (unsigned i = 1; i <= LEECHES; i++) {
+		sim_node_start(sim_node(sim, i));
+		sim_run_for(sim, apart);
+	}
+	scene_complete(sim, SHOAL_S(60));
+	*took = sim_now(sim) - began;
+	sim_free(sim);
+}
+
+/*
+ * Four equals: the seed's line is shared by them, whoever came first. One that gets the first piece it was shown from
+ * another before the seed has served it wants nothing of what it knows of, and is to be shown more.
+ */
+static void nobody_stands_aside(void **state)
+{
+	struct sim_content c;
+	struct shares s;
+	uint64_t least = UINT64_MAX;
+	shoal_us longest = 0;
+	const struct sim_file_spec file[] = { { "one", 48 * MIB } };
+	(void)state;
+	sim_content_init(
+		&c,
+		&(struct sim_content_spec){
+			.seed = 1, .format = SHOAL_FORMAT_V2, .piece_size = 64 * KIB, .file = file, .file_count = 1 });
+	for (uint64_t seed = 102; seed < 106; seed++)
+		for (shoal_us apart = SHOAL_MS(10); apart <= SHOAL_MS(30); apart += SHOAL_MS(4)) {
+			shoal_us took;
+			deal(&c, seed, SHOAL_MS(2), apart, &s, &took);
+			longest = took > longest ? took : longest;
+			for (unsigned i = 1; i <= LEECHES; i++) {
+				least = s.of[i] < least ? s.of[i] : least;
+				if (s.of[i] < shoal_metainfo_size(c.mi) / 8)
+					fail_msg("seed %llu, %llu us apart: of %.1f, %.1f, %.1f, %.1f MiB it is given "
+						 "too little",
+						 (unsigned long long)seed, (unsigned long long)apart,
+						 (double)s.of[1] / MIB, (double)s.of[2] / MIB, (double)s.of[3] / MIB,
+						 (double)s.of[4] / MIB);
+			}
+		}
+	print_message("the least share %.1f MiB of %llu; at most %.2f s\n", (double)least / MIB,
+		      (unsigned long long)(shoal_metainfo_size(c.mi) / MIB), (double)longest / 1e6);
+	sim_content_fini(&c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nobody_stands_aside),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
