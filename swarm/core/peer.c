@@ -210,6 +210,7 @@ void shoal_peer_free(struct shoal_peer *p)
 	free(p->early_bits);
 	free(p->early_have);
 	free(p->ask);
+	shoal_owed_fini(&p->owed);
 	free(p->wanted);
 	free(p->told);
 	shoal_identity_end(p);
@@ -551,8 +552,10 @@ static int on_reject(struct shoal_peer *p, const struct shoal_wire_msg *msg, sho
 {
 	if (p->swarm->mi == NULL || msg->begin % SHOAL_BLOCK != 0)
 		return shoal_peer_idle_talk(p, now);
+	if (shoal_owed_paid(p, msg->index, msg->begin / SHOAL_BLOCK, now))
+		return 0; /* the answer to a cancel; it may have been asked for again: that is yet to be answered */
 	if (!shoal_peer_unask(p, msg->index, msg->begin / SHOAL_BLOCK, false, now))
-		return shoal_peer_idle_talk(p, now); /* the answer to a cancel */
+		return shoal_peer_idle_talk(p, now);
 	shoal_pace_spared(p->swarm, msg->len < SHOAL_BLOCK ? msg->len : SHOAL_BLOCK);
 	p->swarm->dirty_fill = true; /* others may have it */
 	if (!p->choking_us)

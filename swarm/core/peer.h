@@ -21,6 +21,7 @@
 #include "swarm/core/flow.h"
 #include "swarm/core/gossip.h"
 #include "swarm/core/landing.h"
+#include "swarm/core/owed.h"
 #include "swarm/core/patience.h"
 #include "swarm/core/policy.h"
 #include "swarm/core/repute.h"
@@ -160,8 +161,9 @@ struct shoal_peer {
 	/* down */
 	struct shoal_ask *ask; /* a ring */
 	uint32_t ask_head, ask_count, ask_room;
-	bool foretold; /* the wire knows what to expect (shoal_peer_forecast) */
-	uint8_t laid;  /* blocks laid out for the next read: by what the last ones brought */
+	struct shoal_owed owed; /* answers to asks that were taken back */
+	bool foretold;		/* the wire knows what to expect (shoal_peer_forecast) */
+	uint8_t laid;		/* blocks laid out for the next read: by what the last ones brought */
 	uint32_t
 		doubt; /* pieces that failed with blocks of several peers, of which it was one, and nobody is named yet */
 	shoal_us ask_after; /* it rejected a request while it served us, or stalls: not before this */

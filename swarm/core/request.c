@@ -95,6 +95,13 @@ static void say_cancel(struct shoal_peer *p, const struct shoal_ask *ask, uint32
 	shoal_peer_say(p, &msg, now);
 }
 
+/* It is not asked for that any more, and owes an answer all the same. */
+static void take_back(struct shoal_peer *p, const struct shoal_ask *ask, uint32_t len, shoal_us now)
+{
+	shoal_owed_add(p, ask->piece, ask->block, now);
+	say_cancel(p, ask, len, now);
+}
+
 bool shoal_peer_unask(struct shoal_peer *p, uint32_t piece, uint32_t block, bool cancel, shoal_us now)
 {
 	uint32_t i = ask_find(p, piece, block);
@@ -105,7 +112,7 @@ bool shoal_peer_unask(struct shoal_peer *p, uint32_t piece, uint32_t block, bool
 	uint32_t len = open != NULL ? shoal_open_block_len(open, block) : 0;
 	ask_return(p, &ask);
 	if (cancel)
-		say_cancel(p, &ask, len, now);
+		take_back(p, &ask, len, now);
 	shoal_peer_stir_in(p);
 	return true;
 }
@@ -483,8 +490,11 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 	s->downloaded += ev->len;
 	shoal_rate_add(&s->down, ev->len, now);
 	/* Late after a cancel, or never asked; it may have been asked for again since it began: that is yet to be answered. */
-	if (i == UINT32_MAX || (ev->at == NULL && !ask_at(p, i)->missed))
+	if (i == UINT32_MAX || (ev->at == NULL && !ask_at(p, i)->missed)) {
+		if (ev->msg.begin % SHOAL_BLOCK == 0)
+			(void)shoal_owed_paid(p, ev->msg.index, block, now);
 		return unasked(p, ev->len, now);
+	}
 	struct shoal_ask ask = ask_take(p, i);
 	if (ev->at == NULL || ask.slot == NULL || ev->at != ask.slot->at) {
 		ask_return(p, &ask);
@@ -509,6 +519,9 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 				shoal_peer_unask(q, ask.piece, block, true, now);
 		shoal_webseeds_unask(s, ask.piece, block);
 	}
+	/* It was the answer to an older ask: this one need not be answered any more. */
+	if (shoal_owed_has(p, ask.piece, block, now))
+		say_cancel(p, &ask, ev->len, now);
 	if (!open->whole || open->state == SHOAL_OPEN_READY)
 		s->pieces_dirty = true;
 }

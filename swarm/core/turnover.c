@@ -52,8 +52,8 @@ static size_t cost_of(const struct shoal_peer *p)
 	/* What a message takes that is long and not whole yet is charged by itself (crowd.c). */
 	size_t hidden = (p->mse != NULL ? shoal_mse_bytes() : 0) + (p->t != p->below ? shoal_transport_rc4_bytes() : 0);
 	return sizeof *p + hidden + shoal_pw_bytes(p->pw) - shoal_pw_long(p->pw) + p->ask_room * sizeof *p->ask +
-	       p->wanted_room * sizeof *p->wanted + p->told_room * sizeof *p->told + reads * sizeof **p->read +
-	       (p->acquaintance != NULL ? sizeof *p->acquaintance : 0) +
+	       p->wanted_room * sizeof *p->wanted + p->told_room * sizeof *p->told + shoal_owed_bytes(&p->owed) +
+	       reads * sizeof **p->read + (p->acquaintance != NULL ? sizeof *p->acquaintance : 0) +
 	       (p->early_have != NULL ? SHOAL_PEER_EARLY_HAVES * sizeof *p->early_have : 0);
 }
 

@@ -293,6 +293,8 @@ static void listen_to(struct stranger *s)
 			abort();
 		if (n > 0 && msg.id == SHOAL_WIRE_EXTENDED)
 			on_ext(s, &msg);
+		if (n > 0 && s->w->o.on_message != NULL)
+			s->w->o.on_message(s->w->o.to, s, &msg);
 		at += (size_t)n;
 	}
 	memmove(s->out, s->out + at, s->out_len - at);

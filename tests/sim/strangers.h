@@ -12,6 +12,7 @@
 #include "proto/base/slots.h"
 #include "proto/holepunch.h"
 #include "proto/pex.h"
+#include "proto/wire.h"
 #include "swarm/core/node.h"
 
 #define STRANGERS_MAX 1024
@@ -59,6 +60,8 @@ struct strangers_options {
 	bool raw;    /* strangers do not greet, and what they are told stays in `out` */
 	bool seeds;  /* the node has all of its torrent, in memory: blocks go straight from its file */
 	void (*on_event)(void *to, const struct shoal_event *ev); /* NULL: nobody wants them */
+	/* What strangers are told, but for handshakes; NULL: only what is about extensions matters. */
+	void (*on_message)(void *to, struct stranger *s, const struct shoal_wire_msg *msg);
 	void *to;
 };
 struct strangers {
