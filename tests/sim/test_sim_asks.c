@@ -99,8 +99,31 @@ static struct stranger *one_asked_twice(struct strangers *w, struct heard *h, un
 	return s;
 }
 
-/* It refuses what was taken back before it has seen the second ask: that stands. Only one more refusal is of it. */
+/* It refuses all that was taken back, before it has seen the second ask: that stands, and the block that comes is its answer. */
 static void a_refusal_is_of_the_older_ask(void **state)
+{
+	struct heard h = { 0 };
+	struct strangers *w = strangers_new(
+		&(struct strangers_options){ .torrent = true, .on_message = hear, .to = &h });
+	unsigned block;
+	(void)state;
+	strangers_run(w, SHOAL_S(8));
+	struct stranger *s = one_asked_twice(w, &h, &block);
+	for (unsigned i = 0; i < BLOCKS; i++)
+		if (h.cancelled[i] > 0)
+			refuse(s, i);
+	strangers_run(w, SHOAL_MS(100));
+	give(s, block);
+	h.anybody = true;
+	(void)one_that_serves(w, "82.1.2.3:40000");
+	strangers_run(w, SHOAL_S(4));
+	assert_true(s->open);
+	assert_int_equal(h.asked[block], 2); /* it is here: whoever comes is not asked for it */
+	strangers_free(w);
+}
+
+/* One more refusal is of the second: somebody else is asked. */
+static void the_next_refusal_is_of_the_newer_ask(void **state)
 {
 	struct heard h = { 0 };
 	struct strangers *w = strangers_new(
@@ -116,7 +139,6 @@ static void a_refusal_is_of_the_older_ask(void **state)
 	for (unsigned i = 0; i < BLOCKS; i++)
 		assert_true(h.asked[i] <= 2);
 	assert_int_equal(h.asked[block], 2);
-	/* One more is of the second: it is asked for again, of whoever serves it. */
 	refuse(s, block);
 	h.anybody = true;
 	(void)one_that_serves(w, "82.1.2.3:40000");
@@ -149,6 +171,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_refusal_is_of_the_older_ask),
+		cmocka_unit_test(the_next_refusal_is_of_the_newer_ask),
 		cmocka_unit_test(a_late_block_answers_both),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
