@@ -10,6 +10,7 @@
 #include "proto/reach.h"
 #include "proto/text.h"
 #include "swarm/core/node_room.h"
+#include "swarm/core/parted.h"
 #include "swarm/core/turnover.h"
 
 static bool is_private(const struct shoal_swarm *s)
@@ -43,37 +44,37 @@ static bool fit_for(const struct shoal_addr *addr, const struct shoal_addr *list
 	return who == SHOAL_REACH_GLOBAL || who == to || (who != SHOAL_REACH_LOOPBACK && to != SHOAL_REACH_GLOBAL);
 }
 
-struct live {
-	uint32_t serial;
-	uint8_t flags;
-	struct shoal_addr addr;
-};
+bool shoal_peer_card(const struct shoal_peer *p, struct shoal_card *card)
+{
+	if (!listens_at(p, &card->addr))
+		return false;
+	card->serial = p->serial;
+	card->flags = (uint8_t)((p->upload_only || shoal_peer_is_seed(p) ? SHOAL_PEX_SEED : 0) |
+				(p->incoming ? 0 : SHOAL_PEX_REACHABLE) | (p->by == SHOAL_BY_UTP ? SHOAL_PEX_UTP : 0) |
+				(p->ext_punch != 0 ? SHOAL_PEX_HOLEPUNCH : 0));
+	return true;
+}
 
 static int by_serial(const void *a, const void *b)
 {
-	uint32_t x = ((const struct live *)a)->serial, y = ((const struct live *)b)->serial;
+	uint32_t x = ((const struct shoal_card *)a)->serial, y = ((const struct shoal_card *)b)->serial;
 	return (x > y) - (x < y);
 }
 
-/* Everybody `p` might be told of, by serial. */
-static size_t look_around(const struct shoal_peer *p, struct live *live)
+/* Whether `p` has a use for it. Two seeds have nothing for each other. */
+static bool fits(const struct shoal_peer *p, const struct shoal_card *card)
 {
-	const struct shoal_swarm *s = p->swarm;
 	bool seed = p->upload_only || shoal_peer_is_seed(p);
+	return fit_for(&card->addr, &p->addr) && !(seed && card->flags & SHOAL_PEX_SEED);
+}
+
+/* Everybody connected that `p` might be told of, by serial. */
+static size_t look_around(const struct shoal_peer *p, struct shoal_card *live)
+{
 	size_t n = 0;
-	for (const struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm) {
-		struct shoal_addr at;
-		bool gives = q->upload_only || shoal_peer_is_seed(q);
-		/* Two seeds have nothing for each other. */
-		if (q == p || !listens_at(q, &at) || !fit_for(&at, &p->addr) || (seed && gives))
-			continue;
-		live[n++] = (struct live){ q->serial,
-					   (uint8_t)((gives ? SHOAL_PEX_SEED : 0) |
-						     (q->incoming ? 0 : SHOAL_PEX_REACHABLE) |
-						     (q->by == SHOAL_BY_UTP ? SHOAL_PEX_UTP : 0) |
-						     (q->ext_punch != 0 ? SHOAL_PEX_HOLEPUNCH : 0)),
-					   at };
-	}
+	for (const struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm)
+		if (q != p && q->known && shoal_peer_card(q, &live[n]) && fits(p, &live[n]))
+			n++;
 	qsort(live, n, sizeof *live, by_serial);
 	return n;
 }
@@ -87,7 +88,7 @@ static bool told_of(const struct shoal_peer *p, const struct shoal_addr *addr)
 }
 
 /* Those it was told of who have gone. One that came back at the same address is told of neither time. */
-static void pick_dropped(struct shoal_peer *p, struct live *live, size_t n, struct shoal_pex *pex)
+static void pick_dropped(struct shoal_peer *p, const struct shoal_card *live, size_t n, struct shoal_pex *pex)
 {
 	uint32_t kept = 0;
 	size_t k = 0;
@@ -127,22 +128,48 @@ static int told_by_serial(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* false: it knows of that address, or hears that it is gone in the same message; or there is no room. */
+static bool add(struct shoal_peer *p, const struct shoal_card *card, struct shoal_pex *pex)
+{
+	for (size_t k = 0; k < pex->dropped_count; k++)
+		if (shoal_addr_equal(&pex->dropped[k].addr, &card->addr))
+			return false;
+	if (pex->added_count == SHOAL_PEX_BATCH || told_of(p, &card->addr) || !room_to_tell(p))
+		return false;
+	p->told[p->told_count++] = (struct shoal_told){ card->serial, card->addr };
+	pex->added[pex->added_count++] = (struct shoal_pex_peer){ card->addr, card->flags };
+	return true;
+}
+
 /* From a place chosen by dice on, so that not all hear of the same few first. */
-static void pick_added(struct shoal_peer *p, const struct live *live, size_t n, struct shoal_pex *pex)
+static void pick_added(struct shoal_peer *p, const struct shoal_card *live, size_t n, struct shoal_pex *pex)
 {
 	size_t from = shoal_rng_below(&p->swarm->rng, (uint32_t)n);
-	for (size_t i = 0; i < n && pex->added_count < SHOAL_PEX_BATCH; i++) {
-		const struct live *l = &live[(from + i) % n];
-		bool gone = false; /* not both in one message */
-		for (size_t k = 0; k < pex->dropped_count; k++)
-			gone = gone || shoal_addr_equal(&pex->dropped[k].addr, &l->addr);
-		if (gone || told_of(p, &l->addr) || !room_to_tell(p))
+	for (size_t i = 0; i < n && pex->added_count < SHOAL_PEX_BATCH; i++)
+		(void)add(p, &live[(from + i) % n], pex);
+}
+
+/* Where few are connected, those who were sent away lately, whom it has not heard of. They are not there: the next message
+ * says so. */
+static void pick_parted(struct shoal_peer *p, struct shoal_pex *pex)
+{
+	const struct shoal_swarm *s = p->swarm;
+	for (int v4 = 0; s->parted != NULL && v4 < 2; v4++) {
+		uint32_t connected = 0, count = s->parted->count[v4], k = p->parted_upto[v4];
+		for (const struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm)
+			connected += q->known && q->addr.is_v4 == v4;
+		if (connected >= SHOAL_PARTED_MAX)
 			continue;
-		p->told[p->told_count++] = (struct shoal_told){ l->serial, l->addr };
-		pex->added[pex->added_count++] = (struct shoal_pex_peer){ l->addr, l->flags };
+		if (count - k > SHOAL_PARTED_MAX)
+			k = count - SHOAL_PARTED_MAX;
+		for (; k < count && pex->added_count < SHOAL_PEX_BATCH; k++) {
+			const struct shoal_card *card = &s->parted->card[v4][k % SHOAL_PARTED_MAX];
+			struct shoal_addr own;
+			if (fits(p, card) && !(listens_at(p, &own) && shoal_addr_equal(&own, &card->addr)))
+				(void)add(p, card, pex);
+		}
+		p->parted_upto[v4] = k;
 	}
-	if (p->told_count > 0)
-		qsort(p->told, p->told_count, sizeof *p->told, told_by_serial);
 }
 
 void shoal_peer_gossip(struct shoal_peer *p, shoal_us now)
@@ -152,7 +179,7 @@ void shoal_peer_gossip(struct shoal_peer *p, shoal_us now)
 		return;
 	/* A little later each time, by dice: TCP may bunch two that left a minute apart. */
 	p->pex_at = now + SHOAL_PEX_EVERY + SHOAL_MS(shoal_rng_below(&s->rng, 10000));
-	struct live *live = malloc((s->peer_count + 1) * sizeof *live);
+	struct shoal_card *live = malloc((s->peer_count + 1) * sizeof *live);
 	struct shoal_pex *pex = malloc(sizeof *pex);
 	uint8_t raw[SHOAL_PEX_BYTES];
 	if (live != NULL && pex != NULL) {
@@ -160,6 +187,9 @@ void shoal_peer_gossip(struct shoal_peer *p, shoal_us now)
 		size_t n = look_around(p, live);
 		pick_dropped(p, live, n, pex);
 		pick_added(p, live, n, pex);
+		pick_parted(p, pex);
+		if (p->told_count > 0)
+			qsort(p->told, p->told_count, sizeof *p->told, told_by_serial);
 		ptrdiff_t len = shoal_pex_encode(pex, (struct shoal_space){ raw, sizeof raw });
 		if (len > 0 && pex->added_count + pex->dropped_count > 0)
 			shoal_peer_say_ext(p, p->ext_pex, shoal_bytes(raw, (size_t)len), now);

@@ -23,6 +23,7 @@
 #define SHOAL_LSD_GAP_NEW SHOAL_S(1) /* ... unless there is a new torrent */
 #define SHOAL_LSD_HEARD 10	     /* datagrams listened to in a second */
 
+struct shoal_card;
 struct shoal_node;
 struct shoal_peer;
 struct shoal_swarm;
@@ -35,6 +36,8 @@ struct shoal_told {
 
 /* Whether PEX may be spoken about this torrent, as far as is known. */
 bool shoal_swarm_gossips(const struct shoal_swarm *s);
+/* What others are told of it; false: where it could be dialled is not known. */
+bool shoal_peer_card(const struct shoal_peer *p, struct shoal_card *card);
 /* A ut_pex message: < 0 ends the peer. */
 int shoal_peer_pex(struct shoal_peer *p, struct shoal_bytes body, shoal_us now);
 /* `p` says that `addr` waits for our connection by uTP (BEP 55): dials it, within the rules for what strangers name. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "proto/base/bytes.h"
 #include "swarm/core/node_room.h"
+#include "swarm/core/parted.h"
 #include "swarm/core/turnover.h"
 
 /* ---- coming and going ------------------------------------------------------------- */
@@ -347,6 +348,8 @@ static bool duplicate(struct shoal_peer *p, shoal_us now)
 		}
 		bool ours_higher = memcmp(p->swarm->peer_id.b, p->id.b, 20) > 0;
 		bool keep_new = p->incoming != q->incoming && (p->incoming ? !ours_higher : ours_higher);
+		if (q->addr.is_v4 != p->addr.is_v4)
+			shoal_parted_note(keep_new ? q : p);
 		if (!keep_new)
 			return true;
 		if (p->contact != NULL && q->contact == NULL)

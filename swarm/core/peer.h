@@ -144,6 +144,7 @@ struct shoal_peer {
 	shoal_us pex_at, pex_heard; /* the next is due; the last was listened to */
 	struct shoal_told *told;    /* whom it was told of, by serial */
 	uint32_t told_count, told_room;
+	uint32_t parted_upto[2];	    /* [v4]: cards of the swarm's `parted` it was offered */
 	struct shoal_ext_name ext_user[16]; /* messages registered by the user of the engine */
 	size_t ext_user_count;
 	unsigned ext_handshakes;

@@ -72,6 +72,7 @@ void shoal_swarm_free(struct shoal_swarm *s)
 	shoal_blame_fini(&s->blame);
 	shoal_metadata_fini(&s->metadata);
 	shoal_super_fini(s);
+	shoal_parted_free(s);
 	shoal_picker_free(s->picker);
 	shoal_bits_fini(&s->claimed);
 	shoal_bits_fini(&s->to_check);

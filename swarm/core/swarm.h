@@ -28,14 +28,15 @@
 #include "swarm/core/limiter.h"
 #include "swarm/core/metadata.h"
 #include "swarm/core/pace.h"
+#include "swarm/core/parted.h"
 #include "swarm/core/peer.h"
 #include "swarm/core/picker.h"
 #include "swarm/core/reread.h"
 #include "swarm/core/select.h"
 #include "swarm/core/skeys.h"
 #include "swarm/core/store.h"
-#include "swarm/core/webseed.h"
 #include "swarm/core/super.h"
+#include "swarm/core/webseed.h"
 
 #define SHOAL_SWARM_CHECKS 16		      /* pieces being hashed at a time in a check */
 #define SHOAL_SWARM_BARRIER_BYTES (64u << 20) /* verified bytes that start a barrier at once */
@@ -230,6 +231,7 @@ struct shoal_swarm {
 	unsigned hash_requests;
 
 	struct shoal_super super;
+	struct shoal_parted *parted; /* sent away lately, for others to hear of; NULL: nobody was */
 
 	/* rate limits: pace.h; arrays by enum shoal_way */
 	struct shoal_limiter up_limit, down_limit;

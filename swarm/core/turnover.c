@@ -7,6 +7,7 @@
 #include "proto/transport_rc4.h"
 #include "swarm/core/gossip.h"
 #include "swarm/core/node_room.h"
+#include "swarm/core/parted.h"
 
 #define SERVING_SLOTS 4u
 #define SCAN_AGAIN SHOAL_MS(100) /* nobody could go: not looked at again for every connection of a flood */
@@ -100,6 +101,7 @@ bool shoal_peer_part(struct shoal_peer *p, shoal_us now)
 		p->contact->uploads_only = gives_only(p);
 	if (p->closing || !both_give_only(p))
 		return false;
+	shoal_parted_note(p);
 	shoal_peer_close(p, SHOAL_ERR_GONE, now);
 	return true;
 }
@@ -198,6 +200,8 @@ bool shoal_node_make_room(struct shoal_node *n, const struct shoal_addr *addr, s
 		n->full_until = now + SCAN_AGAIN;
 		return false;
 	}
+	if (go->known)
+		shoal_parted_note(go);
 	shoal_peer_close(go, SHOAL_ERR_BUSY, now);
 	return true;
 }
@@ -207,8 +211,11 @@ static void clear_out(struct shoal_swarm *s, shoal_us now)
 {
 	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {
 		next = p->in_swarm;
-		if (use_of(p, now) > IDLE && allowance(s->node, now))
+		if (use_of(p, now) > IDLE && allowance(s->node, now)) {
+			if (p->known)
+				shoal_parted_note(p);
 			shoal_peer_close(p, SHOAL_ERR_BUSY, now);
+		}
 	}
 }
 

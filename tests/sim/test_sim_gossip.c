@@ -175,6 +175,81 @@ static void who_comes_back_is_not_told_of(void **state)
 	strangers_free(w);
 }
 
+/*
+ * A seed keeps no seed: it is the one that a leech would hear nothing from. It says whom it has sent away (BEP 11, "filling
+ * underpopulated lists"), once, and a message later that they are not there.
+ */
+static void who_was_sent_away_is_told_of_once(void **state)
+{
+	(void)state;
+	struct strangers *w = strangers_new(&(struct strangers_options){ .torrent = true, .seeds = true });
+	strangers_run(w, SHOAL_S(8));
+	for (unsigned i = 0; i < 40; i++) {
+		struct shoal_addr at = peer_at(i);
+		struct stranger *seed = stranger_come(w, &at, at.port);
+		stranger_say(seed, "\0\0\0\1\x0e", 5); /* have all */
+		strangers_run(w, SHOAL_S(1));
+		assert_false(seed->open);
+	}
+	struct shoal_addr at = peer_at(60), other_at = peer_at(61);
+	struct stranger *leech = stranger_come(w, &at, at.port);
+	strangers_run(w, SHOAL_S(20));
+	assert_true(leech->open);
+	assert_int_equal(leech->pex_count, 1);
+	assert_int_equal(leech->pex.added_count, 25);
+	for (unsigned i = 0; i < 40; i++) {
+		struct shoal_addr gone = peer_at(i);
+		assert_int_equal(knows(leech, &gone), i >= 15); /* the last ones */
+	}
+	assert_true(leech->pex.added[0].flags & SHOAL_PEX_SEED);
+	struct stranger *other = stranger_come(w, &other_at, other_at.port);
+	strangers_run(w, SHOAL_S(20));
+	assert_int_equal(other->pex.added_count, 1 + 25); /* the first one has not used them up */
+	strangers_run(w, MIN - SHOAL_S(5));
+	assert_int_equal(leech->pex.dropped_count, 25);
+	assert_int_equal(leech->pex.added_count, 1); /* who is there, and nobody a second time */
+	assert_int_equal(leech->known, 1);
+	assert_true(knows(leech, &other_at) && knows(other, &at));
+	strangers_free(w);
+}
+
+/* Who is connected with many says nothing of others, and nobody is told of who left by itself or for a fault. */
+static void only_few_call_for_who_was_sent_away(void **state)
+{
+	struct stranger *crowd[25];
+	(void)state;
+	struct strangers *w = strangers_new(&(struct strangers_options){ .torrent = true, .seeds = true });
+	strangers_run(w, SHOAL_S(8));
+	struct shoal_addr left = peer_at(50), liar = peer_at(51), seed_at = peer_at(52);
+	struct stranger *s = stranger_come(w, &left, left.port);
+	strangers_run(w, SHOAL_S(1));
+	stranger_leave(s);
+	s = stranger_come(w, &liar, liar.port);
+	strangers_run(w, SHOAL_S(1));
+	stranger_say(s, "\0\0\0\2\x0e\0", 6); /* a length that cannot be */
+	strangers_run(w, SHOAL_S(1));
+	assert_false(s->open);
+	s = stranger_come(w, &seed_at, seed_at.port);
+	stranger_say(s, "\0\0\0\1\x0e", 5);
+	strangers_run(w, SHOAL_S(1));
+	assert_false(s->open);
+	struct shoal_addr first_at = peer_at(60);
+	struct stranger *first = stranger_come(w, &first_at, first_at.port);
+	strangers_run(w, SHOAL_S(10));
+	assert_int_equal(first->known, 1);
+	assert_true(knows(first, &seed_at));
+	for (unsigned i = 0; i < 25; i++) {
+		struct shoal_addr at = peer_at(i);
+		crowd[i] = stranger_come(w, &at, at.port);
+	}
+	strangers_run(w, SHOAL_S(20));
+	for (unsigned i = 0; i < 25; i++) {
+		assert_true(crowd[i]->open && knows(crowd[i], &first_at));
+		assert_false(knows(crowd[i], &seed_at));
+	}
+	strangers_free(w);
+}
+
 /* What lives in our networks is told to nobody outside of them. */
 static void neighbours_are_told_to_neighbours(void **state)
 {
@@ -686,6 +761,8 @@ int main(void)
 		cmocka_unit_test(seeds_part_for_good),
 		cmocka_unit_test(peers_are_told_of_each_other),
 		cmocka_unit_test(who_comes_back_is_not_told_of),
+		cmocka_unit_test(who_was_sent_away_is_told_of_once),
+		cmocka_unit_test(only_few_call_for_who_was_sent_away),
 		cmocka_unit_test(neighbours_are_told_to_neighbours),
 		cmocka_unit_test(private_torrents_gossip_with_nobody),
 		cmocka_unit_test(what_is_said_too_soon_or_wrongly_is_not_heard),
