@@ -36,7 +36,10 @@
 #define SHOAL_REP_PAROLE_WINDOW 16
 #define SHOAL_REP_REASONS 8
 #define SHOAL_REP_CUSUM_BAN 1.9 /* two false blocks in short order, or three in a little more */
-#define SHOAL_REP_BAN_S 3600u	/* the first time; four times as long each time in a month */
+/* What the same false block weighs when it comes once more: a bit that is flipped on somebody's disk stays flipped, and says
+ * nothing new of its owner. But who goes on with it is banned in the end, for it costs us the line. */
+#define SHOAL_REP_AGAIN 0.25
+#define SHOAL_REP_BAN_S 3600u /* the first time; four times as long each time in a month */
 #define SHOAL_REP_BAN_MAX_S (30u * 86400)
 #define SHOAL_REP_MONTH_S (30u * 86400)
 

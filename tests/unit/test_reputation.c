@@ -138,7 +138,7 @@ static void a_traitor_is_banned_by_the_second(void **state)
 	/* Then parole; and the next time it takes less, and is for longer. */
 	shoal_rep_fade(&r, 3 + SHOAL_REP_BAN_S);
 	assert_int_equal(r.state, SHOAL_REP_PAROLE);
-	shoal_rep_false(&r, SHOAL_REP_WHY_FALSE_LEAF, 0, 1, 4000);
+	shoal_rep_false(&r, SHOAL_REP_WHY_FALSE_LEAF, 0, 2, 4000);
 	assert_int_equal(r.state, SHOAL_REP_BANNED);
 	assert_int_equal(r.banned_until_s, 4000 + 4 * SHOAL_REP_BAN_S);
 }
@@ -323,6 +323,35 @@ static void nothing_breaks_it(void **state)
 	}
 }
 
+/* One bad spot on an honest disk, asked for again, is one fault; who never stops sending it goes all the same. */
+static void the_same_false_block_is_one_fault(void **state)
+{
+	struct shoal_rep r;
+	unsigned times = 0;
+	(void)state;
+	shoal_rep_init(&r, 0.002, 0);
+	shoal_rep_false(&r, SHOAL_REP_WHY_FALSE_LEAF, 236, 0, 1);
+	for (unsigned i = 0; i < 3; i++)
+		shoal_rep_false(&r, SHOAL_REP_WHY_FALSE_LEAF, 236, 0, 2 + i);
+	assert_int_equal(r.state, SHOAL_REP_PAROLE);
+	assert_int_equal(r.false_blocks, 4);
+	shoal_rep_false(&r, SHOAL_REP_WHY_FALSE_LEAF, 237, 0, 6); /* another is another */
+	assert_int_equal(r.state, SHOAL_REP_BANNED);
+	shoal_rep_init(&r, 0.002, 0);
+	while (r.state != SHOAL_REP_BANNED && times < 100)
+		shoal_rep_false(&r, SHOAL_REP_WHY_FALSE_LEAF, 236, 0, ++times);
+	assert_int_equal(times, 5);
+	/* Two different blocks for one place are no bad spot, nor is a whole piece. */
+	shoal_rep_init(&r, 0.002, 0);
+	shoal_rep_false(&r, SHOAL_REP_WHY_FALSE_LEAF, 236, 0, 1);
+	shoal_rep_false(&r, SHOAL_REP_WHY_TWO_FACED, 236, 0, 2);
+	assert_int_equal(r.state, SHOAL_REP_BANNED);
+	shoal_rep_init(&r, 0.002, 0);
+	shoal_rep_false(&r, SHOAL_REP_WHY_SOLE, 236, 0, 1);
+	shoal_rep_false(&r, SHOAL_REP_WHY_SOLE, 236, 0, 2);
+	assert_int_equal(r.state, SHOAL_REP_BANNED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +370,7 @@ int main(void)
 		cmocka_unit_test(honest_ones_stay_and_polluters_go),
 		cmocka_unit_test(draws_have_the_mean_they_should),
 		cmocka_unit_test(nothing_breaks_it),
+		cmocka_unit_test(the_same_false_block_is_one_fault),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

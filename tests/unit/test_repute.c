@@ -32,8 +32,8 @@ static void meets(struct shoal_repute *t, uint32_t ip, bool bad, uint32_t now)
 	struct shoal_repute_entry *e = shoal_repute_take(t, &a, now);
 	assert_non_null(e);
 	e->listens = true;
-	for (int i = 0; i < 2 && bad; i++)
-		shoal_rep_false(&e->rep, SHOAL_REP_WHY_FALSE_LEAF, 1, 1, now);
+	for (uint32_t i = 0; i < 2 && bad; i++)
+		shoal_rep_false(&e->rep, SHOAL_REP_WHY_FALSE_LEAF, 1, i, now);
 	if (!bad)
 		shoal_rep_verified(&e->rep, shoal_rep_memory(0), SHOAL_REPUTE_JUDGED, now);
 	shoal_repute_judge(t, e, now);
@@ -78,7 +78,7 @@ static void what_it_did_follows_it_to_where_it_listens(void **state)
 	assert_int_equal(e->rep.false_blocks, 1);
 	assert_int_equal(e->uses, 1);
 	assert_int_equal(t.count, 1);
-	shoal_rep_false(&e->rep, SHOAL_REP_WHY_FALSE_LEAF, 0, 0, 2);
+	shoal_rep_false(&e->rep, SHOAL_REP_WHY_FALSE_LEAF, 0, 1, 2);
 	assert_int_equal(e->rep.state, SHOAL_REP_BANNED);
 	shoal_repute_give(&t, e);
 	shoal_repute_fini(&t);
