@@ -81,15 +81,23 @@ static bool too_many_strangers(const struct shoal_peer *p, const struct shoal_op
 	       open->opened + STRANGERS_WAIT > now;
 }
 
+/* Standing first, then failures it had a part in: who comes back under a new name has no failures, and is not the one to
+ * trust for that. */
+static bool less_suspect(const struct shoal_peer *q, const struct shoal_peer *p)
+{
+	bool strange = stranger(p);
+	return stranger(q) == strange ? q->doubt < p->doubt : strange;
+}
+
 /* A piece that has failed is for those least suspected of it, as long as they may come to serve us. */
 static bool trusted_with(const struct shoal_peer *p, const struct shoal_open *open, shoal_us now)
 {
-	if (p->doubt == 0 || open->attempts == 0 || open->opened + TRUST_WAIT <= now)
+	if (open->attempts == 0 || open->opened + TRUST_WAIT <= now)
 		return true;
 	for (const struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm)
-		if (q->doubt < p->doubt && !q->snubbed && shoal_bits_get(&q->have, open->piece))
+		if (!q->snubbed && shoal_bits_get(&q->have, open->piece) && less_suspect(q, p))
 			return false;
-	return !shoal_webseeds_less(p->swarm, open->piece, p->doubt);
+	return p->doubt == 0 || !shoal_webseeds_less(p->swarm, open->piece, p->doubt);
 }
 
 /* The owner of a piece that failed before: it fills it alone, unless it does not get on. */
