@@ -43,6 +43,8 @@ static inline uint8_t *sim_bin_room(struct sim_bin *b, size_t len)
 }
 static inline void sim_bin_put(struct sim_bin *b, const void *at, size_t len)
 {
+	if (len == 0)
+		return; /* there may be no `at` then */
 	memcpy(sim_bin_room(b, len), at, len);
 	b->end += len;
 }
