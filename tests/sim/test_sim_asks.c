@@ -73,10 +73,13 @@ static struct stranger *one_that_serves(struct strangers *w, const char *from)
  * It was asked for all, and stalls. Another brings a piece of that, a false one, and leaves: what the first owed of it was
  * taken back, is missing again, and once the first gives something it is asked for that a second time.
  */
-static struct stranger *one_asked_twice(struct strangers *w, struct heard *h, unsigned *block)
+static struct stranger *one_asked_twice(struct heard *h, unsigned *block)
 {
+	struct strangers *w = strangers_new(
+		&(struct strangers_options){ .torrent = true, .on_message = hear, .to = h });
 	unsigned kept = 0;
 	unsigned piece = 0;
+	strangers_run(w, SHOAL_S(8));
 	struct stranger *s = one_that_serves(w, "80.1.2.3:40000");
 	strangers_run(w, SHOAL_S(60));
 	assert_true(s->open && sum(h->asked) >= 4);
@@ -103,12 +106,10 @@ static struct stranger *one_asked_twice(struct strangers *w, struct heard *h, un
 static void a_refusal_is_of_the_older_ask(void **state)
 {
 	struct heard h = { 0 };
-	struct strangers *w = strangers_new(
-		&(struct strangers_options){ .torrent = true, .on_message = hear, .to = &h });
 	unsigned block;
+	struct stranger *s = one_asked_twice(&h, &block);
+	struct strangers *w = s->w;
 	(void)state;
-	strangers_run(w, SHOAL_S(8));
-	struct stranger *s = one_asked_twice(w, &h, &block);
 	for (unsigned i = 0; i < BLOCKS; i++)
 		if (h.cancelled[i] > 0)
 			refuse(s, i);
@@ -126,12 +127,10 @@ static void a_refusal_is_of_the_older_ask(void **state)
 static void the_next_refusal_is_of_the_newer_ask(void **state)
 {
 	struct heard h = { 0 };
-	struct strangers *w = strangers_new(
-		&(struct strangers_options){ .torrent = true, .on_message = hear, .to = &h });
 	unsigned block;
+	struct stranger *s = one_asked_twice(&h, &block);
+	struct strangers *w = s->w;
 	(void)state;
-	strangers_run(w, SHOAL_S(8));
-	struct stranger *s = one_asked_twice(w, &h, &block);
 	for (unsigned i = 0; i < BLOCKS; i++)
 		if (h.cancelled[i] > 0)
 			refuse(s, i);
@@ -151,12 +150,10 @@ static void the_next_refusal_is_of_the_newer_ask(void **state)
 static void a_late_block_answers_both(void **state)
 {
 	struct heard h = { 0 };
-	struct strangers *w = strangers_new(
-		&(struct strangers_options){ .torrent = true, .on_message = hear, .to = &h });
 	unsigned block;
+	struct stranger *s = one_asked_twice(&h, &block);
+	struct strangers *w = s->w;
 	(void)state;
-	strangers_run(w, SHOAL_S(8));
-	struct stranger *s = one_asked_twice(w, &h, &block);
 	give(s, block);
 	strangers_run(w, SHOAL_MS(100));
 	assert_int_equal(h.cancelled[block], 2);
