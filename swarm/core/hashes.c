@@ -134,7 +134,8 @@ static void layer_known(struct shoal_swarm *s, uint32_t file, shoal_us now)
 	uint32_t pieces = shoal_claim_pieces(s->mi, file, &first, &skew);
 	for (uint32_t i = 0; i < pieces; i++) {
 		shoal_picker_want(s->picker, first + i, shoal_select_priority(&s->select, file) > 0);
-		if (s->check_later && !shoal_picker_is_done(s->picker, first + i) &&
+		/* It may be under way, or looked at, already: a hybrid's are told by their v1 hashes, too. */
+		if (s->check_later && !shoal_picker_is_taken(s->picker, first + i) &&
 		    s->file[file].seen != SHOAL_SEEN_NONE) {
 			shoal_picker_open(s->picker, first + i); /* look before fetching */
 			shoal_bits_set(&s->to_check, first + i);

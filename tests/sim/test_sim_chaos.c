@@ -300,6 +300,8 @@ static void what_was_found_stays_mended(void **state)
 		  "shared them with it, for ever",
 		  1002206 },
 		{ "the same", 1002261 },
+		{ "the layer of a file came when pieces of it were under way: the program stopped at an assertion",
+		  9001438 },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof found / sizeof *found; i++) {
