@@ -103,7 +103,8 @@ static bool trusted_with(const struct shoal_peer *p, const struct shoal_open *op
 /* The owner of a piece that failed before: it fills it alone, unless it does not get on. */
 static bool alone_fails(const struct shoal_peer *p, const struct shoal_open *open, shoal_us now)
 {
-	for (struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm)
+	/* It has no rate yet. (Nor has one that sends a block now and then: that shows in time.) */
+	for (struct shoal_peer *q = p->swarm->peers; q != NULL && open->opened + SLOW_ALONE > now; q = q->in_swarm)
 		if (q->serial == open->owner && !q->choking_us && !q->snubbed &&
 		    shoal_rate_now(&q->flow.down, now) == 0)
 			return false;
@@ -131,12 +132,20 @@ static bool full_may_join(const struct shoal_peer *p, const struct shoal_open *o
 	return full_hold(p, open, help, now) == SHOAL_HOLD_NONE;
 }
 
-/* A piece that is being filled by one alone, to see whether that one lies, stays its. */
-static bool full_may_double(const struct shoal_peer *p, const struct shoal_open *open, const struct shoal_peer *asker,
+/* What it still owes would take too long, of a piece that has taken too long. */
+static bool creeps(struct shoal_peer *asker, const struct shoal_open *open, shoal_us now)
+{
+	uint64_t rate = shoal_rate_now(&asker->flow.down, now);
+	return open->opened + SLOW_ALONE <= now &&
+	       (rate == 0 || (uint64_t)asker->ask_count * SHOAL_BLOCK * 1000000 / rate > SLOW_ALONE);
+}
+
+/* A piece that is being filled by one alone, to see whether that one lies, stays its, as long as it gets on. */
+static bool full_may_double(const struct shoal_peer *p, const struct shoal_open *open, struct shoal_peer *asker,
 			    shoal_us now)
 {
 	return open->attempts == 0 || open->repaired ||
-	       ((asker->snubbed || asker->choking_us) && trusted_with(p, open, now));
+	       ((asker->snubbed || asker->choking_us || creeps(asker, open, now)) && trusted_with(p, open, now));
 }
 
 static enum shoal_pick_order full_order(const struct shoal_peer *p)

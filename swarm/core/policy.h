@@ -59,7 +59,7 @@ struct shoal_policy {
 	/* The same, and why not: for who explains it. NULL: not told. */
 	enum shoal_hold (*hold)(const struct shoal_peer *p, const struct shoal_open *open, bool help, shoal_us now);
 	/* Whether it may be asked for a block that `asker` was asked for and that does not come. NULL: yes. */
-	bool (*may_double)(const struct shoal_peer *p, const struct shoal_open *open, const struct shoal_peer *asker,
+	bool (*may_double)(const struct shoal_peer *p, const struct shoal_open *open, struct shoal_peer *asker,
 			   shoal_us now);
 	/* Which kind of piece it is to begin. */
 	enum shoal_pick_order (*order)(const struct shoal_peer *p);
