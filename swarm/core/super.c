@@ -1,6 +1,7 @@
 /* swarm/core/super.c - pieces dealt out one by one; see super.h. */
 #include "swarm/core/super.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include "swarm/core/node_room.h"
 
@@ -219,6 +220,7 @@ static void show_fresh(struct shoal_peer *p, uint32_t piece, shoal_us now)
 {
 	struct shoal_super_peer *x = p->super;
 	uint32_t bytes = shoal_metainfo_piece_bytes(p->swarm->mi, piece);
+	assert(x->count < SHOAL_SUPER_SHOWN_MAX);
 	x->shown[x->count++] = (struct shoal_super_shown){ .piece = piece, .left = bytes, .at = now };
 	x->unsent += bytes;
 	owned(p->swarm, p, piece);
@@ -280,14 +282,15 @@ static bool hoards(const struct shoal_peer *p, shoal_us now)
  * served, and would stand aside until it is told the truth, while all we send goes to the others. Where there are more than
  * can be served at a time nothing is lost by that, and each piece it would be shown were one more begun at once.
  */
-static bool wants_bait(const struct shoal_peer *p)
+static bool wants_bait(struct shoal_peer *p, shoal_us now)
 {
 	const struct shoal_super_peer *x = p->super;
 	if (x->mode != SHOAL_SUPER_MASKED)
 		return false;
 	if (x->bait == SHOAL_PIECE_NONE)
 		return x->told.ones == 0;
-	return p->swarm->peer_count <= p->node->upload_slots + 1u && shoal_bits_get(&p->have, x->bait);
+	return p->swarm->peer_count <= p->node->upload_slots + 1u && shoal_bits_get(&p->have, x->bait) &&
+	       !has_enough(p, now); /* what it was shown and not sent stays shown: there is room for so many */
 }
 
 static void feed(struct shoal_peer *p, shoal_us now)
@@ -296,7 +299,7 @@ static void feed(struct shoal_peer *p, shoal_us now)
 	if ((!p->counted && p->born + SHOAL_MS(500) > now) || (p->super->mode == SHOAL_SUPER_KNOWS && !p->fast))
 		return;
 	if (p->choked || !p->interested) {
-		if (wants_bait(p))
+		if (wants_bait(p, now))
 			bait(p, now);
 		return;
 	}
