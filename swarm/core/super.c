@@ -318,8 +318,10 @@ static void tell(struct shoal_peer *p, shoal_us now)
 	size_t blocks = shoal_pw_queued_blocks(p->pw) * (SHOAL_BLOCK + SHOAL_WIRE_PIECE_HEAD);
 	size_t small = shoal_pw_queued(p->pw) > blocks ? shoal_pw_queued(p->pw) - blocks : 0;
 	uint32_t room = small < SHOAL_PW_OUT_MAX / 2 ? SHOAL_SUPER_TELL : 0;
-	/* Without the metadata it can keep only so many. */
-	if (!p->interested && x->told.ones + room > SHOAL_PEER_EARLY_HAVES)
+	/* Without the metadata it can keep only so many. Who offers it, or has a piece, has it: that one may want nothing of
+	 * what it knows of just because it has all of that. */
+	bool blind = !p->interested && p->early_metadata_size == 0 && p->have.ones == 0;
+	if (blind && x->told.ones + room > SHOAL_PEER_EARLY_HAVES)
 		room = x->told.ones < SHOAL_PEER_EARLY_HAVES ? SHOAL_PEER_EARLY_HAVES - x->told.ones : 0;
 	while (!p->closing && room > 0 && x->cursor < x->told.count) {
 		uint32_t piece = x->cursor++;
