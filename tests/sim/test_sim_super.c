@@ -1,5 +1,6 @@
 /* test_sim_super.c - the only full copy (BEP 16): whom its line serves while it deals out pieces. */
 #include <setjmp.h>
+#include <stdio.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -93,10 +94,58 @@ static void nobody_stands_aside(void **state)
 	sim_content_fini(&c);
 }
 
+static bool first_is_done(struct sim *sim, void *arg)
+{
+	(void)arg;
+	return sim_node(sim, 1)->complete;
+}
+
+/* It has all of the thousands of pieces that it was told of, and so wants nothing; then whoever gave it the rest leaves. */
+static void the_last_one_is_told_everything(void **state)
+{
+	enum { FILES = 20000 };
+	static char names[FILES][12];
+	static struct sim_file_spec file[FILES];
+	struct sim_content c;
+	(void)state;
+	for (unsigned i = 0; i < FILES; i++) {
+		snprintf(names[i], sizeof names[i], "f%05u", i);
+		file[i] = (struct sim_file_spec){ names[i], 2000 + i % 3000 };
+	}
+	sim_content_init(&c, &(struct sim_content_spec){ .seed = 2,
+							 .format = SHOAL_FORMAT_V2,
+							 .piece_size = 16 * KIB,
+							 .file = file,
+							 .file_count = FILES });
+	for (uint64_t seed = 114; seed < 116; seed++) {
+		struct sim *sim = sim_new(
+			&(struct sim_options){ .seed = seed, .content = &c, .payload = SIM_PAYLOAD_HEADS });
+		struct sim_node_options o = { .delay = SHOAL_MS(2), .memory = 64 * MIB };
+		struct sim_node_options capped = o;
+		capped.limit_up = 16 * MIB;
+		scene_seed(sim, capped);
+		for (unsigned i = 1; i <= 2; i++) {
+			o.limit_down = i == 2 ? 20 * MIB : 0;
+			sim_node_new(sim, &o);
+			for (unsigned k = 0; k < i; k++)
+				sim_node_meet(sim_node(sim, i), sim_node(sim, k));
+		}
+		scene_start_all(sim);
+		assert_true(sim_run(sim, first_is_done, NULL, SHOAL_S(120)));
+		sim_node_crash(sim_node(sim, 1), SIM_CRASH_KILL);
+		for (unsigned i = 0; i < 60 && !sim_node(sim, 2)->complete; i++)
+			sim_run_for(sim, SHOAL_S(1));
+		assert_true(sim_node(sim, 2)->complete);
+		sim_free(sim);
+	}
+	sim_content_fini(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nobody_stands_aside),
+		cmocka_unit_test(the_last_one_is_told_everything),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
