@@ -14,6 +14,7 @@
 #include "proto/wire.h"
 
 #define OUT_MAX (1u << 20)
+#define TORRENT_HEAD 160 /* bytes of a torrent without its hashes, and room to spare */
 #define DIAL_TAKES SHOAL_S(1)
 #define OWN_PEX 3 /* strangers' number for ut_pex */
 #define OWN_PUNCH 9
@@ -40,22 +41,29 @@ static ptrdiff_t on_recv(struct shoal_transport *t, const struct shoal_space v[]
 	return (ptrdiff_t)got;
 }
 
+/* `at` NULL: zeros. */
+static void take_in(struct stranger *s, const void *at, size_t len)
+{
+	if (s->fetches) {
+		s->fetched += len;
+		return;
+	}
+	if (s->out_len + len > OUT_MAX)
+		abort();
+	s->out = must(realloc(s->out, s->out_len + len + 1));
+	if (at != NULL)
+		memcpy(s->out + s->out_len, at, len);
+	else
+		memset(s->out + s->out_len, 0, len);
+	s->out_len += len;
+}
+
 static ptrdiff_t on_send(struct shoal_transport *t, const struct shoal_bytes v[], size_t n, bool more)
 {
-	struct stranger *s = (struct stranger *)t;
 	size_t sent = 0;
 	(void)more;
 	for (size_t i = 0; i < n; i++) {
-		if (s->fetches) {
-			s->fetched += v[i].len;
-			sent += v[i].len;
-			continue;
-		}
-		if (s->out_len + v[i].len > OUT_MAX)
-			abort();
-		s->out = must(realloc(s->out, s->out_len + v[i].len + 1));
-		memcpy(s->out + s->out_len, v[i].at, v[i].len);
-		s->out_len += v[i].len;
+		take_in((struct stranger *)t, v[i].at, v[i].len);
 		sent += v[i].len;
 	}
 	return (ptrdiff_t)sent;
@@ -63,12 +71,10 @@ static ptrdiff_t on_send(struct shoal_transport *t, const struct shoal_bytes v[]
 
 static ptrdiff_t on_file(struct shoal_transport *t, uint32_t file, uint64_t offset, size_t len, bool more)
 {
-	struct stranger *s = (struct stranger *)t;
 	(void)file;
 	(void)offset;
 	(void)more;
-	assert(s->fetches);
-	s->fetched += len;
+	take_in((struct stranger *)t, NULL, len);
 	return (ptrdiff_t)len;
 }
 
@@ -89,6 +95,18 @@ static const struct shoal_transport_ops transport = {
 
 /* ---- disk: nothing is there, or (seeds) all of it -------------------------------------------------------------------- */
 
+static uint32_t piece_size(const struct strangers *w)
+{
+	return w->o.small_pieces ? 1024 : 32768;
+}
+static uint32_t pieces(const struct strangers *w)
+{
+	return w->o.small_pieces ? w->o.small_pieces : 4;
+}
+static uint64_t content(const struct strangers *w)
+{
+	return (uint64_t)pieces(w) * piece_size(w);
+}
 static int disk_open(void *d, const struct shoal_metainfo *mi, const char *folder, bool read_only, uint32_t *storage)
 {
 	(void)d;
@@ -123,7 +141,7 @@ static size_t disk_reap(void *d, struct shoal_disk_job *out[], size_t max)
 			out[i]->seen[k] = (struct shoal_seen){ .state = SHOAL_SEEN_NONE };
 			if (w->o.seeds && (out[i]->op == SHOAL_DISK_SYNC || out[i]->file + k == 0))
 				out[i]->seen[k] = (struct shoal_seen){ .state = SHOAL_SEEN_WHOLE,
-								       .stamp = { .ino = 1, .size = 131072 } };
+								       .stamp = { .ino = 1, .size = content(w) } };
 		}
 		if (out[i]->op == SHOAL_DISK_CHECK)
 			out[i]->hash->good = w->o.seeds;
@@ -135,10 +153,10 @@ static size_t disk_reap(void *d, struct shoal_disk_job *out[], size_t max)
 static int disk_span(void *d, uint32_t storage, uint32_t piece, uint32_t begin, uint32_t len,
 		     struct shoal_disk_span *span)
 {
-	(void)d;
+	struct strangers *w = d;
 	(void)storage;
 	(void)len;
-	*span = (struct shoal_disk_span){ 0, piece * 32768ull + begin };
+	*span = (struct shoal_disk_span){ 0, (uint64_t)piece * piece_size(w) + begin };
 	return 1;
 }
 static void disk_unspan(void *d, uint32_t file)
@@ -365,14 +383,16 @@ void strangers_run(struct strangers *w, shoal_us time)
 
 /* ---- making ------------------------------------------------------------------------------------------ */
 
-static size_t make_info(uint8_t *out, bool is_private)
+/* At `out`, which has room for TORRENT_HEAD and 20 bytes a piece. */
+static size_t make_info(const struct strangers *w, uint8_t *out)
 {
-	static const char head[] = "d6:lengthi131072e4:name4:none12:piece lengthi32768e6:pieces80:";
-	size_t at = sizeof head - 1;
-	memcpy(out, head, at);
-	memset(out + at, 'h', 80);
-	at += 80;
-	if (is_private) {
+	size_t hashes = 20 * (size_t)pieces(w);
+	size_t at = (size_t)snprintf((char *)out, TORRENT_HEAD,
+				     "d6:lengthi%llue4:name4:none12:piece lengthi%ue6:pieces%zu:",
+				     (unsigned long long)content(w), piece_size(w), hashes);
+	memset(out + at, 'h', hashes);
+	at += hashes;
+	if (w->o.is_private) {
 		memcpy(out + at, "7:privatei1e", 12);
 		at += 12;
 	}
@@ -383,9 +403,10 @@ static size_t make_info(uint8_t *out, bool is_private)
 struct strangers *strangers_new(const struct strangers_options *o)
 {
 	struct strangers *w = must(calloc(1, sizeof *w));
-	uint8_t torrent[512] = "d4:info";
 	char text[41];
 	w->o = *o;
+	uint8_t *torrent = must(malloc(TORRENT_HEAD + 20 * (size_t)pieces(w)));
+	memcpy(torrent, "d4:info", 7);
 	w->budget.limit = o->memory ? o->memory : 16u << 20;
 	w->rng = shoal_rng_split(11, 14);
 	w->now = SHOAL_S(100);
@@ -406,7 +427,7 @@ struct strangers *strangers_new(const struct strangers_options *o)
 					      .carriers = o->utp ? SHOAL_BY_TCP | SHOAL_BY_UTP : SHOAL_BY_TCP };
 	if (shoal_node_new(&w->node, &options, w->now) < 0)
 		abort();
-	size_t info = make_info(torrent + 7, o->is_private);
+	size_t info = make_info(w, torrent + 7);
 	shoal_sha1(shoal_bytes(torrent + 7, info), w->hash);
 	torrent[7 + info] = 'e';
 	shoal_hex_encode(shoal_bytes(w->hash, 20), text);
@@ -419,6 +440,7 @@ struct strangers *strangers_new(const struct strangers_options *o)
 		add.text = shoal_bytes(text, 40);
 	if (shoal_node_do(w->node, &add, w->now) < 0)
 		abort();
+	free(torrent);
 	strangers_run(w, SHOAL_MS(10));
 	assert(w->torrent != 0);
 	return w;

@@ -51,6 +51,7 @@ struct strangers_dial {
 };
 struct strangers_options {
 	bool torrent, is_private; /* else a magnet */
+	uint32_t small_pieces;	  /* so many of 1 KiB; 0: four of 32 KiB */
 	size_t memory;		  /* 0: 16 MiB */
 	uint32_t max_peers;
 	unsigned quiet;

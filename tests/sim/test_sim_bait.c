@@ -1,0 +1,109 @@
+/* test_sim_bait.c - super-seeding to strangers who choose their words: no more is shown to one than is remembered. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "swarm/core/super.h"
+#include "tests/sim/strangers.h"
+
+#define PIECES 2000u
+
+/* What one of them was told of, was sent, and has asked for. */
+struct leech {
+	struct stranger *s, *other; /* what it has, the other has a moment later */
+	uint32_t told[PIECES], told_count, asked;
+	uint32_t has[PIECES], got, announced;
+	bool served, greedy;
+};
+
+static void say_have(struct stranger *s, uint32_t piece)
+{
+	uint8_t raw[9];
+	const struct shoal_wire_msg msg = { .id = SHOAL_WIRE_HAVE, .index = piece };
+	assert_int_equal(shoal_wire_encode(&msg, (struct shoal_space){ raw, sizeof raw }), sizeof raw);
+	stranger_say(s, raw, sizeof raw);
+}
+
+static void ask(struct stranger *s, uint32_t piece)
+{
+	uint8_t raw[17];
+	const struct shoal_wire_msg msg = { .id = SHOAL_WIRE_REQUEST, .index = piece, .len = 1024 };
+	assert_int_equal(shoal_wire_encode(&msg, (struct shoal_space){ raw, sizeof raw }), sizeof raw);
+	stranger_say(s, raw, sizeof raw);
+}
+
+static void hear(void *to, struct stranger *s, const struct shoal_wire_msg *msg)
+{
+	struct leech *l = to;
+	if (s != l->s)
+		return;
+	l->served = msg->id == SHOAL_WIRE_UNCHOKE || (l->served && msg->id != SHOAL_WIRE_CHOKE);
+	if (msg->id == SHOAL_WIRE_HAVE && l->told_count < PIECES)
+		l->told[l->told_count++] = msg->index;
+	if (msg->id == SHOAL_WIRE_PIECE && l->got < PIECES)
+		l->has[l->got++] = msg->index;
+}
+
+static void step(struct strangers *w, struct leech *l)
+{
+	uint32_t told = l->told_count;
+	for (; l->greedy && l->served && l->asked < told; l->asked++)
+		ask(l->s, l->told[l->asked]);
+	for (; l->announced < l->got; l->announced++) {
+		say_have(l->s, l->has[l->announced]);
+		say_have(l->other, l->has[l->announced]);
+	}
+	strangers_run(w, SHOAL_MS(5));
+	assert_in_range(l->told_count - l->got, 0,
+			SHOAL_SUPER_SHOWN_MAX + 1); /* one that is out already may be among them */
+}
+
+/*
+ * It is fast, and its pieces are small: as many are shown to it as may be. Then it wants nothing for a moment, as one does
+ * whose last word was sent before these came. It has had its first bait long since; that is no reason for one more.
+ */
+static void no_bait_is_shown_where_there_is_no_room(void **state)
+{
+	static struct leech l;
+	(void)state;
+	l = (struct leech){ .greedy = true };
+	struct strangers *w = strangers_new(&(struct strangers_options){
+		.torrent = true, .seeds = true, .small_pieces = PIECES, .on_message = hear, .to = &l });
+	strangers_run(w, SHOAL_S(8));
+	struct shoal_addr at = strangers_addr("80.1.2.3:6000"), other = strangers_addr("81.1.2.3:6000");
+	l.other = stranger_come(w, &other, other.port); /* alone as yet: told everything */
+	l.s = stranger_come(w, &at, at.port);
+	for (unsigned i = 0; i < 400 && l.told_count == 0; i++)
+		step(w, &l);
+	assert_int_equal(l.told_count, 1);
+	stranger_say(l.s, "\0\0\0\1\2", 5); /* interested */
+	for (unsigned i = 0; i < 3000 && l.got < 600; i++)
+		step(w, &l);
+	assert_true(l.got >= 600);
+	l.greedy = false;
+	for (unsigned i = 0; i < 20; i++)
+		step(w, &l);
+	assert_true(l.told_count - l.got >= SHOAL_SUPER_SHOWN_MAX); /* or this shows nothing */
+	for (unsigned round = 0; round < 8; round++) {
+		stranger_say(l.s, "\0\0\0\1\3", 5); /* not interested */
+		for (unsigned i = 0; i < 60; i++)
+			step(w, &l);
+		stranger_say(l.s, "\0\0\0\1\2", 5);
+		for (unsigned i = 0; i < 4; i++)
+			step(w, &l);
+	}
+	assert_true(l.s->open);
+	strangers_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_bait_is_shown_where_there_is_no_room),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
