@@ -187,7 +187,7 @@ int shoal_create_main(struct shoal_tool *tool, int argc, char **argv)
 {
 	struct shoal_make_options o = { .format = SHOAL_MAKE_AUTO };
 	struct shoal_opt_list args = { 0 };
-	struct shoal_opt made[SHOAL_MAKE_OPTIONS_MAX], every[SHOAL_SAY_OPTIONS_MAX];
+	struct shoal_opt made[SHOAL_MAKE_OPTIONS_MAX];
 	const char *out = NULL;
 	bool force = false;
 	/* clang-format off */
@@ -198,11 +198,9 @@ int shoal_create_main(struct shoal_tool *tool, int argc, char **argv)
 		{ .kind = SHOAL_OPT_END },
 	};
 	/* clang-format on */
-	const struct shoal_opt *const tables[] = { own, made, every, NULL };
+	const struct shoal_opt *const tables[] = { own, made, NULL };
 	shoal_make_rows(&o, made);
-	shoal_say_options(tool, every);
-	int rc = shoal_options_parse(tool, &page, tables, argc, argv, &args), code;
-	shoal_say_init(tool);
+	int rc = shoal_say_parse(tool, &page, tables, argc, argv, &args), code;
 	if (rc != 0)
 		code = rc > 0 ? SHOAL_EXIT_GOOD : shoal_exit_of(rc);
 	else if (args.count != 1)

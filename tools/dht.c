@@ -552,7 +552,7 @@ int shoal_dht_main(struct shoal_tool *tool, int argc, char **argv)
 	struct shoal_net net = { 0 };
 	struct dht d = { .tool = tool, .cas_number = UINT32_MAX };
 	struct shoal_opt_list args = { 0 };
-	struct shoal_opt wire[SHOAL_NET_OPTIONS_MAX], every[SHOAL_SAY_OPTIONS_MAX];
+	struct shoal_opt wire[SHOAL_NET_OPTIONS_MAX];
 	/* clang-format off */
 	const struct shoal_opt own[] = {
 		{ SHOAL_OPT_TEXT, "key", 0, &d.key, "HEX", NULL, "get: the public key that signed it" },
@@ -567,11 +567,9 @@ int shoal_dht_main(struct shoal_tool *tool, int argc, char **argv)
 		{ .kind = SHOAL_OPT_END },
 	};
 	/* clang-format on */
-	const struct shoal_opt *const tables[] = { own, wire, every, NULL };
+	const struct shoal_opt *const tables[] = { own, wire, NULL };
 	shoal_net_rows(&net, wire);
-	shoal_say_options(tool, every);
-	int rc = shoal_options_parse(tool, &page, tables, argc, argv, &args), code;
-	shoal_say_init(tool);
+	int rc = shoal_say_parse(tool, &page, tables, argc, argv, &args), code;
 	d.has_cas = d.cas_number != UINT32_MAX;
 	if (rc != 0)
 		code = rc > 0 ? SHOAL_EXIT_GOOD : shoal_exit_of(rc);

@@ -106,7 +106,7 @@ int shoal_get_main(struct shoal_tool *tool, int argc, char **argv)
 	struct shoal_follow name = { 0 };
 	struct shoal_run r = { .tool = tool, .net = &net, .torrent = torrent, .count = 1 };
 	struct shoal_opt_list args = { 0 }, from = { 0 }, tracker = { 0 }, only = { 0 };
-	struct shoal_opt wire[SHOAL_NET_OPTIONS_MAX], every[SHOAL_SAY_OPTIONS_MAX];
+	struct shoal_opt wire[SHOAL_NET_OPTIONS_MAX];
 	const char *folder = ".";
 	bool sequential = false, overwrite = false, list = false;
 	int adopt = SHOAL_ADOPT_HOW_AUTO;
@@ -129,13 +129,11 @@ int shoal_get_main(struct shoal_tool *tool, int argc, char **argv)
 		{ .kind = SHOAL_OPT_END },
 	};
 	/* clang-format on */
-	const struct shoal_opt *const tables[] = { own, wire, every, NULL };
+	const struct shoal_opt *const tables[] = { own, wire, NULL };
 	if (torrent == NULL)
 		return shoal_say_fail(tool, SHOAL_ERR_NOMEM, "no memory");
 	shoal_net_rows(&net, wire);
-	shoal_say_options(tool, every);
-	int rc = shoal_options_parse(tool, &page, tables, argc, argv, &args), code;
-	shoal_say_init(tool);
+	int rc = shoal_say_parse(tool, &page, tables, argc, argv, &args), code;
 	torrent->flags = (sequential ? SHOAL_ADD_SEQUENTIAL : 0u) | (overwrite ? SHOAL_ADD_OVERWRITE : 0u);
 	r.tracker = &tracker;
 	torrent->adopt = (enum shoal_adopt_how)adopt;

@@ -130,11 +130,8 @@ static int not_runnable(struct lab *lab, const struct lab_suite *suite)
 static int parse(struct lab *lab, const struct shoal_opt_page *page, const struct shoal_opt *own, int argc, char **argv,
 		 struct shoal_opt_list *args)
 {
-	struct shoal_opt every[SHOAL_SAY_OPTIONS_MAX];
-	const struct shoal_opt *const tables[] = { own, every, NULL };
-	shoal_say_options(lab->tool, every);
-	int rc = shoal_options_parse(lab->tool, page, tables, argc, argv, args);
-	shoal_say_init(lab->tool);
+	const struct shoal_opt *const tables[] = { own, NULL };
+	int rc = shoal_say_parse(lab->tool, page, tables, argc, argv, args);
 	shoal_progress_init(&lab->progress, lab->tool);
 	lab->progress.last = lab->tool->tty ? 0 : now_us(); /* in a log, only what takes long is worth a line */
 	return rc;

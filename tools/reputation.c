@@ -551,7 +551,6 @@ int shoal_reputation_main(struct shoal_tool *tool, int argc, char **argv)
 {
 	struct reputation r = { .tool = tool, .now_s = (uint32_t)time(NULL) };
 	struct shoal_opt_list args = { 0 };
-	struct shoal_opt every[SHOAL_SAY_OPTIONS_MAX];
 	/* clang-format off */
 	const struct shoal_opt own[] = {
 		{ SHOAL_OPT_TEXT, "state", 0, &r.state, "DIR", NULL, "what is remembered; default: ~/.local/state/shoal" },
@@ -563,10 +562,8 @@ int shoal_reputation_main(struct shoal_tool *tool, int argc, char **argv)
 		{ .kind = SHOAL_OPT_END },
 	};
 	/* clang-format on */
-	const struct shoal_opt *const tables[] = { own, every, NULL };
-	shoal_say_options(tool, every);
-	int rc = shoal_options_parse(tool, &page, tables, argc, argv, &args), code;
-	shoal_say_init(tool);
+	const struct shoal_opt *const tables[] = { own, NULL };
+	int rc = shoal_say_parse(tool, &page, tables, argc, argv, &args), code;
 	char *named = r.state != NULL ? NULL : shoal_net_state_default();
 	r.state = r.state != NULL ? r.state : named;
 	if (rc != 0)

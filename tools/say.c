@@ -6,6 +6,7 @@
 #include "tools/options.h"
 #include "tools/progress.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,10 +19,13 @@ enum { COLOR_AUTO, COLOR_NEVER, COLOR_ALWAYS };
 #define PLAIN "\x1b[0m"
 #define LINE_MAX_BYTES 8192
 
-void shoal_say_options(struct shoal_tool *tool, struct shoal_opt *rows)
+int shoal_say_parse(struct shoal_tool *tool, const struct shoal_opt_page *page, const struct shoal_opt *const own[],
+		    int argc, char **argv, struct shoal_opt_list *args)
 {
+	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+	bool dumb = term == NULL || strcmp(term, "dumb") == 0;
 	/* clang-format off */
-	const struct shoal_opt all[SHOAL_SAY_OPTIONS_MAX] = {
+	const struct shoal_opt every[] = {
 		{ SHOAL_OPT_HEADING, .help = "everywhere:" },
 		{ SHOAL_OPT_FLAG, "json", 0, &tool->json, NULL, NULL, "one JSON object per line on stdout" },
 		{ SHOAL_OPT_FLAG, "quiet", 'q', &tool->quiet, NULL, NULL, "no progress, no remarks: results and errors" },
@@ -30,16 +34,18 @@ void shoal_say_options(struct shoal_tool *tool, struct shoal_opt *rows)
 		{ .kind = SHOAL_OPT_END },
 	};
 	/* clang-format on */
-	memcpy(rows, all, sizeof all);
-}
-
-void shoal_say_init(struct shoal_tool *tool)
-{
-	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
-	bool dumb = term == NULL || strcmp(term, "dumb") == 0;
+	const struct shoal_opt *tables[SHOAL_SAY_TABLES_MAX + 2] = { NULL };
+	size_t n = 0;
+	for (; own[n] != NULL; n++) {
+		assert(n < SHOAL_SAY_TABLES_MAX);
+		tables[n] = own[n];
+	}
+	tables[n] = every;
+	int rc = shoal_options_parse(tool, page, tables, argc, argv, args);
 	tool->tty = isatty(STDERR_FILENO) && !dumb;
 	tool->paint = tool->color == COLOR_ALWAYS ||
 		      (tool->color == COLOR_AUTO && tool->tty && (no_color == NULL || no_color[0] == '\0'));
+	return rc;
 }
 
 void shoal_say_fini(struct shoal_tool *tool)

@@ -16,6 +16,8 @@
 enum shoal_log { SHOAL_LOG_ERROR, SHOAL_LOG_WARN, SHOAL_LOG_INFO, SHOAL_LOG_DEBUG };
 
 struct shoal_opt;
+struct shoal_opt_list;
+struct shoal_opt_page;
 struct shoal_progress;
 
 struct shoal_tool {
@@ -29,11 +31,11 @@ struct shoal_tool {
 	struct shoal_json out;		 /* the line being built */
 };
 
-/* The rows every command has, SHOAL_SAY_OPTIONS_MAX of them; `to` points into the tool. */
-#define SHOAL_SAY_OPTIONS_MAX 8
-void shoal_say_options(struct shoal_tool *tool, struct shoal_opt *rows);
-/* After the options were parsed: looks at the terminal. */
-void shoal_say_init(struct shoal_tool *tool);
+/* shoal_options_parse() of a command's own tables (NULL ends the list) and of the options that every command has; then
+ * looks at the terminal. */
+#define SHOAL_SAY_TABLES_MAX 3 /* of its own */
+SHOAL_MUST int shoal_say_parse(struct shoal_tool *tool, const struct shoal_opt_page *page,
+			       const struct shoal_opt *const own[], int argc, char **argv, struct shoal_opt_list *args);
 void shoal_say_fini(struct shoal_tool *tool);
 
 /* "shoal get: what" to stderr and, with --json, an error event. Returns shoal_exit_of(err). */

@@ -109,7 +109,7 @@ int shoal_seed_main(struct shoal_tool *tool, int argc, char **argv)
 			     .make = { .format = SHOAL_MAKE_AUTO },
 			     .folder = "." };
 	struct shoal_opt_list args = { 0 };
-	struct shoal_opt made[SHOAL_MAKE_OPTIONS_MAX], wire[SHOAL_NET_OPTIONS_MAX], every[SHOAL_SAY_OPTIONS_MAX];
+	struct shoal_opt made[SHOAL_MAKE_OPTIONS_MAX], wire[SHOAL_NET_OPTIONS_MAX];
 	/* clang-format off */
 	const struct shoal_opt own[] = {
 		{ SHOAL_OPT_TEXT, "dir", 'd', &s.folder, "DIR", NULL, "where the data of torrents lies; default: this folder" },
@@ -119,12 +119,10 @@ int shoal_seed_main(struct shoal_tool *tool, int argc, char **argv)
 		{ .kind = SHOAL_OPT_END },
 	};
 	/* clang-format on */
-	const struct shoal_opt *const tables[] = { own, wire, made, every, NULL };
+	const struct shoal_opt *const tables[] = { own, wire, made, NULL };
 	shoal_make_rows(&s.make, made);
 	shoal_net_rows(&net, wire);
-	shoal_say_options(tool, every);
-	int rc = shoal_options_parse(tool, &page, tables, argc, argv, &args), code;
-	shoal_say_init(tool);
+	int rc = shoal_say_parse(tool, &page, tables, argc, argv, &args), code;
 	net.threads = s.make.threads;
 	s.run.tracker = &s.make.tracker; /* those of torrents that are there already, too */
 	if (rc != 0)

@@ -317,7 +317,6 @@ static void json_magnet(struct shoal_tool *tool, const struct shoal_magnet *m)
 int shoal_show_main(struct shoal_tool *tool, int argc, char **argv)
 {
 	struct shoal_opt_list args = { 0 };
-	struct shoal_opt every[SHOAL_SAY_OPTIONS_MAX];
 	struct shoal_source s = { 0 };
 	bool files = false, scrape = false;
 	struct shoal_scrape how = { .timeout = SHOAL_SCRAPE_TIMEOUT };
@@ -331,10 +330,8 @@ int shoal_show_main(struct shoal_tool *tool, int argc, char **argv)
 		{ .kind = SHOAL_OPT_END },
 	};
 	/* clang-format on */
-	const struct shoal_opt *const tables[] = { own, every, NULL };
-	shoal_say_options(tool, every);
-	int rc = shoal_options_parse(tool, &page, tables, argc, argv, &args), code;
-	shoal_say_init(tool);
+	const struct shoal_opt *const tables[] = { own, NULL };
+	int rc = shoal_say_parse(tool, &page, tables, argc, argv, &args), code;
 	if (rc != 0)
 		code = rc > 0 ? SHOAL_EXIT_GOOD : shoal_exit_of(rc);
 	else if (args.count != 1)

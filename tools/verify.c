@@ -252,7 +252,6 @@ static int verify(struct shoal_tool *tool, struct shoal_metainfo *mi, const char
 int shoal_verify_main(struct shoal_tool *tool, int argc, char **argv)
 {
 	struct shoal_opt_list args = { 0 };
-	struct shoal_opt every[SHOAL_SAY_OPTIONS_MAX];
 	struct shoal_source s = { 0 };
 	const char *folder = ".";
 	uint32_t threads = 0;
@@ -263,10 +262,8 @@ int shoal_verify_main(struct shoal_tool *tool, int argc, char **argv)
 		{ .kind = SHOAL_OPT_END },
 	};
 	/* clang-format on */
-	const struct shoal_opt *const tables[] = { own, every, NULL };
-	shoal_say_options(tool, every);
-	int rc = shoal_options_parse(tool, &page, tables, argc, argv, &args), code;
-	shoal_say_init(tool);
+	const struct shoal_opt *const tables[] = { own, NULL };
+	int rc = shoal_say_parse(tool, &page, tables, argc, argv, &args), code;
 	if (rc != 0)
 		code = rc > 0 ? SHOAL_EXIT_GOOD : shoal_exit_of(rc);
 	else if (args.count != 1)
