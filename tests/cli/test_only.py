@@ -7,12 +7,10 @@ import tempfile
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-NETNS = os.path.join(HERE, "..", "..", "tools", "netns")
+sys.path.insert(0, os.path.join(HERE, "..", "interop"))
+import closed  # noqa: E402
 
-if os.environ.get("SHOAL_ONLY_INSIDE") != "1":
-    os.environ["SHOAL_ONLY_INSIDE"] = "1"
-    os.execv(NETNS, [NETNS, sys.executable, os.path.abspath(__file__)])
-
+closed.enter()
 SHOAL = os.environ.get("SHOAL", "shoal")
 NAMES = ["a.mkv", "b/a.mkv", "b/c/d.txt", "e [1].txt", "z"]  # as a torrent orders them
 

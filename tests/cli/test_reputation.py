@@ -13,12 +13,10 @@ import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-NETNS = os.path.join(HERE, "..", "..", "tools", "netns")
+sys.path.insert(0, os.path.join(HERE, "..", "interop"))
+import closed  # noqa: E402
 
-if os.environ.get("SHOAL_REPUTATION_INSIDE") != "1":
-    os.environ["SHOAL_REPUTATION_INSIDE"] = "1"
-    os.execv(NETNS, [NETNS, sys.executable, os.path.abspath(__file__)])
-
+closed.enter()
 SHOAL = os.environ.get("SHOAL", "shoal")
 PIECE = 7
 ALONE = ["--no-dht", "--no-lsd", "--no-portmap", "--no-utp"]

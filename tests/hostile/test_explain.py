@@ -12,12 +12,10 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOOLS = os.path.join(HERE, "..", "..", "tools")
-INSIDE = "SHOAL_EXPLAIN_INSIDE"
-if os.environ.get(INSIDE) != "1":
-    os.environ[INSIDE] = "1"
-    netns = os.path.join(TOOLS, "netns")
-    os.execv(netns, [netns, sys.executable, "-B", os.path.abspath(__file__), *sys.argv[1:]])
-sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(HERE, "..", "interop"))
+import closed  # noqa: E402
+
+closed.enter()
 sys.path.insert(0, os.path.join(TOOLS, "hostilekit"))
 
 import content as contents  # noqa: E402

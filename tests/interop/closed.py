@@ -1,4 +1,4 @@
-"""closed.py - puts an interop test into a network namespace of its own, under the Python that libtorrent's module is for."""
+"""closed.py - puts a test into a network namespace of its own, under the Python that libtorrent's module is for."""
 import os
 import sys
 

@@ -7,16 +7,9 @@ import time
 import traceback
 import shutil
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-NETNS = os.path.join(HERE, "..", "..", "tools", "netns")
+import closed
 
-if os.environ.get("SHOAL_INTEROP_INSIDE") != "1":
-    if len(sys.argv) > 1 and os.path.exists(sys.argv[1]):
-        os.environ["SHOAL"] = os.path.abspath(sys.argv[1])
-    os.environ["SHOAL_INTEROP_INSIDE"] = "1"
-    os.execv(NETNS, [NETNS, "/usr/bin/python3", os.path.abspath(__file__)])
-
-sys.path.insert(0, HERE)
+closed.enter()
 from spacekit import Space, skip  # noqa: E402
 
 SHOAL = os.environ.get("SHOAL", "shoal")

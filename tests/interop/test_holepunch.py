@@ -19,17 +19,10 @@ import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-NETNS = os.path.join(HERE, "..", "..", "tools", "netns")
-PYTHON = "/usr/bin/python3"  # the one Debian's libtorrent module belongs to
+import closed
+from closed import PYTHON
 
-if os.environ.get("SHOAL_INTEROP_INSIDE") != "1":
-    if len(sys.argv) > 1 and os.path.exists(sys.argv[1]):
-        os.environ["SHOAL"] = os.path.abspath(sys.argv[1])
-    os.environ["SHOAL_INTEROP_INSIDE"] = "1"
-    os.execv(NETNS, [NETNS, PYTHON, os.path.abspath(__file__), *sys.argv[1:]])
-
-sys.path.insert(0, HERE)
+closed.enter()
 from spacekit import Space, join, skip  # noqa: E402
 from swarmkit import Shoal, digests, tree  # noqa: E402
 
