@@ -226,6 +226,8 @@ void shoal_peer_say_ext_handshake(struct shoal_peer *p, shoal_us now);
 void shoal_peer_say_upload_only(struct shoal_peer *p, shoal_us now);
 /* An EXTENDED message: < 0 ends the peer. */
 int shoal_peer_extended(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now);
+/* Our handshake, for the torrent with that hash. */
+void shoal_peer_greet(struct shoal_peer *p, const struct shoal_id20 *hash, shoal_us now);
 /* First words after the handshakes. */
 void shoal_peer_introduce(struct shoal_peer *p, shoal_us now);
 /* It said something that asks for nothing and tells nothing. REFUSED when that is too much of it. */

@@ -5,6 +5,7 @@ that stand one behind the other: each alone would still hold. What has no row, a
 """
 
 WIRE, PW, PEER, EXT = "proto/wire.c", "proto/peer_wire.c", "swarm/core/peer.c", "swarm/core/peer_ext.c"
+IN = "swarm/core/peer_in.c"
 UP, REQ, HASHES, META = "swarm/core/upload.c", "swarm/core/request.c", "swarm/core/hashes.c", "swarm/core/metadata.c"
 SMETA, PIECES, CROWD, TURN = ("swarm/core/swarm_metadata.c", "swarm/core/swarm_pieces.c", "swarm/core/crowd.c",
                               "swarm/core/turnover.c")
@@ -48,23 +49,23 @@ GUARDS = [
     ("W15d", (PW, "	case SHOAL_WIRE_EXTENDED: legal = pw->extended; break;", "")),
     ("W15e", (PW, "	case SHOAL_WIRE_HASH_REJECT: legal = pw->v2; break;", "	case SHOAL_WIRE_HASH_REJECT: break;")),
     # handshakes
-    ("W16d W16e", (PEER, "	if (s == NULL || (p->swarm", "	if (s == NULL)\n		s = p->node->swarms;\n	if ((p->swarm")),
-    ("W16i", (PEER, "	if (memcmp(p->id.b, s->peer_id.b, 20) == 0) {", "	if (p->incoming && p->born == 1) {")),
-    ("W16j", (PEER, "	if (duplicate(p, now))", "	if (0 && duplicate(p, now))")),
-    ("W16m", (PEER, "		if (q->addr.is_v4 == p->addr.is_v4 && memcmp(q->addr.ip,", "		if (p->born == 1 && memcmp(q->addr.ip,")),
+    ("W16d W16e", (IN, "	if (s == NULL || (p->swarm", "	if (s == NULL)\n		s = p->node->swarms;\n	if ((p->swarm")),
+    ("W16i", (IN, "	if (memcmp(p->id.b, s->peer_id.b, 20) == 0) {", "	if (p->incoming && p->born == 1) {")),
+    ("W16j", (IN, "	if (duplicate(p, now))", "	if (0 && duplicate(p, now))")),
+    ("W16m", (IN, "		if (q->addr.is_v4 == p->addr.is_v4 && memcmp(q->addr.ip,", "		if (p->born == 1 && memcmp(q->addr.ip,")),
     ("W02a W02b W02c W16a W16b W16c W16f", (PEER, "		if (p->born + SHOAL_PEER_HANDSHAKE_TIME <= now)", "		if (p->born + 9 * SHOAL_PEER_HANDSHAKE_TIME <= now)")),
     ("W02d W02e", (PEER, "(partial != 0 && partial + SHOAL_PEER_PARTIAL_TIME <= now)", "(partial == 1)")),
     # what it has
-    ("W03f W03k", (PEER, "	if (p->swarm->mi == NULL || msg->id == SHOAL_WIRE_HAVE_NONE)\n		return SHOAL_ERR_MALFORMED;",
+    ("W03f W03k", (IN, "	if (p->swarm->mi == NULL || msg->id == SHOAL_WIRE_HAVE_NONE)\n		return SHOAL_ERR_MALFORMED;",
                    "	if (p->swarm->mi == NULL || msg->id == SHOAL_WIRE_HAVE_NONE)\n		return 0;")),
-    ("W03d", BITS, (PEER, "	if (!all && msg->body.len != ((size_t)p->have.count + 7) / 8)\n		return SHOAL_ERR_MALFORMED;", "")),
-    ("W04a W04b W04c", (PEER, "	if (piece >= p->have.count)\n		return SHOAL_ERR_RANGE;", "	if (piece >= p->have.count)\n		return 0;")),
-    ("W04e", (PEER, "		if (piece >= SHOAL_PIECES_MAX || p->early", "		if (p->early")),
-    ("W04f", (PEER, "p->early_have_count == SHOAL_PEER_EARLY_HAVES)\n			return SHOAL_ERR_RANGE;",
+    ("W03d", BITS, (IN, "	if (!all && msg->body.len != ((size_t)p->have.count + 7) / 8)\n		return SHOAL_ERR_MALFORMED;", "")),
+    ("W04a W04b W04c", (IN, "	if (piece >= p->have.count)\n		return SHOAL_ERR_RANGE;", "	if (piece >= p->have.count)\n		return 0;")),
+    ("W04e", (IN, "		if (piece >= SHOAL_PIECES_MAX || p->early", "		if (p->early")),
+    ("W04f", (IN, "p->early_have_count == SHOAL_PEER_EARLY_HAVES)\n			return SHOAL_ERR_RANGE;",
               "p->early_have_count == SHOAL_PEER_EARLY_HAVES)\n			return 0;")),
-    ("W03h W03i", (PEER, "shoal_bits_load(&p->have, shoal_bytes(p->early_bits, p->early_bits_len), true) < 0)\n		return SHOAL_ERR_MALFORMED;",
+    ("W03h W03i", (IN, "shoal_bits_load(&p->have, shoal_bytes(p->early_bits, p->early_bits_len), true) < 0)\n		return SHOAL_ERR_MALFORMED;",
                    "shoal_bits_load(&p->have, shoal_bytes(p->early_bits, p->early_bits_len), true) < 0)\n		(void)0;")),
-    ("W04d", (PEER, "		if (p->early_have[i] >= pieces)\n			return SHOAL_ERR_RANGE;", "		if (p->early_have[i] >= pieces)\n			continue;")),
+    ("W04d", (IN, "		if (p->early_have[i] >= pieces)\n			return SHOAL_ERR_RANGE;", "		if (p->early_have[i] >= pieces)\n			continue;")),
     ("K01a", (KEYS, "	if (a->heard)\n		return SHOAL_ERR_MALFORMED;", "	if (a->heard)\n		return 0;")),
     ("K01b", (KEYS, "	if (!a->heard || a->judged)", "	if (a->judged)")),
     ("K01c", ("proto/key_proof.c", "	if (in.len != SHOAL_KEY_MSG)", "	if (in.len < 3)")),
