@@ -144,6 +144,7 @@ int shoal_net_open(struct shoal_tool *tool, const struct shoal_net *net, const s
 				       .no_utp = net->no_utp,
 				       .no_tcp = net->no_tcp,
 				       .no_dht = net->no_dht,
+				       .dht_read_only = net->dht_read_only,
 				       .accept_old = net->accept_old,
 				       .dscp = net->dscp,
 				       .encryption = encryption[net->encryption],
