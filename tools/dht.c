@@ -1,21 +1,20 @@
 /* tools/dht.c - shoal dht: the DHT by hand. */
-#include "tools/dht.h"
+#include "tools/dht_hand.h"
 
 #include "dht/items.h"
 #include "proto/base/bytes.h"
 #include "proto/bencode.h"
 #include "proto/compact.h"
 #include "proto/text.h"
-#include "swarm/io/keys.h"
 #include "tools/commands.h"
 #include "tools/say.h"
 #include "tools/signals.h"
 #include "tools/source.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define AGAIN_US SHOAL_S(3600) /* a name is put again (BEP 44: once an hour) */
 #define LOOK_US SHOAL_S(60)    /* and looked for */
@@ -38,23 +37,7 @@ static const struct shoal_opt_page page = {
 	"  shoal dht node --listen 0.0.0.0:6881 --dht-node 192.0.2.7:6881",
 };
 
-struct dht {
-	struct shoal_dht_session s;
-	struct shoal_tool *tool;
-	const char *arg;
-	const char *key, *key_file, *salt;
-	bool announce, stay, raw, made; /* made: the key file may be made */
-	uint32_t cas_number;
-	bool has_cas;
-	shoal_us every;
-	/* what came */
-	uint32_t count;
-	uint8_t public[32];
-	struct shoal_bytes salt_bytes;
-	struct shoal_id20 target;
-};
-
-static int failed(struct dht *d, int rc)
+int shoal_dht_failed(struct shoal_dht_hand *d, int rc)
 {
 	if (rc == SHOAL_ERR_CLOSED)
 		return SHOAL_EXIT_INTERRUPTED;
@@ -66,8 +49,7 @@ static int failed(struct dht *d, int rc)
 
 /* ---- what is asked for ------------------------------------------------------------------ */
 
-/* The info hash of a file, a link, or digits. */
-static int hash_of(struct dht *d, struct shoal_id20 *out)
+int shoal_dht_hash_of(struct shoal_dht_hand *d, struct shoal_id20 *out)
 {
 	struct shoal_source src = { 0 };
 	const struct shoal_id20 *v1 = NULL;
@@ -92,7 +74,7 @@ static int hash_of(struct dht *d, struct shoal_id20 *out)
 }
 
 /* "dict of NN bytes" is no way to show a value: strings as text, all else as it is bencoded, both made safe. */
-static void show_value(struct dht *d, struct shoal_bytes v)
+static void show_value(struct shoal_dht_hand *d, struct shoal_bytes v)
 {
 	struct shoal_ben b = shoal_ben(v, SHOAL_BEN_DEPTH_SMALL);
 	struct shoal_ben_value value;
@@ -102,7 +84,7 @@ static void show_value(struct dht *d, struct shoal_bytes v)
 	shoal_say(d->tool, "%s", shoal_say_text(v, shown));
 }
 
-static void tell_done(struct dht *d, const struct shoal_event *ev)
+void shoal_dht_tell_done(struct shoal_dht_hand *d, const struct shoal_event *ev)
 {
 	struct shoal_json *j = shoal_say_event(d->tool, "done", ev->t);
 	shoal_json_int(j, "code", ev->err);
@@ -116,7 +98,7 @@ static void tell_done(struct dht *d, const struct shoal_event *ev)
 	shoal_say_event_end(d->tool);
 }
 
-static void on_node(struct dht *d, const struct shoal_event *ev)
+static void on_node(struct shoal_dht_hand *d, const struct shoal_event *ev)
 {
 	char addr[SHOAL_ADDR_TEXT], id[41], version[9];
 	shoal_addr_format(&ev->addr, addr);
@@ -137,7 +119,7 @@ static void on_node(struct dht *d, const struct shoal_event *ev)
 
 static void on_event(void *to, const struct shoal_event *ev)
 {
-	struct dht *d = to;
+	struct shoal_dht_hand *d = to;
 	char addr[SHOAL_ADDR_TEXT];
 	switch (ev->kind) {
 	case SHOAL_EV_DHT_PEER:
@@ -166,7 +148,7 @@ static void on_event(void *to, const struct shoal_event *ev)
 		break;
 	case SHOAL_EV_DHT_DONE:
 		if (d->tool->json)
-			tell_done(d, ev);
+			shoal_dht_tell_done(d, ev);
 		break;
 	default: break;
 	}
@@ -180,17 +162,17 @@ static void on_pong(void *to, const struct shoal_event *ev)
 		on_node(to, ev);
 }
 
-static int do_ping(struct dht *d)
+static int do_ping(struct shoal_dht_hand *d)
 {
 	struct shoal_op op = { .kind = SHOAL_OP_DHT_PING, .text = shoal_bytes(d->arg, strlen(d->arg)) };
 	int rc = shoal_dht_session_ask(&d->s, &op, on_pong, d);
-	return rc < 0 ? failed(d, rc) : 0;
+	return rc < 0 ? shoal_dht_failed(d, rc) : 0;
 }
 
-static int do_get_peers(struct dht *d)
+static int do_get_peers(struct shoal_dht_hand *d)
 {
 	struct shoal_id20 hash;
-	int code = hash_of(d, &hash);
+	int code = shoal_dht_hash_of(d, &hash);
 	if (code)
 		return code;
 	struct shoal_op op = { .kind = SHOAL_OP_DHT_PEERS,
@@ -198,13 +180,13 @@ static int do_get_peers(struct dht *d)
 			       .flags = d->announce ? SHOAL_DHT_ANNOUNCE : 0 };
 	int rc = shoal_dht_session_ask(&d->s, &op, on_event, d);
 	if (rc < 0)
-		return failed(d, rc);
+		return shoal_dht_failed(d, rc);
 	return d->count > 0 || d->announce ? 0 : SHOAL_EXIT_DATA;
 }
 
 static void on_scrape(void *to, const struct shoal_event *ev)
 {
-	struct dht *d = to;
+	struct shoal_dht_hand *d = to;
 	if (ev->kind != SHOAL_EV_DHT_DONE)
 		return;
 	unsigned long long seeds = (ev->dht.seeds_milli + 500) / 1000, peers = (ev->dht.peers_milli + 500) / 1000;
@@ -219,18 +201,18 @@ static void on_scrape(void *to, const struct shoal_event *ev)
 	}
 }
 
-static int do_scrape(struct dht *d)
+static int do_scrape(struct shoal_dht_hand *d)
 {
 	struct shoal_id20 hash;
-	int code = hash_of(d, &hash);
+	int code = shoal_dht_hash_of(d, &hash);
 	if (code)
 		return code;
 	struct shoal_op op = { .kind = SHOAL_OP_DHT_PEERS, .data = shoal_bytes(hash.b, 20), .flags = SHOAL_DHT_SCRAPE };
 	int rc = shoal_dht_session_ask(&d->s, &op, on_scrape, d);
-	return rc < 0 ? failed(d, rc) : 0;
+	return rc < 0 ? shoal_dht_failed(d, rc) : 0;
 }
 
-static int do_get(struct dht *d)
+static int do_get(struct shoal_dht_hand *d)
 {
 	if (d->key != NULL)
 		shoal_item_target_of(d->public, d->salt_bytes, &d->target);
@@ -241,168 +223,14 @@ static int do_get(struct dht *d)
 	struct shoal_op op = { .kind = SHOAL_OP_DHT_GET, .data = shoal_bytes(d->target.b, 20), .text = d->salt_bytes };
 	int rc = shoal_dht_session_ask(&d->s, &op, on_event, d);
 	if (rc < 0)
-		return failed(d, rc);
+		return shoal_dht_failed(d, rc);
 	if (d->count == 0)
 		return shoal_say_fail_as(d->tool, SHOAL_EXIT_DATA, SHOAL_ERR_GONE, "nobody has it");
 	return 0;
 }
 
-static void on_put(void *to, const struct shoal_event *ev)
-{
-	struct dht *d = to;
-	if (ev->kind != SHOAL_EV_DHT_DONE)
-		return;
-	d->count = ev->dht.written;
-	if (d->tool->json)
-		tell_done(d, ev);
-	else if (ev->err == SHOAL_ERR_REFUSED)
-		shoal_say_warn(d->tool, NULL, "refused with code %lld%s", (long long)ev->dht.code,
-			       ev->dht.code == 301   ? ": another value is there (--cas)"
-			       : ev->dht.code == 302 ? ": a newer value is there"
-						     : "");
-}
-
-/* Puts `v`, signed with the number after the one that is there now. */
-static int put_signed(struct dht *d, const struct shoal_key *key, struct shoal_bytes v, int64_t *seq)
-{
-	struct shoal_dht_value old;
-	uint8_t text[SHOAL_ITEM_SIGNED_MAX], both[96];
-	int rc = shoal_dht_session_get(&d->s, key->public, d->salt_bytes, &old);
-	if (rc < 0)
-		return rc;
-	/* The same again is the same: it is only renewed. */
-	bool same = old.found && shoal_bytes_equal(v, shoal_bytes(old.v, old.len));
-	*seq = same ? old.seq : old.found ? old.seq + 1 : 1;
-	ptrdiff_t len = shoal_item_signed(d->salt_bytes, *seq, v, text);
-	if (len < 0)
-		return (int)len;
-	memcpy(both, key->public, 32);
-	shoal_key_sign(key, shoal_bytes(text, (size_t)len), both + 32);
-	struct shoal_op op = { .kind = SHOAL_OP_DHT_PUT,
-			       .data = v,
-			       .text = d->salt_bytes,
-			       .key = shoal_bytes(both, sizeof both),
-			       .seq = *seq,
-			       .flags = d->has_cas ? SHOAL_DHT_CAS : 0,
-			       .cas = d->cas_number };
-	return shoal_dht_session_ask(&d->s, &op, on_put, d);
-}
-
-static int key_open(struct dht *d, struct shoal_key *key)
-{
-	char shown[SHOAL_SAY_TEXT_MAX];
-	int rc = shoal_key_file(key, d->key_file, true);
-	if (rc == SHOAL_ERR_MALFORMED)
-		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE, "%s holds no key (64 hex digits)",
-				      shoal_say_cstr(d->key_file, shown));
-	if (rc < 0)
-		return shoal_say_fail_as(d->tool, SHOAL_EXIT_STORAGE, rc, "%s: %s", shoal_say_cstr(d->key_file, shown),
-					 errno != 0 ? strerror(errno) : shoal_err_name(rc));
-	return 0;
-}
-
-static int do_put(struct dht *d)
-{
-	uint8_t room[SHOAL_KRPC_VALUE_MAX];
-	struct shoal_ben_wr w;
-	struct shoal_key key;
-	char hex[65];
-	int64_t seq = 0;
-	int rc;
-	struct shoal_bytes text = shoal_bytes(d->arg, strlen(d->arg));
-	shoal_ben_wr_init(&w, (struct shoal_space){ room, sizeof room });
-	if (d->raw && shoal_ben_check(text, SHOAL_BEN_DEPTH_SMALL - 2, shoal_bytes(NULL, 0), NULL) < 0)
-		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE, "the value is not bencoded");
-	if (d->raw)
-		shoal_ben_wr_raw(&w, text);
-	else
-		shoal_ben_wr_str(&w, text);
-	ptrdiff_t len = shoal_ben_wr_done(&w);
-	if (len < 0)
-		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE, "a value has at most %u bytes", SHOAL_KRPC_VALUE_MAX);
-	struct shoal_bytes v = shoal_bytes(room, (size_t)len);
-	if (d->key_file != NULL) {
-		int code = key_open(d, &key);
-		if (code)
-			return code;
-		rc = put_signed(d, &key, v, &seq);
-		shoal_say_hex(key.public, 32, hex);
-		shoal_key_wipe(&key);
-	} else {
-		struct shoal_op op = { .kind = SHOAL_OP_DHT_PUT, .data = v };
-		shoal_item_target(v, &d->target);
-		shoal_say_hex(d->target.b, 20, hex);
-		rc = shoal_dht_session_ask(&d->s, &op, on_put, d);
-	}
-	if (rc < 0)
-		return failed(d, rc);
-	if (d->tool->json) {
-		struct shoal_json *j = shoal_say_event(d->tool, "put", 0);
-		shoal_json_text(j, d->key_file ? "key" : "target", hex);
-		shoal_json_u64(j, "nodes", d->count);
-		if (d->key_file)
-			shoal_json_int(j, "seq", seq);
-		shoal_say_event_end(d->tool);
-	} else if (d->key_file) {
-		shoal_say(d->tool, "%s  seq %lld, on %u nodes", hex, (long long)seq, d->count);
-	} else {
-		shoal_say(d->tool, "%s  on %u nodes", hex, d->count);
-	}
-	return 0;
-}
-
-static void tell_name(struct dht *d, const struct shoal_key *key, const struct shoal_id20 *hash, int64_t seq)
-{
-	struct shoal_magnet m = { .has_key = true, .salt_len = d->salt_bytes.len };
-	char link[512], hex[41];
-	memcpy(m.key, key->public, 32);
-	if (m.salt_len > 0)
-		memcpy(m.salt, d->salt_bytes.at, m.salt_len);
-	if (shoal_magnet_format(&m, (struct shoal_space){ (uint8_t *)link, sizeof link }) < 0)
-		return;
-	shoal_say_hex(hash->b, 20, hex);
-	if (d->tool->json) {
-		struct shoal_json *j = shoal_say_event(d->tool, "published", 0);
-		shoal_json_text(j, "magnet", link);
-		shoal_json_text(j, "infohash", hex);
-		shoal_json_int(j, "seq", seq);
-		shoal_json_u64(j, "nodes", d->count);
-		shoal_say_event_end(d->tool);
-	} else {
-		shoal_say(d->tool, "%s\nstands for %s (number %lld, on %u nodes)", link, hex, (long long)seq, d->count);
-	}
-	fflush(stdout);
-}
-
-static int do_publish(struct dht *d)
-{
-	struct shoal_id20 hash;
-	struct shoal_key key;
-	uint8_t v[40] = "d2:ih20:";
-	int64_t seq = 0;
-	if (d->key_file == NULL)
-		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE,
-				      "--key-file FILE says whose name it is (made if it is not there)");
-	int code = hash_of(d, &hash);
-	if (code == 0)
-		code = key_open(d, &key);
-	if (code)
-		return code;
-	memcpy(v + 8, hash.b, 20);
-	v[28] = 'e';
-	do {
-		int rc = put_signed(d, &key, shoal_bytes(v, 29), &seq);
-		if (rc == 0)
-			tell_name(d, &key, &hash, seq);
-		else if (!d->stay)
-			code = failed(d, rc);
-	} while (d->stay && code == 0 && shoal_dht_session_wait(&d->s, shoal_signals_now() + d->every));
-	shoal_key_wipe(&key);
-	return code;
-}
-
 /* A link or a bare key. */
-static int name_of(struct dht *d, struct shoal_magnet *m)
+static int name_of(struct shoal_dht_hand *d, struct shoal_magnet *m)
 {
 	char why[160];
 	*m = (struct shoal_magnet){ .has_key = true };
@@ -424,7 +252,7 @@ static int name_of(struct dht *d, struct shoal_magnet *m)
 	return 0;
 }
 
-static int do_watch(struct dht *d)
+static int do_watch(struct shoal_dht_hand *d)
 {
 	struct shoal_magnet m;
 	int64_t seq = -1;
@@ -460,7 +288,7 @@ static int do_watch(struct dht *d)
 
 static void on_stats(void *to, const struct shoal_event *ev)
 {
-	struct dht *d = to;
+	struct shoal_dht_hand *d = to;
 	char id[41], addr[SHOAL_ADDR_TEXT];
 	if (ev->kind != SHOAL_EV_DHT_STATS)
 		return;
@@ -484,20 +312,20 @@ static void on_stats(void *to, const struct shoal_event *ev)
 	fflush(stdout);
 }
 
-static int do_node(struct dht *d)
+static int do_node(struct shoal_dht_hand *d)
 {
 	do {
 		struct shoal_op op = { .kind = SHOAL_OP_DHT_STATS };
 		int rc = shoal_dht_session_ask(&d->s, &op, on_stats, d);
 		if (rc < 0 && rc != SHOAL_ERR_CLOSED)
-			return failed(d, rc);
+			return shoal_dht_failed(d, rc);
 	} while (shoal_dht_session_wait(&d->s, shoal_signals_now() + d->every));
 	return 0;
 }
 
 static const struct verb {
 	const char *name;
-	int (*run)(struct dht *d);
+	int (*run)(struct shoal_dht_hand *d);
 	bool argument; /* one is needed */
 	bool reads;    /* it asks little and goes: others need not know us (BEP 43) */
 	shoal_us every;
@@ -506,13 +334,13 @@ static const struct verb {
 	{ "get-peers", do_get_peers, true, true, 0 },
 	{ "scrape", do_scrape, true, false, 0 }, /* what is large is told to those alone who answer a ping */
 	{ "get", do_get, false, false, 0 },
-	{ "put", do_put, true, false, 0 },
-	{ "publish", do_publish, true, false, AGAIN_US },
+	{ "put", shoal_dht_put, true, false, 0 },
+	{ "publish", shoal_dht_publish, true, false, AGAIN_US },
 	{ "watch", do_watch, true, false, LOOK_US },
 	{ "node", do_node, false, false, LOOK_US },
 };
 
-static int run(struct dht *d, struct shoal_net *net, const struct shoal_opt_list *args)
+static int run(struct shoal_dht_hand *d, struct shoal_net *net, const struct shoal_opt_list *args)
 {
 	const struct verb *v = NULL;
 	char shown[SHOAL_SAY_TEXT_MAX];
@@ -542,7 +370,12 @@ static int run(struct dht *d, struct shoal_net *net, const struct shoal_opt_list
 	if (code)
 		return code;
 	d->s.give_up = give_up;
+	char *usual = net->state ? NULL : shoal_net_state_default();
+	d->state = net->state ? net->state : usual;
+	if (d->state != NULL && access(d->state, F_OK) < 0)
+		d->state = NULL; /* that nothing is remembered was said when it could not be made */
 	code = v->run(d);
+	free(usual);
 	shoal_dht_session_close(&d->s);
 	return code;
 }
@@ -550,7 +383,7 @@ static int run(struct dht *d, struct shoal_net *net, const struct shoal_opt_list
 int shoal_dht_main(struct shoal_tool *tool, int argc, char **argv)
 {
 	struct shoal_net net = { 0 };
-	struct dht d = { .tool = tool, .cas_number = UINT32_MAX };
+	struct shoal_dht_hand d = { .tool = tool, .cas_number = UINT32_MAX };
 	struct shoal_opt_list args = { 0 };
 	struct shoal_opt wire[SHOAL_NET_OPTIONS_MAX];
 	/* clang-format off */
@@ -559,6 +392,7 @@ int shoal_dht_main(struct shoal_tool *tool, int argc, char **argv)
 		{ SHOAL_OPT_TEXT, "key-file", 0, &d.key_file, "FILE", NULL, "put, publish: the secret key; made if it is not there" },
 		{ SHOAL_OPT_TEXT, "salt", 0, &d.salt, "TEXT", NULL, "one of several values under the key" },
 		{ SHOAL_OPT_COUNT, "cas", 0, &d.cas_number, "N", NULL, "put: only over the value with that number" },
+		{ SHOAL_OPT_FLAG, "first", 0, &d.first, NULL, NULL, "put, publish: nothing was signed under the key yet, few as those are who can tell" },
 		{ SHOAL_OPT_FLAG, "bencoded", 0, &d.raw, NULL, NULL, "put: TEXT is bencoded already" },
 		{ SHOAL_OPT_FLAG, "announce", 0, &d.announce, NULL, NULL, "get-peers: and say that we have it" },
 		{ SHOAL_OPT_FLAG, "stay", 0, &d.stay, NULL, NULL, "publish: and keep it there, until stopped" },

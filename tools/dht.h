@@ -38,7 +38,7 @@ struct shoal_dht_value {
 	uint8_t key[96]; /* public key and signature */
 	uint8_t v[1000];
 	size_t len;
-	uint32_t copies;
+	uint32_t copies, answers; /* nodes that have it; that answered at all */
 };
 /* 0 and *out (perhaps not found); as ask(). */
 SHOAL_MUST int shoal_dht_session_get(struct shoal_dht_session *s, const uint8_t key[32], struct shoal_bytes salt,

@@ -86,8 +86,10 @@ int shoal_dht_session_ask(struct shoal_dht_session *s, struct shoal_op *op,
 
 void shoal_dht_value_take(struct shoal_dht_value *value, const struct shoal_event *ev)
 {
-	if (ev->kind == SHOAL_EV_DHT_DONE)
+	if (ev->kind == SHOAL_EV_DHT_DONE) {
 		value->copies = ev->dht.copies;
+		value->answers = ev->dht.answers;
+	}
 	if (ev->kind != SHOAL_EV_DHT_ITEM || ev->name.len != sizeof value->key || ev->data.len > sizeof value->v)
 		return;
 	value->found = true;

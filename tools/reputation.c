@@ -2,7 +2,6 @@
 #include "proto/base/bytes.h"
 #include "swarm/core/recall.h"
 #include "swarm/core/rep_text.h"
-#include "swarm/io/store_sqlite.h"
 #include "tools/commands.h"
 #include "tools/human.h"
 #include "tools/net.h"
@@ -10,17 +9,15 @@
 #include "tools/save.h"
 #include "tools/say.h"
 #include "tools/source.h"
+#include "tools/state.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-#define WRITE_MS 30000 /* how long a commit may take */
 
 static const struct shoal_opt_page page = {
 	"COMMAND [ARGUMENT] [OPTIONS]",
@@ -78,19 +75,10 @@ static int open_store(struct reputation *r, bool exclusive, bool make)
 	return 0;
 }
 
-/* Commits, and waits until it is durable. */
+/* What was put and dropped becomes durable. */
 static int write_out(struct reputation *r)
 {
-	struct shoal_store_done done;
-	struct pollfd p = { .fd = shoal_store_sqlite_fd(r->sqlite), .events = POLLIN };
-	int rc = r->store.ops->commit(r->store.s, 1);
-	while (rc == 0 && r->store.ops->reap(r->store.s, &done, 1) == 0) {
-		int n = poll(&p, 1, WRITE_MS);
-		if (n == 0 || (n < 0 && errno != EINTR))
-			rc = SHOAL_ERR_TIMEOUT;
-	}
-	if (rc == 0)
-		rc = done.err;
+	int rc = shoal_state_write(r->sqlite);
 	return rc < 0 ? shoal_say_fail_as(r->tool, SHOAL_EXIT_STORAGE, rc, "cannot write the state: %s",
 					  shoal_err_name(rc))
 		      : 0;

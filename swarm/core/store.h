@@ -17,8 +17,9 @@ enum shoal_store_kind {
 	SHOAL_STORE_INFO = 3,	 /* by torrent id: raw metadata of magnets, piece layers */
 	SHOAL_STORE_NAMED =
 		4, /* whole files without a v2 root, by name and size (adopt.h): a copy of their FILE record */
-	SHOAL_STORE_DHT = 5,  /* "v4", "v6": our id there, and nodes that answered (finder.c) */
-	SHOAL_STORE_PEER = 6, /* by address: what is known of a peer (rep_record.h) */
+	SHOAL_STORE_DHT = 5,	/* "v4", "v6": our id there, and nodes that answered (finder.c) */
+	SHOAL_STORE_PEER = 6,	/* by address: what is known of a peer (rep_record.h) */
+	SHOAL_STORE_SIGNED = 7, /* by public key and salt: the number last signed with (tools/published.h) */
 };
 #define SHOAL_STORE_KEY_MAX 128
 #define SHOAL_STORE_VALUE_MAX (160u << 20)
