@@ -3,13 +3,18 @@
 
 #include <stdio.h>
 
+/* Who was asked, none of whom answers; NULL: nobody was. */
+static const char *silent(const struct shoal_alone *a)
+{
+	if (a->dht && a->trackers > 0)
+		return "no node of the DHT and no tracker answers";
+	return a->dht ? "no node of the DHT answers" : a->trackers > 0 ? "no tracker answers" : NULL;
+}
+
 const char *shoal_alone_text(const struct shoal_alone *a, char out[SHOAL_ALONE_TEXT_MAX])
 {
 	bool dht = a->dht && a->dht_nodes > 0, any = dht || a->answering > 0;
-	const char *who = a->dht && a->trackers > 0 ? "no node of the DHT and no tracker answers"
-			  : a->dht		    ? "no node of the DHT answers"
-			  : a->trackers > 0	    ? "no tracker answers"
-						    : NULL;
+	const char *who = silent(a);
 	if (!a->route && !a->proxy && !any)
 		snprintf(out, SHOAL_ALONE_TEXT_MAX, "this host has no way to other networks; is it connected?");
 	else if (any && a->peers > 0)
@@ -34,5 +39,19 @@ const char *shoal_alone_text(const struct shoal_alone *a, char out[SHOAL_ALONE_T
 		snprintf(out, SHOAL_ALONE_TEXT_MAX, "no peer that was named answers");
 	else
 		snprintf(out, SHOAL_ALONE_TEXT_MAX, "nobody is known who could be asked");
+	return out;
+}
+
+const char *shoal_alone_seed_text(const struct shoal_alone *a, char out[SHOAL_ALONE_TEXT_MAX])
+{
+	bool any = (a->dht && a->dht_nodes > 0) || a->answering > 0;
+	if (!any && silent(a) != NULL)
+		return shoal_alone_text(a, out);
+	if (!a->unmapped)
+		return NULL;
+	snprintf(out, SHOAL_ALONE_TEXT_MAX,
+		 "no router maps our port (NAT-PMP, UPnP); where there is one, forward port %u, TCP and UDP, to this "
+		 "host",
+		 a->port);
 	return out;
 }

@@ -19,9 +19,13 @@ struct shoal_alone {
 	unsigned trackers;  /* of which anything was heard, good or bad ... */
 	unsigned answering; /* ... and that answered */
 	uint64_t peers;	    /* that they told us of, and that the user named */
+	bool unmapped; /* a router was asked to let others in, and did not; and we have no address of the open network */
+	uint16_t port; /* we listen there */
 };
 
 /* A sentence without its end, at most SHOAL_ALONE_TEXT_MAX bytes with its NUL; `out`. */
 const char *shoal_alone_text(const struct shoal_alone *a, char out[SHOAL_ALONE_TEXT_MAX]);
+/* The same for a seed, to whom others must come; NULL where there is no reason but that nobody wants it. */
+const char *shoal_alone_seed_text(const struct shoal_alone *a, char out[SHOAL_ALONE_TEXT_MAX]);
 
 #endif

@@ -338,7 +338,10 @@ static void on_event(struct shoal_run *r, const struct shoal_event *ev, bool *st
 		return;
 	case SHOAL_EV_STOPPED: *stopped = true; return;
 	case SHOAL_EV_FLIGHT: shoal_record_add(r->tool, &r->record, ev->data, ev->t); return;
-	case SHOAL_EV_PORTMAP: shoal_run_tell_portmap(r, ev); return;
+	case SHOAL_EV_PORTMAP:
+		r->alone.unmapped = ev->err < 0;
+		shoal_run_tell_portmap(r, ev);
+		return;
 	case SHOAL_EV_WARNING:
 		if (t == NULL) { /* of the engine as a whole */
 			char text[SHOAL_SAY_TEXT_MAX];

@@ -58,6 +58,7 @@ struct shoal_run_alone {
 	uint32_t nodes, counted;      /* of the DHT: at the last look; at this one, so far */
 	unsigned trackers, answering; /* that were heard of; in good */
 	uint64_t peers;		      /* they told of */
+	bool unmapped;		      /* the last that was heard of mapping our port is that it was not */
 	shoal_us look_at, again, again_at;
 };
 

@@ -7,30 +7,41 @@
 
 #include <stdio.h>
 
-#define FIRST_US SHOAL_S(1)  /* until it is first asked ... */
-#define LOOK_US SHOAL_S(5)   /* how many nodes of the DHT are known */
-#define TELL_US SHOAL_S(20)  /* so long without anybody, and it is said */
-#define AGAIN_US SHOAL_S(30) /* places to begin at are looked up anew, then twice as long each time */
+#define FIRST_US SHOAL_S(1)	 /* until it is first asked ... */
+#define LOOK_US SHOAL_S(5)	 /* how many nodes of the DHT are known */
+#define TELL_US SHOAL_S(20)	 /* so long without anybody, and it is said ... */
+#define TELL_SEED_US SHOAL_S(60) /* ... and to a seed, who waits for others to come */
+#define AGAIN_US SHOAL_S(30)	 /* places to begin at are looked up anew, then twice as long each time */
 #define AGAIN_MAX_US SHOAL_S(900)
 #define TICKET ((uint64_t)1 << 61)
 
-static bool anybody(const struct shoal_run *r)
+/* Somebody is or was there, or nobody is needed. */
+static bool served(const struct shoal_run *r)
 {
-	for (size_t i = 0; i < r->count; i++)
-		if (r->torrent[i].seen_peer || r->torrent[i].complete || r->torrent[i].over)
+	for (size_t i = 0; i < r->count; i++) {
+		const struct shoal_run_torrent *t = &r->torrent[i];
+		if (t->seen_peer || t->over || (t->complete && !r->seeding))
 			return true;
+	}
 	return false;
+}
+
+static struct shoal_alone state_of(const struct shoal_run *r)
+{
+	return (struct shoal_alone){ .route = shoal_reachable_out(),
+				     .proxy = r->net->proxy != NULL,
+				     .dht = r->alone.dht,
+				     .dht_nodes = r->alone.nodes,
+				     .trackers = r->alone.trackers,
+				     .answering = r->alone.answering,
+				     .peers = r->alone.peers + r->net->peer.count,
+				     .unmapped = r->alone.unmapped && !shoal_reachable_here(),
+				     .port = r->bound_count > 0 ? r->bound[0].port : 0 };
 }
 
 const char *shoal_run_why_alone(const struct shoal_run *r, char out[SHOAL_ALONE_TEXT_MAX])
 {
-	struct shoal_alone a = { .route = shoal_reachable_out(),
-				 .proxy = r->net->proxy != NULL,
-				 .dht = r->alone.dht,
-				 .dht_nodes = r->alone.nodes,
-				 .trackers = r->alone.trackers,
-				 .answering = r->alone.answering,
-				 .peers = r->alone.peers + r->net->peer.count };
+	struct shoal_alone a = state_of(r);
 	if (a.dht && !r->alone.counts) { /* libtorrent does not say, and we do not guess */
 		snprintf(out, SHOAL_ALONE_TEXT_MAX, "nobody answered");
 		return out;
@@ -69,10 +80,20 @@ void shoal_run_alone_event(struct shoal_run *r, const struct shoal_event *ev, sh
 	}
 }
 
+static void tell(struct shoal_run *r)
+{
+	char text[SHOAL_ALONE_TEXT_MAX];
+	struct shoal_alone a = state_of(r);
+	const char *why = !r->seeding		      ? shoal_run_why_alone(r, text)
+			  : a.dht && !r->alone.counts ? NULL
+						      : shoal_alone_seed_text(&a, text);
+	if (why != NULL)
+		shoal_say_warn(r->tool, NULL, "nobody is connected yet: %s", why);
+}
+
 void shoal_run_alone_tick(struct shoal_run *r, shoal_us now)
 {
 	struct shoal_run_alone *a = &r->alone;
-	char why[SHOAL_ALONE_TEXT_MAX];
 	if (a->look_at == 0)
 		a->look_at = now + FIRST_US;
 	if (a->dht && a->look_at <= now) {
@@ -80,9 +101,9 @@ void shoal_run_alone_tick(struct shoal_run *r, shoal_us now)
 		a->look_at = r->ops->do_op(r->engine, &op) == 0 ? now + LOOK_US : SHOAL_NEVER;
 		a->counted = 0;
 	}
-	if (r->seeding || a->told || now - r->began < TELL_US)
+	if (a->told || now - r->began < (r->seeding ? TELL_SEED_US : TELL_US))
 		return;
 	a->told = true;
-	if (!anybody(r))
-		shoal_say_warn(r->tool, NULL, "nobody is connected yet: %s", shoal_run_why_alone(r, why));
+	if (!served(r))
+		tell(r);
 }

@@ -50,6 +50,22 @@ bool shoal_reachable_neighbour(const struct shoal_addr *to)
 	return found;
 }
 
+bool shoal_reachable_here(void)
+{
+	struct ifaddrs *all;
+	bool found = false;
+	if (getifaddrs(&all) < 0)
+		return false;
+	for (const struct ifaddrs *i = all; i != NULL && !found; i = i->ifa_next) {
+		struct shoal_addr ours;
+		found = i->ifa_addr != NULL && i->ifa_addr->sa_family == AF_INET && i->ifa_flags & IFF_UP &&
+			shoal_addr_from_sys(i->ifa_addr, sizeof(struct sockaddr_in), &ours) &&
+			shoal_reach_of(&ours) == SHOAL_REACH_GLOBAL;
+	}
+	freeifaddrs(all);
+	return found;
+}
+
 bool shoal_reachable_by_strangers(const struct shoal_addr *to)
 {
 	switch (shoal_reach_of(to)) {

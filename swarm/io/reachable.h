@@ -17,6 +17,8 @@
 bool shoal_reachable_neighbour(const struct shoal_addr *to);
 /* The rule above, whole. To be asked when the socket is opened: a name may mean something else by then. */
 bool shoal_reachable_by_strangers(const struct shoal_addr *to);
+/* Whether this host has an IPv4 address of the open network itself, so that no router stands before it. */
+bool shoal_reachable_here(void);
 /* Whether this host has a way to the open network at all; nothing is sent. */
 bool shoal_reachable_out(void);
 

@@ -44,8 +44,37 @@ static void each_case_has_its_words(void **state)
 	}
 }
 
+static void a_seed_is_told_why_nobody_comes(void **state)
+{
+	static const struct {
+		struct shoal_alone a;
+		const char *words; /* NULL: there is nothing to say */
+	} cases[] = {
+		{ { .dht = true }, "this host has no way to other networks; is it connected?" },
+		{ { .route = true, .dht = true, .trackers = 1, .unmapped = true },
+		  "no node of the DHT and no tracker answers; does a firewall let nothing out?" },
+		{ { .route = true, .dht = true, .dht_nodes = 9, .unmapped = true, .port = 6881 },
+		  "no router maps our port (NAT-PMP, UPnP); where there is one, forward port 6881, TCP and UDP, to "
+		  "this host" },
+		{ { .route = true, .trackers = 2, .answering = 1, .unmapped = true, .port = 7000 },
+		  "no router maps our port (NAT-PMP, UPnP); where there is one, forward port 7000, TCP and UDP, to "
+		  "this host" },
+		{ { .route = true, .dht = true, .dht_nodes = 9 }, NULL },
+		{ { .route = true }, NULL }, /* it asked nobody: it is for those who were told */
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char out[SHOAL_ALONE_TEXT_MAX];
+		const char *said = shoal_alone_seed_text(&cases[i].a, out);
+		assert_int_equal(said != NULL, cases[i].words != NULL);
+		if (said != NULL)
+			assert_string_equal(said, cases[i].words);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(each_case_has_its_words) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(each_case_has_its_words),
+					    cmocka_unit_test(a_seed_is_told_why_nobody_comes) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
