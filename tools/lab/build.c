@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "tools/lab/attack.h"
+#include "tools/lab/draw.h"
 #include "tools/lab/fluid.h"
 
-#define CONTENT_SEED 1	       /* all runs share the same bytes */
-#define DICE_OF_GROUPS 1000000 /* streams of a run's seed that no node has */
+#define CONTENT_SEED 1 /* all runs share the same bytes */
 
 static void *must(void *at)
 {
@@ -130,23 +130,18 @@ void lab_build_nodes(const struct lab_scenario *s, struct sim *sim, uint64_t see
 	for (unsigned i = 0; i < s->nodes_count; i++) {
 		const struct lab_group *g = &s->nodes[i];
 		unsigned count = (unsigned)g->count.v;
-		/* Of the group's number: a group more, or one that is larger, moves nobody else's dice. */
-		struct shoal_rng dice = shoal_rng_split(seed, DICE_OF_GROUPS + i);
-		enum { UP, DOWN, RTT, JITTER, JOIN, LEAVE, LIFE, LATENCY, DRAWN };
-		const struct lab_spread *spread[DRAWN] = { &g->up.v,   &g->down.v,  &g->rtt.v,	&g->jitter.v,
-							   &g->join.v, &g->leave.v, &g->life.v, &g->disk.latency.v };
-		double *drawn = must(calloc((size_t)DRAWN * (count + 1), sizeof *drawn));
-		for (int d = 0; d < DRAWN; d++)
-			lab_spread_draw(spread[d], &dice, drawn + (size_t)d * count, count);
-#define OF(what) drawn[(size_t)(what)*count + k]
+		struct shoal_rng dice = lab_draw_dice(seed, i);
+		struct lab_drawn *drawn = must(calloc((size_t)count + 1, sizeof *drawn));
+		lab_draw_group(g, &dice, drawn);
 		for (unsigned k = 0; k < count; k++) {
-			shoal_us latency = us(OF(LATENCY));
+			const struct lab_drawn *d = &drawn[k];
+			shoal_us latency = us(d->latency);
 			struct sim_node_options o = {
 				.memory = (size_t)g->memory.v,
-				.up = (uint64_t)OF(UP),
-				.down = (uint64_t)OF(DOWN),
-				.delay = us(OF(RTT) / 4), /* it is passed four times on the way there and back */
-				.jitter = us(OF(JITTER)),
+				.up = (uint64_t)d->up,
+				.down = (uint64_t)d->down,
+				.delay = us(d->rtt / 4), /* it is passed four times on the way there and back */
+				.jitter = us(d->jitter),
 				.loss_ppm = (uint32_t)llround(g->loss.v * 1e6),
 				.queue = us(g->queue.v),
 				.nat = nats[g->nat.v],
@@ -171,14 +166,13 @@ void lab_build_nodes(const struct lab_scenario *s, struct sim *sim, uint64_t see
 			node[first + k] = (struct lab_result_node){ .group = i,
 								    .honest = g->adversary.kind == NULL,
 								    .wants = g->has.v < 1,
-								    .up_rate = OF(UP),
-								    .down_rate = OF(DOWN),
+								    .up_rate = d->up,
+								    .down_rate = d->down,
 								    .joined = INFINITY,
 								    .complete = INFINITY,
 								    .left = INFINITY };
-			times[first + k] = (struct lab_times){ OF(JOIN), OF(LEAVE), OF(LIFE) };
+			times[first + k] = (struct lab_times){ d->join, d->leave, d->life };
 		}
-#undef OF
 		free(drawn);
 		first += count;
 	}

@@ -6,14 +6,14 @@
 #include <string.h>
 #include <time.h>
 #include "tools/lab/diary.h"
+#include "tools/lab/draw.h"
 #include "tools/lab/world/digest.h"
 
 #define POINTS_MAX 1200	  /* samples; when there are more, every second one goes, and half as many are taken */
 #define POINTS_WANTED 100 /* up to the fluid bound */
 #define PAIRS_MAX (16u << 20)
-#define DICE_OF_RUN 999999 /* a stream of the seed that neither a node nor a group has */
-#define BRIEF_ABOVE 100	   /* nodes: a piece of a larger world is looked at once, not at each HAVE */
-#define LOOK_EVERY 256	   /* steps between two looks at the clock on the wall */
+#define BRIEF_ABOVE 100 /* nodes: a piece of a larger world is looked at once, not at each HAVE */
+#define LOOK_EVERY 256	/* steps between two looks at the clock on the wall */
 
 enum what {
 	JOIN,
@@ -295,30 +295,6 @@ static void leave(struct run *run, unsigned i, const char *why)
 
 /* ---- what the scenario lets happen ------------------------------------------------------------------------ */
 
-static void pick_who(struct run *run, struct task *task, const struct lab_who *who)
-{
-	unsigned first = 0, count = (unsigned)run->s->nodes[who->group].count.v;
-	for (unsigned g = 0; g < who->group; g++)
-		first += (unsigned)run->s->nodes[g].count.v;
-	task->who = must(calloc((size_t)count + 1, sizeof *task->who));
-	if (who->one) {
-		task->who[task->who_count++] = first + who->index;
-		return;
-	}
-	for (unsigned i = 0; i < count; i++)
-		task->who[i] = first + i;
-	task->who_count = count;
-	if (!who->some)
-		return;
-	unsigned wanted = who->count > 0 ? who->count : (unsigned)llround(who->share * count);
-	for (unsigned i = 0; i < count && i < wanted; i++) {
-		unsigned pick = i + shoal_rng_below(&run->dice, count - i), other = task->who[pick];
-		task->who[pick] = task->who[i];
-		task->who[i] = other;
-	}
-	task->who_count = wanted < count ? wanted : count;
-}
-
 static void rot(struct run *run, struct sim_node *n, unsigned pieces)
 {
 	if (n->node == NULL)
@@ -395,7 +371,7 @@ static void undo_of(struct run *run, const struct lab_event *e, unsigned i)
 static void happen_once(struct run *run, struct task *task)
 {
 	const struct lab_event *e = task->event;
-	pick_who(run, task, &e->who);
+	task->who = lab_draw_who(run->s, &e->who, &run->dice, &task->who_count);
 	run->sides++;
 	for (unsigned i = 0; i < task->who_count; i++)
 		happen_to(run, e, task->who[i]);
@@ -635,7 +611,7 @@ static void tidy(struct run *run)
 bool lab_run(const struct lab_scenario *s, const struct lab_run_options *o, struct lab_result *r)
 {
 	*r = (struct lab_result){ .s = s, .seed = o->seed };
-	struct run run = { .s = s, .o = o, .r = r, .dice = shoal_rng_split(o->seed, DICE_OF_RUN) };
+	struct run run = { .s = s, .o = o, .r = r, .dice = lab_draw_run_dice(o->seed) };
 	double began = clock_now(CLOCK_MONOTONIC), cpu = clock_now(CLOCK_PROCESS_CPUTIME_ID), looked = began;
 	bool told = true;
 	lab_diary_init(&run.diary, o->trace);
