@@ -68,6 +68,11 @@ class Lab(unittest.TestCase):
         self.assertEqual((points[0]["have"], points[-1]["have"], points[-1]["copies_least"]), (0, 1, 5))
         self.assertEqual([e["verdict"] for e in events if e["event"] == "hold"], ["held"])
 
+    def test_who_is_started_by_an_event_alone_keeps_no_run_open(self):
+        run = self.events("run", self.put(SMALL + "  - { name: late, join: never }\nlimit: 100s\n"
+                                          "events: [{ at: 500ms, kind: start, who: late }]\n"))[0]
+        self.assertEqual((run["in_time"], run["completed"], run["end"] < 20), (True, 1, True))
+
     def test_one_seed_is_one_run(self):
         path = self.put(SMALL)
         first = self.digest(path, "--seed", "7")

@@ -259,6 +259,12 @@ static void meet(struct run *run, unsigned i)
 	}
 }
 
+/* By itself, and not only if an event has it come. */
+static bool comes(const struct run *run, unsigned i)
+{
+	return isfinite(run->times[i].join) && run->times[i].join <= run->s->limit.v;
+}
+
 static void start(struct run *run, unsigned i)
 {
 	struct sim_node *n = sim_node(run->sim, i);
@@ -267,7 +273,7 @@ static void start(struct run *run, unsigned i)
 		return;
 	if (!isfinite(r->joined)) {
 		r->joined = seconds(run);
-		run->to_join--;
+		run->to_join -= comes(run, i);
 		if (r->honest && r->wants)
 			run->open++;
 		if (isfinite(run->times[i].life))
@@ -540,7 +546,7 @@ static void prepare(struct run *run)
 		run->pair = must(calloc((size_t)run->attackers * r->nodes + 1, sizeof *run->pair));
 	/* Whoever comes at all, comes some time: nothing is over before. */
 	for (unsigned i = 0; i < r->nodes; i++) {
-		if (!isfinite(run->times[i].join) || run->times[i].join > s->limit.v)
+		if (!comes(run, i))
 			continue;
 		run->to_join++;
 		task_at(run, run->times[i].join, JOIN, i);
