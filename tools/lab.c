@@ -1,33 +1,18 @@
 /* tools/lab.c - shoal lab: test swarms under virtual time. */
+#include "tools/lab_inner.h"
+
 #include "tools/commands.h"
 #include "tools/human.h"
 #include "tools/lab/attack.h"
 #include "tools/lab/fields.h"
 #include "tools/lab/file.h"
-#include "tools/lab/svg.h"
 #include "tools/lab/tell.h"
-#include "tools/options.h"
-#include "tools/progress.h"
-#include "tools/record.h"
-#include "tools/say.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-/* What the options of all of them come to. */
-struct lab {
-	struct shoal_tool *tool;
-	const char *seed, *seeds, *policy, *svg, *trace, *record;
-	struct shoal_record file; /* of --record */
-	shoal_us recorded;	  /* when something was last written to it */
-	bool real_bytes, quick, fields, adversaries, metrics;
-	struct shoal_opt_list set;
-	struct shoal_progress progress;
-	char label[160];
-};
 
 /* ---- while it runs -------------------------------------------------------------------------------- */
 
@@ -45,6 +30,18 @@ static void on_begin(void *to, const struct lab_scenario *s, const char *run, ui
 		 run ? ")" : "", (unsigned long long)seed);
 }
 
+/* A row of the live table of a real run. */
+static void show_group(struct lab *lab, size_t row, const struct lab_progress_group *g)
+{
+	char numbers[160], name[64], up[SHOAL_HUMAN_MAX], down[SHOAL_HUMAN_MAX], done[48] = "";
+	if (g->wanting > 0)
+		snprintf(done, sizeof done, "%5.1f%%  %u of %u complete", 100 * g->have, g->complete, g->wanting);
+	snprintf(numbers, sizeof numbers, "%-26s  %3u running  down %9s  up %9s", done, g->running,
+		 shoal_human_rate(g->down, down), shoal_human_rate(g->up, up));
+	snprintf(name, sizeof name, "  %.60s", g->name);
+	shoal_progress_row(&lab->progress, row, name, numbers);
+}
+
 static bool on_progress(void *to, const struct lab_progress *p)
 {
 	struct lab *lab = to;
@@ -52,9 +49,15 @@ static bool on_progress(void *to, const struct lab_progress *p)
 	shoal_us now = now_us();
 	if (!shoal_progress_due(&lab->progress, now))
 		return true;
-	snprintf(numbers, sizeof numbers, "%5.1f%%  %u of %u complete  %u running  %.1f s virtual, %.1f s here",
-		 100 * p->have, p->complete, p->wanting, p->running, p->t, p->wall);
+	if (lab->real)
+		snprintf(numbers, sizeof numbers, "%5.1f%%  %u of %u complete  %u running  %.1f s", 100 * p->have,
+			 p->complete, p->wanting, p->running, p->t);
+	else
+		snprintf(numbers, sizeof numbers, "%5.1f%%  %u of %u complete  %u running  %.1f s virtual, %.1f s here",
+			 100 * p->have, p->complete, p->wanting, p->running, p->t, p->wall);
 	shoal_progress_row(&lab->progress, 0, lab->label, numbers);
+	for (unsigned g = 0; lab->progress.tty && g < p->groups && g + 1 < SHOAL_PROGRESS_ROWS_MAX; g++)
+		show_group(lab, g + 1, &p->group[g]);
 	shoal_progress_draw(&lab->progress, now);
 	return true;
 }
@@ -71,7 +74,7 @@ static int bad_arg(struct shoal_tool *tool, const char *arg, int rc)
 			      rc == SHOAL_ERR_IO ? strerror(errno) : shoal_err_name(rc));
 }
 
-static int read_options(struct lab *lab, struct lab_suite_options *o)
+int lab_read_options(struct lab *lab, struct lab_suite_options *o)
 {
 	char shown[SHOAL_SAY_TEXT_MAX];
 	const char *seeds = lab->seeds != NULL ? lab->seeds : lab->seed;
@@ -96,12 +99,21 @@ static int read_options(struct lab *lab, struct lab_suite_options *o)
 	return 0;
 }
 
-/* Reads and checks one file; its text stays in `text` for as long as the suite. */
-static int open_suite(struct lab *lab, struct lab_suite *suite, const char *path, const struct lab_suite_options *o,
-		      struct shoal_space *text)
+int lab_fault_at(struct lab *lab, const char *path, const struct lab_fault *fault, int code, int err)
 {
 	char shown[SHOAL_SAY_TEXT_MAX], what[SHOAL_SAY_TEXT_MAX];
-	struct lab_fault fault;
+	shoal_say_cstr(path, shown);
+	shoal_say_cstr(fault->what, what);
+	if (fault->line > 0)
+		return shoal_say_fail_as(lab->tool, code, err, "%s:%u:%u: %s", shown, fault->line, fault->column, what);
+	return shoal_say_fail_as(lab->tool, code, err, "%s: %s", shown, what);
+}
+
+int lab_open_suite(struct lab *lab, struct lab_suite *suite, const char *path, const struct lab_suite_options *o,
+		   struct shoal_space *text)
+{
+	char shown[SHOAL_SAY_TEXT_MAX];
+	struct lab_fault fault = { 0 };
 	int rc = lab_file_read(path, text);
 	if (rc == SHOAL_ERR_TOO_LONG)
 		return shoal_say_fail(lab->tool, rc, "%s: more than %u KiB: no scenario is that long",
@@ -113,22 +125,20 @@ static int open_suite(struct lab *lab, struct lab_suite *suite, const char *path
 		return 0;
 	free(text->at);
 	*text = (struct shoal_space){ 0 };
-	shoal_say_cstr(path, shown);
-	shoal_say_cstr(fault.what, what);
-	if (rc == SHOAL_ERR_MALFORMED && fault.line > 0)
-		return shoal_say_fail(lab->tool, rc, "%s:%u:%u: %s", shown, fault.line, fault.column, what);
-	return shoal_say_fail(lab->tool, rc, "%s: %s", shown, rc == SHOAL_ERR_MALFORMED ? what : shoal_err_name(rc));
+	if (rc != SHOAL_ERR_MALFORMED)
+		snprintf(fault.what, sizeof fault.what, "%s", shoal_err_name(rc));
+	return lab_fault_at(lab, path, &fault, shoal_exit_of(rc), rc);
 }
 
-/* A scenario that cannot run yet is like an option that is not built yet: exit 2, and it names what it needs. */
-static int not_runnable(struct lab *lab, const struct lab_suite *suite)
+/* It is like an option that is not built yet: exit 2, and it names what it needs. */
+int lab_not_runnable(struct lab *lab, const struct lab_suite *suite)
 {
 	return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "%s cannot run yet, needs: %s", suite->s->name,
 			      lab_suite_lacks(suite));
 }
 
-static int parse(struct lab *lab, const struct shoal_opt_page *page, const struct shoal_opt *own, int argc, char **argv,
-		 struct shoal_opt_list *args)
+int lab_parse(struct lab *lab, const struct shoal_opt_page *page, const struct shoal_opt *own, int argc, char **argv,
+	      struct shoal_opt_list *args)
 {
 	const struct shoal_opt *const tables[] = { own, NULL };
 	int rc = shoal_say_parse(lab->tool, page, tables, argc, argv, args);
@@ -137,143 +147,8 @@ static int parse(struct lab *lab, const struct shoal_opt_page *page, const struc
 	return rc;
 }
 
-/* ---- run ------------------------------------------------------------------------------------------------- */
-
-static int write_svg(struct lab *lab, const struct lab_result *r)
-{
-	char shown[SHOAL_SAY_TEXT_MAX];
-	FILE *to = fopen(lab->svg, "wb");
-	if (to != NULL)
-		lab_svg_write(r, to);
-	if (to == NULL || ferror(to) != 0 || fclose(to) != 0)
-		return shoal_say_fail(lab->tool, SHOAL_ERR_IO, "%s: %s", shoal_say_cstr(lab->svg, shown),
-				      strerror(errno));
-	return 0;
-}
-
-static void on_records(void *to, struct shoal_bytes records, shoal_us now)
-{
-	struct lab *lab = to;
-	shoal_record_add(lab->tool, &lab->file, records, now);
-	lab->recorded = now;
-}
-
-/* "7": by its number, as the trace has it; "leeches", "leeches.3": the first of a group, the third. */
-static int node_of(const struct lab_scenario *s, const char *text, size_t len)
-{
-	char name[64];
-	uint32_t number, k = 1;
-	if (len == 0 || len >= sizeof name)
-		return -1;
-	memcpy(name, text, len);
-	name[len] = '\0';
-	if (shoal_options_count(name, &number) == 0)
-		return number < lab_scenario_nodes(s) ? (int)number : -1;
-	char *dot = strrchr(name, '.');
-	if (dot != NULL && shoal_options_count(dot + 1, &k) < 0)
-		return -1;
-	int group = lab_scenario_group(s, name, dot != NULL ? (size_t)(dot - name) : len);
-	if (group < 0 || k < 1 || k > (uint32_t)s->nodes[group].count.v)
-		return -1;
-	number = k - 1;
-	for (int i = 0; i < group; i++)
-		number += (uint32_t)s->nodes[i].count.v;
-	return (int)number;
-}
-
-static int open_record(struct lab *lab, struct lab_suite *suite)
-{
-	char shown[SHOAL_SAY_TEXT_MAX];
-	struct shoal_flight_head head = { .began = SIM_START };
-	lab->file.fd = -1;
-	if (lab->record == NULL)
-		return 0;
-	const char *colon = strchr(lab->record, ':');
-	int node = colon != NULL ? node_of(suite->s, lab->record, (size_t)(colon - lab->record)) : -1;
-	if (node < 0 || colon[1] == '\0')
-		return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE,
-				      "--record %s: it takes NODE:FILE, NODE a number, a group or GROUP.K",
-				      shoal_say_cstr(lab->record, shown));
-	if (suite->from != suite->to)
-		return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "--record is of one run: give one --seed");
-	int code = shoal_record_open(lab->tool, &lab->file, colon + 1, &head);
-	if (code != 0)
-		return code;
-	lab->recorded = SIM_START;
-	suite->o.recorded = on_records;
-	suite->o.recorded_to = lab;
-	suite->o.record = (unsigned)node;
-	return 0;
-}
-
-static int run_seeds(struct lab *lab, struct lab_suite *suite, const char *path)
-{
-	int code = open_record(lab, suite);
-	if (code != 0)
-		return code;
-	lab_suite_judge(suite);
-	shoal_record_close(&lab->file, lab->recorded);
-	shoal_progress_clear(&lab->progress);
-	for (uint64_t seed = suite->from; code == 0 && seed <= suite->to; seed++) {
-		const struct lab_result *r = lab_suite_result(suite, seed);
-		if (r == NULL)
-			return SHOAL_EXIT_INTERRUPTED;
-		if (lab->tool->json)
-			lab_tell_run_json(lab->tool, suite, r);
-		else if (!lab->tool->quiet)
-			lab_tell_run(lab->tool, suite, r);
-		if (lab->svg != NULL && seed == suite->from)
-			code = write_svg(lab, r);
-	}
-	if (code == 0 && suite->verdict == LAB_MISSED) {
-		lab_tell_reason(lab->tool, suite, path);
-		code = SHOAL_EXIT_DATA;
-	}
-	return code;
-}
-
-static const struct shoal_opt_page run_page = {
-	"FILE [--seed N | --seeds A..B] [--policy off|lt|full] [--svg FILE]",
-	"Runs a test swarm in virtual time: real nodes of this engine, on lines, disks and clocks of the\n"
-	"scenario's making. FILE is a scenario, or the name of a shipped one (S1; see shoal lab list). The same\n"
-	"file and seed give the same run, to the byte, on every machine. Afterwards: when each group was\n"
-	"complete, held against the fluid bound; who served whom; and what the scenario says must hold.\n"
-	"Exit code 1 when something that must hold did not, 2 when the scenario needs what is not built yet.",
-	"  shoal lab example > first.yaml && shoal lab run first.yaml --svg first.svg\n"
-	"  shoal lab run S1 --quick --policy off          the same swarm without any reputation\n"
-	"  shoal lab run S2a --quick --json | jq 'select(.event == \"group\")'",
-};
-
-static int run_file(struct lab *lab, struct lab_suite_options *o, const char *path)
-{
-	struct lab_suite suite;
-	struct shoal_space text = { 0 };
-	int code = open_suite(lab, &suite, path, o, &text);
-	if (code == 0) {
-		code = lab_suite_lacks(&suite)[0] ? not_runnable(lab, &suite) : run_seeds(lab, &suite, path);
-		lab_suite_fini(&suite);
-	}
-	free(text.at);
-	return code;
-}
-
-/* With the trace's file open meanwhile. */
-static int run_traced(struct lab *lab, struct lab_suite_options *o, const char *path)
-{
-	char shown[SHOAL_SAY_TEXT_MAX];
-	if (lab->trace == NULL)
-		return run_file(lab, o, path);
-	o->trace = fopen(lab->trace, "wb");
-	int code = o->trace != NULL ? run_file(lab, o, path) : 0;
-	if (o->trace == NULL || ferror(o->trace) != 0 || fclose(o->trace) != 0)
-		return shoal_say_fail(lab->tool, SHOAL_ERR_IO, "%s: %s", shoal_say_cstr(lab->trace, shown),
-				      strerror(errno));
-	return code;
-}
-
-/* The one scenario that `arg` names. */
-static int with_file(struct lab *lab, struct lab_suite_options *o, const char *arg,
-		     int (*what)(struct lab *lab, struct lab_suite_options *o, const char *path))
+int lab_with_file(struct lab *lab, struct lab_suite_options *o, const char *arg,
+		  int (*what)(struct lab *lab, struct lab_suite_options *o, const char *path))
 {
 	struct lab_files files = { 0 };
 	int rc = lab_files_add(&files, arg), code;
@@ -285,39 +160,6 @@ static int with_file(struct lab *lab, struct lab_suite_options *o, const char *a
 	else
 		code = what(lab, o, files.at[0]);
 	lab_files_fini(&files);
-	return code;
-}
-
-static int run_main(struct lab *lab, int argc, char **argv)
-{
-	struct shoal_opt_list args = { 0 };
-	struct lab_suite_options o;
-	/* clang-format off */
-	const struct shoal_opt own[] = {
-		{ SHOAL_OPT_TEXT, "seed", 's', &lab->seed, "N", NULL, "which run (1)" },
-		{ SHOAL_OPT_TEXT, "seeds", 0, &lab->seeds, "A..B", NULL, "several runs, one after another" },
-		{ SHOAL_OPT_TEXT, "policy", 'p', &lab->policy, "off|lt|full", NULL, "how nodes choose, instead of what the file says" },
-		{ SHOAL_OPT_LIST, "set", 0, &lab->set, "FIELD=VALUE", NULL, "a field of the file that is otherwise (leeches.count=40); more than once" },
-		{ SHOAL_OPT_FLAG, "quick", 0, &lab->quick, NULL, NULL, "the small form, if the file has one" },
-		{ SHOAL_OPT_TEXT, "svg", 0, &lab->svg, "FILE", NULL, "a picture of the (first) run" },
-		{ SHOAL_OPT_TEXT, "trace", 0, &lab->trace, "FILE", NULL, "every event of every node, one JSON object a line" },
-		{ SHOAL_OPT_TEXT, "record", 0, &lab->record, "NODE:FILE", NULL, "what that node decides and why, for shoal explain" },
-		{ SHOAL_OPT_FLAG, "real-bytes", 0, &lab->real_bytes, NULL, NULL, "move and hash every byte: the same run, slower" },
-		{ .kind = SHOAL_OPT_END },
-	};
-	/* clang-format on */
-	int rc = parse(lab, &run_page, own, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
-	if (rc == 0 && args.count != 1)
-		code = shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "one FILE is needed; see shoal lab run --help");
-	else if (rc == 0 && (code = read_options(lab, &o)) == 0) {
-		o.alone = true;
-		if (!o.has_seeds) {
-			o.has_seeds = true;
-			o.first = o.last = 1;
-		}
-		code = with_file(lab, &o, args.at[0], run_traced);
-	}
-	shoal_opt_list_fini(&args);
 	return code;
 }
 
@@ -342,7 +184,7 @@ static int check_file(struct lab *lab, const struct lab_suite_options *o, const 
 {
 	struct lab_suite suite;
 	struct shoal_space text = { 0 };
-	int code = open_suite(lab, &suite, path, o, &text);
+	int code = lab_open_suite(lab, &suite, path, o, &text);
 	if (code != 0)
 		return code;
 	lab_suite_judge(&suite);
@@ -371,7 +213,7 @@ static int check_files(struct lab *lab, const struct lab_suite_options *o, const
 	for (size_t i = 0; code == 0 && i < files->count; i++) {
 		struct lab_suite suite;
 		struct shoal_space text = { 0 };
-		code = open_suite(lab, &suite, files->at[i], o, &text);
+		code = lab_open_suite(lab, &suite, files->at[i], o, &text);
 		if (code == 0)
 			lab_suite_fini(&suite);
 		free(text.at);
@@ -402,8 +244,8 @@ static int check_main(struct lab *lab, int argc, char **argv)
 		{ .kind = SHOAL_OPT_END },
 	};
 	/* clang-format on */
-	int rc = parse(lab, &check_page, own, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
-	if (rc == 0 && (code = read_options(lab, &o)) == 0) {
+	int rc = lab_parse(lab, &check_page, own, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
+	if (rc == 0 && (code = lab_read_options(lab, &o)) == 0) {
 		for (size_t i = 0; code == 0 && i < args.count; i++)
 			if ((rc = lab_files_add(&files, args.at[i])) < 0)
 				code = bad_arg(lab->tool, args.at[i], rc);
@@ -430,11 +272,11 @@ static int replay_file(struct lab *lab, struct lab_suite_options *o, const char 
 {
 	struct lab_suite suite;
 	struct shoal_space text = { 0 };
-	int code = open_suite(lab, &suite, path, o, &text);
+	int code = lab_open_suite(lab, &suite, path, o, &text);
 	if (code != 0)
 		return code;
 	if (lab_suite_lacks(&suite)[0]) {
-		code = not_runnable(lab, &suite);
+		code = lab_not_runnable(lab, &suite);
 	} else {
 		const struct lab_result *r = lab_suite_result(&suite, o->first);
 		if (r != NULL && r->wrong[0] != 0)
@@ -462,8 +304,8 @@ static int replay_main(struct lab *lab, int argc, char **argv)
 		{ .kind = SHOAL_OPT_END },
 	};
 	/* clang-format on */
-	int rc = parse(lab, &replay_page, own, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
-	if (rc == 0 && (code = read_options(lab, &o)) == 0) {
+	int rc = lab_parse(lab, &replay_page, own, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
+	if (rc == 0 && (code = lab_read_options(lab, &o)) == 0) {
 		char *end = NULL;
 		const char *at = args.count == 2 ? strchr(args.at[1], '@') : NULL;
 		char seed[32];
@@ -478,7 +320,7 @@ static int replay_main(struct lab *lab, int argc, char **argv)
 		} else {
 			o.has_seeds = true;
 			o.dump = stdout;
-			code = with_file(lab, &o, args.at[0], replay_file);
+			code = lab_with_file(lab, &o, args.at[0], replay_file);
 		}
 	}
 	shoal_opt_list_fini(&args);
@@ -498,7 +340,7 @@ static int list_file(struct lab *lab, const struct lab_suite_options *o, const c
 {
 	struct lab_suite suite;
 	struct shoal_space text = { 0 };
-	int code = open_suite(lab, &suite, path, o, &text);
+	int code = lab_open_suite(lab, &suite, path, o, &text);
 	if (code != 0)
 		return code;
 	const char *lacks = lab_suite_lacks(&suite);
@@ -527,7 +369,7 @@ static int list_main(struct lab *lab, int argc, char **argv)
 	struct lab_suite_options o = { 0 };
 	struct lab_files files = { 0 };
 	const struct shoal_opt own[] = { { .kind = SHOAL_OPT_END } };
-	int rc = parse(lab, &list_page, own, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
+	int rc = lab_parse(lab, &list_page, own, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
 	if (rc == 0) {
 		for (size_t i = 0; code == 0 && i < args.count; i++)
 			if ((rc = lab_files_add(&files, args.at[i])) < 0)
@@ -609,7 +451,7 @@ static int example_main(struct lab *lab, int argc, char **argv)
 		{ SHOAL_OPT_FLAG, "metrics", 0, &lab->metrics, NULL, NULL, "what must_hold can ask for" },
 		{ .kind = SHOAL_OPT_END },
 	};
-	int rc = parse(lab, &example_page, own, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
+	int rc = lab_parse(lab, &example_page, own, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
 	if (rc == 0 && args.count > 0)
 		code = shoal_say_fail(lab->tool, SHOAL_ERR_USAGE,
 				      "it takes no arguments; see shoal lab example --help");
@@ -634,7 +476,7 @@ static const struct {
 	int (*main)(struct lab *lab, int argc, char **argv);
 	const char *about;
 } commands[] = {
-	{ "run", "lab run", run_main, "run a scenario once, and show what came of it" },
+	{ "run", "lab run", lab_run_main, "run a scenario once, and show what came of it" },
 	{ "check", "lab check", check_main, "run scenarios over their seeds, and say whether what must hold does" },
 	{ "replay", "lab replay", replay_main, "look at one instant of a run again" },
 	{ "list", "lab list", list_main, "the scenarios that are shipped" },

@@ -43,6 +43,9 @@ unsigned lab_build_lacks(const struct lab_scenario *s, char *what, size_t size)
 		if (g->count.v > 0 && g->adversary.kind != NULL &&
 		    lab_attack_kind(&g->adversary) == SIM_ADVERSARY_KINDS)
 			lack(what, size, &count, "adversaries of the kind ", g->adversary.kind);
+		if (g->count.v > 0 && g->kind.v != LAB_KIND_NATIVE)
+			lack(what, size, &count, "real processes (--real) for nodes of the kind ",
+			     lab_kind_name((enum lab_kind)g->kind.v));
 		if (g->behind != NULL)
 			lack(what, size, &count, "", "nodes that share an address");
 	}

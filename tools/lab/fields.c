@@ -9,6 +9,7 @@ static const char *const formats[] = { "hybrid", "v2", "v1", NULL }; /* as enum 
 static const char *const policies[] = { "off", "lt", "full", NULL };
 static const char *const tcps[] = { "common", "ideal", NULL };
 static const char *const nats[] = { "none", "cone", "address", "symmetric", NULL };
+static const char *const programs[] = { "native", "libtorrent", "transmission", "aria2", "rtorrent", "command", NULL };
 static const char *const kinds[] = { "start", "stop", "crash",	   "pause",	"cut", "split", "heal",
 				     "reset", "line", "slow_disk", "full_disk", "rot", NULL };
 static const char *const crashes[] = { "kill", "power", NULL };
@@ -16,6 +17,11 @@ static const char *const crashes[] = { "kill", "power", NULL };
 const char *lab_policy_name(enum lab_policy policy)
 {
 	return policies[policy];
+}
+
+const char *lab_kind_name(enum lab_kind kind)
+{
+	return programs[kind];
 }
 
 const char *lab_event_name(enum lab_event_kind kind)
@@ -110,6 +116,8 @@ static const struct lab_field group_fields[] = {
 	NUM("count", lab_group, count, LAB_COUNT, 0, LAB_NODES_MAX, "1", "nodes"),
 	{ .key = "has", .type = LAB_FIELD_HAS, .at = offsetof(struct lab_group, has), .dflt = "nothing",
 	  .help = "of the content at the start: all, nothing, a share (30%, drawn), or the first 30%" },
+	ONE_OF("kind", lab_group, kind, programs, "native", "what runs them; other programs than this one need --real"),
+	TEXT("command", lab_group, command, "", "kind: command: a line for sh that starts one (README: test your own client)"),
 	VAR("up", lab_group, up, LAB_RATE, "none", "what its line can send"),
 	VAR("down", lab_group, down, LAB_RATE, "none", "what its line can receive"),
 	VAR("rtt", lab_group, rtt, LAB_TIME, "20ms", "to one of its own group; to another: the mean of both"),

@@ -416,6 +416,16 @@ static const struct lab_metric metrics[] = {
 };
 /* clang-format on */
 
+bool lab_metric_virtual_only(unsigned index)
+{
+	static const char *const name[] = { "bad_blocks", "copies_out", "copies_least", "memory",
+					    "isolation",  "asked_each", "idle",		"same_twice" };
+	for (size_t i = 0; i < sizeof name / sizeof *name; i++)
+		if (strcmp(metrics[index].name, name[i]) == 0)
+			return true;
+	return false;
+}
+
 const struct lab_metric *lab_metric_at(unsigned index)
 {
 	return index < sizeof metrics / sizeof *metrics ? &metrics[index] : NULL;
@@ -439,5 +449,6 @@ void lab_metric_names(char *to, size_t size)
 
 double lab_metric_value(unsigned index, const struct lab_result *r, int group)
 {
-	return metrics[index].of != NULL ? metrics[index].of(r, group) : NAN;
+	const struct lab_metric *m = &metrics[index];
+	return m->of != NULL && !(r->real && lab_metric_virtual_only(index)) ? m->of(r, group) : NAN;
 }

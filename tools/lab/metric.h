@@ -21,6 +21,8 @@ static inline bool lab_metric_twice(const struct lab_metric *m)
 {
 	return m->of == NULL && m->needs == NULL;
 }
+/* Of a run of real processes there is no such number: nobody sees single pieces, or requests, there. */
+bool lab_metric_virtual_only(unsigned index);
 /* By number; NULL behind the last. */
 const struct lab_metric *lab_metric_at(unsigned index);
 int lab_metric_of(const char *name); /* -1: none */

@@ -1,7 +1,7 @@
 /*
  * tools/lab/result.h - what one run of a scenario came to: figures alone, of nodes and of how they grew.
  *
- * Times are seconds of virtual time since the run began; INFINITY: it never was.
+ * Times are seconds of virtual time (of a real run: real ones) since the run began; INFINITY: it never was.
  */
 #ifndef LAB_RESULT_H
 #define LAB_RESULT_H
@@ -21,6 +21,8 @@ struct lab_result_node {
 	uint64_t to_attackers;	       /* of `up` */
 	uint64_t asked;		       /* of an attacker: requests it was sent, served or not */
 	uint64_t memory_peak;
+	uint64_t rss;	    /* of a real process, at most: bytes; 0: not known */
+	double cpu;	    /* CPU seconds of a real process */
 	unsigned banned_by; /* honest nodes that banned it */
 	unsigned starts;
 };
@@ -40,6 +42,7 @@ struct lab_point {
 struct lab_result {
 	const struct lab_scenario *s; /* outlives this */
 	uint64_t seed;
+	bool real; /* of real processes: times are real, and what only a world sees is NAN */
 	struct lab_result_node *node;
 	unsigned nodes;
 	struct lab_result_pair *pair;

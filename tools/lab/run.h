@@ -11,11 +11,20 @@
 #include "tools/lab/build.h"
 #include "tools/lab/result.h"
 
+/* A group of a real run, as it is now. */
+struct lab_progress_group {
+	const char *name;
+	unsigned nodes, running, wanting, complete;
+	double have;	   /* mean share that those who want it have */
+	uint64_t up, down; /* bytes a second, of all of them */
+};
 struct lab_progress {
 	double t, have; /* virtual time; mean share that the honest have */
 	unsigned complete, wanting, running;
 	uint64_t steps;
-	double wall; /* seconds */
+	double wall;				/* seconds */
+	const struct lab_progress_group *group; /* of real runs alone */
+	unsigned groups;
 };
 struct lab_run_options {
 	uint64_t seed;

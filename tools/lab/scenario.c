@@ -314,6 +314,9 @@ static int read_groups(struct reading *r)
 			return wrong(r, path, "'%.60s' is a field's name and cannot be a group's", s->nodes[i].name);
 		count += s->nodes[i].count.v;
 		s->nodes[i].has_first = s->nodes[i].has.text != NULL && strncmp(s->nodes[i].has.text, "first ", 6) == 0;
+		snprintf(path, sizeof path, "nodes[%u].%s", i, s->nodes[i].command != NULL ? "command" : "kind");
+		if ((s->nodes[i].kind.v == LAB_KIND_COMMAND) != (s->nodes[i].command != NULL))
+			return wrong(r, path, "'kind: command' and a 'command' go together");
 		int rc = read_adversary(r, i);
 		if (rc < 0)
 			return rc;

@@ -3,7 +3,7 @@
  *
  * A scenario is YAML; tools/lab/README.md tells it from the reader's side. One table of fields (fields.c)
  * is the file's schema, its checks, its defaults and `shoal lab example --fields`. Nothing here knows of the
- * virtual world: the same description is meant for real processes.
+ * virtual world: the same description serves for real processes (tools/lab/real).
  *
  * A wrong file is told of with line, column and what was expected there.
  */
@@ -48,6 +48,16 @@ struct lab_list {
 };
 
 enum lab_policy { LAB_POLICY_OFF, LAB_POLICY_LT, LAB_POLICY_FULL, LAB_POLICIES };
+/* What runs a node: this engine, or (of real processes alone) another. */
+enum lab_kind {
+	LAB_KIND_NATIVE,
+	LAB_KIND_LIBTORRENT,
+	LAB_KIND_TRANSMISSION,
+	LAB_KIND_ARIA2,
+	LAB_KIND_RTORRENT,
+	LAB_KIND_COMMAND, /* whatever `command` starts */
+	LAB_KINDS
+};
 enum lab_tcp { LAB_TCP_COMMON, LAB_TCP_IDEAL };
 enum lab_nat { LAB_NAT_NONE, LAB_NAT_CONE, LAB_NAT_ADDRESS, LAB_NAT_SYMMETRIC };
 enum lab_event_kind {
@@ -85,8 +95,10 @@ struct lab_adversary {
 struct lab_group {
 	char *name;
 	struct lab_number count;
-	struct lab_number has; /* share of the content that it starts with: drawn, or */
-	bool has_first;	       /* from its beginning */
+	char *command;		/* of LAB_KIND_COMMAND */
+	struct lab_choice kind; /* enum lab_kind */
+	struct lab_number has;	/* share of the content that it starts with: drawn, or */
+	bool has_first;		/* from its beginning */
 	struct lab_various up, down, rtt, jitter;
 	struct lab_number loss, queue;
 	struct lab_choice nat; /* enum lab_nat */
@@ -176,5 +188,6 @@ SHOAL_MUST int lab_seeds_parse(const char *text, uint64_t *from, uint64_t *to);
 /* -1: there is none of that name. */
 int lab_policy_of(const char *name);
 const char *lab_event_name(enum lab_event_kind kind);
+const char *lab_kind_name(enum lab_kind kind);
 
 #endif

@@ -45,6 +45,11 @@ struct lab_suite_options {
 	void *recorded_to;
 	unsigned record;
 	uint64_t stop_at;
+	/* Makes a run instead of lab_run(), and says what it lacks instead of lab_build_lacks(); NULL: those. */
+	bool (*make)(void *make_to, const struct lab_scenario *s, const struct lab_run_options *o,
+		     struct lab_result *r);
+	void *make_to;
+	unsigned (*lacking)(const struct lab_scenario *s, char *what, size_t size);
 	bool (*progress)(void *to, const struct lab_progress *p);
 	/* A run begins: of the seed, under that name (NULL: the scenario itself). */
 	void (*begins)(void *to, const struct lab_scenario *s, const char *run, uint64_t seed);

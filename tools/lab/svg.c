@@ -174,7 +174,8 @@ static void copies(FILE *to, const struct box *b, const struct lab_result *r)
 {
 	double y = b->y + 14;
 	axes(to, b, "copies of a piece, with honest nodes that run", false);
-	for (int k = 0; k < 2; k++) {
+	/* (No one sees single pieces of real processes.) */
+	for (int k = 0; k < (r->real ? 1 : 2); k++) {
 		fprintf(to, "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"2.5\" points=\"", colors[k]);
 		for (size_t i = 0; i < r->points; i++)
 			fprintf(to, "%.1f,%.1f ", at_x(b, r->point[i].t),
@@ -182,6 +183,8 @@ static void copies(FILE *to, const struct box *b, const struct lab_result *r)
 		fputs("\"/>\n", to);
 		legend(to, b->x + b->w + 16, &y, colors[k], NULL, k ? "of the rarest piece" : "on average");
 	}
+	if (r->real)
+		return;
 	char text[80], out[LAB_SHOWN_MAX];
 	snprintf(text, sizeof text, "seeds had sent %s",
 		 lab_tell_value(r->copies_out / r->s->content.size.v, LAB_SHOW_PLAIN, out));
@@ -263,10 +266,15 @@ void lab_svg_write(const struct lab_result *r, FILE *to)
 		WIDTH, HEIGHT, WIDTH, HEIGHT, WIDTH, HEIGHT);
 	snprintf(text, sizeof text, "%s: %.140s", s->name, s->summary);
 	label(to, 24, 34, "start", "title", text);
-	snprintf(text, sizeof text, "%u nodes, %s, policy %s, seed %llu; over after %s of virtual time%s", r->nodes,
-		 shoal_human_size((uint64_t)s->content.size.v, size), lab_policy_name((enum lab_policy)s->policy.v),
-		 (unsigned long long)r->seed, lab_tell_value(r->end, LAB_SHOW_TIME, end),
-		 r->in_time ? "" : " (not all complete)");
+	lab_tell_value(r->end, LAB_SHOW_TIME, end);
+	shoal_human_size((uint64_t)s->content.size.v, size);
+	if (r->real)
+		snprintf(text, sizeof text, "%u real processes, %s, seed %llu; over after %s%s", r->nodes, size,
+			 (unsigned long long)r->seed, end, r->in_time ? "" : " (not all complete)");
+	else
+		snprintf(text, sizeof text, "%u nodes, %s, policy %s, seed %llu; over after %s of virtual time%s",
+			 r->nodes, size, lab_policy_name((enum lab_policy)s->policy.v), (unsigned long long)r->seed,
+			 end, r->in_time ? "" : " (not all complete)");
 	label(to, 24, 56, "start", "sub", text);
 	completions(to, &(struct box){ 64, 112, 380, 240, t_max, 1 }, r);
 	copies(to, &(struct box){ 64, 436, 380, 190, t_max, most * 1.05 }, r);

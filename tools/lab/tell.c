@@ -49,6 +49,44 @@ static double metric(const struct lab_result *r, const char *name, int group)
 
 /* ---- a run ------------------------------------------------------------------------------------ */
 
+static void tell_real(struct shoal_tool *tool, const struct lab_result *r)
+{
+	char bound[LAB_SHOWN_MAX], end[LAB_SHOWN_MAX];
+	shoal_say(tool, "  %s after %s; %.1f s with all that goes before and after", r->in_time ? "over" : "ended",
+		  lab_tell_value(r->end, LAB_SHOW_TIME, end), r->wall);
+	shoal_say(tool, "  fluid bound %s", lab_tell_value(r->bound, LAB_SHOW_TIME, bound));
+}
+
+/* What each group's programs took of the machine. */
+static void tell_cost(struct shoal_tool *tool, const struct lab_result *r)
+{
+	shoal_say(tool, "\n  %-14s %-13s %12s %12s %12s", "group", "program", "memory", "at most", "CPU each");
+	for (unsigned g = 0; g < r->groups; g++) {
+		char mean[SHOAL_HUMAN_MAX], most[SHOAL_HUMAN_MAX], cpu[LAB_SHOWN_MAX];
+		uint64_t rss = 0, rss_most = 0;
+		double seconds = 0;
+		unsigned nodes = 0;
+		for (unsigned i = 0; i < r->nodes; i++) {
+			const struct lab_result_node *n = &r->node[i];
+			if (n->group != g || n->starts == 0)
+				continue;
+			nodes++;
+			rss += n->rss;
+			rss_most = n->rss > rss_most ? n->rss : rss_most;
+			seconds += n->cpu;
+		}
+		if (nodes == 0)
+			continue;
+		const struct lab_group *group = &r->s->nodes[g];
+		shoal_say(tool, "  %-14.14s %-13s %12s %12s %12s", group->name,
+			  group->adversary.kind != NULL ? group->adversary.kind
+							: lab_kind_name((enum lab_kind)group->kind.v),
+			  rss > 0 ? shoal_human_size(rss / nodes, mean) : "-",
+			  rss > 0 ? shoal_human_size(rss_most, most) : "-",
+			  lab_tell_value(seconds / nodes, LAB_SHOW_TIME, cpu));
+	}
+}
+
 static void tell_head(struct shoal_tool *tool, const struct lab_result *r)
 {
 	char size[SHOAL_HUMAN_MAX], piece[SHOAL_HUMAN_MAX], steps[SHOAL_HUMAN_MAX * 2], bound[LAB_SHOWN_MAX],
@@ -56,10 +94,15 @@ static void tell_head(struct shoal_tool *tool, const struct lab_result *r)
 	static const char *const formats[] = { "hybrid", "v2", "v1" };
 	const struct lab_scenario *s = r->s;
 	shoal_say(tool, "%s: %s", s->name, s->summary);
-	shoal_say(tool, "  %u nodes, %s (%s, pieces of %s), policy %s, seed %llu", r->nodes,
+	shoal_say(tool, "  %u %s, %s (%s, pieces of %s), %s%s%sseed %llu", r->nodes, r->real ? "processes" : "nodes",
 		  shoal_human_size((uint64_t)s->content.size.v, size), formats[s->content.format.v],
-		  shoal_human_size((uint64_t)s->content.piece.v, piece), lab_policy_name((enum lab_policy)s->policy.v),
+		  shoal_human_size((uint64_t)s->content.piece.v, piece), r->real ? "" : "policy ",
+		  r->real ? "" : lab_policy_name((enum lab_policy)s->policy.v), r->real ? "" : ", ",
 		  (unsigned long long)r->seed);
+	if (r->real) {
+		tell_real(tool, r);
+		return;
+	}
 	shoal_say(tool, "  %s after %s of virtual time; %.2f s here, %s, digest %016llx", r->in_time ? "over" : "ended",
 		  lab_tell_value(r->end, LAB_SHOW_TIME, end), r->wall,
 		  shoal_human_count(r->steps, "step", "steps", steps), (unsigned long long)r->state);
@@ -157,11 +200,18 @@ void lab_tell_run(struct shoal_tool *tool, const struct lab_suite *suite, const 
 	tell_head(tool, r);
 	tell_groups(tool, r);
 	tell_served(tool, r);
-	shoal_say(tool,
-		  "\n  copies the seeds sent: %s in all, %s until every piece was out; rarest piece at the end: %s",
-		  lab_tell_value(metric(r, "seed_copies", -1), LAB_SHOW_PLAIN, a),
-		  lab_tell_value(metric(r, "copies_out", -1), LAB_SHOW_PLAIN, b),
-		  lab_tell_value(metric(r, "copies_least", -1), LAB_SHOW_PLAIN, c));
+	if (r->real) {
+		tell_cost(tool, r);
+		shoal_say(tool, "\n  copies the seeds sent: %s in all",
+			  lab_tell_value(metric(r, "seed_copies", -1), LAB_SHOW_PLAIN, a));
+	} else {
+		shoal_say(tool,
+			  "\n  copies the seeds sent: %s in all, %s until every piece was out; rarest piece at the "
+			  "end: %s",
+			  lab_tell_value(metric(r, "seed_copies", -1), LAB_SHOW_PLAIN, a),
+			  lab_tell_value(metric(r, "copies_out", -1), LAB_SHOW_PLAIN, b),
+			  lab_tell_value(metric(r, "copies_least", -1), LAB_SHOW_PLAIN, c));
+	}
 	unsigned attackers = 0;
 	for (unsigned i = 0; i < r->nodes; i++)
 		attackers += !r->node[i].honest;
@@ -183,7 +233,7 @@ static void metrics_json(struct shoal_json *j, const struct lab_result *r, int g
 	const struct lab_metric *m;
 	for (unsigned i = 0; (m = lab_metric_at(i)) != NULL; i++)
 		if (m->of != NULL)
-			shoal_json_real(j, m->name, m->of(r, group));
+			shoal_json_real(j, m->name, lab_metric_value(i, r, group));
 }
 
 static void run_json(struct shoal_tool *tool, const struct lab_result *r)
@@ -196,8 +246,11 @@ static void run_json(struct shoal_tool *tool, const struct lab_result *r)
 	shoal_json_text(j, "policy", lab_policy_name((enum lab_policy)r->s->policy.v));
 	shoal_json_u64(j, "nodes", r->nodes);
 	shoal_json_bool(j, "in_time", r->in_time);
-	shoal_json_u64(j, "steps", r->steps);
-	shoal_json_text(j, "digest", digest);
+	shoal_json_bool(j, "real", r->real);
+	if (!r->real) {
+		shoal_json_u64(j, "steps", r->steps);
+		shoal_json_text(j, "digest", digest);
+	}
 	shoal_json_real(j, "wall", r->wall);
 	shoal_json_real(j, "cpu", r->cpu_ms / 1e3);
 	shoal_json_text(j, "wrong", r->wrong[0] ? r->wrong : NULL);
@@ -252,6 +305,15 @@ void lab_tell_run_json(struct shoal_tool *tool, const struct lab_suite *suite, c
 		shoal_json_u64(j, "down", n->down);
 		shoal_json_u64(j, "wasted", n->wasted);
 		shoal_json_u64(j, "banned_by", n->banned_by);
+		if (r->real) {
+			shoal_json_text(j, "program",
+					r->s->nodes[n->group].adversary.kind != NULL
+						? r->s->nodes[n->group].adversary.kind
+						: lab_kind_name((enum lab_kind)r->s->nodes[n->group].kind.v));
+			shoal_json_u64(j, "starts", n->starts);
+			shoal_json_u64(j, "rss", n->rss);
+			shoal_json_real(j, "cpu", n->cpu);
+		}
 		shoal_say_event_end(tool);
 	}
 	for (size_t i = 0; i < r->points; i++) {
@@ -318,6 +380,13 @@ void lab_tell_reason(struct shoal_tool *tool, const struct lab_suite *suite, con
 			r = &suite->cases[0].result[suite->line[i].worst_seed - suite->from];
 	if (r == NULL || r->reason == NULL)
 		return;
+	if (r->real) {
+		if (r->wrong[0] != 0)
+			shoal_say(tool, "  a rule was broken: %s", r->wrong);
+		shoal_say(tool, "  %s, by its own last words:", r->wrong[0] != 0 ? "who" : "who was last");
+		shoal_say(tool, "%s  all of them: once more with --keep", r->reason);
+		return;
+	}
 	if (r->wrong[0] != 0)
 		shoal_say(tool, "  a rule was broken at step %llu: %s", (unsigned long long)r->steps, r->wrong);
 	shoal_say(tool, "  %s, seed %llu:", r->wrong[0] != 0 ? "before that" : "who was last",

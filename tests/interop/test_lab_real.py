@@ -1,0 +1,184 @@
+"""test_lab_real.py - shoal lab run --real: real processes of several programs on made lines, and nothing left of them.
+
+The closed place is made by the program itself: nothing here needs a namespace, but to know whether there are any.
+"""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+SHOAL = os.environ.get("SHOAL", "shoal")
+LONG = os.environ.get("SHOAL_LONG") == "1"
+HEAD = "name: small\nsummary: of real processes\nlimit: 100s\n"
+ALL = "must_hold: [always completed == 100%, always false_bans == 0]\n"
+
+
+def lab(path, *words, timeout=110):
+    return subprocess.run([SHOAL, "lab", "run", "--real", path, *words], capture_output=True, text=True, timeout=timeout,
+                          check=False)
+
+
+class Real(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.scratch = os.path.join(self.folder.name, "scratch")
+        os.mkdir(self.scratch)
+
+    def put(self, text):
+        path = os.path.join(self.folder.name, "small.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def left(self):
+        """Processes that are in the scratch folder, and what is in it."""
+        there = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                if os.readlink(f"/proc/{pid}/cwd").startswith(self.scratch):
+                    there.append(pid)
+            except OSError:
+                continue
+        return there + os.listdir(self.scratch)
+
+    def nothing_is_left(self):
+        end = time.monotonic() + 10
+        while self.left() and time.monotonic() < end:
+            time.sleep(0.05)
+        self.assertEqual(self.left(), [])
+
+    def run_all(self, text, code=0):
+        done = lab(self.put(text), "--json", "--scratch", self.scratch)
+        self.assertEqual(done.returncode, code, done.stdout[-3000:] + done.stderr)
+        self.nothing_is_left()
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def test_several_programs_a_liar_and_what_happens_to_them(self):
+        others = [("aria", "aria2", "aria2c"), ("rt", "rtorrent", "rtorrent")]
+        others += [("trans", "transmission", "transmission-daemon")] if LONG else []
+        rows = "".join(f"  - {{ name: {name}, kind: {kind}, up: 20Mbit }}\n" for name, kind, program in others
+                       if shutil.which(program))
+        if os.path.exists(os.path.join(os.path.dirname(SHOAL), "shoal-lt")):
+            rows += "  - { name: lt, kind: libtorrent, up: 20Mbit }\n"
+        # A client that the lab does not know, and that goes when it is done: this one will do.
+        own = (f'{SHOAL} get \\"$LAB_TORRENT\\" -o \\"$LAB_DATA\\" --listen $LAB_ADDRESS:$LAB_PORT --state state --no-dht '
+               '--no-lsd --no-portmap --json >\\"$LAB_SAID\\"')
+        rows += f'  - {{ name: own, kind: command, up: 20Mbit, command: "{own}" }}\n'
+        events = self.run_all(
+            HEAD + "content: { size: 6M, piece: 64K, format: v1 }\nnodes:\n"
+            "  - { name: seed, has: all, up: 16Mbit, rtt: 30ms }\n"
+            '  - { name: leeches, count: 3, up: 16Mbit, down: 100Mbit, rtt: "uniform(10ms, 60ms)", jitter: 2ms, loss: 0.1% }\n'
+            "  - { name: liar, has: all, up: 16Mbit, adversary: { kind: polluter, rate: 50% } }\n" + rows +
+            "events:\n"
+            '  - { at: 20%, kind: crash, who: "leeches[0]", for: 500ms }\n'
+            '  - { at: 30%, kind: pause, who: "leeches[1]", for: 1s }\n'
+            '  - { at: 30%, kind: cut, who: "leeches[2]", for: 1s }\n'
+            "must_hold: [always completed == 100%, always false_bans == 0, always bans == 100%, idle <= 9s]\n")
+        run = next(e for e in events if e["event"] == "run")
+        nodes = [e for e in events if e["event"] == "node"]
+        self.assertEqual((run["real"], run["in_time"], run["wrong"], run["completed"]), (True, True, None, 1))
+        self.assertTrue(run["bound"] < run["tmax"])
+        self.assertIsNone(run["idle"])
+        self.assertEqual([e["verdict"] for e in events if e["event"] == "hold"], ["held", "held", "held", "open"])
+        crashed = next(n for n in nodes if n["group"] == "leeches")
+        self.assertEqual(crashed["starts"], 2)
+        for n in nodes:
+            self.assertTrue(n["complete"] is not None and n["rss"] > 1 << 20 and n["cpu"] > 0, n)
+            if n["group"] not in ("seed", "liar"):
+                self.assertTrue(n["down"] >= 5.9 * (1 << 20), n)
+        self.assertEqual(next(n for n in nodes if n["group"] == "liar")["program"], "polluter")
+        points = [e for e in events if e["event"] == "point"]
+        self.assertEqual(points[-1]["have"], 1)
+
+    def test_lines_are_as_slow_as_they_are_said_to_be(self):
+        # 1 MiB through a line of 4 Mbit/s takes 2.1 s and the headers; then 40 Mbit/s, for half of it.
+        events = self.run_all(HEAD + "content: { size: 1M, piece: 16K }\nnodes:\n"
+                              "  - { name: seed, has: all, up: 4Mbit }\n  - { name: leech }\n" + ALL)
+        took = next(e for e in events if e["event"] == "run")["tmax"]
+        self.assertTrue(2.1 < took < 4, took)
+        events = self.run_all(HEAD + "content: { size: 1M, piece: 16K }\nnodes:\n"
+                              "  - { name: seed, has: all, up: 4Mbit }\n  - { name: leech, join: 500ms }\n"
+                              "events:\n  - { at: 50%, kind: line, who: seed, up: 40Mbit }\n" + ALL)
+        self.assertTrue(1.0 < next(e for e in events if e["event"] == "run")["tmax"] < took)
+
+    def test_who_leaves_and_who_is_late(self):
+        events = self.run_all(HEAD + "content: { size: 1M, piece: 64K }\nnodes:\n"
+                              "  - { name: seed, has: all, up: 8Mbit }\n"
+                              "  - { name: early, count: 2, leave: 0s }\n"
+                              "  - { name: late, join: 1500ms }\n"
+                              "  - { name: hasty, join: 0s, life: 300ms, down: 64kbit }\n"
+                              "  - { name: never, join: never }\n"
+                              "events:\n  - { at: 1s, kind: start, who: never }\n"
+                              "must_hold: [always completed == 100%]\n")
+        nodes = {e["group"]: e for e in events if e["event"] == "node"}
+        self.assertTrue(1.4 < nodes["late"]["joined"] < 2.5)
+        self.assertTrue(0.9 < nodes["never"]["joined"] < 1.5)
+        self.assertIsNotNone(nodes["early"]["left"])
+        self.assertIsNone(nodes["hasty"]["complete"])
+        self.assertIsNotNone(nodes["hasty"]["left"])
+
+    def test_nothing_stays_of_a_run_that_is_stopped_or_killed(self):
+        path = self.put(HEAD + "content: { size: 8M }\nnodes:\n  - { name: seed, has: all, up: 1Mbit }\n"
+                        "  - { name: leeches, count: 3, up: 1Mbit }\n")
+        for sig, code in ((signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)):
+            process = subprocess.Popen([SHOAL, "lab", "run", "--real", path, "--quiet", "--scratch", self.scratch],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            end = time.monotonic() + 20
+            while len(self.left()) < 5 and time.monotonic() < end and process.poll() is None:
+                time.sleep(0.05)
+            self.assertEqual(len(self.left()), 5, "four processes, and their folder")
+            process.send_signal(sig)
+            self.assertEqual(process.wait(20), code, process.stderr.read())
+            process.stderr.close()
+            self.nothing_is_left()
+
+    def test_a_node_that_dies_by_itself_breaks_a_rule(self):
+        done = None
+        path = self.put(HEAD + "content: { size: 8M }\nnodes:\n  - { name: seed, has: all, up: 1Mbit }\n"
+                        "  - { name: leech }\n")
+        process = subprocess.Popen([SHOAL, "lab", "run", "--real", path, "--scratch", self.scratch],
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        end = time.monotonic() + 20
+        while done is None and time.monotonic() < end:
+            for pid in filter(str.isdigit, self.left()):
+                if os.readlink(f"/proc/{pid}/cwd").endswith("/leech"):
+                    time.sleep(0.3)
+                    os.kill(int(pid), signal.SIGSEGV)
+                    done = pid
+        out = process.communicate(timeout=20)[0]
+        self.assertEqual(process.returncode, 1, out)
+        self.assertRegex(out, r"a rule was broken: node 1 \(leech\) has ended by itself")
+        self.nothing_is_left()
+
+    def test_what_cannot_be_had_is_refused(self):
+        done = lab(self.put(HEAD + "content: { size: 1M }\nnodes:\n  - { name: a, has: all, nat: cone }\n"))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("small.yaml:6:31: a real run has no NAT", done.stderr)
+        done = lab(self.put(HEAD + "content: { size: 1M }\nnodes:\n  - { name: a, has: all }\n"), "--trace", "x")
+        self.assertEqual((done.returncode, "--trace is of runs in virtual time" in done.stderr), (2, True))
+        # And a kind that only real processes have is refused without --real.
+        done = subprocess.run([SHOAL, "lab", "run", self.put(HEAD + "content: { size: 1M }\nnodes:\n"
+                               "  - { name: a, has: all, kind: aria2 }\n")], capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, "real processes (--real)" in done.stderr), (2, True), done.stderr)
+
+
+def can_be_had():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "one.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("name: one\nsummary: one\ncontent: { size: 16K, piece: 16K }\nnodes: [{ name: a, has: all }]\n")
+        done = lab(path, "--quiet", "--scratch", folder)
+    if done.returncode == 4:
+        print("SKIPPED: no real runs here: " + done.stderr.strip(), flush=True)
+        sys.exit(77)
+
+
+if __name__ == "__main__":
+    can_be_had()
+    unittest.main()

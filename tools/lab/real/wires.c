@@ -1,0 +1,246 @@
+/* wires.c - see wires.h. */
+#include "tools/lab/real/wires.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include "proto/base/bytes.h"
+#include "proto/base/rng.h"
+
+#define MTU_MIN 68u
+#define MTU_MAX 65535u
+
+struct node {
+	struct lab_wire line;
+	uint64_t up_free, down_free; /* when each way has sent all it was given */
+	uint64_t dropped;
+};
+struct lab_wires {
+	struct node *node;
+	unsigned nodes;
+	size_t mtu;
+	struct shoal_rng dice;
+	struct lab_packet **heap; /* by what is due */
+	size_t count, room;	  /* room: packets in all, under way or spare */
+	size_t made;
+	struct lab_packet *spare;
+	uint64_t order;
+	uint64_t *latest; /* by pair: when the last packet of it gets to the other line */
+};
+
+unsigned lab_wires_node(uint32_t address)
+{
+	unsigned low = address & 255, high = address >> 8 & 255;
+	if ((address & 0xffff0000u) != LAB_WIRES_NET || low == 0 || low > 250)
+		return UINT_MAX;
+	return high * 250 + low - 1;
+}
+
+struct lab_wires *lab_wires_new(unsigned nodes, size_t mtu, uint64_t seed)
+{
+	if (nodes == 0 || nodes > LAB_WIRES_NODES_MAX || mtu < MTU_MIN || mtu > MTU_MAX)
+		return NULL;
+	struct lab_wires *w = calloc(1, sizeof *w);
+	if (w == NULL)
+		return NULL;
+	*w = (struct lab_wires){ .nodes = nodes, .mtu = mtu, .dice = shoal_rng_split(seed, 0) };
+	w->room = LAB_WIRES_UNDER_WAY_MAX / (sizeof(struct lab_packet) + mtu);
+	w->node = calloc(nodes, sizeof *w->node);
+	w->heap = malloc(w->room * sizeof *w->heap);
+	w->latest = calloc((size_t)nodes * nodes, sizeof *w->latest);
+	if (w->node == NULL || w->heap == NULL || w->latest == NULL) {
+		lab_wires_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+void lab_wires_free(struct lab_wires *w)
+{
+	if (w == NULL)
+		return;
+	while (w->count > 0)
+		free(w->heap[--w->count]);
+	while (w->spare != NULL) {
+		struct lab_packet *p = w->spare;
+		w->spare = p->next;
+		free(p);
+	}
+	free(w->heap);
+	free(w->latest);
+	free(w->node);
+	free(w);
+}
+
+size_t lab_wires_mtu(const struct lab_wires *w)
+{
+	return w->mtu;
+}
+
+struct lab_wire *lab_wires_line(struct lab_wires *w, unsigned node)
+{
+	return &w->node[node].line;
+}
+
+uint64_t lab_wires_dropped(const struct lab_wires *w, unsigned node)
+{
+	return w->node[node].dropped;
+}
+
+/* ---- the heap ------------------------------------------------------------------------------- */
+
+static bool before(const struct lab_packet *a, const struct lab_packet *b)
+{
+	return a->due != b->due ? a->due < b->due : a->order < b->order;
+}
+
+/* There is room: no more packets are made than fit. */
+static void push(struct lab_wires *w, struct lab_packet *p)
+{
+	size_t i = w->count++;
+	p->order = w->order++;
+	for (; i > 0 && before(p, w->heap[(i - 1) / 2]); i = (i - 1) / 2)
+		w->heap[i] = w->heap[(i - 1) / 2];
+	w->heap[i] = p;
+}
+
+static struct lab_packet *pop(struct lab_wires *w)
+{
+	struct lab_packet *first = w->heap[0], *last = w->heap[--w->count];
+	size_t i = 0;
+	for (size_t c; (c = 2 * i + 1) < w->count; i = c) {
+		if (c + 1 < w->count && before(w->heap[c + 1], w->heap[c]))
+			c++;
+		if (!before(w->heap[c], last))
+			break;
+		w->heap[i] = w->heap[c];
+	}
+	if (w->count > 0)
+		w->heap[i] = last;
+	return first;
+}
+
+/* ---- a packet's way ---------------------------------------------------------------------------- */
+
+struct lab_packet *lab_wires_room(struct lab_wires *w)
+{
+	struct lab_packet *p = w->spare;
+	if (p != NULL) {
+		w->spare = p->next;
+		return p;
+	}
+	if (w->made == w->room || (p = malloc(sizeof *p + w->mtu)) == NULL)
+		return NULL;
+	w->made++;
+	return p;
+}
+
+void lab_wires_done(struct lab_wires *w, struct lab_packet *p)
+{
+	p->next = w->spare;
+	w->spare = p;
+}
+
+static bool apart(const struct lab_wire *a, const struct lab_wire *b)
+{
+	return a->cut || b->cut || (a->side != b->side && !a->everywhere && !b->everywhere);
+}
+
+static bool loses(struct lab_wires *w, const struct lab_wire *line)
+{
+	return line->loss_ppm > 0 && shoal_rng_below(&w->dice, 1000000) < line->loss_ppm;
+}
+
+static uint64_t jitter(struct lab_wires *w, const struct lab_wire *line)
+{
+	return line->jitter_ns > 0 ? shoal_rng_u64(&w->dice) % (line->jitter_ns + 1) : 0;
+}
+
+/* Puts what is due behind all that this way of a line has to send: it is due when it is through. false: the queue is full. */
+static bool pass(uint64_t *free_at, const struct lab_wire *line, uint64_t rate, size_t len, uint64_t *due)
+{
+	uint64_t queue = line->queue_ns > 0 ? line->queue_ns : LAB_WIRES_QUEUE_NS;
+	if (rate == 0)
+		return true;
+	uint64_t from = *free_at > *due ? *free_at : *due;
+	if (from - *due > queue)
+		return false;
+	*due = *free_at = from + (uint64_t)((double)len * 1e9 / (double)rate);
+	return true;
+}
+
+static bool drop(struct lab_wires *w, unsigned node, struct lab_packet *p)
+{
+	w->node[node].dropped++;
+	lab_wires_done(w, p);
+	return false;
+}
+
+bool lab_wires_send(struct lab_wires *w, unsigned from, struct lab_packet *p, uint64_t now)
+{
+	struct node *a = &w->node[from];
+	unsigned to = UINT_MAX;
+	if (p->len >= 20 && p->bytes[0] >> 4 == 4)
+		to = lab_wires_node(shoal_get_u32(p->bytes + 16));
+	if (to >= w->nodes || to == from) {
+		lab_wires_done(w, p); /* IPv6 of the kernel's own, mostly */
+		return false;
+	}
+	struct node *b = &w->node[to];
+	if (apart(&a->line, &b->line))
+		return drop(w, from, p);
+	p->due = now;
+	if (!pass(&a->up_free, &a->line, a->line.up, p->len, &p->due) || loses(w, &a->line) || loses(w, &b->line))
+		return drop(w, from, p);
+	uint64_t *latest = &w->latest[(size_t)from * w->nodes + to];
+	p->due += a->line.delay_ns + b->line.delay_ns + jitter(w, &a->line) + jitter(w, &b->line);
+	if (p->due < *latest)
+		p->due = *latest;
+	*latest = p->due;
+	p->from = from;
+	p->to = to;
+	p->arrives = b->line.down == 0;
+	push(w, p);
+	return true;
+}
+
+uint64_t lab_wires_due(const struct lab_wires *w)
+{
+	return w->count > 0 ? w->heap[0]->due : UINT64_MAX;
+}
+
+struct lab_packet *lab_wires_take(struct lab_wires *w, uint64_t now)
+{
+	while (w->count > 0 && w->heap[0]->due <= now) {
+		struct lab_packet *p = pop(w);
+		struct node *b = &w->node[p->to];
+		/* What was under way when a line was cut is lost with it. */
+		if (apart(&w->node[p->from].line, &b->line)) {
+			drop(w, p->to, p);
+		} else if (p->arrives) {
+			return p;
+		} else if (pass(&b->down_free, &b->line, b->line.down, p->len, &p->due)) {
+			p->arrives = true;
+			push(w, p);
+		} else {
+			drop(w, p->to, p);
+		}
+	}
+	return NULL;
+}
+
+size_t lab_packet_payload(struct shoal_bytes packet)
+{
+	if (packet.len < 20 || packet.at[0] >> 4 != 4)
+		return 0;
+	size_t head = (packet.at[0] & 15u) * 4u, all = shoal_get_u16(packet.at + 2);
+	if (head < 20 || all > packet.len || head > all)
+		return 0;
+	const uint8_t *inner = packet.at + head;
+	size_t len = all - head, skip = 0;
+	if (packet.at[9] == 17 && len >= 8)
+		skip = 8;
+	else if (packet.at[9] == 6 && len >= 20)
+		skip = (inner[12] >> 4) * 4u;
+	return skip > 0 && skip <= len ? len - skip : 0;
+}

@@ -1,0 +1,45 @@
+/*
+ * tools/lab_inner.h - what the subcommands of `shoal lab` share: lab.c, lab_run.c.
+ */
+#ifndef SHOAL_TOOLS_LAB_INNER_H
+#define SHOAL_TOOLS_LAB_INNER_H
+
+#include "tools/lab/suite.h"
+#include "tools/options.h"
+#include "tools/progress.h"
+#include "tools/record.h"
+#include "tools/say.h"
+
+struct lab_real;
+
+/* What the options of all of them come to. */
+struct lab {
+	struct shoal_tool *tool;
+	const char *seed, *seeds, *policy, *svg, *trace, *record, *scratch;
+	struct shoal_record file; /* of --record */
+	shoal_us recorded;	  /* when something was last written to it */
+	bool real_bytes, quick, fields, adversaries, metrics, real, keep;
+	struct shoal_opt_list set;
+	struct shoal_progress progress;
+	char label[160];
+};
+
+/* Each returns 0, or the exit code after saying why. */
+int lab_read_options(struct lab *lab, struct lab_suite_options *o);
+/* Reads and checks one file; its text stays in `text` for as long as the suite, and is then to be freed. */
+int lab_open_suite(struct lab *lab, struct lab_suite *suite, const char *path, const struct lab_suite_options *o,
+		   struct shoal_space *text);
+/* Says what a scenario needs that is not there, and gives the exit code for that. */
+int lab_not_runnable(struct lab *lab, const struct lab_suite *suite);
+/* As shoal_say_parse(), and makes the progress line ready. */
+int lab_parse(struct lab *lab, const struct shoal_opt_page *page, const struct shoal_opt *own, int argc, char **argv,
+	      struct shoal_opt_list *args);
+/* The one scenario that `arg` names. */
+int lab_with_file(struct lab *lab, struct lab_suite_options *o, const char *arg,
+		  int (*what)(struct lab *lab, struct lab_suite_options *o, const char *path));
+/* What is wrong with a scenario, where. The exit code is `code`. */
+int lab_fault_at(struct lab *lab, const char *path, const struct lab_fault *fault, int code, int err);
+
+int lab_run_main(struct lab *lab, int argc, char **argv);
+
+#endif
