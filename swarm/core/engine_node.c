@@ -74,7 +74,7 @@ static int add_torrent(struct shoal_node *n, const struct shoal_op *op, shoal_us
 		refused(n, op, SHOAL_ERR_EXISTS, "this torrent is here already", now);
 		return 0;
 	}
-	rc = shoal_swarm_new(&s, n, mi, op->folder, op->flags, now);
+	rc = shoal_swarm_new(&s, n, op->folder, op->flags, now);
 	if (rc == 0)
 		rc = shoal_adopt_ask(s, op);
 	if (rc == 0)
@@ -131,7 +131,7 @@ static int add_magnet(struct shoal_node *n, const struct shoal_op *op, shoal_us 
 	}
 	if (known_already(n, m.has_v1 ? &m.v1 : NULL, m.has_v2 ? &m.v2 : NULL))
 		refused(n, op, SHOAL_ERR_EXISTS, "this torrent is here already", now);
-	else if ((rc = shoal_swarm_new(&s, n, NULL, op->folder, op->flags, now)) < 0)
+	else if ((rc = shoal_swarm_new(&s, n, op->folder, op->flags, now)) < 0)
 		refused(n, op, rc, "no memory", now);
 	if (s != NULL && ((rc = shoal_adopt_ask(s, op)) < 0 || (rc = shoal_node_join(n, s)) < 0)) {
 		refused(n, op, rc, rc == SHOAL_ERR_NOMEM ? "no memory" : "the folders to adopt from cannot be used",

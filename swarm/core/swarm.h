@@ -248,9 +248,9 @@ struct shoal_swarm {
 	bool recheck; /* SHOAL_OP_VERIFY: CHECKED is said again at the end */
 };
 
-/* Makes a swarm of metainfo (taken) or hashes alone. */
-SHOAL_MUST int shoal_swarm_new(struct shoal_swarm **out, struct shoal_node *node, struct shoal_metainfo *mi,
-			       struct shoal_bytes folder, unsigned flags, shoal_us now);
+/* Makes a swarm that knows neither hashes nor metadata yet; `folder` is copied. `flags`: SHOAL_ADD_*. */
+SHOAL_MUST int shoal_swarm_new(struct shoal_swarm **out, struct shoal_node *node, struct shoal_bytes folder,
+			       unsigned flags, shoal_us now);
 /* Its hashes are known, or one more of them: it can be asked for by them. */
 void shoal_swarm_index(struct shoal_swarm *s);
 void shoal_swarm_free(struct shoal_swarm *s);
@@ -275,6 +275,11 @@ bool shoal_swarm_running(const struct shoal_swarm *s);
 void shoal_swarm_say(struct shoal_swarm *s, struct shoal_event *ev, shoal_us now);
 void shoal_swarm_stats(struct shoal_swarm *s, struct shoal_stats *out, shoal_us now);
 void shoal_swarm_warn(struct shoal_swarm *s, const char *text, shoal_us now);
+
+/* from the first look to running: swarm_scan.c */
+int shoal_swarm_scan_begin(struct shoal_swarm *s);
+void shoal_swarm_scan_done(struct shoal_swarm *s, shoal_us now);
+void shoal_swarm_look_tick(struct shoal_swarm *s, shoal_us now);
 
 /* metadata: swarm_metadata.c */
 int shoal_swarm_metadata_asked(struct shoal_swarm *s, struct shoal_peer *p, uint32_t index, shoal_us now);
