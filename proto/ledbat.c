@@ -76,7 +76,7 @@ void shoal_ledbat_acked(struct shoal_ledbat *l, uint64_t bytes, uint64_t in_flig
 	const uint64_t target = SHOAL_LEDBAT_TARGET;
 	uint64_t queue = shoal_ledbat_queue(l, rtt);
 	bytes = shoal_min_u64(bytes, l->window);
-	if (l->slow_start && (queue * 2 > target || l->window >= l->threshold))
+	if (l->slow_start && (queue > SHOAL_LEDBAT_START_END || l->window >= l->threshold))
 		l->slow_start = false;
 	if (queue > target) {
 		/* W * (queue / target - 1) in a round trip, half of it at the most; this ack's share is bytes / W. */
@@ -91,7 +91,8 @@ void shoal_ledbat_acked(struct shoal_ledbat *l, uint64_t bytes, uint64_t in_flig
 		set_window(l, l->window + bytes);
 		return;
 	}
-	uint64_t gain = (bytes * SHOAL_LEDBAT_GAIN << 16) / l->window * (target - queue) / target + l->fraction;
+	uint64_t most = queue > SHOAL_LEDBAT_FULL ? SHOAL_LEDBAT_GAIN_FULL : SHOAL_LEDBAT_GAIN;
+	uint64_t gain = (bytes * most << 16) / l->window * (target - queue) / target + l->fraction;
 	l->fraction = gain & 0xffff;
 	set_window(l, l->window + (gain >> 16));
 }

@@ -4,7 +4,9 @@
  * Knows delays, acks and losses; nothing of packets. What fills a queue of
  * the path to more than TARGET gives way, in proportion to the window, so
  * that TCP on the same line gets nearly all of it. Below the target the
- * window grows by GAIN bytes a round trip, as every uTP does (BEP 29).
+ * window grows by GAIN bytes a round trip, as every uTP does (BEP 29); but by
+ * a twelfth of that once there is a queue at all, for who starts into one that TCP
+ * keeps filled takes it for empty, and would be twice as greedy as TCP is.
  *
  * A loss while the queue is all but empty is noise of the line, not a sign of
  * crowding: it costs 30 %, as it costs CUBIC; else half.
@@ -18,8 +20,11 @@
 
 #include <shoal/types.h>
 
-#define SHOAL_LEDBAT_TARGET SHOAL_MS(60) /* queueing that is put up with; others take 100 */
-#define SHOAL_LEDBAT_GAIN 3000u		 /* bytes a round trip */
+#define SHOAL_LEDBAT_TARGET SHOAL_MS(60)    /* queueing that is put up with; others take 100 */
+#define SHOAL_LEDBAT_GAIN 3000u		    /* bytes a round trip, while there is no queue ... */
+#define SHOAL_LEDBAT_FULL SHOAL_MS(5)	    /* ... for one of so much says that the line is full, and then ... */
+#define SHOAL_LEDBAT_GAIN_FULL 250u	    /* ... what we gain we take from others */
+#define SHOAL_LEDBAT_START_END SHOAL_MS(10) /* of queueing end slow start */
 #define SHOAL_LEDBAT_BASE_MINUTES 13
 #define SHOAL_LEDBAT_RECENT 4		    /* samples, of which the least counts */
 #define SHOAL_LEDBAT_MAX (2u << 20)	    /* bytes */

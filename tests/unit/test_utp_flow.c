@@ -1,4 +1,5 @@
 /* test_utp_flow.c - how fast, and how politely: lossy lines, deep queues, drifting clocks, TCP on the same line. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -83,8 +84,10 @@ static void clocks_that_drift_are_no_queue(void **state)
 
 /* ---- beside TCP ----------------------------------------------------------------------- */
 
-/* A Reno that shares a's way out: packets of 1500 bytes, acknowledged when they have come through. */
+/* A Reno, or a CUBIC, that shares a's way out: packets of 1500 bytes, acknowledged when they have come through. */
 struct reno {
+	bool cubic;
+	double most;		  /* its window when it was cut last */
 	double window, threshold; /* packets */
 	unsigned under_way;
 	shoal_us back[4096]; /* when each ack comes: a ring, in order */
@@ -95,6 +98,24 @@ struct reno {
 };
 static struct reno tcp;
 
+/* CUBIC's window so long after a cut (RFC 9438). */
+static double cubic_at(shoal_us since)
+{
+	double back = cbrt(tcp.most * 0.3 / 0.4), t = (double)since / 1e6 - back;
+	return 0.4 * t * t * t + tcp.most;
+}
+
+static void tcp_acked(struct line *l)
+{
+	double aim = cubic_at(l->now - tcp.cut_at), reno = tcp.window + 1 / tcp.window;
+	if (tcp.window < tcp.threshold)
+		tcp.window += 1;
+	else if (tcp.cubic && aim > tcp.window)
+		tcp.window += (aim < 1.5 * tcp.window ? aim - tcp.window : tcp.window / 2) / tcp.window;
+	else if (!tcp.cubic)
+		tcp.window = reno;
+}
+
 static void tcp_turn(struct line *l, int side)
 {
 	if (side != 0 || !tcp.on)
@@ -104,19 +125,57 @@ static void tcp_turn(struct line *l, int side)
 		tcp.first = (tcp.first + 1) % 4096;
 		tcp.count--;
 		tcp.delivered += 1500;
-		tcp.window += tcp.window < tcp.threshold ? 1 : 1 / tcp.window;
+		tcp_acked(l);
 	}
 	while (tcp.count < (unsigned)tcp.window && tcp.count < 4096) {
 		shoal_us free_at = l->free_at[0] > l->now ? l->free_at[0] : l->now;
 		if (free_at - l->now > l->o.queue) { /* lost: halved, once a round trip */
 			if (tcp.cut_at + rtt + l->o.queue <= l->now) {
-				tcp.window = tcp.threshold = tcp.window / 2 > 2 ? tcp.window / 2 : 2;
+				double left = tcp.window * (tcp.cubic ? 0.7 : 0.5);
+				tcp.most = tcp.window;
+				tcp.window = tcp.threshold = left > 2 ? left : 2;
 				tcp.cut_at = l->now;
 			}
 			return;
 		}
 		l->free_at[0] = free_at + 1500ull * 1000000 / l->o.rate;
 		tcp.back[(tcp.first + tcp.count++) % 4096] = l->free_at[0] + rtt;
+	}
+}
+
+static shoal_us quiet_until;
+
+static bool after_a_while(struct line *l, int from, struct shoal_bytes data)
+{
+	(void)from;
+	(void)data;
+	return l->now >= quiet_until;
+}
+
+/* TCP has filled the queue when uTP comes, so that uTP sees it full as if it were empty. */
+static void tcp_that_is_joined_keeps_most(void **state)
+{
+	(void)state;
+	for (int mbits = 20; mbits <= 100; mbits += 80) {
+		struct line_options o = {
+			.seed = 1, .rate = (uint64_t)mbits * MBIT, .queue = SHOAL_MS(100), .delay = SHOAL_MS(25)
+		};
+		tcp = (struct reno){ .cubic = true, .window = 10, .threshold = 1e9, .on = true };
+		pair_open(&p, &o, UINT64_MAX / 2, 0);
+		p.line.on_turn = tcp_turn;
+		p.line.tap = after_a_while;
+		quiet_until = p.line.now + SHOAL_MS(6500); /* the fourth SYN gets through, after 7 s */
+		line_run(&p.line, p.line.now + SHOAL_S(7), NULL);
+		uint64_t theirs = tcp.delivered;
+		line_run(&p.line, p.line.now + SHOAL_S(30), NULL);
+		double whole = 30.0 * mbits * MBIT, share = (double)(tcp.delivered - theirs) / whole;
+		print_message("%d Mbit/s: TCP keeps %.1f %%, uTP has %.1f %%\n", mbits, share * 100,
+			      (double)p.talk[1].got * 100 / whole);
+		assert_true(share >= 0.9);
+		assert_true(p.talk[1].got > 0.01 * whole);
+		for (int i = 0; i < 2; i++)
+			p.talk[i].t->ops->close(p.talk[i].t);
+		line_close(&p.line);
 	}
 }
 
@@ -209,6 +268,7 @@ int main(void)
 		cmocka_unit_test(a_lossy_line_is_used),
 		cmocka_unit_test(a_clean_line_is_filled_and_its_queue_is_not),
 		cmocka_unit_test(clocks_that_drift_are_no_queue),
+		cmocka_unit_test(tcp_that_is_joined_keeps_most),
 		cmocka_unit_test(tcp_beside_it_keeps_nearly_all),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
