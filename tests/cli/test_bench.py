@@ -129,6 +129,11 @@ class Tiny(unittest.TestCase):
         self.assertEqual([r["verdict"] for r in bars.star_table({"shoal": records(bound=1.31, copies=1.2)})], ["MISSED", "met"])
         rate = {"--up": records(least=0.98, most=1.02, window_s=5.0), "--down": records(least=0.96, most=1.0, window_s=5.0)}
         self.assertEqual([r["verdict"] for r in bars.rate_table(rate)], ["met", "MISSED"])
+        line = {"lossy": {"shoal:utp": records(mbit_s=3.0), "libtorrent:utp": records(mbit_s=3.01)},
+                "waiting": {"shoal:utp": records(wait95_ms=100)}, "shared": {"shoal:utp": records(joined=0.899, joins=0.9)}}
+        self.assertEqual([r["verdict"] for r in bars.line_table(line)], ["MISSED", "met", "MISSED", "met"])
+        line["lossy"]["shoal:utp"], line["shared"] = records(mbit_s=3.01), {"libtorrent:utp": records(joined=1.0)}
+        self.assertEqual([r["verdict"] for r in bars.line_table(line)], ["met", "met", "skipped", "skipped"])
         rows = bars.update_table({"v2": records(moved=0.06), "hybrid": records(moved=0.061)})
         self.assertEqual([r["verdict"] for r in rows], ["met", "MISSED"])
 

@@ -163,6 +163,25 @@ def star_table(star):
             row("1 -> 10, copies the seed sent", median(ours, "copies"), 1.2, "copies", "<= 1.2", at_most(1.0), ours)]
 
 
+def line_table(groups):
+    """uTP on one line: ours against the other's where packets are lost; how long it makes others wait, what TCP keeps."""
+    def of(group, name, key):
+        records = groups.get(group, {}).get(name, [])
+        return records, median(records, key)
+
+    ours, theirs = "shoal:utp", "libtorrent:utp"
+    (a, mine), (b, other) = of("lossy", ours, "mbit_s"), of("lossy", theirs, "mbit_s")
+    rows = [row("uTP, 100 Mbit/s, 50 ms, 1 % loss", mine, other, "Mbit/s", ">= libtorrent", at_least(1.0), a, b)]
+    a, mine = of("waiting", ours, "wait95_ms")
+    rows.append(row("uTP alone, 95 % of packets wait less", mine, 100.0, "ms", "<= 100 ms", at_most(1.0), a))
+    rows[-1]["libtorrent"] = of("waiting", theirs, "wait95_ms")[1]
+    for key, what in (("joined", "TCP that uTP joins"), ("joins", "TCP that joins uTP")):
+        a, mine = of("shared", ours, key)
+        rows.append(row(f"{what}, of what it has alone", mine, 0.9, "of it", ">= 0.9", at_least(1.0), a))
+        rows[-1]["libtorrent"] = of("shared", theirs, key)[1]
+    return rows
+
+
 def rate_table(rate, off=0.03):
     """Each limit by what was furthest from it in any window. The wire's own bytes, 0.5 %, are in the figure."""
     rows = []
@@ -207,6 +226,8 @@ def cases_text(groups):
             ("leech_rss", "leech RSS", "%.0f"),
             ("share", "of the lines", "%.3f"), ("moved", "moved", "%.4f"), ("changed", "changed", "%.4f"),
             ("bound", "of the bound", "%.3f"), ("copies", "copies from the seed", "%.3f"),
+            ("mbit_s", "Mbit/s", "%.2f"), ("wait_ms", "waited ms", "%.1f"), ("wait95_ms", "95 % within ms", "%.0f"),
+            ("alone_mbit_s", "TCP alone Mbit/s", "%.1f"), ("joined", "joined by uTP", "%.3f"), ("joins", "joins uTP", "%.3f"),
             ("least", "at least", "%.3f"), ("most", "at most", "%.3f"), ("pause_ms", "longest pause ms", "%.0f"),
             ("foreign", "others %", "%.0f")]
     out = []

@@ -1,12 +1,15 @@
 /*
  * bench_star.c - lines to the net, in user space: a star of nodes, each behind an uplink and a downlink of its own.
  *
- *     bench_star NODES UP DOWN DELAY_US        bits/s, and how long a packet is on its way between two lines
+ *     bench_star NODES UP DOWN DELAY_US [LOSS_PPM [QUEUE_MS]]
+ *                  bits/s, how long a packet is on its way between two lines, how many of a million get lost there,
+ *                  and how long one waits at the most before its uplink
  *
  * Makes a TUN device for each node, star0, star1 ..., in its own network namespace, says "ready" and carries IPv4 packets
  * from one to the other until SIGTERM. Node i is 10.8.0.(i + 1); whoever asked moves the devices where they belong. The
  * last node is nobody's line: what it sends and gets is neither slowed nor delayed. Queues drop at their tail: 100 ms of
- * the uplink, 50 ms of the downlink. Rates count IP bytes. At the end a line of JSON a node: bytes sent, packets dropped.
+ * the uplink, 50 ms of the downlink. Rates count IP bytes. At the end a line of JSON a node: bytes sent, packets dropped
+ * and lost, and how long packets waited before the uplink: in the mean, and what 95 in a hundred did not exceed.
  *
  * For kernels without netem. One thread, a heap of packets by the time their next step is due.
  */
@@ -29,7 +32,8 @@
 #define PACKET_MAX 1500
 #define UNDER_WAY_MAX 65536 /* packets; beyond it they are dropped */
 #define BURST 64	    /* packets taken from one device before the others have a turn */
-#define UP_QUEUE_NS 100000000u
+#define UP_QUEUE_MS 100u
+#define WAITS 1024u /* of a millisecond each; the last: all longer ones */
 #define DOWN_QUEUE_NS 50000000u
 #define EARLY_NS 50000u /* a packet due so soon goes now: sleeping costs more */
 
@@ -45,14 +49,18 @@ struct packet {
 struct node {
 	int fd;
 	uint64_t up_free, down_free; /* when each line has sent all it was given */
-	uint64_t sent, dropped;
+	uint64_t sent, dropped, lost;
+	uint64_t waited; /* ns, all packets together */
+	uint64_t wait[WAITS];
 };
 
 struct star {
 	struct node node[NODES_MAX];
 	unsigned nodes;
 	double up, down;
-	uint64_t delay;
+	uint64_t delay, up_queue; /* ns */
+	uint32_t loss_ppm;
+	uint64_t dice;
 	struct packet *heap[UNDER_WAY_MAX];
 	size_t count;
 	uint64_t order;
@@ -112,6 +120,35 @@ static uint64_t line(uint64_t *free_at, uint64_t now, uint64_t queue, double rat
 	return *free_at = from + (uint64_t)(len * 8e9 / rate);
 }
 
+static bool lost(struct star *s)
+{
+	s->dice ^= s->dice << 13;
+	s->dice ^= s->dice >> 7;
+	s->dice ^= s->dice << 17;
+	return s->dice % 1000000 < s->loss_ppm;
+}
+
+static void count_wait(struct node *n, uint64_t ns)
+{
+	uint64_t ms = ns / 1000000;
+	n->waited += ns;
+	n->wait[ms < WAITS ? ms : WAITS - 1]++;
+}
+
+static void say_line(const struct node *n, unsigned i)
+{
+	uint64_t count = 0, seen = 0;
+	unsigned most = 0;
+	for (unsigned k = 0; k < WAITS; k++)
+		count += n->wait[k];
+	while (most < WAITS - 1 && (seen += n->wait[most]) * 100 < count * 95)
+		most++;
+	printf("{\"event\": \"line\", \"node\": %u, \"sent\": %llu, \"dropped\": %llu, \"lost\": %llu, "
+	       "\"wait_ms\": %.3f, \"wait95_ms\": %u}\n",
+	       i, (unsigned long long)n->sent, (unsigned long long)n->dropped, (unsigned long long)n->lost,
+	       count > 0 ? (double)n->waited / 1e6 / (double)count : 0.0, most);
+}
+
 /* A packet comes out of a node. false: it is dropped, and the caller's. */
 static bool leave(struct star *s, unsigned from, struct packet *p)
 {
@@ -122,12 +159,20 @@ static bool leave(struct star *s, unsigned from, struct packet *p)
 		return false; /* IPv6 of the kernel's own, mostly */
 	bool unlimited = from + 1 == s->nodes || to + 1 == s->nodes;
 	uint64_t now = now_ns();
-	uint64_t through = unlimited ? now : line(&s->node[from].up_free, now, UP_QUEUE_NS, s->up, p->len);
+	struct node *n = &s->node[from];
+	uint64_t wait = n->up_free > now ? n->up_free - now : 0;
+	uint64_t through = unlimited ? now : line(&n->up_free, now, s->up_queue, s->up, p->len);
 	if (through == 0 || s->count == UNDER_WAY_MAX) {
-		s->node[from].dropped++;
+		n->dropped++;
 		return false;
 	}
-	s->node[from].sent += p->len;
+	n->sent += p->len;
+	if (!unlimited)
+		count_wait(n, wait);
+	if (!unlimited && lost(s)) { /* behind its line: the line was busy with it */
+		n->lost++;
+		return false;
+	}
 	p->to = (uint8_t)to;
 	p->arrives = unlimited;
 	p->due = through + (unlimited ? 0 : s->delay);
@@ -218,14 +263,17 @@ static void carry(struct star *s)
 int main(int argc, char **argv)
 {
 	static struct star s;
-	long nodes = argc == 5 ? strtol(argv[1], NULL, 10) : 0;
+	long nodes = argc >= 5 && argc <= 7 ? strtol(argv[1], NULL, 10) : 0;
 	if (nodes < 2 || nodes > NODES_MAX || (s.up = strtod(argv[2], NULL)) <= 0 ||
 	    (s.down = strtod(argv[3], NULL)) <= 0) {
-		fprintf(stderr, "usage: bench_star NODES UP DOWN DELAY_US\n");
+		fprintf(stderr, "usage: bench_star NODES UP DOWN DELAY_US [LOSS_PPM [QUEUE_MS]]\n");
 		return 2;
 	}
 	s.nodes = (unsigned)nodes;
 	s.delay = strtoull(argv[4], NULL, 10) * 1000u;
+	s.loss_ppm = argc > 5 ? (uint32_t)strtoul(argv[5], NULL, 10) : 0;
+	s.up_queue = (argc > 6 ? strtoull(argv[6], NULL, 10) : UP_QUEUE_MS) * 1000000u;
+	s.dice = 0x9e3779b97f4a7c15u; /* the same losses for everybody */
 	for (unsigned i = 0; i < s.nodes; i++) {
 		s.node[i].fd = device(i);
 		if (s.node[i].fd < 0) {
@@ -240,8 +288,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	carry(&s);
 	for (unsigned i = 0; i < s.nodes; i++) {
-		printf("{\"event\": \"line\", \"node\": %u, \"sent\": %llu, \"dropped\": %llu}\n", i,
-		       (unsigned long long)s.node[i].sent, (unsigned long long)s.node[i].dropped);
+		say_line(&s.node[i], i);
 		close(s.node[i].fd);
 	}
 	return 0;

@@ -84,7 +84,8 @@ def line_of(record):
              ("first_ms", "%.0f ms first"), ("done_ms", "%.0f ms done"), ("rss", "%.0f MiB RSS"),
              ("least", "at least %.3f"), ("most", "at most %.3f of it"), ("pause_ms", "longest pause %.0f ms"),
              ("share", "%.3f of the lines"), ("moved", "%.4f of it moved"), ("bound", "%.3f x the bound"),
-             ("copies", "%.3f copies from the seed"),
+             ("copies", "%.3f copies from the seed"), ("mbit_s", "%.2f Mbit/s"), ("wait95_ms", "95 %% waited less than %.0f ms"),
+             ("joined", "TCP kept %.3f when joined"), ("joins", "%.3f when it joins"),
              ("foreign", "others %.0f %%")]
     return ", ".join(form % record[key] for key, form in order if record.get(key) is not None)
 

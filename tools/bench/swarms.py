@@ -103,10 +103,11 @@ def capped(bench, engine, payload, count):
 class Star:
     """Network namespaces behind lines of their own, on `bench_star`; the last one is ours and has no line."""
 
-    def __init__(self, program, count, up, down, delay_us, state):
+    def __init__(self, program, count, up, down, delay_us, state, loss_ppm=0, queue_ms=100):
         self.hosts = [f"10.8.0.{i + 1}" for i in range(count + 1)]
         self.holders = []
-        self.lines = Node("bench_star", [program, str(count + 1), str(up), str(down), str(delay_us)], state)
+        self.lines = Node("bench_star", [program, str(count + 1), str(up), str(down), str(delay_us), str(loss_ppm),
+                                           str(queue_ms)], state)
         self.lines.wait("ready", 10)
         try:
             for i, host in enumerate(self.hosts):
@@ -151,7 +152,7 @@ class Star:
             Node.inside = []
 
     def close(self):
-        """[{"sent", "dropped"}] of each node."""
+        """[{"sent", "dropped", "lost", "wait_ms", "wait95_ms"}] of each node."""
         self.lines.stop()
         for holder in self.holders:
             holder.kill()
