@@ -50,6 +50,12 @@ void shoal_progress_row(struct shoal_progress *p, size_t row, const char *name, 
 		p->rows = row + 1;
 }
 
+void shoal_progress_drop(struct shoal_progress *p, size_t row)
+{
+	if (row < p->rows)
+		p->text[row][0] = '\0';
+}
+
 static void emit(const struct shoal_progress *p, const char *at, size_t n)
 {
 	while (n > 0) {
@@ -77,15 +83,18 @@ void shoal_progress_clear(struct shoal_progress *p)
 void shoal_progress_draw(struct shoal_progress *p, shoal_us now)
 {
 	char out[SHOAL_PROGRESS_ROWS_MAX * (SHOAL_PROGRESS_TEXT_MAX + 8)];
-	size_t n = 0;
+	size_t n = 0, drawn = 0;
 	p->last = now;
 	if (p->off || p->rows == 0)
 		return;
 	shoal_progress_clear(p);
 	for (size_t i = 0; i < p->rows; i++) {
-		const char *end = p->tty && i + 1 == p->rows ? "" : "\n";
-		n += (size_t)snprintf(out + n, sizeof out - n, "%s%s", p->text[i], end);
+		if (p->text[i][0] == '\0')
+			continue;
+		n += (size_t)snprintf(out + n, sizeof out - n, "%s%s", p->tty && drawn++ > 0 ? "\n" : "", p->text[i]);
+		if (!p->tty)
+			out[n++] = '\n';
 	}
 	emit(p, out, n);
-	p->drawn = p->tty ? p->rows : 0;
+	p->drawn = drawn;
 }

@@ -30,6 +30,8 @@ void shoal_progress_init(struct shoal_progress *p, struct shoal_tool *tool);
 bool shoal_progress_due(const struct shoal_progress *p, shoal_us now);
 /* A row: `name` (made safe already) gets the columns that `numbers` leaves. */
 void shoal_progress_row(struct shoal_progress *p, size_t row, const char *name, const char *numbers);
+/* A row that says nothing more: the others close up. */
+void shoal_progress_drop(struct shoal_progress *p, size_t row);
 void shoal_progress_draw(struct shoal_progress *p, shoal_us now);
 void shoal_progress_clear(struct shoal_progress *p);
 

@@ -49,6 +49,7 @@ void shoal_run_torrent_fini(struct shoal_run_torrent *t)
 void shoal_run_ended(struct shoal_run *r, struct shoal_run_torrent *t, int code)
 {
 	t->over = true;
+	shoal_progress_drop(&r->progress, (size_t)(t - r->torrent));
 	if (r->code == 0)
 		r->code = code;
 }
@@ -573,8 +574,10 @@ int shoal_run(struct shoal_run *r)
 	shoal_progress_init(&r->progress, r->tool);
 	r->progress.last = r->told = r->began;
 	shoal_run_enter_dht(r);
-	for (size_t i = 0; i < r->count; i++)
+	for (size_t i = 0; i < r->count; i++) {
 		r->torrent[i].name = "";
+		r->torrent[i].began = r->began;
+	}
 	for (size_t i = 0; i < r->count; i++)
 		(void)shoal_run_add(r, i); /* what cannot be added has ended, and said so */
 	enum outcome out = drive(r);

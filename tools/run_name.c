@@ -1,5 +1,6 @@
 /* tools/run_name.c - what a run does about a name that moves (BEP 46): the next version comes in, the one before goes when it may. */
 #include "tools/run.h"
+#include "tools/signals.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ static void retire(struct shoal_run *r, struct shoal_run_torrent *t)
 	if (t->added && !t->over && r->ops->do_op(r->engine, &op) < 0)
 		shoal_say_log(r->tool, SHOAL_LOG_INFO, "%s: cannot be removed", t->name);
 	t->over = t->listed = true; /* its figures have gone with it */
+	shoal_progress_drop(&r->progress, (size_t)(t - r->torrent));
 }
 
 /* Where the next version goes: the first has none yet, a version nobody waits for any more makes room, and of two that are not
@@ -53,6 +55,7 @@ static void move_on(struct shoal_run *r)
 	}
 	r->newest = at;
 	t->name = "";
+	t->began = shoal_signals_now();
 	t->flags = flags;
 	t->adopt = adopt;
 	int code = shoal_source_open(r->tool, &t->source, f->link, true);

@@ -171,7 +171,7 @@ void shoal_run_tell_adopted(struct shoal_run *r, struct shoal_run_torrent *t, co
 void shoal_run_tell_complete(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
 {
 	char size[SHOAL_HUMAN_MAX], took[SHOAL_HUMAN_MAX], rate[SHOAL_HUMAN_MAX];
-	shoal_us us = ev->t > r->began ? ev->t - r->began : 1;
+	shoal_us us = ev->t > t->began ? ev->t - t->began : 1;
 	if (r->tool->json) {
 		struct shoal_json *j = begin(r, t, "complete", ev->t);
 		shoal_json_us(j, "seconds", us);

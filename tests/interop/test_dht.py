@@ -383,6 +383,8 @@ def a_name_is_published_followed_and_moved(swarm):
     assert moved["infohash"] == digest and moved["seq"] == 2 and moved["folder"] == os.path.join(held, "version-2"), moved
     assert digests(os.path.join(held, "version-2", "release")) == digests(os.path.join(folder, "release"))
     assert stays.process.poll() is None
+    took, all_of_it = stays.last("complete"), stays.last("complete")["t"] - moved["t"]
+    assert took["seconds"] <= all_of_it + 0.1, f"{took}: it counts from when the name moved, {all_of_it} s ago"
 
     def since():  # what it was before is given to nobody any more
         events = stays.events()
