@@ -7,6 +7,7 @@
 #include "proto/compact.h"
 #include "proto/text.h"
 #include "tools/commands.h"
+#include "tools/human.h"
 #include "tools/say.h"
 #include "tools/signals.h"
 #include "tools/source.h"
@@ -27,7 +28,8 @@ static const struct shoal_opt_page page = {
 	"  scrape TORRENT         how many have it, about (BEP 33)\n"
 	"  get TARGET             the value with this hash (40 hex digits), or with --key the one signed by it\n"
 	"  put TEXT               keeps a value for two hours; with --key-file signed, so that it can be changed\n"
-	"  publish TORRENT        a name for a torrent, which can be moved to the next one (BEP 46); see --key-file\n"
+	"  publish TORRENT        a name for a torrent, which can be moved to the next one (BEP 46): once more with\n"
+	"                         the same --key-file. Kept for two hours, and while anybody follows it, or --stay\n"
 	"  watch NAME             tells each torrent that a name comes to stand for\n"
 	"  node                   takes part, until it is stopped\n"
 	"Begins at the nodes of the last time, those of --dht-node, or else public routers.",
@@ -41,8 +43,9 @@ int shoal_dht_failed(struct shoal_dht_hand *d, int rc)
 {
 	if (rc == SHOAL_ERR_CLOSED)
 		return SHOAL_EXIT_INTERRUPTED;
+	char silent[SHOAL_DHT_SILENT_MAX];
 	if (rc == SHOAL_ERR_TIMEOUT)
-		return shoal_say_fail_as(d->tool, SHOAL_EXIT_NET, rc, "nobody answered");
+		return shoal_say_fail_as(d->tool, SHOAL_EXIT_NET, rc, "%s", shoal_dht_session_silent(&d->s, silent));
 	return shoal_say_fail_as(d->tool, rc == SHOAL_ERR_REFUSED ? SHOAL_EXIT_REFUSED : SHOAL_EXIT_NET, rc, "%s",
 				 shoal_err_name(rc));
 }
@@ -82,6 +85,19 @@ static void show_value(struct shoal_dht_hand *d, struct shoal_bytes v)
 	if (shoal_ben_next(&b, &value) == 1 && value.kind == SHOAL_BEN_STR)
 		v = value.str;
 	shoal_say(d->tool, "%s", shoal_say_text(v, shown));
+}
+
+/* A name (BEP 46) as what it stands for. */
+static void show_item(struct shoal_dht_hand *d, const struct shoal_event *ev)
+{
+	struct shoal_dht_value value = { .found = false };
+	struct shoal_id20 hash;
+	char hex[41];
+	shoal_dht_value_take(&value, ev);
+	if (value.found && shoal_dht_value_torrent(&value, &hash))
+		shoal_say(d->tool, "the torrent %s, number %lld", shoal_say_hex(hash.b, 20, hex), (long long)value.seq);
+	else
+		show_value(d, ev->data);
 }
 
 void shoal_dht_tell_done(struct shoal_dht_hand *d, const struct shoal_event *ev)
@@ -143,7 +159,7 @@ static void on_event(void *to, const struct shoal_event *ev)
 			}
 			shoal_say_event_end(d->tool);
 		} else {
-			show_value(d, ev->data);
+			show_item(d, ev);
 		}
 		break;
 	case SHOAL_EV_DHT_DONE:
@@ -165,7 +181,11 @@ static void on_pong(void *to, const struct shoal_event *ev)
 static int do_ping(struct shoal_dht_hand *d)
 {
 	struct shoal_op op = { .kind = SHOAL_OP_DHT_PING, .text = shoal_bytes(d->arg, strlen(d->arg)) };
+	char shown[SHOAL_SAY_TEXT_MAX];
 	int rc = shoal_dht_session_ask(&d->s, &op, on_pong, d);
+	if (rc == SHOAL_ERR_TIMEOUT)
+		return shoal_say_fail_as(d->tool, SHOAL_EXIT_NET, rc, "%s does not answer",
+					 shoal_say_cstr(d->arg, shown));
 	return rc < 0 ? shoal_dht_failed(d, rc) : 0;
 }
 
@@ -256,6 +276,7 @@ static int do_watch(struct shoal_dht_hand *d)
 {
 	struct shoal_magnet m;
 	int64_t seq = -1;
+	bool warned = false;
 	int code = name_of(d, &m);
 	if (code)
 		return code;
@@ -263,8 +284,15 @@ static int do_watch(struct shoal_dht_hand *d)
 	do {
 		struct shoal_dht_value value;
 		struct shoal_id20 hash;
-		char hex[41];
-		if (shoal_dht_session_get(&d->s, m.key, salt, &value) < 0 || !value.found || value.seq <= seq)
+		char hex[41], silent[SHOAL_DHT_SILENT_MAX];
+		int rc = shoal_dht_session_get(&d->s, m.key, salt, &value);
+		if (!warned && seq < 0 && rc != SHOAL_ERR_CLOSED && !value.found) {
+			warned = true; /* it may come yet, and then that is told */
+			shoal_say_warn(d->tool, NULL, "%s",
+				       rc < 0 ? shoal_dht_session_silent(&d->s, silent)
+					      : "nothing is published under this name yet");
+		}
+		if (rc < 0 || !value.found || value.seq <= seq)
 			continue;
 		seq = value.seq;
 		if (!shoal_dht_value_torrent(&value, &hash))
@@ -306,8 +334,12 @@ static void on_stats(void *to, const struct shoal_event *ev)
 		shoal_json_u64(j, "bytes_out", ev->dht.out);
 		shoal_say_event_end(d->tool);
 	} else if (ev->dht.nodes > 0 || ev->index == 4) {
-		shoal_say(d->tool, "IPv%u: id %s, %u nodes known; kept for others: %u peers of %u torrents, %u items",
-			  ev->index, id, ev->dht.nodes, ev->dht.peers, ev->dht.swarms, ev->dht.items);
+		char n[4][SHOAL_HUMAN_MAX * 2];
+		shoal_say(d->tool, "IPv%u: id %s, %s known; kept for others: %s of %s, %s", ev->index, id,
+			  shoal_human_count(ev->dht.nodes, "node", "nodes", n[0]),
+			  shoal_human_count(ev->dht.peers, "peer", "peers", n[1]),
+			  shoal_human_count(ev->dht.swarms, "torrent", "torrents", n[2]),
+			  shoal_human_count(ev->dht.items, "item", "items", n[3]));
 	}
 	fflush(stdout);
 }
@@ -326,18 +358,18 @@ static int do_node(struct shoal_dht_hand *d)
 static const struct verb {
 	const char *name;
 	int (*run)(struct shoal_dht_hand *d);
-	bool argument; /* one is needed */
-	bool reads;    /* it asks little and goes: others need not know us (BEP 43) */
+	const char *argument; /* that it needs; NULL: none */
+	bool reads;	      /* it asks little and goes: others need not know us (BEP 43) */
 	shoal_us every;
 } verbs[] = {
-	{ "ping", do_ping, true, true, 0 },
-	{ "get-peers", do_get_peers, true, true, 0 },
-	{ "scrape", do_scrape, true, false, 0 }, /* what is large is told to those alone who answer a ping */
-	{ "get", do_get, false, false, 0 },
-	{ "put", shoal_dht_put, true, false, 0 },
-	{ "publish", shoal_dht_publish, true, false, AGAIN_US },
-	{ "watch", do_watch, true, false, LOOK_US },
-	{ "node", do_node, false, false, LOOK_US },
+	{ "ping", do_ping, "HOST:PORT", true, 0 },
+	{ "get-peers", do_get_peers, "TORRENT", true, 0 },
+	{ "scrape", do_scrape, "TORRENT", false, 0 }, /* what is large is told to those alone who answer a ping */
+	{ "get", do_get, NULL, false, 0 },
+	{ "put", shoal_dht_put, "TEXT", false, 0 },
+	{ "publish", shoal_dht_publish, "TORRENT", false, AGAIN_US },
+	{ "watch", do_watch, "NAME", false, LOOK_US },
+	{ "node", do_node, NULL, false, LOOK_US },
 };
 
 static int run(struct shoal_dht_hand *d, struct shoal_net *net, const struct shoal_opt_list *args)
@@ -352,8 +384,12 @@ static int run(struct shoal_dht_hand *d, struct shoal_net *net, const struct sho
 				      args->count ? "unknown command" : "a command is needed",
 				      args->count ? shoal_say_cstr(args->at[0], shown) : "");
 	d->arg = args->count > 1 ? args->at[1] : NULL;
-	if ((v->argument && d->arg == NULL) || args->count > 2)
-		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE, "%s takes one argument; see shoal dht --help", v->name);
+	if (v->argument != NULL && d->arg == NULL)
+		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE, "%s needs a %s; see shoal dht --help", v->name,
+				      v->argument);
+	if (args->count > 2)
+		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE, "%s takes one argument, not also %s", v->name,
+				      shoal_say_cstr(args->at[2], shown));
 	d->every = d->every != 0 ? d->every : v->every;
 	d->salt_bytes = shoal_bytes(d->salt, d->salt ? strlen(d->salt) : 0);
 	if (d->salt_bytes.len > SHOAL_KRPC_SALT_MAX)

@@ -28,6 +28,9 @@ void shoal_dht_session_close(struct shoal_dht_session *s);
  * signal came; what do_op() says. */
 SHOAL_MUST int shoal_dht_session_ask(struct shoal_dht_session *s, struct shoal_op *op,
 				     void (*on)(void *to, const struct shoal_event *ev), void *to);
+/* Why nobody answered, as far as can be known here: `out`. */
+#define SHOAL_DHT_SILENT_MAX 192
+const char *shoal_dht_session_silent(const struct shoal_dht_session *s, char out[SHOAL_DHT_SILENT_MAX]);
 /* Until `until`, or a signal (false). */
 bool shoal_dht_session_wait(struct shoal_dht_session *s, shoal_us until);
 

@@ -4,9 +4,12 @@
 #include "dht/items.h"
 #include "proto/base/bytes.h"
 #include "proto/bencode.h"
+#include "swarm/io/reachable.h"
+#include "tools/alone.h"
 #include "tools/say.h"
 #include "tools/signals.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define NAMES_US SHOAL_S(10) /* for looking up the names of nodes */
@@ -84,6 +87,18 @@ int shoal_dht_session_ask(struct shoal_dht_session *s, struct shoal_op *op,
 	return rc;
 }
 
+const char *shoal_dht_session_silent(const struct shoal_dht_session *s, char out[SHOAL_DHT_SILENT_MAX])
+{
+	char why[SHOAL_ALONE_TEXT_MAX];
+	struct shoal_alone a = { .route = shoal_reachable_out(), .proxy = s->net->proxy != NULL, .dht = true };
+	if (s->net->dht_node.count > 0)
+		snprintf(out, SHOAL_DHT_SILENT_MAX, "no node that --dht-node names answers, nor any of the last time");
+	else
+		snprintf(out, SHOAL_DHT_SILENT_MAX, "%.120s (--dht-node HOST:PORT names one to begin at)",
+			 shoal_alone_text(&a, why));
+	return out;
+}
+
 void shoal_dht_value_take(struct shoal_dht_value *value, const struct shoal_event *ev)
 {
 	if (ev->kind == SHOAL_EV_DHT_DONE) {
@@ -141,6 +156,7 @@ int shoal_dht_follow(struct shoal_tool *tool, const struct shoal_net *net, const
 	struct shoal_dht_session s;
 	struct shoal_dht_value value;
 	struct shoal_bytes salt = shoal_bytes(m->salt, m->salt_len);
+	char silent[SHOAL_DHT_SILENT_MAX];
 	int code = shoal_dht_session_open(&s, tool, net);
 	if (code)
 		return code;
@@ -149,8 +165,7 @@ int shoal_dht_follow(struct shoal_tool *tool, const struct shoal_net *net, const
 	if (rc == SHOAL_ERR_CLOSED)
 		code = SHOAL_EXIT_INTERRUPTED;
 	else if (rc < 0)
-		code = shoal_say_fail_as(tool, SHOAL_EXIT_NET, rc,
-					 "no node of the DHT answered (--dht-node HOST:PORT names one)");
+		code = shoal_say_fail_as(tool, SHOAL_EXIT_NET, rc, "%s", shoal_dht_session_silent(&s, silent));
 	else if (!value.found)
 		code = shoal_say_fail_as(tool, SHOAL_EXIT_DATA, SHOAL_ERR_GONE, "nothing is published under this name");
 	else if (!shoal_dht_value_torrent(&value, out))

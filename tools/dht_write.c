@@ -132,6 +132,7 @@ static int put_signed(struct putting *p)
 static void say_why(const struct putting *p, int rc, char out[240])
 {
 	unsigned n = p->theirs.answers;
+	char silent[SHOAL_DHT_SILENT_MAX];
 	if (p->state_failed)
 		snprintf(out, 240, "cannot remember its number in the state: %s", shoal_err_name(rc));
 	else if (rc == SHOAL_ERR_GONE)
@@ -142,7 +143,7 @@ static void say_why(const struct putting *p, int rc, char out[240])
 	else if (rc == SHOAL_ERR_RANGE)
 		snprintf(out, 240, "the last value has the highest number there is");
 	else if (rc == SHOAL_ERR_TIMEOUT)
-		snprintf(out, 240, "nobody answered");
+		snprintf(out, 240, "%s", shoal_dht_session_silent(&p->d->s, silent));
 	else if (rc == SHOAL_ERR_REFUSED)
 		snprintf(out, 240, "refused with code %lld%s", (long long)p->d->refused,
 			 p->d->refused == 301	? ": another value is there (--cas)"
@@ -277,6 +278,8 @@ static void tell_name(const struct putting *p, const struct shoal_id20 *hash)
 	}
 	shoal_say(d->tool, "%s\nstands for %s (number %lld, on %u node%s)", link, hex, (long long)p->seq, d->count,
 		  d->count == 1 ? "" : "s");
+	if (!d->stay)
+		shoal_say(d->tool, "kept for two hours, and as long as anybody follows it; --stay keeps it on");
 	fflush(stdout);
 }
 

@@ -62,7 +62,8 @@ static int follow(struct shoal_run *r, struct shoal_run_torrent *t, struct shoal
 	int code = shoal_dht_follow(r->tool, r->net, m, r->timeout, &f->hash, &f->seq);
 	if (code)
 		return code;
-	shoal_say(r->tool, "the name stands for %s", shoal_say_hex(f->hash.b, sizeof f->hash.b, hex));
+	shoal_say(r->tool, "the name stands for %s, its number %lld", shoal_say_hex(f->hash.b, sizeof f->hash.b, hex),
+		  (long long)f->seq);
 	f->link = t->source.arg;
 	if (r->stay) {
 		shoal_follow_begin(f, m, shoal_signals_now());

@@ -117,7 +117,7 @@ def who_stays_says_that_nobody_answers(net):
     net.node.stop()
     stays = net.stays(OLD, "name.key", "stays")
     wait(lambda: stays.last("warning"), "it says so", stays)
-    assert "nobody answered" in stays.last("warning")["what"], stays.last("warning")
+    assert "no node that --dht-node names answers" in stays.last("warning")["what"], stays.last("warning")
 
 
 def who_only_asks_is_no_node_for_others(net):
