@@ -10,7 +10,7 @@ import shutil
 import closed
 
 closed.enter()
-from spacekit import Space, skip  # noqa: E402
+from spacekit import Space, join, skip  # noqa: E402
 
 SHOAL = os.environ.get("SHOAL", "shoal")
 OUTSIDE, FAR = "81.2.3.4", "81.2.3.9"  # any public addresses: the networks are closed
@@ -58,6 +58,29 @@ def it_is_said_before_the_end(work):
         assert code == 5 and said.count("no node of the DHT answers") == 2, f"{code}: {said}"
 
 
+def a_seed_hears_that_its_port_is_shut(work):
+    """The DHT answers, but the router maps nothing, and this host has a private address alone."""
+    with open(work + "/data", "wb") as f:
+        f.write(os.urandom(100_000))
+    with Space() as home, Space() as far:
+        join(home, "192.168.1.20/24", far, "192.168.1.1/24")
+        far.run("ip", "addr", "add", FAR + "/32", "dev", "lo")
+        home.run("ip", "route", "add", "default", "via", "192.168.1.1")
+        quiet = ["--no-lsd", "--quiet"]
+        node = far.start([SHOAL, "dht", "node", "--listen", FAR + ":7000", "--state", work + "/node", *quiet])
+        with open(work + "/said", "wb") as said:
+            seed = home.start([SHOAL, "seed", work + "/data", "--state", work + "/state", "--no-lsd", "--listen", "0.0.0.0:7001",
+                               "--dht-node", FAR + ":7000"], stdout=subprocess.DEVNULL, stderr=said)
+            try:
+                time.sleep(66)
+            finally:
+                for p in (seed, node):
+                    p.terminate()
+                    p.wait()
+        words = open(work + "/said").read()
+        assert "no router maps our port" in words and "port 7001" in words, words
+
+
 def a_name_is_known_later(work):
     """Its only way into the DHT is a name that cannot be looked up when it starts, as on a laptop that is not yet online."""
     hosts = "127.0.0.1 localhost\n"
@@ -93,7 +116,7 @@ def a_name_is_known_later(work):
 
 
 CASES = [no_route, nothing_goes_out, nobody_is_there]
-LONG = [it_is_said_before_the_end, a_name_is_known_later]
+LONG = [it_is_said_before_the_end, a_seed_hears_that_its_port_is_shut, a_name_is_known_later]
 
 
 def main():
