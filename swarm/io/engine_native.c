@@ -1,3 +1,4 @@
+/* engine_native.c - a node put into the real world: opened, run and closed. */
 #include "swarm/io/engine_native.h"
 
 #include <assert.h>
@@ -11,423 +12,18 @@
 #include <sys/resource.h>
 #include <time.h>
 #include "proto/base/bytes.h"
-#include "proto/magnet.h"
-#include "swarm/core/events.h"
 #include "swarm/core/carrier.h"
-#include "swarm/core/node.h"
 #include "swarm/io/addr.h"
-#include "swarm/io/disk_threads.h"
 #include "swarm/io/keys.h"
-#include "swarm/io/local.h"
-#include "swarm/io/http_curl.h"
-#include "swarm/io/loop.h"
-#include "swarm/io/netwatch.h"
-#include "swarm/io/own_key.h"
-#include "swarm/io/owned_disk.h"
-#include "swarm/io/portmap.h"
-#include "swarm/io/reachable.h"
-#include "swarm/io/resolve.h"
-#include "swarm/io/store_sqlite.h"
-#include "swarm/io/tcp.h"
-#include "swarm/io/udp.h"
-#include "swarm/io/via.h"
+#include "swarm/io/native_room.h"
 
 #define FDS_KEPT 24	       /* descriptors for all that is neither a file of a torrent nor a connection */
-#define ADDS_MAX 64	       /* magnets whose ADDED has not been fetched yet, and whose peers we remember */
-#define STANDS_MAX 64	       /* names asked of a proxied engine, and not answered yet */
 #define TICK_AGAIN SHOAL_MS(1) /* a deadline that a tick left in the past is not asked for again sooner */
-
-/* A magnet's own peers (x.pe), until its torrent has a number. */
-struct add {
-	struct add *next;
-	uint64_t ticket;
-	struct shoal_magnet magnet;
-};
-
-/* A stand-in for a name that the proxy will look up: told in the next turn. */
-struct stand {
-	uint64_t cookie;
-	struct shoal_addr addr;
-};
-
-/* Of a name: the user is owed a DONE; the node's ticket is its cookie. */
-enum asker_flag {
-	ASKED_BY_USER = 1,
-	ASKED_BY_NODE = 2,
-	ASKED_BY_VIA = 4,
-	ASKED_FOR_BOOT = 8,
-	ASKED_FOR_PING = 16,
-	ASKED_FROM_LINK = 32,
-};
-
-struct native {
-	struct shoal_engine base; /* first: the user's pointer is ours */
-	const struct shoal_os_ops *os;
-	struct shoal_loop *loop;
-	struct shoal_tcp *tcp;
-	struct shoal_local *local;
-	struct shoal_udp *udp;
-	struct shoal_via *via; /* NULL: no proxy; else nothing goes but through it */
-	struct stand stand[STANDS_MAX];
-	unsigned stands;
-	struct shoal_netwatch *netwatch; /* NULL where the kernel does not tell */
-	struct shoal_portmap *portmap;	 /* NULL: not yet, or never */
-	uint16_t map_port;		 /* what it is to map, if anything */
-	struct shoal_resolve *resolve;
-	struct shoal_http *http;
-	struct shoal_disk_threads *disk;
-	struct shoal_owned_disk *owned; /* NULL without a state folder: nobody to share it with */
-	struct shoal_store_sqlite *store;
-	struct shoal_own_key own_key; /* without a state folder: none */
-	struct shoal_budget budget;
-	struct shoal_slots *slots;
-	struct shoal_node *node;
-	struct shoal_watch disk_watch, store_watch, resolve_watch, portmap_watch;
-	struct shoal_events events; /* our own: LISTENING, and what became of names */
-	struct add *adds;
-	size_t add_count;
-	shoal_us wake_at;  /* the node's deadline */
-	bool wake_fresh;   /* it was set in the tick under way */
-	bool reap;	   /* the disk or the store has something */
-	bool dirty;	   /* operations were done: a tick is owed */
-	bool stopped;	   /* the node has said so; it says it once */
-	char text[96];	   /* of the last event, where we worded it */
-	bool pipe_blocked; /* we blocked SIGPIPE, and unblock it */
-};
-
-/* ---- what the node asks of the world --------------------------------------------------- */
-
-static void world_secret(void *w, struct shoal_space out)
-{
-	struct native *e = w;
-	while (out.len > 0) {
-		ssize_t n = e->os->getrandom(out.at, out.len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		/* Linux has no other failure, and nothing that is secret may be made without it. */
-		if (n <= 0)
-			abort();
-		out.at += n;
-		out.len -= (size_t)n;
-	}
-}
-
-static int world_dial(void *w, const struct shoal_addr *to, uint64_t cookie)
-{
-	struct native *e = w;
-	return e->via != NULL ? shoal_via_dial(e->via, to, cookie) : shoal_tcp_dial(e->tcp, to, cookie);
-}
-
-static void world_wake_at(void *w, shoal_us at)
-{
-	struct native *e = w;
-	e->wake_at = at;
-	e->wake_fresh = true;
-}
-
-static int64_t world_unix_s(void *w)
-{
-	struct native *e = w;
-	return e->os->unix_s();
-}
-
-static int world_shout(void *w, bool v4, struct shoal_bytes data)
-{
-	struct native *e = w;
-	return shoal_local_shout(e->local, v4, data);
-}
-
-static int world_fetch(void *w, const struct shoal_fetch *f, uint64_t cookie)
-{
-	struct native *e = w;
-	return shoal_http_fetch(e->http, f, cookie);
-}
-
-static void world_fetch_stop(void *w, uint64_t cookie)
-{
-	struct native *e = w;
-	shoal_http_stop(e->http, cookie);
-}
-
-static int world_resolve(void *w, const char *host, uint64_t cookie)
-{
-	struct native *e = w;
-	if (e->via == NULL)
-		return shoal_resolve_ask(e->resolve, host, 0, &(struct shoal_resolve_for){ cookie, 0, ASKED_BY_NODE });
-	if (e->stands == STANDS_MAX)
-		return SHOAL_ERR_BUSY;
-	int rc = shoal_via_name(e->via, host, &e->stand[e->stands].addr);
-	if (rc < 0)
-		return rc;
-	e->stand[e->stands++].cookie = cookie;
-	e->dirty = true;
-	return 0;
-}
-
-static int world_datagram(void *w, const struct shoal_addr *to, struct shoal_bytes data)
-{
-	struct native *e = w;
-	return e->via != NULL ? shoal_via_send(e->via, to, data) : shoal_udp_send(e->udp, to, data);
-}
-
-static int world_datagrams(void *w, const struct shoal_addr *to, struct shoal_bytes data, size_t each, bool whole)
-{
-	struct native *e = w;
-	if (e->via != NULL) /* a proxy takes datagrams one at a time: trackers and the DHT, no uTP */
-		return SHOAL_ERR_UNSUPPORTED;
-	return shoal_udp_send_row(e->udp, to, data, each, whole);
-}
-
-static bool world_neighbour(void *w, const struct shoal_addr *to)
-{
-	struct native *e = w;
-	/* Behind a proxy it is not our network that private addresses would lie in. */
-	return e->via != NULL ? shoal_via_stands_in(to) : shoal_reachable_neighbour(to);
-}
-
-static const struct shoal_world_ops world_ops = {
-	.secret = world_secret,
-	.dial = world_dial,
-	.wake_at = world_wake_at,
-	.unix_s = world_unix_s,
-	.shout = world_shout,
-	.fetch = world_fetch,
-	.fetch_stop = world_fetch_stop,
-	.resolve = world_resolve,
-	.datagram = world_datagram,
-	.datagrams = world_datagrams,
-	.neighbour = world_neighbour,
-};
-
-/* ---- what the world tells the node ------------------------------------------------------ */
-
-static void on_accepted(void *to, struct shoal_transport *t, const struct shoal_addr *from)
-{
-	struct native *e = to;
-	shoal_node_accept(e->node, t, from, shoal_loop_now(e->loop));
-}
-
-static void on_dialed(void *to, uint64_t cookie, struct shoal_transport *t, int err)
-{
-	struct native *e = to;
-	if (e->via == NULL || !shoal_via_dialed(e->via, cookie, t, err))
-		shoal_node_dialed(e->node, cookie, t, err, shoal_loop_now(e->loop));
-}
-
-static void on_heard(void *to, const struct shoal_addr *from, struct shoal_bytes data)
-{
-	struct native *e = to;
-	shoal_node_datagram(e->node, from, data, true, shoal_loop_now(e->loop));
-}
-
-static void on_ready(void *to, struct shoal_transport *t, unsigned what)
-{
-	struct native *e = to;
-	if (e->via == NULL || !shoal_via_ready(e->via, t, what))
-		shoal_node_ready(e->node, t, what, shoal_loop_now(e->loop));
-}
-
-static void on_fetch_data(void *to, uint64_t cookie, uint64_t at, struct shoal_bytes data)
-{
-	struct native *e = to;
-	shoal_node_fetch_data(e->node, cookie, at, data, shoal_loop_now(e->loop));
-}
-
-static void on_fetch_end(void *to, uint64_t cookie, const struct shoal_fetched *how)
-{
-	struct native *e = to;
-	shoal_node_fetch_end(e->node, cookie, how, shoal_loop_now(e->loop));
-}
-
-static const struct shoal_addr *on_fetch_source(void *to, const struct shoal_addr *addr)
-{
-	struct native *e = to;
-	return shoal_tcp_source(e->tcp, addr);
-}
-
-static void on_datagram(void *to, const struct shoal_addr *from, struct shoal_bytes data)
-{
-	struct native *e = to;
-	shoal_node_datagram(e->node, from, data, false, shoal_loop_now(e->loop));
-}
-
-static void on_via_dialed(void *to, uint64_t cookie, struct shoal_transport *t, int err)
-{
-	struct native *e = to;
-	e->dirty = true;
-	shoal_node_dialed(e->node, cookie, t, err, shoal_loop_now(e->loop));
-}
-
-/* The one name of ours that is looked up: the proxy's own. */
-static void on_via_lookup(void *to, const char *host)
-{
-	struct native *e = to;
-	struct shoal_resolve_for asker = { .flags = ASKED_BY_VIA };
-	if (shoal_resolve_ask(e->resolve, host, 0, &asker) < 0)
-		shoal_via_found(e->via, NULL, 0);
-}
-
-static void say_warning(struct native *e, const char *what)
-{
-	struct shoal_event ev = { .kind = SHOAL_EV_WARNING,
-				  .t = shoal_loop_now(e->loop),
-				  .text = { (const uint8_t *)what, strlen(what) } };
-	shoal_events_push(&e->events, &ev);
-}
-
-static void on_via_warn(void *to, const char *what)
-{
-	say_warning(to, what);
-}
-
-static void on_moved(void *to)
-{
-	struct native *e = to;
-	shoal_tcp_moved(e->tcp);
-	shoal_node_moved(e->node, shoal_loop_now(e->loop));
-	if (e->portmap != NULL)
-		shoal_portmap_again(e->portmap);
-	e->dirty = true;
-}
-
-static int on_file_fd(void *to, uint32_t file)
-{
-	struct native *e = to;
-	return shoal_disk_threads_file_fd(e->disk, file);
-}
-
-static void on_reap(void *to, unsigned what)
-{
-	struct native *e = to;
-	(void)what;
-	e->reap = true;
-}
-
-/* ---- peers that are named ---------------------------------------------------------------- */
-
-static void say_done(struct native *e, uint32_t torrent, uint64_t ticket, int err)
-{
-	struct shoal_event ev = {
-		.kind = SHOAL_EV_DONE, .t = shoal_loop_now(e->loop), .torrent = torrent, .ticket = ticket, .err = err
-	};
-	shoal_events_push(&e->events, &ev);
-}
-
-static int peer_at(struct native *e, const struct shoal_resolve_for *asker, const struct shoal_addr *addr)
-{
-	bool link = asker->flags & ASKED_FROM_LINK || !(asker->flags & ASKED_BY_USER);
-	struct shoal_op op = { .kind = asker->flags & ASKED_FOR_BOOT   ? SHOAL_OP_DHT_BOOT
-				       : asker->flags & ASKED_FOR_PING ? SHOAL_OP_DHT_PING
-								       : SHOAL_OP_PEER,
-			       .ticket = asker->ticket,
-			       .torrent = asker->torrent,
-			       .flags = link ? SHOAL_PEER_FROM_LINK : 0,
-			       .addr = *addr };
-	e->dirty = true;
-	return shoal_node_do(e->node, &op, shoal_loop_now(e->loop));
-}
-
-/* The user is owed a DONE of ours: questions to the DHT are answered by the node. */
-static bool is_owed(const struct shoal_resolve_for *asker)
-{
-	return asker->flags & ASKED_BY_USER && !(asker->flags & (ASKED_FOR_BOOT | ASKED_FOR_PING));
-}
-
-/* "host:port". Numbers go to the node at once; a name by the slow thread. */
-static int peer_named(struct native *e, struct shoal_bytes text, const struct shoal_resolve_for *asker)
-{
-	char host[SHOAL_HOST_MAX];
-	uint16_t port;
-	struct shoal_addr addr;
-	if (shoal_addr_split(text, host, &port) < 0)
-		return SHOAL_ERR_USAGE;
-	if (shoal_addr_host(host, port, &addr) < 0) {
-		if (e->via == NULL)
-			return shoal_resolve_ask(e->resolve, host, port, asker);
-		if (shoal_via_name(e->via, host, &addr) < 0)
-			return SHOAL_ERR_USAGE;
-		addr.port = port;
-	}
-	int rc = peer_at(e, asker, &addr);
-	if (rc == 0 && is_owed(asker))
-		say_done(e, asker->torrent, asker->ticket, 0);
-	return rc;
-}
-
-static void on_resolved(void *to, unsigned what)
-{
-	struct native *e = to;
-	struct shoal_resolve_done done;
-	(void)what;
-	while (shoal_resolve_reap(e->resolve, &done) > 0) {
-		if (done.asker.flags & ASKED_BY_VIA) {
-			shoal_via_found(e->via, done.addr, done.err == 0 ? done.count : 0);
-			continue;
-		}
-		if (done.asker.flags & ASKED_BY_NODE) {
-			shoal_node_resolved(e->node, done.asker.ticket, done.addr, done.count, done.err,
-					    shoal_loop_now(e->loop));
-			continue;
-		}
-		int rc = done.err;
-		if (done.asker.flags & ASKED_FOR_PING && done.count > 1)
-			done.count = 1; /* one question, one answer */
-		for (size_t i = 0; rc == 0 && i < done.count; i++)
-			rc = peer_at(e, &done.asker, &done.addr[i]);
-		if (is_owed(&done.asker) || (rc < 0 && done.asker.flags & (ASKED_FOR_BOOT | ASKED_FOR_PING)))
-			say_done(e, done.asker.torrent, done.asker.ticket, rc);
-	}
-}
-
-static void add_free(struct native *e, struct add *add)
-{
-	shoal_magnet_fini(&add->magnet);
-	free(add);
-	e->add_count--;
-}
-
-/* Keeps the peers a magnet names. Without them it still works, so nothing here is an error. */
-static void add_remember(struct native *e, const struct shoal_op *op)
-{
-	if (e->add_count == ADDS_MAX)
-		return;
-	struct add *add = calloc(1, sizeof *add);
-	if (add == NULL)
-		return;
-	e->add_count++;
-	if (shoal_magnet_parse(&add->magnet, op->text, NULL) < 0) {
-		memset(&add->magnet, 0, sizeof add->magnet);
-		add_free(e, add);
-		return;
-	}
-	add->ticket = op->ticket;
-	struct add **last = &e->adds;
-	while (*last != NULL)
-		last = &(*last)->next;
-	*last = add;
-}
-
-static void add_answered(struct native *e, const struct shoal_event *ev)
-{
-	struct add **where = &e->adds;
-	while (*where != NULL && (*where)->ticket != ev->ticket)
-		where = &(*where)->next;
-	if (*where == NULL)
-		return;
-	struct add *add = *where;
-	*where = add->next;
-	for (size_t i = 0; ev->err == 0 && i < add->magnet.peer_count; i++) {
-		struct shoal_bytes text = { (const uint8_t *)add->magnet.peer[i], strlen(add->magnet.peer[i]) };
-		int rc = peer_named(e, text, &(struct shoal_resolve_for){ .torrent = ev->torrent });
-		(void)rc; /* a stranger's link may name anything */
-	}
-	add_free(e, add);
-}
 
 /* ---- opening ------------------------------------------------------------------------------ */
 
 /* sendfile(2) into a connection that is gone raises SIGPIPE, in this thread; nothing can ask it not to. */
-static void block_pipe(struct native *e)
+static void block_pipe(struct shoal_native *e)
 {
 	sigset_t pipe, before;
 	sigemptyset(&pipe);
@@ -436,7 +32,7 @@ static void block_pipe(struct native *e)
 	e->pipe_blocked = !sigismember(&before, SIGPIPE);
 }
 
-static void unblock_pipe(const struct native *e)
+static void unblock_pipe(const struct shoal_native *e)
 {
 	sigset_t pipe;
 	struct timespec none = { 0, 0 };
@@ -451,17 +47,17 @@ static void unblock_pipe(const struct native *e)
 
 /* The same port for datagrams. Somebody else may have it: then trackers see us ask from another, and nobody reaches us by
  * uTP. */
-static void open_datagrams(struct native *e, const struct shoal_addr *at)
+static void open_datagrams(struct shoal_native *e, const struct shoal_addr *at)
 {
 	char text[SHOAL_ADDR_TEXT_MAX], what[160];
 	int os_err;
 	if (e->via != NULL || shoal_udp_bind(e->udp, at, &os_err) == 0)
 		return;
 	snprintf(what, sizeof what, "cannot take UDP %s: %s", shoal_addr_text(at, text), strerror(os_err));
-	say_warning(e, what);
+	shoal_native_warn(e, what);
 }
 
-static int open_listeners(struct native *e, const struct shoal_config *config, uint16_t *port, char what[160])
+static int open_listeners(struct shoal_native *e, const struct shoal_config *config, uint16_t *port, char what[160])
 {
 	for (size_t i = 0; i < config->listen_count; i++) {
 		struct shoal_event ev = { .kind = SHOAL_EV_LISTENING, .t = shoal_loop_now(e->loop) };
@@ -489,13 +85,21 @@ static int open_listeners(struct native *e, const struct shoal_config *config, u
 	return 0;
 }
 
-static int watch(struct native *e, struct shoal_watch *w, int fd, unsigned how, void (*ready)(void *to, unsigned what))
+static void on_reap(void *to, unsigned what)
+{
+	struct shoal_native *e = to;
+	(void)what;
+	e->reap = true;
+}
+
+static int watch(struct shoal_native *e, struct shoal_watch *w, int fd, unsigned how,
+		 void (*ready)(void *to, unsigned what))
 {
 	shoal_watch_init(w, e->loop, fd, ready, e);
 	return shoal_watch_set(w, SHOAL_LOOP_READ | how);
 }
 
-static int open_storage(struct native *e, const struct shoal_config *config, char what[160])
+static int open_storage(struct shoal_native *e, const struct shoal_config *config, char what[160])
 {
 	int rc = shoal_disk_threads_new(&e->disk, e->os, config->threads);
 	if (rc < 0 || (rc = watch(e, &e->disk_watch, shoal_disk_threads_fd(e->disk), 0, on_reap)) < 0)
@@ -512,7 +116,7 @@ static int open_storage(struct native *e, const struct shoal_config *config, cha
 	if ((rc = shoal_store_sqlite_open(&e->store, &options, what)) < 0)
 		return rc;
 	if (what[0] != '\0') { /* it opened, and has something to say */
-		say_warning(e, what);
+		shoal_native_warn(e, what);
 		what[0] = '\0';
 	}
 	if ((rc = watch(e, &e->store_watch, shoal_store_sqlite_fd(e->store), 0, on_reap)) < 0)
@@ -533,12 +137,12 @@ static uint32_t peers_bound(uint32_t wanted)
 	return (uint32_t)bound;
 }
 
-static int open_node(struct native *e, const struct shoal_config *config, uint16_t port)
+static int open_node(struct shoal_native *e, const struct shoal_config *config, uint16_t port)
 {
 	uint64_t seed;
-	world_secret(e, (struct shoal_space){ (uint8_t *)&seed, sizeof seed });
+	shoal_native_world.secret(e, (struct shoal_space){ (uint8_t *)&seed, sizeof seed });
 	struct shoal_node_options options = {
-		.world = { &world_ops, e },
+		.world = { &shoal_native_world, e },
 		.disk = e->owned != NULL ? shoal_owned_disk_disk(e->owned) : shoal_disk_threads_disk(e->disk),
 		.budget = &e->budget,
 		.slots = e->slots,
@@ -570,10 +174,10 @@ static int open_node(struct native *e, const struct shoal_config *config, uint16
 }
 
 /* "socks5h": names are the proxy's to look up, for libcurl too. */
-static int open_via(struct native *e, const char *url, char *web, size_t room)
+static int open_via(struct shoal_native *e, const char *url, char *web, size_t room)
 {
 	struct shoal_proxy proxy;
-	struct shoal_via_user user = { e, on_via_dialed, on_datagram, on_via_lookup, on_via_warn };
+	struct shoal_via_user user = shoal_native_via_user(e);
 	int rc = shoal_proxy_parse(url, &proxy);
 	if (rc < 0)
 		return rc;
@@ -586,7 +190,7 @@ static int open_via(struct native *e, const char *url, char *web, size_t room)
 	return rc;
 }
 
-static void native_free(struct native *e);
+static void native_free(struct shoal_native *e);
 
 int shoal_engine_native_open(struct shoal_engine **out, const struct shoal_config *config,
 			     const struct shoal_os_ops *os, char what[160])
@@ -608,7 +212,7 @@ int shoal_engine_native_open(struct shoal_engine **out, const struct shoal_confi
 		snprintf(what, 160, "needs at least %u MiB of memory", SHOAL_ENGINE_MEMORY_MIN >> 20);
 		return SHOAL_ERR_NOMEM;
 	}
-	struct native *e = calloc(1, sizeof *e);
+	struct shoal_native *e = calloc(1, sizeof *e);
 	int rc = SHOAL_ERR_NOMEM;
 	if (e == NULL)
 		goto out;
@@ -619,14 +223,14 @@ int shoal_engine_native_open(struct shoal_engine **out, const struct shoal_confi
 	e->budget.limit = memory < SIZE_MAX ? (size_t)memory : SIZE_MAX;
 	shoal_events_init(&e->events);
 	block_pipe(e);
-	struct shoal_http_user http = { e, on_fetch_data, on_fetch_end, on_fetch_source };
+	struct shoal_http_user http = shoal_native_http_user(e);
 	struct shoal_http_options web = { .agent = config->agent != NULL ? config->agent : "shoal/" SHOAL_VERSION };
-	struct shoal_tcp_user user = { e, on_accepted, on_dialed, on_ready, on_file_fd };
-	struct shoal_udp_user udp_user = { e, on_datagram };
+	struct shoal_tcp_user user = shoal_native_tcp_user(e);
+	struct shoal_udp_user udp_user = shoal_native_udp_user(e);
 	step = "cannot make an event loop";
 	if ((rc = shoal_events_reserve(&e->events)) < 0 || (rc = shoal_loop_new(&e->loop, os)) < 0 ||
 	    (rc = shoal_tcp_new(&e->tcp, e->loop, os, &user)) < 0 ||
-	    (rc = shoal_local_new(&e->local, e->loop, os, on_heard, e)) < 0)
+	    (rc = shoal_local_new(&e->local, e->loop, os, shoal_native_on_heard, e)) < 0)
 		goto out;
 	step = "the proxy cannot be used";
 	if (config->proxy != NULL) {
@@ -638,7 +242,8 @@ int shoal_engine_native_open(struct shoal_engine **out, const struct shoal_confi
 	if ((rc = shoal_http_new(&e->http, e->loop, os, &http, &web)) < 0 ||
 	    (rc = shoal_udp_new(&e->udp, e->loop, os, &udp_user)) < 0 ||
 	    (rc = shoal_resolve_new(&e->resolve, os, NULL)) < 0 ||
-	    (rc = watch(e, &e->resolve_watch, shoal_resolve_fd(e->resolve), SHOAL_LOOP_EDGE, on_resolved)) < 0)
+	    (rc = watch(e, &e->resolve_watch, shoal_resolve_fd(e->resolve), SHOAL_LOOP_EDGE,
+			shoal_native_on_resolved)) < 0)
 		goto out;
 	shoal_tcp_class(e->tcp, config->dscp);
 	shoal_udp_class(e->udp, config->dscp);
@@ -651,7 +256,7 @@ int shoal_engine_native_open(struct shoal_engine **out, const struct shoal_confi
 	step = "no memory";
 	if ((rc = shoal_slots_new(&e->slots, &e->budget)) < 0 || (rc = open_node(e, config, port)) < 0)
 		goto out;
-	if (shoal_netwatch_new(&e->netwatch, e->loop, os, on_moved, e) < 0)
+	if (shoal_netwatch_new(&e->netwatch, e->loop, os, shoal_native_on_moved, e) < 0)
 		e->netwatch = NULL; /* then what failed is tried when its time comes */
 	*out = &e->base;
 	e = NULL;
@@ -672,28 +277,28 @@ static int native_open(struct shoal_engine **out, const struct shoal_config *con
 
 static int native_do(struct shoal_engine *engine, const struct shoal_op *op)
 {
-	struct native *e = (struct native *)engine;
+	struct shoal_native *e = (struct shoal_native *)engine;
 	shoal_loop_refresh(e->loop);
 	e->dirty = true;
 	if (op->kind == SHOAL_OP_PEER && op->text.len > 0) {
-		struct shoal_resolve_for asker = { op->ticket, op->torrent, ASKED_BY_USER };
-		return peer_named(e, op->text, &asker);
+		struct shoal_resolve_for asker = { op->ticket, op->torrent, SHOAL_ASKED_BY_USER };
+		return shoal_native_peer_named(e, op->text, &asker);
 	}
 	if ((op->kind == SHOAL_OP_DHT_BOOT || op->kind == SHOAL_OP_DHT_PING) && op->text.len > 0) {
-		unsigned what = op->kind == SHOAL_OP_DHT_BOOT ? ASKED_FOR_BOOT : ASKED_FOR_PING;
-		unsigned link = op->flags & SHOAL_PEER_FROM_LINK ? ASKED_FROM_LINK : 0;
-		struct shoal_resolve_for asker = { op->ticket, 0, ASKED_BY_USER | what | link };
-		return peer_named(e, op->text, &asker);
+		unsigned what = op->kind == SHOAL_OP_DHT_BOOT ? SHOAL_ASKED_FOR_BOOT : SHOAL_ASKED_FOR_PING;
+		unsigned link = op->flags & SHOAL_PEER_FROM_LINK ? SHOAL_ASKED_FROM_LINK : 0;
+		struct shoal_resolve_for asker = { op->ticket, 0, SHOAL_ASKED_BY_USER | what | link };
+		return shoal_native_peer_named(e, op->text, &asker);
 	}
 	int rc = shoal_node_do(e->node, op, shoal_loop_now(e->loop));
 	if (rc == 0 && op->kind == SHOAL_OP_ADD)
-		add_remember(e, op);
+		shoal_native_add_remember(e, op);
 	return rc;
 }
 
 static void on_mapped(void *to, unsigned what)
 {
-	struct native *e = to;
+	struct shoal_native *e = to;
 	struct shoal_portmap_said said;
 	(void)what;
 	if (shoal_portmap_reap(e->portmap, &said) == 0)
@@ -709,7 +314,7 @@ static void on_mapped(void *to, unsigned what)
 }
 
 /* Once, when a torrent is here that the world may know of. */
-static void map_port(struct native *e)
+static void map_port(struct shoal_native *e)
 {
 	if (e->map_port == 0 || e->portmap != NULL || !shoal_node_public(e->node))
 		return;
@@ -720,7 +325,7 @@ static void map_port(struct native *e)
 }
 
 /* The node cannot know who owns what it may not have. */
-static void word_owned(struct native *e, struct shoal_event *ev)
+static void word_owned(struct shoal_native *e, struct shoal_event *ev)
 {
 	long pid = e->owned != NULL ? shoal_owned_disk_pid(e->owned) : 0;
 	int n = pid > 0 ? snprintf(e->text, sizeof e->text, "another process (pid %ld) has this torrent open here", pid)
@@ -728,7 +333,7 @@ static void word_owned(struct native *e, struct shoal_event *ev)
 	ev->text = (struct shoal_bytes){ (const uint8_t *)e->text, (size_t)n };
 }
 
-static int next_event(struct native *e, struct shoal_event *ev)
+static int next_event(struct shoal_native *e, struct shoal_event *ev)
 {
 	if (shoal_events_poll(&e->events, ev) > 0)
 		return 1;
@@ -737,7 +342,7 @@ static int next_event(struct native *e, struct shoal_event *ev)
 	if (ev->err == SHOAL_ERR_OWNED && (ev->kind == SHOAL_EV_ADDED || ev->kind == SHOAL_EV_ERROR))
 		word_owned(e, ev);
 	if (ev->kind == SHOAL_EV_ADDED)
-		add_answered(e, ev);
+		shoal_native_add_answered(e, ev);
 	if (ev->kind == SHOAL_EV_ADDED || ev->kind == SHOAL_EV_METADATA)
 		map_port(e);
 	if (ev->kind == SHOAL_EV_STOPPED)
@@ -745,9 +350,9 @@ static int next_event(struct native *e, struct shoal_event *ev)
 	return 1;
 }
 
-static void tick(struct native *e, shoal_us now)
+static void tick(struct shoal_native *e, shoal_us now)
 {
-	struct stand stand[STANDS_MAX];
+	struct shoal_native_stand stand[SHOAL_NATIVE_STANDS];
 	unsigned stands = e->stands;
 	memcpy(stand, e->stand, stands * sizeof *stand);
 	e->dirty = false;
@@ -763,7 +368,7 @@ static void tick(struct native *e, shoal_us now)
 }
 
 /* One round of the loop, up to `until`, and all that follows from it. */
-static int turn(struct native *e, shoal_us until)
+static int turn(struct shoal_native *e, shoal_us until)
 {
 	shoal_us tcp_at = shoal_tcp_deadline(e->tcp), http_at = shoal_http_deadline(e->http);
 	until = e->wake_at < until ? e->wake_at : until;
@@ -792,7 +397,7 @@ static int turn(struct native *e, shoal_us until)
 
 static int native_poll(struct shoal_engine *engine, struct shoal_event *ev, int wait_ms)
 {
-	struct native *e = (struct native *)engine;
+	struct shoal_native *e = (struct shoal_native *)engine;
 	if (next_event(e, ev) > 0)
 		return 1;
 	shoal_loop_refresh(e->loop);
@@ -814,14 +419,14 @@ static int native_poll(struct shoal_engine *engine, struct shoal_event *ev, int 
 
 static void native_wake(struct shoal_engine *engine)
 {
-	struct native *e = (struct native *)engine;
+	struct shoal_native *e = (struct shoal_native *)engine;
 	shoal_loop_wake(e->loop);
 }
 
 /* ---- closing -------------------------------------------------------------------------------- */
 
 /* Everything lent to the disk and the store must be back before anything is freed. true: it is. */
-static bool drain(struct native *e)
+static bool drain(struct shoal_native *e)
 {
 	struct shoal_op stop = { .kind = SHOAL_OP_STOP };
 	struct shoal_event ev;
@@ -843,7 +448,7 @@ static bool drain(struct native *e)
 }
 
 /* Takes half-built ones too. */
-static void native_free(struct native *e)
+static void native_free(struct shoal_native *e)
 {
 	shoal_node_free(e->node);
 	shoal_http_free(e->http);
@@ -865,18 +470,14 @@ static void native_free(struct native *e)
 	shoal_slots_free(e->slots);
 	shoal_loop_free(e->loop);
 	shoal_events_fini(&e->events);
-	while (e->adds != NULL) {
-		struct add *add = e->adds;
-		e->adds = add->next;
-		add_free(e, add);
-	}
+	shoal_native_adds_free(e);
 	unblock_pipe(e);
 	free(e);
 }
 
 static void native_close(struct shoal_engine *engine)
 {
-	struct native *e = (struct native *)engine;
+	struct shoal_native *e = (struct shoal_native *)engine;
 	if (e == NULL)
 		return;
 	/* A disk that never answers still holds our memory: better lost than written to after it was freed. */
