@@ -30,7 +30,8 @@ enum shoal_disk_op {
 };
 
 enum shoal_disk_flag {
-	SHOAL_DISK_LAST = 1,	/* WRITE: the piece ends with this run: give the verdict */
+	SHOAL_DISK_LAST =
+		1, /* WRITE: with this run all of the piece has been hashed: give the verdict. With v1 it ends there */
 	SHOAL_DISK_IF_GOOD = 2, /* WRITE: the run is the whole piece: write it only when its hash is right */
 	SHOAL_DISK_DROP = 4,	/* CHECK: drop the page cache first (after a failed sync) */
 	SHOAL_DISK_LEAVES =

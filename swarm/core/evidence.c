@@ -509,6 +509,27 @@ static void begin_anew(struct shoal_swarm *s, struct shoal_open *open, shoal_us 
 		open->hash.good = 0;
 }
 
+/*
+ * Of a streamed piece the right blocks lie on the disk, and stay there: each has been held to its own leaf. So will those
+ * be that come in place of the others; what SHA-1 says of a hybrid's piece is asked of the medium then. BUSY: no memory.
+ */
+static int patch(struct shoal_swarm *s, struct shoal_open *open, const bool *wrong, shoal_us now)
+{
+	int rc = shoal_open_patch(&s->landing, open, wrong, now);
+	if (rc < 0)
+		return rc;
+	open->repaired = true;
+	open->owner = 0;
+	if (shoal_swarm_piece_expect(s, open->piece, &open->hash) < 0)
+		open->hash.good = 0;
+	open->suspect = open->suspect || open->hash.has_v1;
+	open->hash.has_v1 = false;
+	for (uint32_t b = 0; b < open->blocks; b++)
+		if (wrong[b])
+			s->wasted += shoal_open_block_len(open, b);
+	return 0;
+}
+
 static void drop_block(struct shoal_swarm *s, struct shoal_open *open, uint32_t block)
 {
 	s->wasted += shoal_open_block_len(open, block);
@@ -552,7 +573,7 @@ static bool dispute(struct shoal_swarm *s, struct shoal_open *open, shoal_us now
 {
 	if (!s->has_v2 || !s->node->policy->names_liars || !shoal_swarm_leaves_wanted(s, open->piece, now))
 		return false;
-	if (!shoal_node_uses(s->node, SHOAL_WITHOUT_REPAIR) || !open->whole)
+	if (!shoal_node_uses(s->node, SHOAL_WITHOUT_REPAIR) || (!open->whole && !open->hash.has_v2))
 		return false; /* they come for the blame alone */
 	open->state = SHOAL_OPEN_DISPUTED;
 	open->disputed_until = now + SHOAL_EVIDENCE_DISPUTE;
@@ -611,20 +632,22 @@ void shoal_evidence_leaves(struct shoal_swarm *s, uint32_t piece, const uint8_t 
 	if (open == NULL || open->state != SHOAL_OPEN_DISPUTED || n < open->blocks)
 		return;
 	uint8_t(*digest)[32] = malloc((size_t)open->blocks * 32);
+	bool *wrong = calloc(open->blocks, sizeof *wrong);
 	uint32_t dropped = 0;
 	s->disputes--;
-	if (digest != NULL && digests_of(s, open, digest)) {
-		mend(s, open, now);
-		for (uint32_t b = 0; b < open->blocks; b++) {
-			if (memcmp(digest[b], leaf[b], 32) == 0)
-				continue;
-			drop_block(s, open, b);
-			dropped++;
-		}
-	}
-	free(digest);
-	if (dropped == 0)
+	if (digest != NULL && wrong != NULL && digests_of(s, open, digest))
+		for (uint32_t b = 0; b < open->blocks; b++)
+			dropped += wrong[b] = memcmp(digest[b], leaf[b], 32) != 0;
+	if (dropped == 0 || (!open->whole && patch(s, open, wrong, now) < 0)) {
 		begin_anew(s, open, now);
+	} else if (open->whole) {
+		mend(s, open, now);
+		for (uint32_t b = 0; b < open->blocks; b++)
+			if (wrong[b])
+				drop_block(s, open, b);
+	}
+	free(wrong);
+	free(digest);
 	s->dirty_fill = true;
 }
 

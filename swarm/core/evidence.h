@@ -4,7 +4,7 @@
  * Internal to swarm/core. A piece that fails is first hashed once more: our own memory may have been at fault, and
  * then nothing is held against anybody. What a single sender sent whole it answers for. In v2 the leaf hashes are
  * asked for and the piece waits for them (SHOAL_EVIDENCE_DISPUTE at most); then its false blocks, and no others,
- * are dropped and fetched again. In v1 the blocks of the likeliest suspects are, from others, and once the piece has come
+ * are dropped and fetched again; what is right of a streamed piece stays on the disk. In v1 the blocks of the likeliest suspects are, from others, and once the piece has come
  * good the digests of what failed say exactly who it was. Records and their arithmetic: reputation.h.
  *
  * Who is banned leaves nothing behind: blocks of it that nobody has verified are dropped from all pieces under way.

@@ -207,7 +207,7 @@ int shoal_landing_again(struct shoal_landing *l, struct shoal_open *open, shoal_
 	open->state = SHOAL_OPEN_FETCHING;
 	open->unasked = open->blocks;
 	open->here = open->handed = open->from = 0;
-	open->suspect = false; /* all of it is written anew */
+	open->suspect = open->repaired = false; /* all of it is written anew */
 	open->owner = 0;
 	assert(open->weak == 0);
 	open->opened = now;
@@ -264,6 +264,53 @@ void shoal_open_drop(struct shoal_landing *l, struct shoal_open *open, uint32_t 
 		open->from = block;
 	if (shoal_slots_reserve(l->slots, 1) == 0)
 		open->promised++;
+}
+
+/* The disk has it, and it is right: when only the false blocks of a streamed piece are fetched again. */
+static bool kept(const struct shoal_open *open, uint32_t block)
+{
+	return open->asked[block] == SHOAL_BLOCK_LANDED && open->slot[block] == NULL;
+}
+
+static void pass_kept(struct shoal_open *open)
+{
+	while (open->handed < open->blocks && kept(open, open->handed))
+		open->handed++;
+}
+
+int shoal_open_patch(struct shoal_landing *l, struct shoal_open *open, const bool *wrong, shoal_us now)
+{
+	uint32_t first = 0;
+	assert(!open->whole && open->handed == open->blocks && !open->job_out);
+	while (first < open->blocks && !wrong[first])
+		first++;
+	uint32_t window = open->blocks - first < SHOAL_LANDING_WINDOW ? open->blocks - first : SHOAL_LANDING_WINDOW;
+	uint32_t need = 0;
+	for (;; window /= 2) {
+		need = 0;
+		for (uint32_t b = first; b < first + window; b++)
+			need += wrong[b];
+		if (need == 0)
+			return SHOAL_ERR_BUSY;
+		if (shoal_slots_reserve(l->slots, need) == 0)
+			break;
+	}
+	for (uint32_t b = 0; b < open->blocks; b++) {
+		if (!wrong[b])
+			continue;
+		open->source[b] = 0;
+		open->asked[b] = 0;
+		open->here--;
+		open->unasked++;
+	}
+	shoal_slots_unreserve(l->slots, open->promised);
+	open->promised = need;
+	open->window = window;
+	open->handed = open->from = first;
+	l->full_bytes -= open->bytes;
+	open->state = SHOAL_OPEN_FETCHING;
+	open->opened = now;
+	return 0;
 }
 
 bool shoal_open_has_source(const struct shoal_open *open, uint32_t source)
@@ -374,19 +421,22 @@ bool shoal_open_landed(struct shoal_landing *l, struct shoal_open *open, uint32_
 
 int shoal_open_run(struct shoal_open *open)
 {
-	uint32_t end = open->handed;
+	uint32_t end = open->handed, next; /* what comes after the run, and is not on the disk yet */
 	if (open->job_out || open->handed == open->blocks)
 		return 0;
 	if (open->whole) {
 		if (open->here != open->blocks)
 			return 0;
-		end = open->blocks;
+		next = end = open->blocks;
 	} else {
 		/* Half the window at most, so that the other half can come in while the disk writes. */
 		uint32_t run = open->window / 2 < SHOAL_LANDING_RUN ? open->window / 2 : SHOAL_LANDING_RUN;
 		while (end < open->blocks && end - open->handed < open->window && open->slot[end] != NULL)
 			end++;
-		if (end - open->handed < run && end != open->blocks)
+		next = end;
+		while (next < open->blocks && kept(open, next))
+			next++;
+		if (end - open->handed < run && next == end && end != open->blocks)
 			return 0;
 	}
 	uint32_t begin = open->handed * SHOAL_BLOCK;
@@ -396,7 +446,7 @@ int shoal_open_run(struct shoal_open *open)
 	void *owner = open->job.owner;
 	open->job = (struct shoal_disk_job){
 		.op = SHOAL_DISK_WRITE,
-		.flags = (end == open->blocks ? SHOAL_DISK_LAST : 0u) | (open->whole ? SHOAL_DISK_IF_GOOD : 0u),
+		.flags = (next == open->blocks ? SHOAL_DISK_LAST : 0u) | (open->whole ? SHOAL_DISK_IF_GOOD : 0u),
 		.piece = open->piece,
 		.begin = begin,
 		.len = stop - begin,
@@ -418,6 +468,8 @@ void shoal_open_run_done(struct shoal_landing *l, struct shoal_open *open)
 		}
 	}
 	open->handed = end;
+	if (!open->whole)
+		pass_kept(open);
 	/* The window has moved: promises for the blocks it now holds, from the slots just given back. */
 	while (!open->whole && open->promised + open->lent < to_come(open) && shoal_slots_reserve(l->slots, 1) == 0)
 		open->promised++;

@@ -60,7 +60,7 @@ struct shoal_open {
 	struct shoal_piece_hash hash;
 	struct shoal_disk_job job;
 	bool job_out;
-	bool repaired; /* it failed, and only a part of it is being fetched again */
+	bool repaired; /* it failed, and only a part of it is being fetched again: streamed, the rest lies on the disk */
 	bool suspect;  /* a sync failed after bytes of it were written: hash it from the medium before it counts */
 	size_t charged;
 };
@@ -93,6 +93,11 @@ SHOAL_MUST int shoal_landing_again(struct shoal_landing *l, struct shoal_open *o
 
 /* The hash was wrong and its blocks are all here: back to FETCHING (then drop some) or READY. */
 void shoal_open_rewind(struct shoal_landing *l, struct shoal_open *open, enum shoal_open_state state, shoal_us now);
+/*
+ * A streamed piece failed, and its leaves told which blocks are false: wrong[] by block, one at least. They are unasked
+ * again and the others stay where they are, on the disk. BUSY, and nothing has changed, when there is no memory for any.
+ */
+SHOAL_MUST int shoal_open_patch(struct shoal_landing *l, struct shoal_open *open, const bool *wrong, shoal_us now);
 /* A block that has landed, of a whole piece that is FETCHING or READY, is unasked again, and its slot a promise. */
 void shoal_open_drop(struct shoal_landing *l, struct shoal_open *open, uint32_t block);
 

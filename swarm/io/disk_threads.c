@@ -206,7 +206,8 @@ static bool sound(struct shoal_disk_threads *dt, struct shoal_disk_job *job)
 			err = SHOAL_ERR_USAGE;
 		else if (!whole && (job->flags & SHOAL_DISK_IF_GOOD) && (job->begin || job->len != hash->bytes))
 			err = SHOAL_ERR_USAGE;
-		else if (!whole && (job->flags & SHOAL_DISK_LAST) && job->begin + job->len != hash->bytes)
+		else if (!whole && (job->flags & SHOAL_DISK_LAST) && hash->has_v1 &&
+			 job->begin + job->len != hash->bytes)
 			err = SHOAL_ERR_USAGE;
 	}
 	if (err < 0)

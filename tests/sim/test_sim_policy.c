@@ -135,6 +135,38 @@ static void a_flipped_bit_is_forgiven(void **state)
 	}
 }
 
+/* So it does of a piece that is too large for the memory, and is written as it comes: what is right stays on the disk. */
+static void of_a_streamed_piece_a_block_costs_a_block(void **state)
+{
+	(void)state;
+	for (unsigned f = 0; f < 2; f++) {
+		unsigned failures = 0;
+		uint64_t wasted = 0;
+		for (uint64_t seed = 1; seed <= 8; seed++) {
+			struct sim_content c;
+			scene_content(&c, f ? SHOAL_FORMAT_V2 : SHOAL_FORMAT_HYBRID, 2 * MIB, 8 * MIB, seed);
+			struct sim *sim = sim_new(&(struct sim_options){ .seed = seed, .content = &c });
+			struct sim_node_options line = { .up = 4 * MIB, .liar = true };
+			sim_disk_poison(scene_seed(sim, line)->disk, 3000);
+			scene_seed(sim, (struct sim_node_options){ .up = 4 * MIB });
+			scene_leeches(sim, (struct sim_node_options){ .memory = MIB }, 1, 1, 0);
+			struct sim_node *leech = sim_node(sim, 2);
+			sim_node_meet(leech, sim_node(sim, 1));
+			scene_start_all(sim);
+			scene_complete(sim, SHOAL_S(60));
+			sim_node_ask_stats(leech);
+			failures += leech->hash_failures;
+			wasted += leech->stats.wasted;
+			sim_free(sim);
+			sim_content_fini(&c);
+		}
+		print_message("%s: %u bad pieces, %llu bytes wasted\n", f ? "v2" : "hybrid", failures,
+			      (unsigned long long)wasted);
+		assert_true(failures > 0);
+		assert_true(wasted < (uint64_t)failures * 2 * MIB / 8);
+	}
+}
+
 /* The hash of a right piece comes out wrong once, as it does where memory is bad. */
 static struct {
 	unsigned lie; /* so many WRITEs are answered wrongly */
@@ -216,6 +248,7 @@ int main(void)
 		cmocka_unit_test(a_clean_swarm_under_each),
 		cmocka_unit_test(who_is_named_under_each),
 		cmocka_unit_test(a_flipped_bit_is_forgiven),
+		cmocka_unit_test(of_a_streamed_piece_a_block_costs_a_block),
 		cmocka_unit_test(our_own_fault_is_held_against_nobody),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

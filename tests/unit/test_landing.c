@@ -132,6 +132,67 @@ static void a_large_piece_passes_through_a_window(void **state)
 	end(&f, spare);
 }
 
+/* Streamed and false: the disk keeps what is right, and gets the rest in runs that step over it. */
+static void of_a_streamed_piece_what_is_right_stays(void **state)
+{
+	(void)state;
+	struct field f;
+	struct shoal_open *open;
+	enum { BLOCKS = 500 };
+	static const struct {
+		uint32_t wrong[4], count;
+		uint32_t runs;
+	} cases[] = {
+		{ { 0 }, 1, 1 },	  { { BLOCKS - 1 }, 1, 1 },	    { { 7, 8, 9, 300 }, 4, 2 },
+		{ { 0, 2, 4, 6 }, 4, 4 }, { { 100, 101, 498, 499 }, 4, 2 },
+	};
+	for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+		bool wrong[BLOCKS] = { false };
+		uint32_t runs = 0, brought = 0;
+		begin(&f, 4 << 20);
+		size_t spare = shoal_slots_spare(f.slots);
+		assert_int_equal(shoal_landing_open(&f.landing, 0, BLOCKS * SHOAL_BLOCK - 5, true, &open, 1), 0);
+		while (open->handed < BLOCKS) {
+			fill(&f, open);
+			assert_int_equal(shoal_open_run(open), 1);
+			shoal_open_run_done(&f.landing, open);
+		}
+		for (uint32_t i = 0; i < cases[c].count; i++)
+			wrong[cases[c].wrong[i]] = true;
+		assert_int_equal(shoal_open_patch(&f.landing, open, wrong, 2), 0);
+		assert_int_equal(open->state, SHOAL_OPEN_FETCHING);
+		assert_int_equal(open->unasked, cases[c].count);
+		while (open->handed < BLOCKS) {
+			fill(&f, open);
+			assert_int_equal(shoal_open_run(open), 1);
+			for (uint32_t b = 0; b < open->job.slot_count; b++)
+				assert_true(wrong[open->job.begin / SHOAL_BLOCK + b]);
+			brought += open->job.slot_count;
+			runs++;
+			assert_int_equal(!!(open->job.flags & SHOAL_DISK_LAST), brought == cases[c].count);
+			shoal_open_run_done(&f.landing, open);
+		}
+		assert_int_equal(runs, cases[c].runs);
+		assert_int_equal(open->here, BLOCKS);
+		assert_int_equal(shoal_landing_again(&f.landing, open, 3), 0); /* false all the same */
+		assert_int_equal(open->unasked, BLOCKS);
+		shoal_landing_close(&f.landing, open);
+		end(&f, spare);
+	}
+}
+
+/* Some blocks of a streamed piece are found false. false: none, or there is no memory for them. */
+static bool patched(struct field *f, struct shoal_open *open, struct shoal_rng *rng)
+{
+	bool wrong[150] = { false };
+	uint32_t count = shoal_rng_below(rng, 3);
+	if (open->whole || count == 0)
+		return false;
+	for (uint32_t i = 0; i < count; i++)
+		wrong[shoal_rng_below(rng, open->blocks)] = true;
+	return shoal_open_patch(&f->landing, open, wrong, 1) == 0;
+}
+
 /* Random life: opens until memory is out, asks, lands, gives back, duplicates; then the sums must be what they were. */
 static void no_slot_is_lost_whatever_happens(void **state)
 {
@@ -181,7 +242,7 @@ static void no_slot_is_lost_whatever_happens(void **state)
 					open->hash.good = 1;
 					bool last = open->job.flags & SHOAL_DISK_LAST;
 					shoal_open_run_done(&f.landing, open);
-					if (last)
+					if (last && !patched(&f, open, &rng))
 						shoal_landing_close(&f.landing, open);
 				}
 			}
@@ -200,6 +261,7 @@ int main(void)
 		cmocka_unit_test(a_bad_piece_keeps_its_blocks_until_they_are_blamed),
 		cmocka_unit_test(a_second_copy_of_a_block_is_refused),
 		cmocka_unit_test(a_large_piece_passes_through_a_window),
+		cmocka_unit_test(of_a_streamed_piece_what_is_right_stays),
 		cmocka_unit_test(no_slot_is_lost_whatever_happens),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

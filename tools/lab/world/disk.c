@@ -187,13 +187,26 @@ static void hash_head(const struct sim_disk *d, struct shoal_disk_job *job, uint
 	}
 }
 
+static bool leaves_right(const struct sim_content *c, uint32_t piece, const struct shoal_piece_hash *h)
+{
+	uint8_t want[32];
+	for (uint32_t b = 0; b < (h->bytes + SHOAL_BLOCK - 1) / SHOAL_BLOCK; b++) {
+		sim_content_digest(c, piece, b, want);
+		if (memcmp(h->leaf[b], want, 32) != 0)
+			return false;
+	}
+	return true;
+}
+
 static void head_end(const struct sim_disk *d, struct shoal_disk_job *job)
 {
 	const struct shoal_metainfo *mi = d->o.content->mi;
 	struct shoal_piece_hash *h = job->hash;
 	uint32_t width;
-	h->good = h->sha1.tail_len == 0 && h->sha1.len == h->bytes &&
-		  (!h->has_v1 || memcmp(h->want_sha1, shoal_metainfo_piece_sha1(mi, job->piece), 20) == 0) &&
+	bool right = h->sha1.tail_len == 0 && h->sha1.len == h->bytes;
+	if (h->sha1.len < h->bytes && !h->has_v1) /* false blocks have been replaced; the leaves tell of the others */
+		right = leaves_right(d->o.content, job->piece, h);
+	h->good = right && (!h->has_v1 || memcmp(h->want_sha1, shoal_metainfo_piece_sha1(mi, job->piece), 20) == 0) &&
 		  (!h->has_v2 || memcmp(h->want_root, shoal_metainfo_piece_root(mi, job->piece, &width), 32) == 0);
 }
 
