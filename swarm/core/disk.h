@@ -128,6 +128,7 @@ struct shoal_piece_hash {
 
 struct shoal_disk_job {
 	struct shoal_disk_job *next; /* the disk's, while it has the job */
+	bool ahead;		     /* so is this: it went before others */
 	enum shoal_disk_op op;
 	unsigned flags;
 	uint32_t storage;

@@ -5,7 +5,9 @@
  * which hash while the bytes are warm and move them; jobs of one piece are
  * done one after the other in the order submitted, others side by side, and
  * 4 to 16 pieces that need SHA-1 (as the processor has it) go through one
- * worker as lanes: submit as many as are ready. The
+ * worker as lanes: submit as many as are ready. SYNC and FINISH, of half as
+ * many as there are workers, go before whatever else waits; of a long FINISH
+ * those who are idle do a part. The
  * descriptor of shoal_disk_threads_fd() is readable while reap() has
  * something to give.
  *

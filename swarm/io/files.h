@@ -31,6 +31,13 @@
 
 struct shoal_files;
 
+/* Threads that may have a part in a long work. NULL: there are none. */
+struct shoal_files_crew {
+	/* Calls part(run) here, and in those that have time; comes back when all of them have. */
+	void (*call)(void *to, void (*part)(void *run), void *run);
+	void *to;
+};
+
 struct shoal_files_fault {
 	int os;	       /* errno, 0 when none is behind it */
 	uint32_t file; /* or SHOAL_FILES_NO_FILE */
@@ -80,10 +87,12 @@ SHOAL_MUST int shoal_files_sync(struct shoal_files *files, uint32_t storage, con
 				uint32_t blind, struct shoal_seen *seen, struct shoal_files_fault *fault);
 /*
  * sync() where they were written to since the last one that named them, then final names for list[] (empty files are created), and their folders
- * made durable. EXISTS when a final name is taken; the other files are finished all the same.
+ * made durable. EXISTS when a final name is taken; the other files are finished all the same. Of many files each member of
+ * the crew does some.
  */
 SHOAL_MUST int shoal_files_finish(struct shoal_files *files, uint32_t storage, const uint32_t *list, uint32_t count,
-				  struct shoal_seen *seen, struct shoal_files_fault *fault);
+				  const struct shoal_files_crew *crew, struct shoal_seen *seen,
+				  struct shoal_files_fault *fault);
 
 /*
  * As SHOAL_DISK_ADOPT. 0 also when the candidate is of no use; < 0 is trouble at our end: NO_SPACE, DENIED, IO ...

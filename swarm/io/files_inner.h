@@ -1,5 +1,5 @@
 /*
- * swarm/io/files_inner.h - what files.c, files_fd.c, files_names.c, files_sync.c and files_span.c share.
+ * swarm/io/files_inner.h - what the files_*.c share.
  *
  * Locks, in the order they are taken: storage->sync_lock (held through a
  * whole sync), storage->setup_lock (names, the folder), files->lock (never

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "proto/base/bytes.h"
 #include "swarm/core/claims.h"
 #include "swarm/io/files.h"
 #include "tests/fault/life_room.h"

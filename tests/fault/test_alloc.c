@@ -187,7 +187,7 @@ static int use_files(void *arg)
 	if (rc == 0)
 		rc = shoal_files_sync(files, storage, list, count, 0, seen, &fault);
 	if (rc == 0)
-		rc = shoal_files_finish(files, storage, list, count, seen, &fault);
+		rc = shoal_files_finish(files, storage, list, count, NULL, seen, &fault);
 	for (uint32_t f = 0; f < count; f++)
 		shoal_files_stamp(files, storage, f, &seen[f].stamp);
 	if (rc == 0) {

@@ -11,7 +11,7 @@
 #include "swarm/core/disk.h"
 
 enum own_format { OWN_V1, OWN_V2, OWN_HYBRID };
-#define OWN_FILES_MAX 64
+#define OWN_FILES_MAX 512
 
 struct own_file {
 	const char *path; /* below the folder, '/' between; for v2 and hybrid in the order of the tree */

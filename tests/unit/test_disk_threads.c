@@ -285,6 +285,94 @@ static void torn_transfers_change_nothing(void **state)
 	write_all_check_all(&kinds[2], 2, 4);
 }
 
+/* It stands for what has been written, and does not wait for what is to be. (The worker may be through before it comes.) */
+static void a_barrier_does_not_wait_for_what_is_to_be_written(void **state)
+{
+	(void)state;
+	static const struct own_file one[] = { { "large", 4 << 20, false } };
+	struct own_torrent t;
+	uint32_t list[] = { 0 };
+	struct shoal_seen seen[1];
+	bool before = false;
+	own_torrent_make(&t, OWN_V2, 16 * KIB, "n", one, 1, false);
+	struct shoal_disk_threads *dt = threads(1);
+	struct shoal_disk disk = shoal_disk_threads_disk(dt);
+	uint32_t storage = opened(dt, &t, false);
+	for (int tries = 0; tries < 20 && !before; tries++) {
+		struct task *task[256];
+		struct shoal_disk_job *out[258];
+		for (uint32_t p = 0; p < 256; p++)
+			task[p] = task_new(&t, SHOAL_DISK_WRITE, SHOAL_DISK_LAST, storage, p, 0, 16 * KIB);
+		for (uint32_t p = 0; p < 256; p++)
+			assert_int_equal(disk.ops->submit(disk.d, &task[p]->job), 0);
+		struct shoal_disk_job sync = { .op = SHOAL_DISK_SYNC,
+					       .storage = storage,
+					       .list = list,
+					       .count = 1,
+					       .seen = seen },
+				      second = sync;
+		assert_int_equal(disk.ops->submit(disk.d, &sync), 0);
+		assert_int_equal(disk.ops->submit(disk.d, &second), 0);
+		reap(dt, out, 258);
+		assert_ptr_equal(out[257], &second); /* one at a time, or nothing would be written any more */
+		for (size_t i = 0; i < 128; i++)
+			before = before || out[i] == &sync;
+		for (uint32_t p = 0; p < 256; p++) {
+			assert_int_equal(task[p]->hash.good, 1);
+			task_free(task[p]);
+		}
+	}
+	assert_true(before);
+	disk.ops->close(disk.d, storage);
+	shoal_disk_threads_free(dt);
+	own_torrent_free(&t);
+}
+
+/* Idle workers have a part in a long FINISH. */
+static void many_workers_give_many_names(void **state)
+{
+	(void)state;
+	enum { FILES = 400 };
+	static char name[FILES][16];
+	static struct own_file file[FILES];
+	static struct shoal_seen seen[FILES];
+	static uint32_t list[FILES];
+	struct own_torrent t;
+	for (uint32_t i = 0; i < FILES; i++) {
+		snprintf(name[i], sizeof name[i], "%02u/%03u", i / 20, i);
+		file[i] = (struct own_file){ name[i], 1 + i, false };
+		list[i] = i;
+	}
+	own_torrent_make(&t, OWN_V2, 16 * KIB, "n", file, FILES, false);
+	for (unsigned workers = 1; workers <= 5; workers += 2) {
+		struct shoal_disk_threads *dt = threads(workers);
+		struct shoal_disk disk = shoal_disk_threads_disk(dt);
+		uint32_t storage = opened(dt, &t, false);
+		for (uint32_t p = 0; p < t.pieces; p++) {
+			struct task *k = task_new(&t, SHOAL_DISK_WRITE, SHOAL_DISK_LAST, storage, p, 0,
+						  shoal_metainfo_piece_bytes(t.mi, p));
+			assert_int_equal(run(dt, &k->job), 0);
+			task_free(k);
+		}
+		struct shoal_disk_job finish = {
+			.op = SHOAL_DISK_FINISH, .storage = storage, .list = list, .count = FILES, .seen = seen
+		};
+		assert_int_equal(run(dt, &finish), 0);
+		for (uint32_t f = 0; f < FILES; f++) {
+			assert_int_equal(seen[f].state, SHOAL_SEEN_WHOLE);
+			assert_int_equal(seen[f].stamp.size, file[f].size);
+		}
+		assert_int_equal(run(dt, &finish), 0); /* once more does no harm */
+		disk.ops->close(disk.d, storage);
+		shoal_disk_threads_free(dt);
+		assert_int_equal(own_faults_open(), 0);
+		char n[300];
+		snprintf(n, sizeof n, "%s/n", folder);
+		own_folder_end(n);
+	}
+	own_torrent_free(&t);
+}
+
 /* v2, streamed and wrong: the block that was false is written once more, alone, and the leaves say that the piece is right.
  * Not with v1, whose hash goes over all of it in order. */
 static void a_false_block_is_replaced_where_it_lies(void **state)
@@ -694,6 +782,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(every_kind_is_written_and_found_right, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_kernel_will_do, setup, teardown),
 		cmocka_unit_test_setup_teardown(torn_transfers_change_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_barrier_does_not_wait_for_what_is_to_be_written, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_workers_give_many_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_false_block_is_replaced_where_it_lies, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_flipped_bit_is_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(if_good_writes_nothing_wrong, setup, teardown),

@@ -95,7 +95,7 @@ static int fill(struct shoal_files *files, uint32_t storage, const struct own_to
 	int rc = shoal_files_sync(files, storage, list, count, 0, seen, fault);
 	if (rc < 0)
 		return rc;
-	return shoal_files_finish(files, storage, list, count, seen, fault);
+	return shoal_files_finish(files, storage, list, count, NULL, seen, fault);
 }
 
 static void check_whole(const struct own_torrent *t, const struct own_file *file, size_t count, const char *name)
@@ -358,7 +358,7 @@ static void what_lies_there_is_used_and_never_cut(void **state)
 	assert_int_equal(shoal_files_read(files, storage, 1, 0, &v, 1, 20000, 0, &fault), SHOAL_ERR_GONE); /* short */
 	assert_int_equal(fault.file, 1);
 	assert_int_equal(fill(files, storage, &t, &fault), 0);
-	assert_int_equal(shoal_files_finish(files, storage, list, 2, seen, &fault), 0);
+	assert_int_equal(shoal_files_finish(files, storage, list, 2, NULL, seen, &fault), 0);
 	assert_int_equal(seen[0].stamp.size, 30000); /* its tail is somebody's bytes */
 	assert_int_equal(own_read(folder, "n/long", got, sizeof got), 30000);
 	assert_memory_equal(got + 20000, buf, 10000);
@@ -385,7 +385,7 @@ static void a_name_taken_meanwhile_is_kept(void **state)
 	assert_int_equal(write_piece(files, storage, &t, 0, &fault), 0);
 	assert_int_equal(write_piece(files, storage, &t, 1, &fault), 0);
 	own_write(folder, "n/one", junk, 20000); /* of the right size even */
-	assert_int_equal(shoal_files_finish(files, storage, list, 2, seen, &fault), SHOAL_ERR_EXISTS);
+	assert_int_equal(shoal_files_finish(files, storage, list, 2, NULL, seen, &fault), SHOAL_ERR_EXISTS);
 	assert_int_equal(fault.file, 0);
 	assert_int_equal(seen[0].state, SHOAL_SEEN_PART);
 	assert_int_equal(seen[1].state, SHOAL_SEEN_WHOLE); /* the others are finished all the same */
@@ -394,6 +394,97 @@ static void a_name_taken_meanwhile_is_kept(void **state)
 	assert_int_equal(read_piece(files, storage, &t, 0, 0, &fault), 0); /* ours is still ours */
 	shoal_files_free(files);
 	own_torrent_free(&t);
+}
+
+/* Three more threads, that are there at once. */
+static struct crowd {
+	void (*part)(void *run);
+	void *run;
+	unsigned calls;
+} crowd;
+static void *crowd_member(void *arg)
+{
+	(void)arg;
+	crowd.part(crowd.run);
+	return NULL;
+}
+static void crowd_call(void *to, void (*part)(void *run), void *run)
+{
+	pthread_t thread[3];
+	(void)to;
+	crowd = (struct crowd){ part, run, crowd.calls + 1 };
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, crowd_member, NULL), 0);
+	part(run);
+	for (size_t i = 0; i < 3; i++)
+		pthread_join(thread[i], NULL);
+}
+
+/* Each file gets its name, or keeps its own where that is taken; the first of those is told, whoever came to it. */
+static void many_names_are_given_by_several(void **state)
+{
+	(void)state;
+	enum { FILES = 400 };
+	static const struct shoal_files_crew crew = { crowd_call, NULL };
+	static const uint32_t taken[] = { 57, 130, 131, 399 };
+	static char name[FILES][16];
+	static struct own_file file[FILES];
+	static struct shoal_seen seen[FILES];
+	static uint32_t list[FILES];
+	for (unsigned lost = 0; lost < 2; lost++) {
+		struct shoal_files *files;
+		struct shoal_files_fault fault;
+		struct own_torrent t;
+		uint32_t storage;
+		for (uint32_t i = 0; i < FILES; i++) {
+			snprintf(name[i], sizeof name[i], "%02u/%03u", i / 20, i);
+			file[i] = (struct own_file){ name[i], 1 + i * 7, false };
+			list[i] = i;
+		}
+		crowd.calls = 0;
+		own_torrent_make(&t, OWN_V2, 16 * KIB, "n", file, FILES, false);
+		assert_int_equal(shoal_files_new(&files, &own_faults, 32), 0);
+		assert_int_equal(shoal_files_open(files, t.mi, folder, false, &storage), 0);
+		for (uint32_t p = 0; p < t.pieces; p++)
+			assert_int_equal(write_piece(files, storage, &t, p, &fault), 0);
+		for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+			char path[64];
+			snprintf(path, sizeof path, "n/%s", name[taken[i]]);
+			own_write(folder, path, "junk", 4);
+		}
+		if (lost) {
+			char path[400];
+			snprintf(path, sizeof path, "%s/n/%s.part", folder, name[200]);
+			assert_int_equal(unlink(path), 0);
+		}
+		int rc = shoal_files_finish(files, storage, list, FILES, &crew, seen, &fault);
+		assert_int_equal(crowd.calls, 1);
+		assert_true(rc == SHOAL_ERR_EXISTS || (lost && rc == SHOAL_ERR_GONE));
+		if (!lost)
+			assert_int_equal(fault.file, taken[0]);
+		unsigned whole = 0;
+		for (uint32_t i = 0, at = 0; i < FILES; i++) {
+			bool kept = at < sizeof taken / sizeof *taken && taken[at] == i;
+			at += kept;
+			if (kept)
+				assert_int_equal(seen[i].state, SHOAL_SEEN_PART);
+			else if (!lost)
+				assert_int_equal(seen[i].state, SHOAL_SEEN_WHOLE);
+			else /* where one found the trouble the others stopped, and all have been looked at */
+				assert_true(seen[i].state == SHOAL_SEEN_WHOLE || seen[i].state == SHOAL_SEEN_PART ||
+					    i == 200);
+			whole += seen[i].state == SHOAL_SEEN_WHOLE;
+			if (seen[i].state == SHOAL_SEEN_WHOLE)
+				assert_int_equal(seen[i].stamp.size, file[i].size);
+		}
+		assert_true(whole > 0);
+		shoal_files_free(files);
+		assert_int_equal(own_faults_open(), 0);
+		own_torrent_free(&t);
+		char n[300];
+		snprintf(n, sizeof n, "%s/n", folder);
+		own_folder_end(n);
+	}
 }
 
 static void a_file_replaced_under_us_is_told(void **state)
@@ -617,7 +708,7 @@ static void a_finish_syncs_what_no_sync_has(void **state)
 		if (rewritten)
 			assert_int_equal(write_piece(files, storage, &t, last, &fault), 0);
 		own_faults_arm(0, 0, 0);
-		assert_int_equal(shoal_files_finish(files, storage, list, 2, seen, &fault), 0);
+		assert_int_equal(shoal_files_finish(files, storage, list, 2, NULL, seen, &fault), 0);
 		assert_int_equal(own_faults_calls_of("fdatasync"), rewritten);
 		assert_int_equal(seen[0].state, SHOAL_SEEN_WHOLE);
 		assert_int_equal(seen[1].state, SHOAL_SEEN_WHOLE);
@@ -644,7 +735,8 @@ static void a_failed_sync_is_told_once_and_its_descriptor_goes(void **state)
 		own_faults_only("fdatasync");
 		own_faults_arm(1, EIO, 0);
 		if (finish) { /* it answers for what sync would have answered for: so sync says it too */
-			assert_int_equal(shoal_files_finish(files, storage, list, 1, &seen, &fault), SHOAL_ERR_IO);
+			assert_int_equal(shoal_files_finish(files, storage, list, 1, NULL, &seen, &fault),
+					 SHOAL_ERR_IO);
 			assert_false(own_exists(folder, "n/a")); /* no whole name without whole bytes */
 		}
 		assert_int_equal(shoal_files_sync(files, storage, NULL, 0, 0, NULL, &fault), SHOAL_ERR_IO);
@@ -849,6 +941,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(links_are_not_followed, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_lies_there_is_used_and_never_cut, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_name_taken_meanwhile_is_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_names_are_given_by_several, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_file_replaced_under_us_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(stamps_guard_reads_and_spans, setup, teardown),
 		cmocka_unit_test_setup_teardown(spans_ask_the_system_seldom, setup, teardown),

@@ -147,7 +147,7 @@ static void the_ways_that_are_allowed_are_tried_in_order(void **state)
 			assert_int_equal(shoal_files_scan(files, storage, FILE_NO, 1, &seen, &fault), 0);
 			assert_int_equal(seen.state, SHOAL_SEEN_PART);
 			assert_int_equal(shoal_files_sync(files, storage, list, 1, 0, &seen, &fault), 0);
-			assert_int_equal(shoal_files_finish(files, storage, list, 1, &seen, &fault), 0);
+			assert_int_equal(shoal_files_finish(files, storage, list, 1, NULL, &seen, &fault), 0);
 			assert_true(is_right("mine/t/b/c"));
 		}
 		assert_true(is_right("theirs/x/y"));
