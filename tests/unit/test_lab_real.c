@@ -446,7 +446,7 @@ static void a_plan_has_what_the_virtual_world_draws(void **state)
 	assert_int_equal(plan.node[0].line.delay_ns, 10 * MS);
 	assert_int_equal(plan.node[0].line.loss_ppm, 10000);
 	assert_int_equal(plan.node[1].line.queue_ns, 50 * MS);
-	assert_int_equal(plan.mtu, 1500);
+	assert_false(plan.wide);
 	lab_draw_group(&s->nodes[1], &dice, drawn);
 	for (unsigned k = 0; k < 3; k++) {
 		assert_int_equal(plan.node[1 + k].line.up, (uint64_t)drawn[k].up);

@@ -8,9 +8,6 @@
 #include "tools/lab/attack.h"
 #include "tools/lab/where.h"
 
-#define MTU_ETHERNET 1500u
-#define MTU_WIDE 65000u /* where no line has a rate, the fewer packets the better */
-
 /* ---- what cannot be had -------------------------------------------------------------------------- */
 
 struct checking {
@@ -236,7 +233,7 @@ int lab_plan_make(struct lab_plan *plan, const struct lab_scenario *s, uint64_t 
 		}
 		first += count;
 	}
-	plan->mtu = has_rates(plan, s) ? MTU_ETHERNET : MTU_WIDE;
+	plan->wide = !has_rates(plan, s);
 	free(drawn);
 	return 0;
 }

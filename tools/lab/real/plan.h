@@ -26,7 +26,8 @@ struct lab_plan_node {
 struct lab_plan {
 	struct lab_plan_node *node;
 	unsigned nodes;
-	size_t mtu; /* of all lines */
+	/* No line has a rate: the kernel's TCP hands over what it has in large packets (GSO), the fewer the better. */
+	bool wide;
 };
 
 /*

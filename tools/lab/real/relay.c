@@ -10,15 +10,20 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include "proto/base/bytes.h"
+#include "tools/lab/real/space.h"
 
 #define BURST 64	/* packets taken from one device before the others have a turn */
 #define EARLY_NS 50000u /* a packet due so soon goes now: sleeping costs more */
 #define READY_MAX 128	/* devices that one look may find ready */
+#define PRIORITY (-10)
+#define WIDE_MAX 65535u /* bytes of a packet that is yet to be cut */
 #define CONTROL UINT32_MAX
 
 struct lab_relay_figures {
@@ -36,6 +41,7 @@ struct carrier {
 	struct lab_wires *wires;
 	const int *tun;
 	unsigned nodes;
+	bool wide;
 	int control, ready;
 	struct lab_relay_figures *figures;
 };
@@ -53,6 +59,24 @@ static void add(_Atomic uint64_t *figure, uint64_t n)
 	atomic_store_explicit(figure, atomic_load_explicit(figure, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
+/* Its length; a header that says how the kernel left it (checksum, segments) goes along as it is. */
+static ssize_t take(const struct carrier *c, int tun, struct lab_packet *p)
+{
+	const struct iovec part[2] = { { p->head, sizeof p->head }, { p->bytes, lab_wires_mtu(c->wires) } };
+	if (!c->wide)
+		return read(tun, p->bytes, part[1].iov_len);
+	ssize_t n = readv(tun, part, 2);
+	return n > (ssize_t)sizeof p->head ? n - (ssize_t)sizeof p->head : n < 0 ? n : 0;
+}
+
+static bool give(const struct carrier *c, int tun, struct lab_packet *p)
+{
+	const struct iovec part[2] = { { p->head, sizeof p->head }, { p->bytes, p->len } };
+	if (!c->wide)
+		return write(tun, p->bytes, p->len) == (ssize_t)p->len;
+	return writev(tun, part, 2) == (ssize_t)(sizeof p->head + p->len);
+}
+
 static void take_from(struct carrier *c, unsigned node, uint64_t now)
 {
 	for (unsigned k = 0; k < BURST; k++) {
@@ -65,7 +89,7 @@ static void take_from(struct carrier *c, unsigned node, uint64_t now)
 			add(&c->figures->dropped[node], 1);
 			continue;
 		}
-		ssize_t n = read(c->tun[node], p->bytes, lab_wires_mtu(c->wires));
+		ssize_t n = take(c, c->tun[node], p);
 		if (n <= 0) {
 			lab_wires_done(c->wires, p);
 			return;
@@ -80,7 +104,7 @@ static void deliver(struct carrier *c)
 {
 	uint64_t until = now_ns() + EARLY_NS;
 	for (struct lab_packet *p; (p = lab_wires_take(c->wires, until)) != NULL;) {
-		if (write(c->tun[p->to], p->bytes, p->len) == (ssize_t)p->len)
+		if (give(c, c->tun[p->to], p))
 			add(&c->figures->payload[(size_t)p->from * c->nodes + p->to],
 			    lab_packet_payload(shoal_bytes(p->bytes, p->len)));
 		lab_wires_done(c->wires, p);
@@ -132,6 +156,8 @@ static _Noreturn void run(struct carrier *c)
 	sigset_t none;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "lab-relay");
+	/* A packet that waits for a processor is late. Who may not ask for it has lines that are as busy as the machine. */
+	(void)!setpriority(PRIO_PROCESS, 0, PRIORITY);
 	signal(SIGINT, SIG_IGN); /* the keyboard's; who started us stops us */
 	signal(SIGTERM, SIG_DFL);
 	sigemptyset(&none);
@@ -147,11 +173,11 @@ static _Noreturn void run(struct carrier *c)
 
 /* ---- outside of it ------------------------------------------------------------------------------ */
 
-int lab_relay_start(struct lab_relay *r, const int *tun, const struct lab_wire *line, unsigned nodes, size_t mtu,
+int lab_relay_start(struct lab_relay *r, const int *tun, const struct lab_wire *line, unsigned nodes, bool wide,
 		    uint64_t seed)
 {
 	int ends[2] = { -1, -1 }, rc = SHOAL_ERR_NOMEM;
-	struct lab_wires *wires = lab_wires_new(nodes, mtu, seed);
+	struct lab_wires *wires = lab_wires_new(nodes, wide ? WIDE_MAX : LAB_SPACE_MTU, seed);
 	*r = (struct lab_relay){ .control = -1, .nodes = nodes };
 	if (wires == NULL)
 		return rc;
@@ -169,8 +195,12 @@ int lab_relay_start(struct lab_relay *r, const int *tun, const struct lab_wire *
 	r->pid = fork();
 	if (r->pid == 0) {
 		close(ends[0]);
-		run(&(struct carrier){
-			.wires = wires, .tun = tun, .nodes = nodes, .control = ends[1], .figures = r->figures });
+		run(&(struct carrier){ .wires = wires,
+				       .tun = tun,
+				       .nodes = nodes,
+				       .wide = wide,
+				       .control = ends[1],
+				       .figures = r->figures });
 	}
 	if (r->pid < 0) {
 		r->pid = 0;

@@ -20,11 +20,11 @@ struct lab_relay {
 };
 
 /*
- * `tun`: a descriptor for each node, to packets without a header; the relay has copies, the caller keeps its own.
+ * `tun`: a descriptor for each node, as lab_space_make() makes them; the relay has copies, the caller keeps its own.
  * Lines begin as `line` says. 0, NOMEM, or IO with errno.
  */
 SHOAL_MUST int lab_relay_start(struct lab_relay *r, const int *tun, const struct lab_wire *line, unsigned nodes,
-			       size_t mtu, uint64_t seed);
+			       bool wide, uint64_t seed);
 /* Another line for this node from now on. 0, or IO: the relay is gone. */
 SHOAL_MUST int lab_relay_line(struct lab_relay *r, unsigned node, const struct lab_wire *line);
 /* Bytes behind TCP and UDP headers that were delivered from one node to another; packets dropped of a node's. */

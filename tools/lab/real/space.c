@@ -23,12 +23,13 @@ int lab_space_enter(int net)
 	return setns(net, CLONE_NEWNET) == 0 ? 0 : SHOAL_ERR_IO;
 }
 
-static int device(void)
+static int device(bool wide)
 {
-	struct ifreq r = { .ifr_flags = IFF_TUN | IFF_NO_PI };
+	struct ifreq r = { .ifr_flags = (short)(IFF_TUN | IFF_NO_PI | (wide ? IFF_VNET_HDR : 0)) };
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	snprintf(r.ifr_name, sizeof r.ifr_name, DEVICE);
-	if (fd >= 0 && ioctl(fd, TUNSETIFF, &r) < 0) {
+	if (fd >= 0 &&
+	    (ioctl(fd, TUNSETIFF, &r) < 0 || (wide && ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4) < 0))) {
 		int os = errno;
 		close(fd);
 		errno = os;
@@ -56,9 +57,9 @@ static bool set_address(int sock, unsigned long what, uint32_t address)
 	return ioctl(sock, what, &r) == 0;
 }
 
-static bool configure(uint32_t address, unsigned mtu)
+static bool configure(uint32_t address)
 {
-	struct ifreq m = { .ifr_mtu = (int)mtu }, q = { .ifr_qlen = QUEUE };
+	struct ifreq m = { .ifr_mtu = LAB_SPACE_MTU }, q = { .ifr_qlen = QUEUE };
 	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (sock < 0)
 		return false;
@@ -74,24 +75,24 @@ static bool configure(uint32_t address, unsigned mtu)
 }
 
 /* In a namespace of its own, which the caller has to leave. NULL, or what could not be made. */
-static const char *make_one(struct lab_space *s, unsigned node, unsigned mtu)
+static const char *make_one(struct lab_space *s, unsigned node, bool wide)
 {
 	*s = (struct lab_space){ -1, -1 };
 	if (unshare(CLONE_NEWNET) < 0 || (s->net = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) < 0)
 		return "a network namespace";
-	if ((s->tun = device()) < 0)
+	if ((s->tun = device(wide)) < 0)
 		return "a TUN device (/dev/net/tun)";
-	return configure(lab_wires_address(node), mtu) ? NULL : "an address for a TUN device";
+	return configure(lab_wires_address(node)) ? NULL : "an address for a TUN device";
 }
 
-int lab_space_make(struct lab_space *space, unsigned count, unsigned mtu, char why[200])
+int lab_space_make(struct lab_space *space, unsigned count, bool wide, char why[200])
 {
 	int own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	const char *lacks = own < 0 ? "this network namespace" : NULL;
 	unsigned made = 0;
 	int os = errno;
 	while (lacks == NULL && made < count) {
-		lacks = make_one(&space[made], made, mtu);
+		lacks = make_one(&space[made], made, wide);
 		os = errno;
 		made++;
 	}

@@ -304,7 +304,7 @@ static int make_lines(struct lab_stage *stage, uint64_t seed, char why[LAB_STAGE
 	int *tun = calloc(count, sizeof *tun);
 	if (tun == NULL)
 		return SHOAL_ERR_NOMEM;
-	int rc = lab_space_make(stage->space, count, (unsigned)stage->plan.mtu, why);
+	int rc = lab_space_make(stage->space, count, stage->plan.wide, why);
 	if (rc == 0) {
 		stage->spaces = count;
 		for (unsigned i = 0; i < count; i++)
@@ -312,7 +312,7 @@ static int make_lines(struct lab_stage *stage, uint64_t seed, char why[LAB_STAGE
 		for (unsigned i = 0; i < stage->plan.nodes; i++)
 			stage->line[i] = stage->plan.node[i].line;
 		stage->line[stage->plan.nodes] = (struct lab_wire){ .everywhere = 1 };
-		rc = lab_relay_start(&stage->relay, tun, stage->line, count, stage->plan.mtu, seed);
+		rc = lab_relay_start(&stage->relay, tun, stage->line, count, stage->plan.wide, seed);
 		if (rc < 0)
 			rc = failed(why, "the relay between the nodes");
 	}

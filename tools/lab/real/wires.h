@@ -15,6 +15,7 @@
 #define LAB_WIRES_NODES_MAX 1024
 #define LAB_WIRES_UNDER_WAY_MAX (256u << 20) /* bytes of room for packets under way; beyond it they are dropped */
 #define LAB_WIRES_QUEUE_NS 1000000000u	     /* of a line that states none, as in the virtual world */
+#define LAB_PACKET_HEAD 10		     /* a struct virtio_net_hdr */
 #define LAB_WIRES_NET 0x0a4d0000u	     /* 10.77.0.0/16 */
 
 static inline uint32_t lab_wires_address(unsigned node)
@@ -41,6 +42,7 @@ struct lab_packet {
 	unsigned from, to;
 	bool arrives; /* its next step is to leave the line down; else to enter it */
 	size_t len;
+	uint8_t head[LAB_PACKET_HEAD]; /* what the carrier keeps of it: no business of the wires' */
 	uint8_t bytes[];
 };
 
