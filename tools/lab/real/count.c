@@ -20,9 +20,11 @@ int lab_count_init(struct lab_count *c, const struct lab_stage *stage, struct la
 	r->node = calloc(r->nodes, sizeof *r->node);
 	r->sent = calloc((size_t)r->groups * r->groups, sizeof *r->sent);
 	c->had = calloc(r->nodes, sizeof *c->had);
+	c->had_down = calloc(r->nodes, sizeof *c->had_down);
 	c->group = calloc(r->groups, sizeof *c->group);
 	c->flow = calloc(r->groups, sizeof *c->flow);
-	if (r->node == NULL || r->sent == NULL || c->had == NULL || c->group == NULL || c->flow == NULL)
+	if (r->node == NULL || r->sent == NULL || c->had == NULL || c->had_down == NULL || c->group == NULL ||
+	    c->flow == NULL)
 		return SHOAL_ERR_NOMEM;
 	if (r->nodes <= LAB_MATRIX_MAX &&
 	    (r->sent_by_node = calloc((size_t)r->nodes * r->nodes, sizeof *r->sent_by_node)) == NULL)
@@ -62,17 +64,27 @@ static void count_sent(struct lab_count *c)
 	}
 }
 
+/* Bytes that have come in at a node so far. */
+static uint64_t received(const struct lab_count *c, unsigned i)
+{
+	uint64_t all = 0;
+	for (unsigned k = 0; k < c->r->nodes; k++)
+		all += lab_relay_payload(&c->stage->relay, k, i);
+	return all;
+}
+
+void lab_count_said(struct lab_count *c, unsigned i)
+{
+	c->had_down[i] = received(c, i);
+}
+
 static double share_of(const struct lab_count *c, const struct lab_crew *crew, unsigned i)
 {
-	const struct lab_crew_node *n = &crew->node[i];
 	const struct lab_result_node *r = &c->r->node[i];
-	double size = c->stage->s->content.size.v;
 	if (!r->wants || isfinite(r->complete))
 		return 1;
-	if (n->total > 0)
-		return fmin((double)n->done / (double)n->total, 1);
-	enum lab_kind kind = c->stage->plan.node[i].kind;
-	return kind <= LAB_KIND_LIBTORRENT ? 0 : fmin((double)r->down / size, 0.99);
+	double since = (double)received(c, i) - (double)c->had_down[i];
+	return fmin(((double)crew->node[i].done + since) / c->stage->s->content.size.v, 0.99);
 }
 
 double lab_count_sample(struct lab_count *c, const struct lab_crew *crew, double t, double *every)
@@ -175,6 +187,7 @@ void lab_count_finish(struct lab_count *c, const struct lab_crew *crew)
 void lab_count_fini(struct lab_count *c)
 {
 	free(c->had);
+	free(c->had_down);
 	free(c->group);
 	free(c->flow);
 	*c = (struct lab_count){ 0 };

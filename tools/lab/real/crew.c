@@ -26,10 +26,8 @@ static void hear_line(struct lab_crew *crew, unsigned i, const char *line, size_
 	lab_hear(shoal_bytes(line, len), &heard);
 	if (heard.kind == LAB_HEARD_NOTHING)
 		return;
-	if (heard.kind == LAB_HEARD_PROGRESS) {
+	if (heard.kind == LAB_HEARD_PROGRESS)
 		n->done = heard.done;
-		n->total = heard.total;
-	}
 	if (heard.kind == LAB_HEARD_COMPLETE || heard.kind == LAB_HEARD_FIGURES)
 		n->wasted_now = shoal_max_u64(n->wasted_now, heard.wasted);
 	crew->heard(crew->to, i, &heard);

@@ -24,11 +24,11 @@ struct lab_crew_node {
 	enum lab_crew_state state;
 	pid_t pid;
 	unsigned starts;
-	uint64_t done, total; /* bytes, as it last said; 0: nothing yet */
-	uint64_t wasted;      /* in all its lives */
-	uint64_t wasted_now;  /* of it: as this life has said */
-	uint64_t rss_peak;    /* of itself and its children at once, at most; 0: it cannot be told here */
-	double cpu, cpu_now;  /* seconds: of lives that have ended; of this one, when it was last looked at */
+	uint64_t done;	     /* bytes, as it last said */
+	uint64_t wasted;     /* in all its lives */
+	uint64_t wasted_now; /* of it: as this life has said */
+	uint64_t rss_peak;   /* of itself and its children at once, at most; 0: it cannot be told here */
+	double cpu, cpu_now; /* seconds: of lives that have ended; of this one, when it was last looked at */
 	struct event *event;
 	struct evbuffer *said;
 	int pipe;

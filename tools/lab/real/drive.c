@@ -164,6 +164,7 @@ static void on_heard(void *to, unsigned i, const struct lab_heard *what)
 	struct drive *d = to;
 	unsigned other;
 	switch (what->kind) {
+	case LAB_HEARD_PROGRESS: return lab_count_said(&d->count, i);
 	case LAB_HEARD_COMPLETE: return completes(d, i);
 	case LAB_HEARD_BANNED:
 		other = lab_wires_node(what->address);
