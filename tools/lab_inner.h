@@ -18,7 +18,7 @@ struct lab {
 	const char *seed, *seeds, *policy, *svg, *trace, *record, *scratch;
 	struct shoal_record file; /* of --record */
 	shoal_us recorded;	  /* when something was last written to it */
-	bool real_bytes, quick, fields, adversaries, metrics, real, keep;
+	bool real_bytes, quick, fields, adversaries, metrics, real, keep, beside;
 	struct shoal_opt_list set;
 	struct shoal_progress progress;
 	char label[160];

@@ -86,6 +86,16 @@ static int exit_of_real(int err)
 					    : shoal_exit_of(err);
 }
 
+/* The virtual run that this real one is meant to be like. */
+static void beside(struct lab *lab, struct lab_suite *suite, const struct lab_result *real)
+{
+	struct lab_result world;
+	const struct lab_run_options o = { .seed = real->seed, .content = &suite->cases[0].content };
+	if (lab_run(suite->s, &o, &world))
+		lab_tell_beside(lab->tool, real, &world);
+	lab_result_free(&world);
+}
+
 static int run_seeds(struct lab *lab, struct lab_suite *suite, const char *path, const struct lab_real *real)
 {
 	int code = open_record(lab, suite);
@@ -106,6 +116,8 @@ static int run_seeds(struct lab *lab, struct lab_suite *suite, const char *path,
 			lab_tell_run_json(lab->tool, suite, r);
 		else if (!lab->tool->quiet)
 			lab_tell_run(lab->tool, suite, r);
+		if (lab->beside)
+			beside(lab, suite, r);
 		if (lab->svg != NULL && seed == suite->from)
 			code = write_svg(lab, r);
 	}
@@ -140,11 +152,15 @@ static int run_real(struct lab *lab, struct lab_suite *suite, const char *path, 
 {
 	struct lab_real real;
 	struct lab_fault fault;
+	char lacks[200];
 	char why[LAB_CLOSED_WHY_MAX], scratch[LAB_CLOSED_PATH_MAX];
 	const char *parent = lab->scratch != NULL ? lab->scratch : getenv("TMPDIR");
 	int code, rc = lab_plan_check(suite->s, text, &fault);
 	if (rc == SHOAL_ERR_UNSUPPORTED)
 		return lab_fault_at(lab, path, &fault, SHOAL_EXIT_USAGE, rc);
+	if (lab->beside && lab_build_lacks(suite->s, lacks, sizeof lacks) > 0)
+		return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE,
+				      "--beside: there is no virtual run of %s, it needs: %s", suite->s->name, lacks);
 	if (rc < 0 || (rc = lab_real_init(&real)) < 0)
 		return shoal_say_fail(lab->tool, rc, "%s", shoal_err_name(rc));
 	rc = lab_closed_enter(parent != NULL && parent[0] != 0 ? parent : "/tmp", lab->keep, scratch, &code, why);
@@ -210,8 +226,8 @@ static int check_real(struct lab *lab)
 		if (virtual_only[i].given)
 			return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE,
 					      "%s is of runs in virtual time: not with --real", virtual_only[i].name);
-	if (!lab->real && (lab->scratch != NULL || lab->keep))
-		return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "--scratch and --keep are of --real");
+	if (!lab->real && (lab->scratch != NULL || lab->keep || lab->beside))
+		return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "--scratch, --keep and --beside are of --real");
 	return 0;
 }
 
@@ -231,6 +247,7 @@ int lab_run_main(struct lab *lab, int argc, char **argv)
 		{ SHOAL_OPT_TEXT, "record", 0, &lab->record, "NODE:FILE", NULL, "what that node decides and why, for shoal explain" },
 		{ SHOAL_OPT_FLAG, "real-bytes", 0, &lab->real_bytes, NULL, NULL, "move and hash every byte: the same run, slower" },
 		{ SHOAL_OPT_FLAG, "real", 0, &lab->real, NULL, NULL, "by real processes in namespaces, in real time" },
+		{ SHOAL_OPT_FLAG, "beside", 0, &lab->beside, NULL, NULL, "--real: and in virtual time too, to see how far that is off" },
 		{ SHOAL_OPT_TEXT, "scratch", 0, &lab->scratch, "DIR", NULL, "--real: where the copies go meanwhile; default: $TMPDIR or /tmp" },
 		{ SHOAL_OPT_FLAG, "keep", 0, &lab->keep, NULL, NULL, "--real: leave the nodes' folders and logs there" },
 		{ .kind = SHOAL_OPT_END },

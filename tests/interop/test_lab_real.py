@@ -53,8 +53,8 @@ class Real(unittest.TestCase):
             time.sleep(0.05)
         self.assertEqual(self.left(), [])
 
-    def run_all(self, text, code=0):
-        done = lab(self.put(text), "--json", "--scratch", self.scratch)
+    def run_all(self, text, *words, code=0):
+        done = lab(self.put(text), "--json", "--scratch", self.scratch, *words)
         self.assertEqual(done.returncode, code, done.stdout[-3000:] + done.stderr)
         self.nothing_is_left()
         return [json.loads(line) for line in done.stdout.splitlines()]
@@ -99,7 +99,10 @@ class Real(unittest.TestCase):
     def test_lines_are_as_slow_as_they_are_said_to_be(self):
         # 1 MiB through a line of 4 Mbit/s takes 2.1 s and the headers; then 40 Mbit/s, for half of it.
         events = self.run_all(HEAD + "content: { size: 1M, piece: 16K }\nnodes:\n"
-                              "  - { name: seed, has: all, up: 4Mbit }\n  - { name: leech }\n" + ALL)
+                              "  - { name: seed, has: all, up: 4Mbit }\n  - { name: leech }\n" + ALL, "--beside")
+        beside = next(e for e in events if e["event"] == "beside")
+        self.assertEqual((beside["group"], beside["tmax"]["real"] > 2.1, abs(beside["tmax"]["off"]) < 0.4),
+                         ("leech", True, True), beside)
         took = next(e for e in events if e["event"] == "run")["tmax"]
         self.assertTrue(2.1 < took < 4, took)
         events = self.run_all(HEAD + "content: { size: 1M, piece: 16K }\nnodes:\n"

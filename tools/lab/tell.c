@@ -330,6 +330,51 @@ void lab_tell_run_json(struct shoal_tool *tool, const struct lab_suite *suite, c
 	lines_json(tool, suite);
 }
 
+/* ---- two worlds ------------------------------------------------------------------------------------- */
+
+static bool has_leeches(const struct lab_result *r, unsigned group)
+{
+	for (unsigned i = 0; i < r->nodes; i++)
+		if (r->node[i].group == group && r->node[i].honest && r->node[i].wants)
+			return true;
+	return false;
+}
+
+void lab_tell_beside(struct shoal_tool *tool, const struct lab_result *real, const struct lab_result *world)
+{
+	static const char *const times[] = { "t50", "t95", "tmax" };
+	char v[LAB_SHOWN_MAX], t[LAB_SHOWN_MAX];
+	shoal_say(tool, "\n  beside the virtual run of this seed\n  %-14s %-6s %10s %10s %9s", "group", "", "real",
+		  "virtual", "off by");
+	for (unsigned g = 0; g < real->groups; g++) {
+		struct shoal_json *j = NULL;
+		if (!has_leeches(real, g))
+			continue;
+		if (tool->json) {
+			j = shoal_say_event(tool, "beside", 0);
+			shoal_json_text(j, "scenario", real->s->name);
+			shoal_json_u64(j, "seed", real->seed);
+			shoal_json_text(j, "group", lab_result_group(real, g));
+		}
+		for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+			double is = metric(real, times[i], (int)g), was = metric(world, times[i], (int)g),
+			       off = was / is - 1;
+			shoal_say(tool, "  %-14.14s %-6s %10s %10s %+8.1f %%", i == 0 ? lab_result_group(real, g) : "",
+				  times[i], lab_tell_value(is, LAB_SHOW_TIME, t), lab_tell_value(was, LAB_SHOW_TIME, v),
+				  off * 100);
+			if (j == NULL)
+				continue;
+			shoal_json_object(j, times[i]);
+			shoal_json_real(j, "real", is);
+			shoal_json_real(j, "virtual", was);
+			shoal_json_real(j, "off", off);
+			shoal_json_end(j);
+		}
+		if (j != NULL)
+			shoal_say_event_end(tool);
+	}
+}
+
 /* ---- a verdict ---------------------------------------------------------------------------------------- */
 
 void lab_tell_verdict(struct shoal_tool *tool, const struct lab_suite *suite, const char *path)
