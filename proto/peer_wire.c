@@ -61,7 +61,9 @@ size_t shoal_pw_long(const struct shoal_pw *pw)
 
 void shoal_pw_foresee(const struct shoal_pw *pw)
 {
-	shoal_fetch(pw, offsetof(struct shoal_pw, buf));
+	/* Of the forecast its beginning: of most peers one block comes at a time. */
+	shoal_fetch(pw, offsetof(struct shoal_pw, want) + 3 * sizeof pw->want[0]);
+	shoal_fetch(pw->heads, sizeof pw->heads[0]);
 }
 
 void shoal_pw_heads(struct shoal_pw *pw, uint32_t head)

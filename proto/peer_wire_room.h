@@ -63,16 +63,6 @@ struct shoal_pw {
 		uint32_t piece, begin, len, done;
 	} block;
 
-	/* A message longer than buf, in a heap of its own. */
-	struct {
-		uint8_t *at;
-		size_t have, room, total; /* room <= total; total counts the length prefix */
-		bool told;		  /* its event is out: free it at the next poll */
-	} slow;
-
-	struct shoal_pw_expect want[SHOAL_PW_FORECAST];
-	uint32_t want_first, want_count; /* want[first, count) are still to come */
-
 	/*
 	 * What space() laid out last, in order: `rest` bytes that end what is half here (a block, a
 	 * long message, a small one in buf), `heads` pairs of header area and place (the first
@@ -87,9 +77,19 @@ struct shoal_pw {
 	} lay;
 	uint8_t *bounce; /* the owner's; NULL when it is not lent */
 
-	struct shoal_wire_handshake handshake;
 	struct pw_out out;
+
+	/* A message longer than buf, in a heap of its own. */
+	struct {
+		uint8_t *at;
+		size_t have, room, total; /* room <= total; total counts the length prefix */
+		bool told;		  /* its event is out: free it at the next poll */
+	} slow;
+
+	uint32_t want_first, want_count; /* want[first, count) are still to come */
+	struct shoal_pw_expect want[SHOAL_PW_FORECAST];
 	uint8_t heads[SHOAL_PW_FORECAST][SHOAL_WIRE_PIECE_HEAD];
+	struct shoal_wire_handshake handshake;
 	uint8_t buf[SHOAL_PW_BUF];
 };
 

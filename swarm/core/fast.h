@@ -22,13 +22,11 @@ struct shoal_peer;
 
 struct shoal_fast {
 	bool offered;
+	uint32_t given_count, allowed_count, hint_count;
 	uint32_t given[SHOAL_FAST_SET_MAX]; /* pieces it may ask for */
 	uint64_t left[SHOAL_FAST_SET_MAX];  /* bytes it may ask for of each */
-	uint32_t given_count;
 	uint32_t allowed[SHOAL_FAST_ALLOWED_MAX];
-	uint32_t allowed_count;
 	uint32_t hint[SHOAL_FAST_HINTS_MAX]; /* oldest first */
-	uint32_t hint_count;
 };
 
 /* It is choked and interested: tells it its set, once. */

@@ -321,13 +321,12 @@ void shoal_node_foresee(const struct shoal_transport *t, unsigned step)
 	const struct shoal_node *n = p->node;
 	const struct shoal_swarm *s = p->swarm;
 	switch (step) {
-	case 0: return shoal_fetch(p, sizeof *p);
+	case 0: return shoal_fetch(p, offsetof(struct shoal_peer, fasts) + offsetof(struct shoal_fast, given));
 	case 1:
 		shoal_pw_foresee(p->pw);
-		shoal_fetch(n, offsetof(struct shoal_node, guard));
-		shoal_fetch(&n->bounce, sizeof *n - offsetof(struct shoal_node, bounce));
+		shoal_fetch(n, offsetof(struct shoal_node, by_handle));
 		if (s != NULL)
-			shoal_fetch(s, sizeof *s);
+			shoal_fetch(s, offsetof(struct shoal_swarm, alarm));
 		if (p->ask_count > 0)
 			shoal_fetch(&p->ask[p->ask_head & (p->ask_room - 1)], 4 * sizeof *p->ask);
 		if (p->repute != NULL)

@@ -60,34 +60,47 @@ struct shoal_node_ban {
 	shoal_us until;
 };
 
+/* What every turn touches lies together at the front, `events` last of it: see struct shoal_peer. */
 struct shoal_node {
-	struct shoal_world world;
-	struct shoal_disk disk;
-	struct shoal_store store;
-	struct shoal_budget *budget;
-	struct shoal_slots *slots;
-	struct shoal_rng rng;
-	struct shoal_events events;
-	struct shoal_flights *flights; /* NULL: decisions are not recorded */
-	struct shoal_limiter up, down; /* for all torrents together */
-	uint32_t dealt[2];	       /* the torrent that was last dealt something, by enum shoal_way */
-	uint16_t port;
-	const struct shoal_policy *policy;
-	unsigned without; /* enum shoal_without; all of it where the policy keeps no score */
-	uint32_t max_peers, upload_slots;
-	char agent[64];
-
-	struct shoal_swarm *swarms; /* all of them, in the order of their handles */
-	struct shoal_swarm **by_handle;
-	uint32_t swarm_count, swarm_room;
-	/* Those that have something to do, in the same order; the others sleep. See node_swarms.c. */
-	struct shoal_swarm *awake, **awake_end;
-	struct shoal_heap asleep;
-	shoal_us shout_due; /* the next one about a swarm that was shouted about before */
-	uint32_t next_handle, next_serial;
+	shoal_us now;
+	struct shoal_swarm *swarms;		/* all of them, in the order of their handles */
+	struct shoal_swarm *awake, **awake_end; /* those that have something to do, in that order: node_swarms.c */
+	struct shoal_heap asleep;		/* the others */
 	struct shoal_peer *peers, *peers_last;
 	uint32_t peer_count, closings;		  /* closings: of these, not freed yet */
 	struct shoal_peer *stirred, **stirred_to; /* that may have something to do; where the next one joins */
+	const struct shoal_policy *policy;
+	unsigned without; /* enum shoal_without; all of it where the policy keeps no score */
+	unsigned jobs_out, commits_out;
+	bool stopping, stopped_said;
+	uint8_t *bounce;   /* once there has been a peer */
+	size_t long_bytes; /* charged for messages that are not whole yet */
+	struct shoal_slots *slots;
+	struct shoal_budget *budget;
+	size_t purse, peers_used; /* set aside for connections; what they cost (turnover.h) */
+	shoal_us tick_at, wake_at;
+	shoal_us turnover_at;
+	shoal_us shout_due; /* the next one about a swarm that was shouted about before */
+	struct shoal_disk disk;
+	struct shoal_store store;
+	struct shoal_world world;
+	struct shoal_flights *flights;	   /* NULL: decisions are not recorded */
+	struct shoal_finder *finder;	   /* NULL: no DHT */
+	struct shoal_announcer *announcer; /* NULL until there is a tracker */
+	uint32_t dials;			   /* of dialling[] */
+	uint32_t dial_turn, dial_handle;   /* its place in dial_times; the swarm that dialled last */
+	uint32_t max_peers, upload_slots;
+	uint32_t dealt[2];	       /* the torrent that was last dealt something, by enum shoal_way */
+	struct shoal_limiter up, down; /* for all torrents together */
+	struct shoal_carriers carriers;
+	struct shoal_rng rng;
+	struct shoal_events events;
+
+	struct shoal_swarm **by_handle;
+	uint32_t swarm_count, swarm_room;
+	uint16_t port;
+	char agent[64];
+	uint32_t next_handle, next_serial;
 	uint64_t next_cookie;
 	struct shoal_webrun *webruns; /* that have a question open, or soon will */
 	struct shoal_sipkey key;      /* of tables that strangers fill */
@@ -97,23 +110,17 @@ struct shoal_node {
 	enum shoal_encryption encryption;
 	enum shoal_show_key show_key;
 	const struct shoal_identity *identity;
-	struct shoal_finder *finder; /* NULL: no DHT */
 	struct shoal_repute repute;
 	struct shoal_recall recall;
 	uint32_t epoch_s;				     /* shoal_node_seconds() at time 0 */
-	struct shoal_announcer *announcer;		     /* NULL until there is a tracker */
 	uint32_t contact_count;				     /* in all swarms */
 	struct shoal_seen_as seen_as[2][SHOAL_NODE_SEEN_AS]; /* [is_v4] */
 
-	struct shoal_carriers carriers;
 	struct shoal_dial dialling[SHOAL_DIALS];
-	uint32_t dials;
 	shoal_us dial_times[SHOAL_DIALS_SECOND]; /* when the last ones began: a ring */
-	uint32_t dial_turn, dial_handle;	 /* its place; the swarm that dialled last */
 
-	unsigned quiet;		  /* enum shoal_quiet */
-	size_t purse, peers_used; /* set aside for connections; what they cost (turnover.h) */
-	shoal_us turnover_at, turned_since, full_until, refused_said;
+	unsigned quiet; /* enum shoal_quiet */
+	shoal_us turned_since, full_until, refused_said;
 	uint32_t turned;     /* sent away since then, to make room */
 	uint64_t refused;    /* connections, for want of memory */
 	uint64_t lsd_cookie; /* so that we know our own voice */
@@ -125,14 +132,7 @@ struct shoal_node {
 
 	struct shoal_ext_name ext[SHOAL_EXT_USER_MAX]; /* registered by the user */
 	size_t ext_count;
-
-	uint8_t *bounce;   /* once there has been a peer */
-	size_t long_bytes; /* charged for messages that are not whole yet */
-	shoal_us now;
-	unsigned jobs_out, commits_out;
-	bool stopping, stopped_said;
 	uint64_t stop_ticket;
-	shoal_us tick_at, wake_at;
 };
 
 void shoal_node_job_done(struct shoal_node *n, struct shoal_disk_job *job, shoal_us now);

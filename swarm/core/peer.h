@@ -81,57 +81,82 @@ struct shoal_read {
 	struct shoal_swarm *swarm;
 };
 
+/* What every block and every look at a peer touches lies together at the front, `fasts` last of it: a world of thousands of
+ * nodes waits for memory more than for anything else. */
 struct shoal_peer {
-	struct shoal_peer *next, *prev;		    /* of the node */
 	struct shoal_peer *in_swarm, **in_swarm_at; /* of the swarm */
 	struct shoal_node *node;
-	struct shoal_swarm *swarm;		 /* NULL until the handshake */
-	struct shoal_repute_entry *repute;	 /* its record, while it is known; NULL: none could be had */
+	struct shoal_swarm *swarm; /* NULL until the handshake */
+	struct shoal_pw *pw;
+	struct shoal_transport *t;		 /* what `below` is, or RC4 over it */
+	struct shoal_mse *mse;			 /* the handshake that hides the stream, until all its words are out */
+	struct shoal_peer *stir_next, **stir_at; /* of the node's that are stirred; NULL: it is not */
+	int closing;				 /* < 0: why it ends; freed in the next tick */
+	unsigned wants;				 /* last told to the transport */
+	bool out_dirty;				 /* something may wait to be sent: shoal_peer_stir_out() */
+	bool in_dirty;				 /* asks may be refilled: shoal_peer_stir_in() */
+	bool known;				 /* its peer id is in */
+	bool fast, extended, v2;
+	bool have_all, counted, got_bitfield;
+	bool believed;		      /* and so what it has counts for what is rare */
+	bool one_by_one;	      /* it has lost pieces: the picker counts it piece by piece, full or not */
+	bool choking_us, choked;      /* it chokes us; we choke it */
+	bool interested, interesting; /* it in us; we in it */
+	bool snubbed, optimistic;
+	bool foretold;	 /* the wire knows what to expect (shoal_peer_forecast) */
+	uint8_t laid;	 /* blocks laid out for the next read: by what the last ones brought */
+	uint8_t in_vain; /* times in a row that it was asked, and gave nothing */
+	uint32_t serial;
+	uint32_t source; /* what its blocks are remembered by: one for all connections with one contact */
+	uint32_t piece;	 /* the one it is fetching, SHOAL_PIECE_NONE */
+	uint32_t needs;	 /* a piece it has and we need: why we are interested */
+	uint32_t reqq;
+	struct shoal_bits have;
+	struct shoal_ask *ask; /* a ring */
+	uint32_t ask_head, ask_count, ask_room;
+	uint32_t wanted_head, wanted_count, wanted_room;
+	struct shoal_wanted *wanted;	   /* a ring: blocks it asked for */
+	shoal_us ask_after;		   /* it rejected a request while it served us, or stalls: not before this */
+	size_t charged;			   /* to the node, for itself and its buffers (turnover.h) */
+	size_t long_bytes;		   /* charged for a message that is not whole yet */
+	struct shoal_repute_entry *repute; /* its record, while it is known; NULL: none could be had */
+	struct shoal_contact *contact;	   /* the address book's entry, NULL for one that came in and has no port yet */
+	struct shoal_owed owed;		   /* answers to asks that were taken back */
+	shoal_us blocked_since;		   /* the transport takes nothing since; 0: it does */
+	uint64_t gave_turn;
+	struct shoal_read *read[SHOAL_PEER_READS];
+	struct shoal_rate up;
+	struct shoal_flow flow;
+	struct shoal_super_peer *super; /* of super-seeding; NULL: it knows what we have */
+	struct shoal_flight_peer noted;
+	struct shoal_fast fasts; /* of BEP 6: what goes while one chokes */
+
+	struct shoal_peer *next, *prev;		 /* of the node */
 	struct shoal_repute_entry *known_by;	 /* the record of the key it has proven; NULL: none */
 	struct shoal_acquaintance *acquaintance; /* the proof; NULL: no word of it yet (identity.h) */
-	struct shoal_contact *contact; /* the address book's entry, NULL for one that came in and has no port yet */
-	struct shoal_transport *below; /* what the world made, and speaks of */
-	struct shoal_transport *t;     /* the same, or RC4 over it */
-	struct shoal_mse *mse;	       /* the handshake that hides the stream, until all its words are out */
-	bool mse_over;		       /* what comes is the wire's */
+	struct shoal_transport *below;		 /* what the world made, and speaks of */
+	bool mse_over;				 /* what comes is the wire's */
 	bool bound; /* encrypted, and `binding` is of this stream alone (shoal_mse_binding, identity.h) */
 	struct shoal_id32 binding;
-	struct shoal_pw *pw;
-	uint32_t serial;
-	uint32_t source;	/* what its blocks are remembered by: one for all connections with one contact */
 	struct shoal_sums sums; /* while it has no contact */
 	struct shoal_addr addr;
 	uint8_t by; /* enum shoal_carrier */
 	shoal_us born;
-	int closing;	/* < 0: why it ends; freed in the next tick */
-	unsigned wants; /* last told to the transport */
-	size_t charged; /* to the node, for itself and its buffers (turnover.h) */
-	bool guarded;	/* counted in the guard */
-
-	bool incoming, greeted, known; /* our handshake went out; its peer id is in */
-	bool dht;		       /* it has a node of the DHT (BEP 5) */
-	bool fast, extended, v2;
+	bool guarded;		/* counted in the guard */
+	bool incoming, greeted; /* it came to us; our handshake went out */
+	bool dht;		/* it has a node of the DHT (BEP 5) */
 	struct shoal_id20 id;
 	unsigned can;
 
 	/* what it has */
-	struct shoal_bits have;
-	bool have_all, counted, got_bitfield;
-	bool believed;	     /* and so what it has counts for what is rare */
-	bool one_by_one;     /* it has lost pieces: the picker counts it piece by piece, full or not */
 	uint8_t *early_bits; /* a bitfield from before the metadata */
 	size_t early_bits_len;
 	uint32_t *early_have;
 	uint32_t early_have_count;
-	uint32_t needs; /* a piece it has and we need: why we are interested */
 
-	bool choking_us, choked;      /* it chokes us; we choke it */
-	bool interested, interesting; /* it in us; we in it */
-	bool snubbed, optimistic;
 	shoal_us useful_at, snubbed_at; /* somebody was interested last; since when it stalls, 0 not */
 	uint64_t up_seen;		/* bytes to it at the last look for the useless */
 	shoal_us unchoked_at, choked_at;
-	uint64_t gave_turn;
 	uint64_t got_before, gave_before; /* payload in all, when the last choke round began */
 	shoal_us tried_at;		  /* it was last served on trial */
 
@@ -149,7 +174,6 @@ struct shoal_peer {
 	size_t ext_user_count;
 	unsigned ext_handshakes;
 	uint16_t listen_port;
-	uint32_t reqq;
 	char client[64];
 	bool upload_only, ext_said;
 	bool said_upload_only;	      /* we told it that we need nothing (BEP 21) */
@@ -160,38 +184,17 @@ struct shoal_peer {
 	unsigned metadata_lapses;	   /* asks it let pass since it last answered */
 
 	/* down */
-	struct shoal_ask *ask; /* a ring */
-	uint32_t ask_head, ask_count, ask_room;
-	struct shoal_owed owed; /* answers to asks that were taken back */
-	bool foretold;		/* the wire knows what to expect (shoal_peer_forecast) */
-	uint8_t laid;		/* blocks laid out for the next read: by what the last ones brought */
 	uint32_t
 		doubt; /* pieces that failed with blocks of several peers, of which it was one, and nobody is named yet */
-	shoal_us ask_after; /* it rejected a request while it served us, or stalls: not before this */
-	uint8_t in_vain;    /* times in a row that it was asked, and gave nothing */
-	float suspicion;    /* its share of the blame for those */
-	uint32_t piece;	    /* the one it is fetching, SHOAL_PIECE_NONE */
-	struct shoal_flow flow;
+	float suspicion;	    /* its share of the blame for those */
 	struct shoal_rate verified; /* of bytes from it that are right */
 	struct shoal_lt lt;
-	struct shoal_flight_peer noted;
 
 	/* up */
-	struct shoal_wanted *wanted; /* a ring */
-	uint32_t wanted_head, wanted_count, wanted_room;
 	shoal_us sated_at; /* it was when last looked at; 0 never */
-	struct shoal_read *read[SHOAL_PEER_READS];
-	struct shoal_rate up;
 	unsigned bad_requests;
 	struct shoal_patience talk, unasked, leaves, metadata_given;
-	shoal_us blocked_since;		 /* the transport takes nothing since; 0: it does */
-	size_t long_bytes;		 /* charged for a message that is not whole yet */
-	struct shoal_fast fasts;	 /* of BEP 6: what goes while one chokes */
 	uint32_t given_alone, passed_on; /* pieces of super-seeding it was sent; that a third was seen to have then */
-	struct shoal_super_peer *super;	 /* of super-seeding; NULL: it knows what we have */
-	bool out_dirty;			 /* something may wait to be sent: shoal_peer_stir_out() */
-	bool in_dirty;			 /* asks may be refilled: shoal_peer_stir_in() */
-	struct shoal_peer *stir_next, **stir_at; /* of the node's that are stirred; NULL: it is not */
 };
 
 /* The connection `t` becomes a peer. `swarm` and `contact` are set when we dialled. NULL when memory is short (and t closed). */

@@ -110,18 +110,55 @@ struct shoal_check {
 	struct shoal_swarm *swarm;
 };
 
+/* What every turn of the node and every block touches lies together at the front: see struct shoal_peer. */
 struct shoal_swarm {
 	struct shoal_swarm *next;
 	struct shoal_node *node;
-	/* Of node_swarms.c. */
-	struct shoal_timer alarm; /* while it sleeps: when it has to be looked at */
-	bool joined;
-	struct shoal_swarm *awake_next, **awake_at;
+	struct shoal_swarm *awake_next, **awake_at; /* of node_swarms.c */
 	uint32_t handle;
-	uint64_t ticket; /* of the ADD */
 	enum shoal_swarm_state state;
-	unsigned flags; /* enum shoal_add_flag */
+	enum shoal_barrier_state barrier;
+	bool stopping, removing;
+	bool recheck; /* SHOAL_OP_VERIFY: CHECKED is said again at the end */
+	bool storage_open, read_only;
+	bool complete_said;
+	bool dial_now, choked_once;
+	bool rechoke;
+	bool dirty_fill;     /* blocks came free: every peer may have something to ask */
+	bool pieces_dirty;   /* blocks landed: runs may be ready for the disk */
+	bool slots_held;     /* no slot was free for a block somebody waits for */
+	bool held[2];	     /* a limit held a block or a request back */
+	bool layers_missing; /* v2 hashes are (hashes.c) */
+	uint32_t peer_count;
+	struct shoal_peer *peers;
+	uint32_t dirty_count; /* of dirty_file */
+	unsigned disk_jobs;   /* of this swarm with the disk */
+	uint32_t checks_out;
+	uint32_t hedges;   /* what is left of the budget for asking twice */
+	uint32_t disputes; /* pieces that wait for their leaf hashes */
 	struct shoal_metainfo *mi;
+	struct shoal_picker *picker; /* done = verified */
+	struct shoal_webseed *webseeds;
+	struct shoal_bits claimed;
+	struct shoal_bits to_check;
+	struct shoal_bits fresh;	/* verified, not in a barrier yet */
+	struct shoal_bits withdrawn;	/* no longer claimed; their records still say so */
+	shoal_us choke_at, rechoked_at; /* the last round; the last time who is served was decided */
+	shoal_us dial_at, tick_at;
+	shoal_us retry_at;  /* while paused: when storage is tried again */
+	shoal_us lane_wait; /* when a waiting piece stops waiting for lane mates, 0 none waits */
+	shoal_us record_at; /* when records are tried again that the store had no room for; 0: there are none */
+	shoal_us barrier_at, barrier_took, fresh_since;
+	uint64_t fresh_bytes;
+	struct shoal_landing landing;
+	struct shoal_limiter up_limit, down_limit; /* pace.h */
+	uint64_t downloaded, uploaded;
+	struct shoal_rate down, up;
+
+	struct shoal_timer alarm; /* of node_swarms.c: while it sleeps, when it has to be looked at */
+	bool joined;
+	uint64_t ticket; /* of the ADD */
+	unsigned flags;	 /* enum shoal_add_flag */
 	size_t mi_charged;
 	bool has_v1, has_v2;
 	struct shoal_id20 v1, v2_short;
@@ -135,21 +172,14 @@ struct shoal_swarm {
 
 	/* content */
 	uint32_t storage;
-	bool storage_open, read_only;
-	struct shoal_picker *picker; /* done = verified */
-	struct shoal_bits claimed;
-	struct shoal_landing landing;
 	struct shoal_blame blame;
 	uint32_t blame_lost;	       /* failures whose digests could not be kept */
-	uint32_t hedges;	       /* what is left of the budget for asking twice */
-	uint32_t disputes;	       /* pieces that wait for their leaf hashes */
 	uint32_t strangers_most;       /* SHOAL_EVIDENCE_STRANGERS */
-	shoal_us lane_wait;	       /* when a waiting piece stops waiting for lane mates, 0 none waits */
 	struct shoal_swarm_file *file; /* one more than there are files: the part file (select.h) */
 	struct shoal_select select;
 	size_t charged;				      /* for all of the above */
 	uint64_t size, verified_bytes, claimed_bytes; /* of wanted files */
-	bool first_piece_said, complete_said, checked_said, punch_told;
+	bool first_piece_said, checked_said, punch_told;
 
 	/* scan and check */
 	struct shoal_disk_job scan_job;
@@ -160,14 +190,13 @@ struct shoal_swarm {
 	bool scan_out, part_scanned;
 	bool check_later; /* pieces exist whose hashes are not known yet */
 	uint32_t long_files;
-	struct shoal_bits to_check;
 	struct shoal_reread reread;
 	unsigned check_flags;	/* SHOAL_DISK_DROP after a failed sync */
 	uint32_t sync_failures; /* in this life */
 	int check_error;
 	uint32_t check_error_file;
 	int storage_os;
-	uint32_t check_at, checks_out;
+	uint32_t check_at;
 	uint64_t check_done, check_total;
 	shoal_us check_said;
 
@@ -176,13 +205,8 @@ struct shoal_swarm {
 	bool torrent_recorded;
 
 	/* barrier */
-	enum shoal_barrier_state barrier;
-	shoal_us record_at; /* when records are tried again that the store had no room for; 0: there are none */
 	bool barrier_wanted;
-	struct shoal_bits fresh;     /* verified, not in a barrier yet */
-	struct shoal_bits covered;   /* in the barrier under way */
-	struct shoal_bits withdrawn; /* no longer claimed; their records still say so */
-	uint64_t fresh_bytes;
+	struct shoal_bits covered; /* in the barrier under way */
 	uint32_t *barrier_file;
 	struct shoal_seen *barrier_seen;
 	uint32_t barrier_files, barrier_room, finish_count;
@@ -191,35 +215,21 @@ struct shoal_swarm {
 	bool baseline_done;
 	bool baseline_put; /* records were, and are committed with it */
 	struct shoal_disk_job barrier_job;
-	shoal_us barrier_at, barrier_took, fresh_since;
 	uint32_t *dirty_file;
-	uint32_t dirty_count;
-	unsigned disk_jobs; /* of this swarm with the disk */
 
 	/* metadata of a magnet */
 	struct shoal_metadata metadata;
 
 	/* peers */
-	struct shoal_peer *peers;
-	uint32_t peer_count;
 	struct shoal_contacts contacts;
 	struct shoal_sums left; /* of those that had no contact when they left */
 	struct shoal_choker choker;
-	shoal_us choke_at, rechoked_at; /* the last round; the last time who is served was decided */
-	shoal_us dial_at, tick_at;
 	shoal_us shout_at; /* its next LSD announce, 0: it has had none */
-	bool rechoke;
-	bool dirty_fill;   /* blocks came free: every peer may have something to ask */
-	bool pieces_dirty; /* blocks landed: runs may be ready for the disk */
-	bool slots_held;   /* no slot was free for a block somebody waits for */
-	shoal_us retry_at;
 	enum shoal_swarm_state paused_from;
 	unsigned storage_faults;	    /* not yet made good: see shoal_swarm_pause() */
 	shoal_us fault_at, barrier_good_at; /* when the last fault was, and the last barrier that recorded something */
 	bool withdraw_said;		    /* that bytes went missing; once, until all is there again */
-	bool dial_now, choked_once;
 
-	struct shoal_webseed *webseeds;
 	uint32_t webruns;		 /* ranges under way at all of them */
 	struct shoal_announce *announce; /* its trackers; NULL: it has none */
 	struct shoal_seek seek;		 /* in the DHT */
@@ -227,25 +237,19 @@ struct shoal_swarm {
 	/* v2 hashes */
 	uint32_t layer_at; /* next file whose layer may be missing */
 	struct shoal_layer_want *layers_wanted;
-	bool layers_missing;
 	unsigned hash_requests;
 
 	struct shoal_super super;
 	struct shoal_parted *parted; /* sent away lately, for others to hear of; NULL: nobody was */
 
 	/* rate limits: pace.h; arrays by enum shoal_way */
-	struct shoal_limiter up_limit, down_limit;
 	struct shoal_peer *turn[2];    /* whose turn is next, NULL the first one's */
 	struct shoal_swarm *pace_next; /* scratch */
-	bool held[2];		       /* a limit held a block or a request back */
 
 	/* counters */
-	uint64_t downloaded, uploaded, wasted, hash_failures;
+	uint64_t wasted, hash_failures;
 	shoal_us flight_state_at; /* of flight_note.c */
 	bool flight_done;
-	struct shoal_rate down, up;
-	bool stopping, removing;
-	bool recheck; /* SHOAL_OP_VERIFY: CHECKED is said again at the end */
 };
 
 /* Makes a swarm that knows neither hashes nor metadata yet; `folder` is copied. `flags`: SHOAL_ADD_*. */
