@@ -40,6 +40,8 @@ int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *o, 
 	n->max_peers = o->max_peers ? o->max_peers : SHOAL_NODE_PEERS;
 	n->upload_slots = o->upload_slots ? o->upload_slots : SHOAL_CHOKER_SLOTS;
 	n->now = now;
+	n->bounce = o->bounce;
+	n->bounce_lent = o->bounce != NULL;
 	const char *agent = o->agent != NULL ? o->agent : "shoal";
 	size_t len = strlen(agent);
 	memcpy(n->agent, agent, len < sizeof n->agent ? len + 1 : sizeof n->agent - 1);
@@ -103,7 +105,8 @@ void shoal_node_free(struct shoal_node *n)
 	shoal_flights_free(n);
 	shoal_events_fini(&n->events);
 	free(n->ban);
-	free(n->bounce);
+	if (!n->bounce_lent)
+		free(n->bounce);
 	free(n);
 }
 

@@ -46,6 +46,9 @@ struct shoal_node_options {
 	unsigned without;		       /* enum shoal_without */
 	bool record;			       /* decisions are told, in FLIGHT events (flight.h) */
 	const char *agent;
+	/* SHOAL_PW_BOUNCE bytes to read into, which outlive the node. They are in use only while a call of it lasts, so all nodes of
+	 * one thread may have the same. NULL: it takes its own. */
+	uint8_t *bounce;
 };
 
 SHOAL_MUST int shoal_node_new(struct shoal_node **out, const struct shoal_node_options *options, shoal_us now);

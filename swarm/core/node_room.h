@@ -73,7 +73,8 @@ struct shoal_node {
 	unsigned without; /* enum shoal_without; all of it where the policy keeps no score */
 	unsigned jobs_out, commits_out;
 	bool stopping, stopped_said;
-	uint8_t *bounce;   /* once there has been a peer */
+	bool bounce_lent;
+	uint8_t *bounce;   /* of the options; else its own, once there has been a peer */
 	size_t long_bytes; /* charged for messages that are not whole yet */
 	struct shoal_slots *slots;
 	struct shoal_budget *budget;

@@ -32,6 +32,7 @@ struct sim {
 	struct sim_question *questions;
 	struct sim_pipe_options streams; /* of all of them */
 	uint64_t pipes, trace, wire_bytes;
+	uint8_t *bounce;  /* every node's (node.h) */
 	shoal_us idle_at; /* the next look for idle pieces */
 	shoal_us idle_most;
 	bool hides; /* some node's streams may be noise: what goes by is not known */

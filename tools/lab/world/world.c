@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "proto/peer_wire.h"
 #include "tools/lab/world/digest.h"
 #include "tools/lab/world/room.h"
 
@@ -328,6 +329,7 @@ void sim_node_start(struct sim_node *n)
 		.without = n->o.without,
 		.record = n->o.record,
 		.agent = "sim",
+		.bounce = sim->bounce,
 	};
 	if (!n->o.no_store)
 		o.store = sim_store_view(n->store);
@@ -570,6 +572,7 @@ struct sim *sim_new(const struct sim_options *options)
 	sim->dice = shoal_rng_split(options->seed, UINT64_C(1) << 40);
 	sim->ether = shoal_rng_split(options->seed, UINT64_C(1) << 41);
 	sim->touched_tail = &sim->touched;
+	sim->bounce = sim_must(malloc(SHOAL_PW_BOUNCE));
 	sim_net_init(sim);
 	sim->trace = SIM_DIGEST_START;
 	return sim;
@@ -608,6 +611,7 @@ void sim_free(struct sim *sim)
 		free(n);
 	}
 	free(sim->node);
+	free(sim->bounce);
 	sim_clock_fini(&sim->clock);
 	free(sim);
 }
