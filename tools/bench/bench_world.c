@@ -3,7 +3,7 @@
  *
  *     bench_world swarm [nodes=1000] [mib=1024] [piece=1024] [links=25] [turn=1000] [format=v1|v2|hybrid] [seed=1]
  *                       [until=SECONDS] [seed_up=100] [up=20] [down=200] [rtt=0] [spread=10000] [queue=100]
- *                       [rules=full|off|lt]
+ *                       [rules=full|off|lt] [rounds=1|0]
  *     bench_world idle [nodes=10000]
  *
  * swarm: one seed, leeches with lines of so many Mbit/s and `rtt` ms there and back (0: 20 to 200), each told of `links`
@@ -100,6 +100,7 @@ static int swarm(int argc, char **argv)
 							 .payload = SIM_PAYLOAD_HEADS,
 							 .spans = true,
 							 .brief = true,
+							 .rounds = number(argc, argv, "rounds", "1") > 0,
 							 .tcp = &sim_tcp_common });
 	struct shoal_rng dice = shoal_rng_split(seed, 99);
 	uint64_t seed_up = number(argc, argv, "seed_up", "100") * 125000, up = number(argc, argv, "up", "20") * 125000;

@@ -12,8 +12,10 @@
 #define POINTS_MAX 1200	  /* samples; when there are more, every second one goes, and half as many are taken */
 #define POINTS_WANTED 100 /* up to the fluid bound */
 #define PAIRS_MAX (16u << 20)
-#define BRIEF_ABOVE 100 /* nodes: a piece of a larger world is looked at once, not at each HAVE */
-#define LOOK_EVERY 256	/* steps between two looks at the clock on the wall */
+#define BRIEF_ABOVE 100	 /* nodes: a piece of a larger world is looked at once, not at each HAVE */
+#define ROUNDS_ABOVE 500 /* nodes: each acts once in TURN, and not whenever something comes */
+#define TURN SHOAL_MS(1)
+#define LOOK_EVERY 256 /* steps between two looks at the clock on the wall */
 
 enum what {
 	JOIN,
@@ -628,6 +630,8 @@ bool lab_run(const struct lab_scenario *s, const struct lab_run_options *o, stru
 						 .to = &run,
 						 .payload = o->real_bytes ? SIM_PAYLOAD_PLACED : SIM_PAYLOAD_HEADS,
 						 .brief = lab_scenario_nodes(s) > BRIEF_ABOVE,
+						 .rounds = lab_scenario_nodes(s) > ROUNDS_ABOVE,
+						 .turn = lab_scenario_nodes(s) > ROUNDS_ABOVE ? TURN : 0,
 						 .tcp = s->tcp.v == LAB_TCP_COMMON ? &sim_tcp_common : NULL,
 						 .figures = true });
 	prepare(&run);

@@ -128,7 +128,8 @@ static void watch_acks(struct sim_lane *l)
 	for (uint32_t i = 0; i < l->acks; i++) {
 		used -= ack_at(l, i)->len;
 		if (stuck || used + window / 4 <= window)
-			return sim_alarm_set(l->pipe->o->clock, &l->acked, ack_at(l, i)->at);
+			return sim_alarm_set(l->pipe->o->clock, &l->acked,
+					     sim_line_round(line_from(l), ack_at(l, i)->at, l->pipe->o->round));
 	}
 }
 
@@ -224,6 +225,12 @@ static shoal_us arrives(struct sim_lane *l, const struct parcel *q, shoal_us lea
 	return l->way_end = at;
 }
 
+static void arrive_at(struct sim_lane *l, shoal_us at)
+{
+	const struct sim_pipe_options *o = l->pipe->o;
+	sim_alarm_set(o->clock, &l->arrive, sim_line_round(line_to(l), at, o->round));
+}
+
 static void send_first(struct sim_lane *l)
 {
 	struct sim_line *from = line_from(l);
@@ -239,7 +246,7 @@ static void send_first(struct sim_lane *l)
 	q->at = arrives(l, q, sim_line_pass(&from->up_free, from->up, on_wire(l, q->len), now_of(l)));
 	if (l->way == NULL) {
 		l->way = q;
-		sim_alarm_set(l->pipe->o->clock, &l->arrive, q->at);
+		arrive_at(l, q->at);
 	}
 }
 
@@ -270,7 +277,9 @@ static void serve(struct sim_line *line, struct sim_clock *clock)
 		if (!has_room(line, clock->now)) {
 			overflows(line, clock->now);
 			if (!sim_alarm_is_set(&line->room))
-				sim_alarm_set(clock, &line->room, line->up_free - sim_line_queue(line) + 1);
+				sim_alarm_set(clock, &line->room,
+					      sim_line_round(line, line->up_free - sim_line_queue(line) + 1,
+							     l->pipe->o->round));
 			return;
 		}
 		if (l->credit <= 0)
@@ -342,7 +351,7 @@ static void on_arrive(struct sim_alarm *alarm)
 	struct sim_line *to = line_to(l);
 	shoal_us now = now_of(l);
 	if (sim_line_apart(line_from(l), to))
-		return sim_alarm_set(p->o->clock, &l->arrive, now + CUT_LOOK);
+		return arrive_at(l, now + CUT_LOOK);
 	while (l->way != NULL && l->way != l->unsent && l->way->at <= now) {
 		struct parcel *q = l->way;
 		if (p->o->tcp != NULL && to->down > 0 && sim_line_wait(to->down_free, now) > sim_line_queue(to)) {
@@ -350,7 +359,9 @@ static void on_arrive(struct sim_alarm *alarm)
 			q->at = now + round_trip(l);
 			break;
 		}
-		q->at = sim_line_pass(&to->down_free, to->down, on_wire(l, q->len), now);
+		/* (When it really came, where machines look only once a round.) */
+		shoal_us came = q->at + p->o->round > now ? q->at : now;
+		q->at = sim_line_pass(&to->down_free, to->down, on_wire(l, q->len), came);
 		l->way = q->next;
 		if (l->pass == NULL)
 			l->pass = q;
@@ -360,7 +371,7 @@ static void on_arrive(struct sim_alarm *alarm)
 	if (l->way == l->unsent)
 		l->way = NULL;
 	if (l->way != NULL)
-		sim_alarm_set(p->o->clock, &l->arrive, l->way->at > now ? l->way->at : now + 1);
+		arrive_at(l, l->way->at > now ? l->way->at : now + 1);
 	sim_end_look(&p->end[!l->side]);
 }
 

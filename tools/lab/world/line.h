@@ -39,6 +39,12 @@ static inline bool sim_line_apart(const struct sim_line *a, const struct sim_lin
 {
 	return a->cut || b->cut || a->side != b->side;
 }
+/* The first round of its machine's event loop at or after `at`. */
+static inline shoal_us sim_line_round(const struct sim_line *line, shoal_us at, shoal_us round)
+{
+	shoal_us over = (at - line->phase) % round;
+	return over > 0 ? at + round - over : at;
+}
 static inline shoal_us sim_line_queue(const struct sim_line *line)
 {
 	return line->queue > 0 ? line->queue : SHOAL_S(1);

@@ -184,6 +184,7 @@ void sim_net_init(struct sim *sim)
 		.window = sim->o.window ? sim->o.window : WINDOW,
 		.cut_ppm = sim->o.cut_ppm,
 		.turn = sim->o.turn,
+		.round = sim->o.rounds ? sim->o.turn : 1,
 		.tcp = sim->o.tcp,
 		.head = sim->o.payload == SIM_PAYLOAD_HEADS ? SIM_HEAD : 0,
 		.places = sim->o.payload != SIM_PAYLOAD_WHOLE,

@@ -63,10 +63,12 @@ static unsigned is_ready(const struct sim_end *e)
 	return e->closed ? 0 : what & e->wants;
 }
 
-/* When its owner's loop comes round next after `at`. */
+/* When its owner's loop comes round next after `at`; where all that happens to it does so in rounds, in this one already,
+ * unless it was told in it. */
 static void look_at(struct sim_end *e, shoal_us at)
 {
 	const struct sim_pipe_options *o = e->pipe->o;
+	at -= o->round > 1 && e->rung != o->clock->now;
 	at = at - (at - e->line->phase) % o->turn + o->turn;
 	if (!sim_alarm_is_set(&e->ready) || e->ready.at > at)
 		sim_alarm_set(o->clock, &e->ready, at);
@@ -107,6 +109,7 @@ static void on_ready(struct sim_alarm *alarm)
 	struct sim_end *e = SIM_OF(alarm, struct sim_end, ready);
 	struct pipe *p = e->pipe;
 	e->busy = true;
+	e->rung = p->o->clock->now;
 	for (int i = 0; i < PASSES; i++) {
 		sim_lane_pull(lane_in(e));
 		size_t before = lane_in(e)->readable;

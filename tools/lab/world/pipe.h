@@ -54,9 +54,10 @@ struct sim_heard {
 struct sim_end;
 struct sim_pipe_options {
 	struct sim_clock *clock;
-	size_t window;		   /* bytes */
-	uint32_t cut_ppm;	   /* share of sends and receives that are cut short */
-	shoal_us turn;		   /* readiness is noticed at multiples of it: one round of an event loop */
+	size_t window;	  /* bytes */
+	uint32_t cut_ppm; /* share of sends and receives that are cut short */
+	shoal_us turn;	  /* readiness is noticed at multiples of it: one round of an event loop */
+	shoal_us round;	  /* so is all else that happens to a machine's streams, at multiples of this; 1: as it comes */
 	const struct sim_tcp *tcp; /* NULL: no headers, no congestion window */
 	uint32_t head;		   /* bytes of a block that are carried; 0: all */
 	bool places;

@@ -60,6 +60,7 @@ struct sim_end {
 	struct sim_line *line;
 	struct sim_end *next, **at; /* of the line's */
 	struct sim_alarm ready;
+	shoal_us rung; /* when it did last */
 	unsigned wants;
 	bool closed, broken;
 	bool busy; /* its owner is being told of readiness */

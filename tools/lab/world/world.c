@@ -79,7 +79,7 @@ static void world_wake_at(void *w, shoal_us at)
 	if (at == SHOAL_NEVER || n->line.dead)
 		sim_alarm_drop(&n->sim->clock, &n->wake);
 	else
-		sim_alarm_set(&n->sim->clock, &n->wake, at);
+		sim_alarm_set(&n->sim->clock, &n->wake, sim_line_round(&n->line, at, n->sim->streams.round));
 }
 
 static int64_t world_unix_s(void *w)
@@ -118,9 +118,19 @@ static void on_wake(struct sim_alarm *alarm)
 	sim_touch(SIM_OF(alarm, struct sim_node, wake));
 }
 
+static void on_round(struct sim_alarm *alarm)
+{
+	sim_touch(SIM_OF(alarm, struct sim_node, round));
+}
+
 static void on_disk_or_store(void *to)
 {
-	sim_touch(to);
+	struct sim_node *n = to;
+	shoal_us now = n->sim->clock.now, at = sim_line_round(&n->line, now, n->sim->streams.round);
+	if (at == now)
+		sim_touch(n);
+	else
+		sim_alarm_set(&n->sim->clock, &n->round, at);
 }
 
 /* ---- events ------------------------------------------------------------------------------------ */
@@ -259,6 +269,7 @@ struct sim_node *sim_node_new(struct sim *sim, const struct sim_node_options *op
 		n->line.phase = (shoal_us)i * PHASE % sim->o.turn;
 	n->rng = shoal_rng_split(sim->o.seed, 4 * (uint64_t)i);
 	n->wake.ring = on_wake;
+	n->round.ring = on_round;
 	n->disk = sim_disk_new(&(struct sim_disk_options){ .clock = &sim->clock,
 							   .rng = shoal_rng_split(sim->o.seed, 4 * (uint64_t)i + 1),
 							   .content = sim->o.content,
@@ -417,6 +428,7 @@ static void node_end(struct sim_node *n)
 	if (n->budget.used != 0)
 		sim_breach(n->sim, n, "left with %zu bytes charged", n->budget.used);
 	sim_alarm_drop(&n->sim->clock, &n->wake);
+	sim_alarm_drop(&n->sim->clock, &n->round);
 }
 
 void sim_node_crash(struct sim_node *n, enum sim_crash kind)
@@ -602,6 +614,7 @@ void sim_free(struct sim *sim)
 		struct sim_node *n = sim->node[i];
 		sim_adversary_free(n->adversary);
 		sim_alarm_drop(&sim->clock, &n->line.room);
+		sim_alarm_drop(&sim->clock, &n->round);
 		sim_disk_free(n->disk);
 		sim_store_free(n->store);
 		sim_account_fini(&sim->node[i]->account);

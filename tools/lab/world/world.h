@@ -71,8 +71,9 @@ struct sim_options {
 	uint32_t cut_ppm;		   /* sends and receives cut short */
 	struct sim_carrier carrier;
 	enum sim_payload payload;
-	bool spans;		   /* uploads go straight from files, as with sendfile */
-	bool brief;		   /* see struct sim_witness: for large runs */
+	bool spans;  /* uploads go straight from files, as with sendfile */
+	bool brief;  /* see struct sim_witness: for large runs */
+	bool rounds; /* a machine does all it does once a turn: for large runs (README.md, Time and dice) */
 	const struct sim_tcp *tcp; /* NULL: see pipe.h */
 	/* Sees every event of every node, after the world has. */
 	void (*on_event)(void *to, struct sim_node *node, const struct shoal_event *ev);
@@ -140,8 +141,8 @@ struct sim_node {
 	/* Through which all it says and hears passes (adversary_guise.h), and the hand's own; NULL: through none. */
 	const struct sim_guise_ops *hand;
 	void *mind;
-	struct sim_alarm wake;
-	struct sim_node **friend; /* told of at every start */
+	struct sim_alarm wake, round; /* what it asked for; something of its disk waits for its next round */
+	struct sim_node **friend;     /* told of at every start */
 	unsigned friends, friend_room;
 	unsigned life; /* starts */
 	bool touched, leaving;
