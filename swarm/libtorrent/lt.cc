@@ -268,6 +268,24 @@ void put_stats(shoal_stats &s, const torrent &t, const lt::torrent_status &st)
 	s.metadata = st.has_metadata;
 }
 
+// A symlink of a torrent is never made, as with our own engine; the sandbox forbids it, and the torrent would end over it.
+bool is_link(const lt::file_storage &fs, lt::file_index_t f)
+{
+	return static_cast<bool>(fs.file_flags(f) & lt::file_storage::flag_symlink);
+}
+
+void leave_links_out(std::vector<lt::download_priority_t> &prio, const lt::file_storage &fs, lt::download_priority_t rest)
+{
+	for (auto f : fs.file_range()) {
+		std::size_t at = static_cast<std::size_t>(static_cast<int>(f));
+		if (!is_link(fs, f))
+			continue;
+		if (prio.size() <= at)
+			prio.resize(at + 1, rest);
+		prio[at] = lt::dont_download;
+	}
+}
+
 // ---- operations ------------------------------------------------------------------------------
 
 int fail_add(engine &e, const shoal_op &op, int err, const std::string &text)
@@ -330,11 +348,15 @@ int op_add(engine &e, const shoal_op &op)
 		p.flags |= lt::torrent_flags::upload_mode;
 	if (op.flags & SHOAL_ADD_CHECK_ONLY)
 		p.flags |= lt::torrent_flags::stop_when_ready;
-	if (op.flags & SHOAL_ADD_CHOOSE)
+	if ((op.flags & SHOAL_ADD_CHOOSE) || !p.ti)
 		p.flags |= lt::torrent_flags::default_dont_download;
 	if (op.files.len > 0)
 		for (size_t i = 0; i < op.files.len; i++)
 			p.file_priorities.push_back(lt::download_priority_t(op.files.at[i]));
+	if (p.ti)
+		leave_links_out(p.file_priorities, p.ti->files(), t.chosen ? lt::default_priority : lt::dont_download);
+	else // which of its files are links, the metadata will tell
+		t.chosen = false;
 	t.handle = e.session->add_torrent(std::move(p), ec);
 	if (ec)
 		return fail_add(e, op, ec == lt::errors::duplicate_torrent ? SHOAL_ERR_EXISTS : err_of(ec), ec.message());
@@ -429,6 +451,7 @@ int op_files(engine &e, const shoal_op &op, torrent &t)
 				return SHOAL_ERR_RANGE;
 			prio[static_cast<std::size_t>(op.offset) + i] = lt::download_priority_t(op.files.at[i]);
 		}
+		leave_links_out(prio, fs, lt::default_priority);
 		t.handle.prioritize_files(prio);
 		t.told = false; // what is wanted has changed: COMPLETE is about that
 		t.chosen = true;
@@ -455,7 +478,7 @@ int op_files(engine &e, const shoal_op &op, torrent &t)
 		info.path_at = static_cast<uint32_t>(q.data.size());
 		info.path_count = static_cast<uint32_t>(path.size());
 		info.priority = static_cast<uint8_t>(prio[static_cast<std::size_t>(i)]);
-		info.pad = fs.pad_file_at(f);
+		info.pad = fs.pad_file_at(f) || is_link(fs, f);
 		q.data += path;
 		q.files.push_back(info);
 	}
@@ -629,7 +652,7 @@ void sync_folder(const torrent &t)
 
 void complete(engine &e, torrent &t)
 {
-	if (t.told || t.over || !t.checked || !t.chosen)
+	if (t.told || t.over || !t.checked || !t.chosen || !t.handle.status().is_finished)
 		return;
 	look_at_peers(e, t); // while they are there: two full copies part now
 	lt::settings_pack s;
@@ -639,6 +662,18 @@ void complete(engine &e, torrent &t)
 	t.told = true;
 	queued &q = e.say(SHOAL_EV_COMPLETE, &t);
 	put_stats(q.ev.stats, t, t.handle.status());
+}
+
+// Of a link: its files are known now.
+void want_all(torrent &t)
+{
+	auto ti = t.handle.torrent_file();
+	if (!ti)
+		return;
+	std::vector<lt::download_priority_t> prio(static_cast<std::size_t>(ti->num_files()), lt::default_priority);
+	leave_links_out(prio, ti->files(), lt::default_priority);
+	t.handle.prioritize_files(prio);
+	t.chosen = true;
 }
 
 void on_checked(engine &e, torrent &t)
@@ -670,6 +705,8 @@ void on_alert(engine &e, lt::alert *a)
 		return;
 	if (lt::alert_cast<lt::metadata_received_alert>(a)) {
 		put_what(e.say(SHOAL_EV_METADATA, t), *t);
+		if (!(t->flags & SHOAL_ADD_CHOOSE))
+			want_all(*t);
 	} else if (lt::alert_cast<lt::torrent_checked_alert>(a)) {
 		on_checked(e, *t);
 	} else if (auto *p = lt::alert_cast<lt::piece_finished_alert>(a)) {

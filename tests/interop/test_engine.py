@@ -14,6 +14,7 @@ import traceback
 import closed
 
 closed.enter()
+import shapes  # noqa: E402
 from swarmkit import Shoal, digests, tree, wait  # noqa: E402
 
 CHILD = os.path.join(os.path.dirname(os.path.abspath(Shoal.program)), "shoal-lt")
@@ -74,6 +75,23 @@ def only_some_files(case):
     copy = os.path.join(case.work, "some.copy", "content")
     assert digests(os.path.join(copy, "deep")) == digests(os.path.join(case.source, "content", "deep")), digests(copy)
     assert not os.path.exists(os.path.join(copy, "one")), "it was not wanted"
+
+
+def a_symlink_is_not_made(case):
+    """Its sandbox forbids libtorrent to make one; the torrent is not to end over it, by a file or by a link."""
+    shape = next(s for s in shapes.sound() if s.name == "symlink-out-hybrid")
+    case.torrent = os.path.join(case.work, "l.torrent")
+    with open(case.torrent, "wb") as f:
+        f.write(shape.torrent)
+    os.makedirs(os.path.join(case.source, "t"))
+    with open(os.path.join(case.source, "t", "a"), "wb") as f:
+        f.write(shape.files[0].data)
+    case.seed("native")
+    link = subprocess.run([Shoal.program, "magnet", case.torrent], check=True, capture_output=True, text=True).stdout.strip()
+    for name, source in ("file", case.torrent), ("link", link):
+        s = case.get(name, "libtorrent", "--peer", "127.0.0.1:7001", "--adopt", "off", source=source)
+        assert s.process.wait(25) == 0, s.why()
+        assert os.listdir(os.path.join(case.work, name + ".copy", "t")) == ["a"]
 
 
 def goes_on_where_it_stopped(case):
@@ -160,7 +178,7 @@ def without_it_we_say_so(case):
 
 
 CASES = [
-    both_engines_both_ways, only_some_files, goes_on_where_it_stopped, nobody_is_there, a_seed_without_its_data,
+    both_engines_both_ways, only_some_files, a_symlink_is_not_made, goes_on_where_it_stopped, nobody_is_there, a_seed_without_its_data,
     an_address_that_is_taken, strangers_need_a_newer_one, its_process_dies, nothing_is_left_when_we_die, it_is_shut_in,
     by_hand_it_says_what_it_is, without_it_we_say_so,
 ]
