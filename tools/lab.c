@@ -1,9 +1,10 @@
-/* tools/lab.c - shoal lab: test swarms under virtual time. */
+/* tools/lab.c - shoal lab: test swarms under virtual time, and both engines side by side. */
 #include "tools/lab_inner.h"
 
 #include "tools/commands.h"
 #include "tools/human.h"
 #include "tools/lab/attack.h"
+#include "tools/lab/compare/compare.h"
 #include "tools/lab/fields.h"
 #include "tools/lab/file.h"
 #include "tools/lab/tell.h"
@@ -469,6 +470,13 @@ static int example_main(struct lab *lab, int argc, char **argv)
 	return code;
 }
 
+/* ---- compare: no scenario, and no virtual time ------------------------------------------------------------------------- */
+
+static int compare_main(struct lab *lab, int argc, char **argv)
+{
+	return lab_compare_main(lab->tool, argc, argv);
+}
+
 /* ---- which of them --------------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -480,6 +488,7 @@ static const struct {
 	{ "check", "lab check", check_main, "run scenarios over their seeds, and say whether what must hold does" },
 	{ "replay", "lab replay", replay_main, "look at one instant of a run again" },
 	{ "list", "lab list", list_main, "the scenarios that are shipped" },
+	{ "compare", "lab compare", compare_main, "the same torrents through both engines, and what differs" },
 	{ "example", "lab example", example_main, "a scenario to begin with; all fields, adversaries, metrics" },
 };
 
@@ -487,7 +496,7 @@ static void usage(FILE *to)
 {
 	fputs("usage: shoal lab COMMAND [OPTIONS]\n\n"
 	      "Test swarms: thousands of real nodes in one process under virtual time, as a scenario file "
-	      "says.\n\ncommands:\n",
+	      "says; and one engine held against the other.\n\ncommands:\n",
 	      to);
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
 		fprintf(to, "  %-8s  %s\n", commands[i].name, commands[i].about);
@@ -514,8 +523,6 @@ int shoal_lab_main(struct shoal_tool *tool, int argc, char **argv)
 		shoal_opt_list_fini(&lab.set);
 		return code;
 	}
-	if (strcmp(argv[1], "compare") == 0)
-		return shoal_say_fail(tool, SHOAL_ERR_USAGE, "lab compare is not built yet");
 	return shoal_say_fail(tool, SHOAL_ERR_USAGE, "unknown lab command %s; see shoal lab --help",
 			      shoal_say_cstr(argv[1], shown));
 }

@@ -119,7 +119,7 @@ class Usage(Case):
 
     def test_what_is_not_built_exits_2_and_names_itself(self):
         for args, words in (
-            (["lab", "compare"], "lab compare is not built yet"), (["node"], "node is not"), (["explain"], "one FILE is needed"),
+            (["lab", "compare"], "a TORRENT or DIR is needed"), (["node"], "node is not"), (["explain"], "one FILE is needed"),
             (["explain", "x", "--time", "4..3"], "--time takes A..B"), (["explain", "x", "--time", ".."], "--time takes A..B"),
         ):
             with self.subTest(args):
