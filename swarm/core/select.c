@@ -43,11 +43,13 @@ static uint32_t overlap(const struct shoal_metainfo *mi, uint32_t file, uint32_t
 uint32_t shoal_select_piece_bytes(const struct shoal_swarm *s, uint32_t piece)
 {
 	uint32_t first, last, bytes = 0;
-	if (s->select.priority == NULL)
+	/* In v1 padding may lie within a piece, before a file that it does not bring to the next: asked for, and no file's. */
+	bool padded = !s->has_v2 && shoal_metainfo_stream_size(s->mi) != shoal_metainfo_size(s->mi);
+	if (s->select.priority == NULL && !padded)
 		return shoal_metainfo_piece_bytes(s->mi, piece);
 	shoal_metainfo_piece_files(s->mi, piece, &first, &last);
 	for (uint32_t f = first; f <= last; f++)
-		if (s->select.priority[f] > 0)
+		if (shoal_select_priority(&s->select, f) > 0)
 			bytes += overlap(s->mi, f, piece);
 	return bytes;
 }

@@ -315,6 +315,41 @@ static void a_magnet_names_its_peers(void **state)
 	close_side(&a);
 }
 
+/* Of v1, it may lie within a piece: no file's, and not to be counted as one's. */
+static void padding_within_a_piece_is_nobodys(void **state)
+{
+	static const struct own_file files[] = { { "a", 1000, false }, { "p", 9, true }, { "b", 50000, false } };
+	struct own_torrent padded;
+	struct side s;
+	(void)state;
+	own_torrent_make(&padded, OWN_V1, 16384, "t", files, 3, false);
+	struct shoal_bytes info = shoal_metainfo_info(padded.mi);
+	uint8_t *at = malloc(info.len + 8), *data = malloc(50000);
+	assert_true(at != NULL && data != NULL);
+	memcpy(at, "d4:info", 7);
+	memcpy(at + 7, info.at, info.len);
+	at[7 + info.len] = 'e';
+	open_side(&s, NULL, false);
+	own_bytes(0, 0, data, 1000);
+	own_write(s.folder, "t/a", data, 1000);
+	own_bytes(1, 0, data, 50000);
+	own_write(s.folder, "t/b", data, 50000);
+	do_op(&s, (struct shoal_op){ .kind = SHOAL_OP_ADD,
+				     .flags = SHOAL_ADD_SEED_ONLY,
+				     .data = shoal_bytes(at, info.len + 8),
+				     .folder = text_of(s.folder) });
+	run_until(&s, NULL, SHOAL_EV_CHECKED, 1);
+	do_op(&s, (struct shoal_op){ .kind = SHOAL_OP_STATS, .torrent = s.torrent });
+	run_until(&s, NULL, SHOAL_EV_STATS, 1);
+	assert_int_equal(s.stats.size, 51000);
+	assert_int_equal(s.stats.done, 51000);
+	assert_int_equal(s.stats.verified, 51000);
+	close_side(&s);
+	free(at);
+	free(data);
+	own_torrent_free(&padded);
+}
+
 static void what_cannot_be_opened_says_why(void **state)
 {
 	struct side a;
@@ -458,6 +493,7 @@ int main(void)
 		cmocka_unit_test(a_torrent_in_a_folder_has_one_owner),
 		cmocka_unit_test(peers_can_be_named),
 		cmocka_unit_test(a_magnet_names_its_peers),
+		cmocka_unit_test(padding_within_a_piece_is_nobodys),
 		cmocka_unit_test(what_cannot_be_opened_says_why),
 		cmocka_unit_test(a_half_opened_engine_leaves_nothing),
 		cmocka_unit_test(a_poll_waits_no_longer_than_it_must),
