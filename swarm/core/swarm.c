@@ -83,6 +83,7 @@ void shoal_swarm_free(struct shoal_swarm *s)
 	shoal_budget_give(s->node->budget, s->charged + s->mi_charged);
 	shoal_metainfo_free(s->mi);
 	shoal_swarm_layers_end(s);
+	shoal_swarm_own_layers_end(s);
 	shoal_select_fini(s);
 	free(s->file);
 	free(s->scan_seen);

@@ -101,7 +101,13 @@ struct shoal_check {
 	struct shoal_piece_hash hash;
 	uint32_t piece;
 	size_t charged; /* to the node, with the leaves behind it */
-	enum shoal_check_why { SHOAL_CHECK_SCAN, SHOAL_CHECK_RESYNC, SHOAL_CHECK_LEAVES, SHOAL_CHECK_BLAME } why;
+	enum shoal_check_why {
+		SHOAL_CHECK_SCAN,
+		SHOAL_CHECK_RESYNC,
+		SHOAL_CHECK_LEAVES,
+		SHOAL_CHECK_BLAME,
+		SHOAL_CHECK_LAYER
+	} why;
 	uint32_t sync_failures; /* of the swarm, when it was submitted */
 	uint32_t *source;	/* BLAME of a piece that failed: who sent each block */
 	/* LEAVES: who asked */
@@ -188,7 +194,9 @@ struct shoal_swarm {
 	uint32_t scan_stamps, scan_stamp_room;
 	uint32_t scan_at;
 	bool scan_out, part_scanned;
-	bool check_later; /* pieces exist whose hashes are not known yet */
+	bool check_later;		     /* pieces exist whose hashes are not known yet */
+	struct shoal_own_layers *own_layers; /* layers.c; NULL: not begun, or over */
+	bool own_layers_done;
 	uint32_t long_files;
 	struct shoal_reread reread;
 	unsigned check_flags;	/* SHOAL_DISK_DROP after a failed sync */
@@ -347,5 +355,10 @@ void shoal_swarm_layers_tick(struct shoal_swarm *s, shoal_us now);
 void shoal_swarm_hashes_gone(struct shoal_swarm *s, const struct shoal_peer *p);
 bool shoal_swarm_leaves_wanted(struct shoal_swarm *s, uint32_t piece, shoal_us now);
 void shoal_swarm_leaves_ready(struct shoal_swarm *s, struct shoal_check *check, shoal_us now);
+
+/* layers.c: those that whole files tell. To be called while a swarm checks; true while there is more to do. */
+bool shoal_swarm_own_layers_tick(struct shoal_swarm *s);
+void shoal_swarm_own_layers_back(struct shoal_swarm *s, struct shoal_check *check);
+void shoal_swarm_own_layers_end(struct shoal_swarm *s);
 
 #endif

@@ -292,7 +292,12 @@ int shoal_swarm_check_piece(struct shoal_swarm *s, uint32_t piece, enum shoal_ch
 	check->why = why;
 	check->sync_failures = s->sync_failures;
 	check->hash.leaf = leaves ? (uint8_t(*)[32])(void *)(check + 1) : NULL;
-	int rc = shoal_swarm_piece_expect(s, piece, &check->hash);
+	int rc = why == SHOAL_CHECK_LAYER ? 0 : shoal_swarm_piece_expect(s, piece, &check->hash);
+	if (why == SHOAL_CHECK_LAYER) { /* held to nothing: its leaves are what is asked for */
+		check->hash.has_v2 = true;
+		check->hash.width = shoal_metainfo_piece_size(s->mi) / SHOAL_BLOCK;
+		check->hash.bytes = shoal_metainfo_piece_bytes(s->mi, piece);
+	}
 	check->job = (struct shoal_disk_job){ .op = SHOAL_DISK_CHECK,
 					      .flags = flags,
 					      .storage = s->storage,
@@ -306,7 +311,7 @@ int shoal_swarm_check_piece(struct shoal_swarm *s, uint32_t piece, enum shoal_ch
 		check_free(check);
 		return rc;
 	}
-	if (why == SHOAL_CHECK_SCAN || why == SHOAL_CHECK_RESYNC)
+	if (why == SHOAL_CHECK_SCAN || why == SHOAL_CHECK_RESYNC || why == SHOAL_CHECK_LAYER)
 		s->checks_out++;
 	*out = check;
 	return 0;
@@ -355,6 +360,13 @@ void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, sh
 		break;
 	case SHOAL_CHECK_LEAVES: shoal_swarm_leaves_ready(s, check, now); break;
 	case SHOAL_CHECK_BLAME: shoal_evidence_digested(s, check, now); break;
+	case SHOAL_CHECK_LAYER:
+		s->checks_out--;
+		s->check_done += check->hash.bytes;
+		shoal_swarm_own_layers_back(s, check);
+		if (s->check_said + SHOAL_MS(100) <= now)
+			say_check(s, now);
+		break;
 	}
 	free(check->source);
 	check_free(check);
