@@ -9,6 +9,7 @@
 #define KIND(k) (1u << LAB_CMP_##k)
 #define NAMES (KIND(PATH) | KIND(NAME))
 
+#define BLOCK 16384u
 #define LONG_THERE 240u /* bytes; libtorrent cuts longer components */
 #define SAME_FRONT 200u /* of a cut one that must be the torrent's */
 
@@ -292,6 +293,17 @@ static bool no_bytes(const struct lab_cmp_pair *p, const struct lab_cmp_diff *d)
 	return p->ours.look.end == LAB_CMP_GOOD && p->ours.look.size == 0;
 }
 
+/* Of each file's last block the whole is asked for, up to a block a file. */
+static bool pads_fetched(const struct lab_cmp_pair *p, const struct lab_cmp_diff *d)
+{
+	const struct lab_cmp_look *l = &p->ours.look;
+	uint64_t more = p->theirs.get.payload - shoal_min_u64(p->theirs.get.payload, p->ours.get.payload);
+	uint64_t wire = d->their_number - shoal_min_u64(d->their_number, d->our_number);
+	/* What headers and handshakes come to beside it: a tenth, and what is no difference. */
+	return l->has_v2 && more > 0 && more <= (uint64_t)l->file_count * BLOCK &&
+	       wire <= more + more / 10 + LAB_CMP_WIRE_SLACK;
+}
+
 /* All that they have and we have not is empty: links without a target. */
 static bool empty_ones_more(const struct lab_cmp_pair *p, const struct lab_cmp_diff *d)
 {
@@ -360,6 +372,11 @@ const struct lab_cmp_why lab_cmp_whys[] = {
 	  KIND(PATH), NULL, NULL, met_twice },
 	{ "name-case", "Names that differ in case alone are two on Linux, and stay as they are; libtorrent renames one ('a.1'), as for a file system that is blind to case.",
 	  KIND(PATH), NULL, NULL, met_by_case },
+	{ "name-none", "'.' or '..' for a file of a v2 torrent: '_' or '__' here. libtorrent gives it the name of its folder, and then cannot make the folder.",
+	  KIND(ENDED), NULL, "Not a directory", dots_in_a_path },
+	/* fetched by both */
+	{ "pad-bytes", "The last block of a file of a v2 or hybrid torrent is asked for up to the file's end here; libtorrent has the padding behind it sent, too, up to 16 KiB a file.",
+	  KIND(WIRE), NULL, NULL, pads_fetched },
 	{ "link-no-target", "A symlink without a target is left out like any symlink; to libtorrent it is an empty file.",
 	  KIND(FILES), NULL, NULL, empty_ones_more },
 	{ 0 },
