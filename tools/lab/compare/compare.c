@@ -2,7 +2,7 @@
 #include "tools/lab/compare/compare.h"
 
 #include "proto/metainfo.h"
-#include "tools/lab/compare/closed.h"
+#include "tools/lab/compare/netns.h"
 #include "tools/lab/compare/pair.h"
 #include "tools/lab/compare/tell.h"
 #include "tools/options.h"
@@ -187,7 +187,7 @@ static int compare_all(struct compare *c, const struct shoal_opt_list *args)
 	if (code != 0)
 		return code;
 	/* Before any engine is opened: nothing that a torrent names is asked for, not even by mistake. */
-	if ((rc = lab_closed_enter(what)) < 0)
+	if ((rc = lab_netns_enter(what)) < 0)
 		return shoal_say_fail_as(c->tool, SHOAL_EXIT_STORAGE, rc, "%s", what);
 	if ((rc = lab_cmp_place_init(&c->place, c->work)) < 0)
 		return shoal_say_fail_as(c->tool, SHOAL_EXIT_STORAGE, rc, "a scratch folder cannot be made: %s",

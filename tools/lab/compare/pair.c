@@ -3,7 +3,7 @@
 
 #include "swarm/libtorrent/engine_libtorrent.h"
 #include "tools/lab/compare/child.h"
-#include "tools/lab/compare/closed.h"
+#include "tools/lab/compare/netns.h"
 #include "tools/signals.h"
 
 #include <errno.h>
@@ -105,7 +105,7 @@ static int fetch(struct run *r, bool theirs)
 		return rc;
 	if ((rc = lab_cmp_place_fresh(r->place, "copy", to)) < 0)
 		return cannot(r, rc, "the scratch folder");
-	if ((rc = lab_closed_enter(r->what)) < 0)
+	if ((rc = lab_netns_enter(r->what)) < 0)
 		return rc;
 	struct lab_cmp_task give = { .engine = engine_of(r->job->seed_theirs),
 				     .torrent = r->job->torrent,
@@ -130,7 +130,7 @@ static int fetch(struct run *r, bool theirs)
 	lab_cmp_child_end(&seed, NULL);
 	if (rc < 0)
 		return cannot(r, rc, "the transfer");
-	s->get.wire = lab_closed_bytes();
+	s->get.wire = lab_netns_bytes();
 	if (s->get.end != LAB_CMP_GOOD)
 		return 0;
 	if ((rc = lab_cmp_place_list(to, &s->disk)) < 0)

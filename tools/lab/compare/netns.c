@@ -1,5 +1,5 @@
-/* closed.c - see closed.h. */
-#include "tools/lab/compare/closed.h"
+/* netns.c - see netns.h. */
+#include "tools/lab/compare/netns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,7 +79,7 @@ static int read_list(unsigned *others, uint64_t *sent)
 	return 0;
 }
 
-int lab_closed_enter(char what[160])
+int lab_netns_enter(char what[160])
 {
 	unsigned others = 1;
 	uint64_t sent;
@@ -99,7 +99,7 @@ int lab_closed_enter(char what[160])
 	return 0;
 }
 
-uint64_t lab_closed_bytes(void)
+uint64_t lab_netns_bytes(void)
 {
 	unsigned others;
 	uint64_t sent = 0;
