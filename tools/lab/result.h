@@ -58,6 +58,7 @@ struct lab_result {
 	double copies_out;     /* bytes the seeds had sent when every piece was with somebody else; INFINITY: never */
 	uint64_t steps, state; /* instants of the world; digest of all that was sent and is stored */
 	double wall, cpu_ms;   /* of the run itself: seconds, and CPU milliseconds */
+	double before, first; /* of a real run: seconds until its clock starts; on that clock, until first bytes came */
 	char wrong[LAB_WRONG_MAX]; /* the first rule that was broken, or empty */
 	bool in_time;		   /* over before the limit */
 	char *reason;		   /* what the culprit (or whoever was last) said in the end: lines; heap */

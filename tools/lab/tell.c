@@ -52,8 +52,9 @@ static double metric(const struct lab_result *r, const char *name, int group)
 static void tell_real(struct shoal_tool *tool, const struct lab_result *r)
 {
 	char bound[LAB_SHOWN_MAX], end[LAB_SHOWN_MAX];
-	shoal_say(tool, "  %s after %s; %.1f s with all that goes before and after", r->in_time ? "over" : "ended",
-		  lab_tell_value(r->end, LAB_SHOW_TIME, end), r->wall);
+	shoal_say(tool, "  %s after %s; %.1f s in all, first bytes %.1f s after it was asked for",
+		  r->in_time ? "over" : "ended", lab_tell_value(r->end, LAB_SHOW_TIME, end), r->wall,
+		  r->before + r->first);
 	shoal_say(tool, "  fluid bound %s", lab_tell_value(r->bound, LAB_SHOW_TIME, bound));
 }
 
@@ -247,7 +248,10 @@ static void run_json(struct shoal_tool *tool, const struct lab_result *r)
 	shoal_json_u64(j, "nodes", r->nodes);
 	shoal_json_bool(j, "in_time", r->in_time);
 	shoal_json_bool(j, "real", r->real);
-	if (!r->real) {
+	if (r->real) {
+		shoal_json_real(j, "before", r->before);
+		shoal_json_real(j, "first", r->first);
+	} else {
 		shoal_json_u64(j, "steps", r->steps);
 		shoal_json_text(j, "digest", digest);
 	}

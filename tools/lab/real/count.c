@@ -6,8 +6,9 @@
 #include <string.h>
 #include "tools/lab/build.h"
 
-#define RATE_S 1.0	/* over which rates are shown */
-#define POINTS_MAX 1200 /* when there are more, every second one goes, and half as many are taken */
+#define FIRST_BYTES (64u << 10) /* more than any greeting: data has come */
+#define RATE_S 1.0		/* over which rates are shown */
+#define POINTS_MAX 1200		/* when there are more, every second one goes, and half as many are taken */
 
 int lab_count_init(struct lab_count *c, const struct lab_stage *stage, struct lab_result *r)
 {
@@ -17,6 +18,7 @@ int lab_count_init(struct lab_count *c, const struct lab_stage *stage, struct la
 	r->groups = stage->s->nodes_count;
 	r->copies_out = NAN;
 	r->idle = NAN;
+	r->first = INFINITY;
 	r->node = calloc(r->nodes, sizeof *r->node);
 	r->sent = calloc((size_t)r->groups * r->groups, sizeof *r->sent);
 	c->had = calloc(r->nodes, sizeof *c->had);
@@ -107,6 +109,9 @@ double lab_count_sample(struct lab_count *c, const struct lab_crew *crew, double
 		p.copies += r->node[i].honest ? c->had[i] : 0;
 	}
 	p.have = wanting > 0 ? p.have / wanting : 1;
+	for (unsigned i = 0; i < r->nodes && !isfinite(r->first); i++)
+		if (r->node[i].honest && r->node[i].wants && r->node[i].down >= FIRST_BYTES)
+			r->first = t;
 	if (r->points == POINTS_MAX) {
 		for (size_t i = 0; 2 * i < r->points; i++)
 			r->point[i] = r->point[2 * i];

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "tools/lab/real/drive.h"
 
@@ -15,10 +16,18 @@ int lab_real_init(struct lab_real *real)
 	return n > 0 ? 0 : SHOAL_ERR_IO;
 }
 
+static double now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 bool lab_real_run(void *to, const struct lab_scenario *s, const struct lab_run_options *o, struct lab_result *r)
 {
 	struct lab_real *real = to;
 	struct lab_stage stage = { 0 };
+	double began = now();
 	char root[LAB_STAGE_PATH_MAX];
 	const struct lab_command_place place = { .shoal = real->shoal, .hostile = real->hostile };
 	*r = (struct lab_result){ 0 };
@@ -31,6 +40,8 @@ bool lab_real_run(void *to, const struct lab_scenario *s, const struct lab_run_o
 				 r->wrong[0] ? r->wrong : "the machine ran out of memory, processes or files");
 	}
 	lab_stage_close(&stage, real->keep);
+	r->wall = now() - began;
+	r->before -= began;
 	if (rc <= 0) {
 		real->err = rc;
 		lab_result_free(r);
