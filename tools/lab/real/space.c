@@ -28,8 +28,10 @@ static int device(bool wide)
 	struct ifreq r = { .ifr_flags = (short)(IFF_TUN | IFF_NO_PI | (wide ? IFF_VNET_HDR : 0)) };
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	snprintf(r.ifr_name, sizeof r.ifr_name, DEVICE);
-	if (fd >= 0 &&
-	    (ioctl(fd, TUNSETIFF, &r) < 0 || (wide && ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4) < 0))) {
+	/* Persistent: it goes with its namespace, which the kernel takes down behind our back and many at a time. Else each
+	 * close() would wait for its own device, hundreds of them one after the other. */
+	if (fd >= 0 && (ioctl(fd, TUNSETIFF, &r) < 0 || ioctl(fd, TUNSETPERSIST, 1) < 0 ||
+			(wide && ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4) < 0))) {
 		int os = errno;
 		close(fd);
 		errno = os;
