@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/lab/hold.h"
+#include "tools/lab/real/plan.h"
 #include "tools/lab/scenario.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len);
@@ -12,6 +13,19 @@ static double answer(void *to, const struct lab_step *metric)
 {
 	(void)to;
 	return metric->metric;
+}
+
+/* What can be had for real has a plan; what cannot is told of. */
+static void plan(const struct lab_scenario *s, struct shoal_bytes text)
+{
+	struct lab_fault fault;
+	struct lab_plan p;
+	int rc = lab_plan_check(s, text, &fault);
+	assert(rc == 0 || (rc == SHOAL_ERR_UNSUPPORTED && fault.line > 0 && fault.what[0] != 0));
+	if (rc < 0 || lab_plan_make(&p, s, 1) < 0)
+		return;
+	assert(p.nodes == lab_scenario_nodes(s) && p.nodes <= LAB_PLAN_NODES_MAX);
+	lab_plan_fini(&p);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *raw, size_t len)
@@ -30,6 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *raw, size_t len)
 		assert(lab_scenario_nodes(s) >= 1 && lab_scenario_nodes(s) <= LAB_NODES_MAX);
 		for (unsigned i = 0; i < s->must_hold.count; i++)
 			lab_hold_sides(&s->holds[i], answer, NULL, &left, &right);
+		plan(s, (struct shoal_bytes){ copy, len });
 		lab_scenario_free(s);
 	}
 	free(copy);

@@ -8,6 +8,8 @@
 #include "tools/lab/attack.h"
 #include "tools/lab/where.h"
 
+#define LONGEST_S 86400.0
+
 /* ---- what cannot be had -------------------------------------------------------------------------- */
 
 struct checking {
@@ -180,9 +182,10 @@ int lab_plan_check(const struct lab_scenario *s, struct shoal_bytes text, struct
 
 /* ---- who there is ---------------------------------------------------------------------------------- */
 
+/* A time of a line; the longest is as good as never. */
 static uint64_t ns(double seconds)
 {
-	return (uint64_t)llround(seconds * 1e9);
+	return (uint64_t)llround(fmin(seconds, LONGEST_S) * 1e9);
 }
 
 static bool has_rates(const struct lab_plan *plan, const struct lab_scenario *s)
@@ -224,7 +227,7 @@ int lab_plan_make(struct lab_plan *plan, const struct lab_scenario *s, uint64_t 
 						     .delay_ns = ns(drawn[k].rtt /
 								    4), /* passed four times, there and back */
 						     .jitter_ns = ns(drawn[k].jitter),
-						     .queue_ns = isfinite(g->queue.v) ? ns(g->queue.v) : UINT64_MAX,
+						     .queue_ns = ns(g->queue.v),
 						     .loss_ppm = (uint32_t)llround(g->loss.v * 1e6) };
 			if (count > 1)
 				snprintf(n->name, sizeof n->name, "%s.%u", g->name, k + 1);
