@@ -22,7 +22,7 @@ static void plan(const struct lab_scenario *s, struct shoal_bytes text)
 	struct lab_plan p;
 	int rc = lab_plan_check(s, text, &fault);
 	assert(rc == 0 || (rc == SHOAL_ERR_UNSUPPORTED && fault.line > 0 && fault.what[0] != 0));
-	if (rc < 0 || lab_plan_make(&p, s, 1) < 0)
+	if (rc < 0 || lab_plan_make(&p, s, 64, 1) < 0)
 		return;
 	assert(p.nodes == lab_scenario_nodes(s) && p.nodes <= LAB_PLAN_NODES_MAX);
 	lab_plan_fini(&p);

@@ -380,7 +380,9 @@ static const struct {
 	{ HEAD "nodes: [{ name: a, rtt: 50ms, jitter: 5ms, loss: 1%, queue: 50ms, up: 1M, down: 2M }]\n", NULL },
 	{ HEAD "nodes: [{ name: a, kind: aria2, max_peers: 20 }, { name: b, kind: libtorrent, limit_up: 1M }]\n",
 	  NULL },
-	{ HEAD "nodes: [{ name: a, has: 30% }]\n", "30%" },
+	{ HEAD "nodes: [{ name: a, has: 30% }]\n", NULL },
+	{ HEAD "nodes: [{ name: a, adversary: { kind: free-rider }, memory: 8M }]\n", NULL },
+	{ HEAD "nodes: [{ name: a, adversary: { kind: free-rider }, limit_up: 8M }]\n", "8M" },
 	{ HEAD "nodes: [{ name: a, nat: cone }]\n", "cone" },
 	{ HEAD "nodes: [{ name: a, slots: 4 }]\n", "4 }" },
 	{ HEAD "nodes: [{ name: a, policy: off }]\n", "off" },
@@ -438,7 +440,7 @@ static void a_plan_has_what_the_virtual_world_draws(void **state)
 	struct lab_drawn drawn[3];
 	struct shoal_rng dice = lab_draw_dice(9, 1);
 	(void)state;
-	assert_int_equal(lab_plan_make(&plan, s, 9), 0);
+	assert_int_equal(lab_plan_make(&plan, s, 16, 9), 0);
 	assert_int_equal(plan.nodes, 4);
 	assert_string_equal(plan.node[0].name, "seed");
 	assert_string_equal(plan.node[3].name, "l.3");
@@ -453,7 +455,7 @@ static void a_plan_has_what_the_virtual_world_draws(void **state)
 		assert_in_range(plan.node[1 + k].line.delay_ns, 5 * MS, 25 * MS);
 		assert_true(plan.node[1 + k].drawn.join == drawn[k].join);
 	}
-	assert_int_equal(lab_plan_make(&again, s, 10), 0);
+	assert_int_equal(lab_plan_make(&again, s, 16, 10), 0);
 	assert_int_not_equal(again.node[1].line.up, plan.node[1].line.up);
 	lab_plan_fini(&again);
 	lab_plan_fini(&plan);
@@ -486,7 +488,7 @@ static void each_kind_has_its_command(void **state)
 	struct lab_scenario *s = parsed(text);
 	struct lab_plan plan;
 	(void)state;
-	assert_int_equal(lab_plan_make(&plan, s, 1), 0);
+	assert_int_equal(lab_plan_make(&plan, s, 16, 1), 0);
 	for (unsigned i = 0; i < plan.nodes; i++) {
 		struct lab_command c;
 		assert_int_equal(lab_command_make(&c, s, &plan, i, &place), 0);

@@ -102,16 +102,15 @@ static bool may_err(const struct lab_scenario *s, unsigned group)
 static void give(const struct lab_group *g, struct sim_node *n, struct shoal_rng *dice)
 {
 	const struct shoal_metainfo *mi = n->witness.content->mi;
-	uint32_t pieces = shoal_metainfo_piece_count(mi), some = (uint32_t)llround(g->has.v * pieces);
-	if (some >= pieces)
+	uint32_t pieces = shoal_metainfo_piece_count(mi);
+	if (llround(g->has.v * pieces) >= pieces)
 		return sim_disk_fill(n->disk, SIM_FOLDER, mi);
-	/* Without `first`: exactly so many, every choice of them equally likely. */
-	for (uint32_t i = 0, left = some; i < pieces && left > 0; i++) {
-		if (!g->has_first && shoal_rng_below(dice, pieces - i) >= left)
-			continue;
-		sim_disk_fill_piece(n->disk, SIM_FOLDER, mi, i);
-		left--;
-	}
+	bool *has = must(calloc((size_t)pieces + 1, sizeof *has));
+	lab_draw_pieces(g, dice, has, pieces);
+	for (uint32_t i = 0; i < pieces; i++)
+		if (has[i])
+			sim_disk_fill_piece(n->disk, SIM_FOLDER, mi, i);
+	free(has);
 }
 
 static const enum sim_nat nats[] = {

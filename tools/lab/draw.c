@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define DICE_OF_GROUPS 1000000 /* streams of a run's seed that no node has */
 #define DICE_OF_RUN 999999     /* and one that no group has */
@@ -40,6 +41,23 @@ void lab_draw_group(const struct lab_group *g, struct shoal_rng *dice, struct la
 			*(double *)(void *)((char *)&out[k] + at[d]) = drawn[k];
 	}
 	free(drawn);
+}
+
+void lab_draw_pieces(const struct lab_group *g, struct shoal_rng *dice, bool *has, uint32_t pieces)
+{
+	uint32_t some = (uint32_t)llround(g->has.v * pieces);
+	if (some >= pieces) {
+		memset(has, 1, pieces);
+		return;
+	}
+	memset(has, 0, pieces);
+	/* Without `first`: exactly so many, every choice of them equally likely. */
+	for (uint32_t i = 0, left = some; i < pieces && left > 0; i++) {
+		if (!g->has_first && shoal_rng_below(dice, pieces - i) >= left)
+			continue;
+		has[i] = true;
+		left--;
+	}
 }
 
 unsigned *lab_draw_who(const struct lab_scenario *s, const struct lab_who *who, struct shoal_rng *dice, unsigned *met)

@@ -19,6 +19,9 @@ struct shoal_rng lab_draw_dice(uint64_t seed, unsigned group);
 /* One for each node of the group, into `out`. Aborts when memory is short. */
 void lab_draw_group(const struct lab_group *g, struct shoal_rng *dice, struct lab_drawn *out);
 
+/* Which of the pieces the next node of the group begins with: `has`, one for each. Draws but for all, nothing, `first`. */
+void lab_draw_pieces(const struct lab_group *g, struct shoal_rng *dice, bool *has, uint32_t pieces);
+
 /* The dice of what happens in the run: whom an event meets, who is told of whom. */
 struct shoal_rng lab_draw_run_dice(uint64_t seed);
 /* Those that `who` names, by their number in the scenario: on the heap, `*count` of them. Aborts when memory is short. */

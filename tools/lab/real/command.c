@@ -108,9 +108,11 @@ static void native(struct building *b, const char *host)
 		word(b, "--engine");
 		word(b, "libtorrent");
 	}
-	if (b->g->limit_up.v > 0) {
+	/* A free rider gives a byte a second: 16 KiB once in four hours. */
+	double up = b->n->hostile ? 1 : b->g->limit_up.v;
+	if (up > 0) {
 		word(b, "--up");
-		word(b, "%.0f", b->g->limit_up.v);
+		word(b, "%.0f", up);
 	}
 	if (b->g->limit_down.v > 0) {
 		word(b, "--down");
@@ -140,9 +142,9 @@ static void aria2(struct building *b, const char *host)
 	word(b, "--listen-port=%u", LAB_PLAN_PORT);
 	word(b, "--bt-max-peers=%.0f", b->g->max_peers.v);
 	/* A seed hashes what it has, as the others do; then it serves without a word. */
-	if (b->n->seed)
+	if (b->n->seed || b->n->has != NULL)
 		word(b, "--check-integrity=true");
-	else
+	if (!b->n->seed)
 		word(b, "--allow-overwrite=true");
 	word(b, "../set.torrent");
 	file(b, "complete", true, HOOK);
@@ -226,7 +228,7 @@ int lab_command_make(struct lab_command *c, const struct lab_scenario *s, const 
 	char host[16];
 	*c = (struct lab_command){ 0 };
 	address(i, host);
-	if (n->hostile)
+	if (n->played)
 		hostile(&b, host);
 	else
 		kinds[n->kind](&b, host);

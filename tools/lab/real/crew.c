@@ -120,7 +120,7 @@ static void set_environment(const struct lab_stage *stage, unsigned i)
 static _Noreturn void become(const struct lab_crew *crew, unsigned i)
 {
 	const struct lab_stage *stage = crew->stage;
-	bool speaks = stage->plan.node[i].kind <= LAB_KIND_LIBTORRENT && !stage->plan.node[i].hostile;
+	bool speaks = stage->plan.node[i].kind <= LAB_KIND_LIBTORRENT && !stage->plan.node[i].played;
 	char folder[LAB_STAGE_PATH_MAX];
 	sigset_t none;
 	setsid(); /* what the keyboard says is for us alone; and one kill() reaches all that it starts */

@@ -34,11 +34,13 @@ __attribute__((format(printf, 3, 4))) static void refuse(struct checking *c, con
 
 /* What tools/hostile plays, against whoever dials it. */
 static const enum sim_adversary_kind played[] = { SIM_POLLUTER, SIM_LORIS, SIM_FAKE_HAVER, SIM_TRAITOR };
+/* ... and the one whom our own program plays, by keeping its upload for itself (command.c). */
+#define OURS SIM_FREE_RIDER
 
 static bool is_played(const struct lab_adversary *a, char names[120])
 {
-	bool found = false;
-	size_t n = 0;
+	bool found = lab_attack_kind(a) == OURS;
+	size_t n = (size_t)snprintf(names, 120, "%s, ", sim_adversary_table[OURS].name);
 	for (size_t i = 0; i < sizeof played / sizeof *played; i++) {
 		found |= lab_attack_kind(a) == played[i];
 		n += (size_t)snprintf(names + n, 120 - n, "%s%s", i > 0 ? ", " : "",
@@ -101,7 +103,6 @@ static void check_group(struct checking *c, const struct lab_group *g, unsigned 
 		if (condition)                               \
 			refuse(c, at, __VA_ARGS__);          \
 	} while (0)
-	IF(g->has.v > 0 && g->has.v < 1, "has", "a real node begins with all or with nothing");
 	IF(g->nat.v != LAB_NAT_NONE, "nat", "a real run has no NAT");
 	IF(g->behind != NULL, "behind", "real nodes have an address each");
 	IF(g->slots.v > 0, "slots", "no program is told how many peers it may serve");
@@ -113,14 +114,15 @@ static void check_group(struct checking *c, const struct lab_group *g, unsigned 
 		   g->adversary.kind, names);
 		IF(lab_attack_kind(&g->adversary) < SIM_ADVERSARY_KINDS && lab_attack_spec(&g->adversary).view > 0,
 		   "adversary.view", "an adversary's program waits until it is dialled");
-		IF(g->memory.text != NULL, "memory", "an adversary's program has no budget");
-		IF(g->max_peers.text != NULL, "max_peers", "an adversary's program takes whoever comes");
-		IF(g->limit_up.text != NULL || g->limit_down.text != NULL,
+		bool ours = lab_attack_kind(&g->adversary) == OURS;
+		IF(!ours && g->memory.text != NULL, "memory", "an adversary's program has no budget");
+		IF(!ours && g->max_peers.text != NULL, "max_peers", "an adversary's program takes whoever comes");
+		IF(ours ? g->limit_up.text != NULL : g->limit_up.text != NULL || g->limit_down.text != NULL,
 		   g->limit_up.text != NULL ? "limit_up" : "limit_down",
 		   "an adversary's program has no limit of its own; its line has (up, down)");
-		IF(g->has.v < 1 && lab_attack_kind(&g->adversary) != SIM_FAKE_HAVER, "has",
+		IF(g->has.v < 1 && !ours && lab_attack_kind(&g->adversary) != SIM_FAKE_HAVER, "has",
 		   "a real %s has all of it: say so (has: all)", g->adversary.kind);
-		IF(c->s->content.files.v > 1, "adversary.kind",
+		IF(!ours && c->s->content.files.v > 1, "adversary.kind",
 		   "an adversary's program knows torrents of one file alone");
 	}
 #undef IF
@@ -199,7 +201,7 @@ static bool has_rates(const struct lab_plan *plan, const struct lab_scenario *s)
 	return false;
 }
 
-int lab_plan_make(struct lab_plan *plan, const struct lab_scenario *s, uint64_t seed)
+int lab_plan_make(struct lab_plan *plan, const struct lab_scenario *s, uint32_t pieces, uint64_t seed)
 {
 	unsigned first = 0;
 	*plan = (struct lab_plan){ .nodes = lab_scenario_nodes(s) };
@@ -220,6 +222,8 @@ int lab_plan_make(struct lab_plan *plan, const struct lab_scenario *s, uint64_t 
 			*n = (struct lab_plan_node){ .group = i,
 						     .kind = (enum lab_kind)g->kind.v,
 						     .hostile = g->adversary.kind != NULL,
+						     .played = g->adversary.kind != NULL &&
+							       lab_attack_kind(&g->adversary) != OURS,
 						     .seed = g->has.v >= 1,
 						     .drawn = drawn[k] };
 			n->line = (struct lab_wire){ .up = (uint64_t)drawn[k].up,
@@ -229,6 +233,15 @@ int lab_plan_make(struct lab_plan *plan, const struct lab_scenario *s, uint64_t 
 						     .jitter_ns = ns(drawn[k].jitter),
 						     .queue_ns = ns(g->queue.v),
 						     .loss_ppm = (uint32_t)llround(g->loss.v * 1e6) };
+			if (g->has.v > 0 && g->has.v < 1) {
+				n->has = calloc(pieces, sizeof *n->has);
+				if (n->has == NULL) {
+					free(drawn);
+					lab_plan_fini(plan);
+					return SHOAL_ERR_NOMEM;
+				}
+				lab_draw_pieces(g, &dice, n->has, pieces);
+			}
 			if (count > 1)
 				snprintf(n->name, sizeof n->name, "%s.%u", g->name, k + 1);
 			else
@@ -243,6 +256,8 @@ int lab_plan_make(struct lab_plan *plan, const struct lab_scenario *s, uint64_t 
 
 void lab_plan_fini(struct lab_plan *plan)
 {
+	for (unsigned i = 0; plan->node != NULL && i < plan->nodes; i++)
+		free(plan->node[i].has);
 	free(plan->node);
 	*plan = (struct lab_plan){ 0 };
 }

@@ -17,8 +17,10 @@
 struct lab_plan_node {
 	unsigned group;
 	enum lab_kind kind;
-	bool hostile; /* tools/hostile runs it */
+	bool hostile; /* not honest */
+	bool played;  /* by tools/hostile; else `kind` says what runs it */
 	bool seed;    /* it has all */
+	bool *has;    /* by piece: what it begins with; NULL: all, or nothing */
 	struct lab_drawn drawn;
 	struct lab_wire line;
 	char name[LAB_PLAN_NAME_MAX]; /* "seed", "leeches.3": the third of its group */
@@ -35,8 +37,8 @@ struct lab_plan {
  * 0; UNSUPPORTED with `fault`; NOMEM.
  */
 SHOAL_MUST int lab_plan_check(const struct lab_scenario *s, struct shoal_bytes text, struct lab_fault *fault);
-/* Of a scenario that was checked. 0 or NOMEM. */
-SHOAL_MUST int lab_plan_make(struct lab_plan *plan, const struct lab_scenario *s, uint64_t seed);
+/* Of a scenario that was checked, and its number of pieces. 0 or NOMEM. */
+SHOAL_MUST int lab_plan_make(struct lab_plan *plan, const struct lab_scenario *s, uint32_t pieces, uint64_t seed);
 void lab_plan_fini(struct lab_plan *plan);
 
 #endif

@@ -62,25 +62,33 @@ static bool next_file(const struct lab_stage *stage, uint32_t *at, uint32_t *num
 	return true;
 }
 
-static int write_file(const struct lab_stage *stage, const char *path, uint64_t offset, uint64_t size, uint8_t *chunk)
+static int write_file(const struct lab_stage *stage, const char *path, uint64_t offset, uint64_t size, const bool *has,
+		      uint8_t *chunk)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	uint32_t piece = shoal_metainfo_piece_size(stage->content->mi);
 	uint64_t done = 0;
-	while (fd >= 0 && done < size) {
-		size_t n = size - done < CHUNK ? (size_t)(size - done) : CHUNK;
-		sim_content_bytes(stage->content->seed, offset + done, chunk, n);
-		ssize_t put = write(fd, chunk, n);
-		if (put <= 0)
-			break;
-		done += (uint64_t)put;
+	if (fd >= 0 && ftruncate(fd, (off_t)size) < 0)
+		size = UINT64_MAX; /* and so it fails below */
+	while (fd >= 0 && size != UINT64_MAX && done < size) {
+		/* Not over the end of a piece. */
+		uint64_t n = piece - (offset + done) % piece;
+		n = n < CHUNK ? n : CHUNK;
+		n = n < size - done ? n : size - done;
+		if (has == NULL || has[(offset + done) / piece]) {
+			sim_content_bytes(stage->content->seed, offset + done, chunk, (size_t)n);
+			if (pwrite(fd, chunk, (size_t)n, (off_t)done) != (ssize_t)n)
+				break;
+		}
+		done += n;
 	}
 	if (fd < 0 || close(fd) < 0 || done < size)
 		return SHOAL_ERR_IO;
 	return 0;
 }
 
-/* In `to`: written, or (`whole`) as links to what was. */
-static int lay_content(const struct lab_stage *stage, const char *to, const char *whole)
+/* In `to`: written, but for holes where pieces are not had (`has`; NULL: all are); or (`whole`) as links to what was. */
+static int lay_content(const struct lab_stage *stage, const char *to, const char *whole, const bool *has)
 {
 	char path[LAB_STAGE_PATH_MAX], old[LAB_STAGE_PATH_MAX];
 	uint64_t offset, size;
@@ -98,7 +106,7 @@ static int lay_content(const struct lab_stage *stage, const char *to, const char
 			content_path(stage, whole, number - 1, old);
 			rc = link(old, path) < 0 ? SHOAL_ERR_IO : 0;
 		} else {
-			rc = write_file(stage, path, offset, size, chunk);
+			rc = write_file(stage, path, offset, size, has, chunk);
 		}
 	}
 	free(chunk);
@@ -183,8 +191,11 @@ static int make_folder(struct lab_stage *stage, unsigned i, const char *whole)
 	    mkfifo(lab_stage_path(stage, i, "said", path), 0644) < 0)
 		return SHOAL_ERR_IO;
 	int rc = 0;
-	if (stage->plan.node[i].seed || stage->plan.node[i].hostile)
-		rc = lay_content(stage, lab_stage_path(stage, i, "data", path), whole);
+	/* (A fake-haver's program has it as well: it gives none of it.) */
+	if (stage->plan.node[i].seed || stage->plan.node[i].played)
+		rc = lay_content(stage, lab_stage_path(stage, i, "data", path), whole, NULL);
+	else if (stage->plan.node[i].has != NULL)
+		rc = lay_content(stage, lab_stage_path(stage, i, "data", path), NULL, stage->plan.node[i].has);
 	for (unsigned k = 0; rc == 0 && k < c->files; k++)
 		rc = put_command_file(stage, i, &c->file[k]);
 	return rc;
@@ -196,7 +207,7 @@ static int check_room(const struct lab_stage *stage, char why[LAB_STAGE_WHY_MAX]
 	char needed[SHOAL_HUMAN_MAX], there[SHOAL_HUMAN_MAX];
 	uint64_t copies = 1;
 	for (unsigned i = 0; i < stage->plan.nodes; i++)
-		copies += !stage->plan.node[i].seed && !stage->plan.node[i].hostile;
+		copies += !stage->plan.node[i].seed && !stage->plan.node[i].played;
 	uint64_t needs = copies * (uint64_t)stage->s->content.size.v + ROOM_SPARE;
 	if (statvfs(stage->root, &st) < 0)
 		return failed(why, stage->root);
@@ -228,14 +239,14 @@ static int check_programs(const struct lab_stage *stage, const struct lab_comman
 {
 	for (unsigned i = 0; i < stage->plan.nodes; i++) {
 		const struct lab_plan_node *n = &stage->plan.node[i];
-		const char *program = n->hostile ? NULL : lab_command_program(n->kind);
+		const char *program = n->played ? NULL : lab_command_program(n->kind);
 		if (program != NULL && !installed(program)) {
 			snprintf(why, LAB_STAGE_WHY_MAX,
 				 "%s is not installed (Debian: apt install %s): node %s needs it", program,
 				 lab_command_package(n->kind), n->name);
 			return SHOAL_ERR_UNSUPPORTED;
 		}
-		if (n->hostile && access(place->hostile, X_OK) < 0) {
+		if (n->played && access(place->hostile, X_OK) < 0) {
 			snprintf(why, LAB_STAGE_WHY_MAX, "%.200s cannot be run: adversary %s needs it", place->hostile,
 				 n->name);
 			return SHOAL_ERR_UNSUPPORTED;
@@ -250,7 +261,7 @@ static int make_folders(struct lab_stage *stage, struct lab_command_place place,
 	snprintf(whole, sizeof whole, "%.1000s/whole", stage->root);
 	snprintf(torrent, sizeof torrent, "%.1000s/set.torrent", stage->root);
 	place.tracker = stage->tracker;
-	if (mkdir(whole, 0755) < 0 || lay_content(stage, whole, NULL) < 0 || put_torrent(stage, torrent) < 0)
+	if (mkdir(whole, 0755) < 0 || lay_content(stage, whole, NULL, NULL) < 0 || put_torrent(stage, torrent) < 0)
 		return failed(why, whole);
 	for (unsigned i = 0; i < stage->plan.nodes; i++) {
 		char path[LAB_STAGE_PATH_MAX];
@@ -337,7 +348,7 @@ int lab_stage_open(struct lab_stage *stage, const struct lab_scenario *s, const 
 		snprintf(why, LAB_STAGE_WHY_MAX, "the path of the scratch folder is too long");
 		return SHOAL_ERR_TOO_LONG;
 	}
-	int rc = lab_plan_make(&stage->plan, s, seed);
+	int rc = lab_plan_make(&stage->plan, s, shoal_metainfo_piece_count(content->mi), seed);
 	if (rc < 0)
 		return rc;
 	unsigned nodes = stage->plan.nodes;
