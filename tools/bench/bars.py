@@ -182,6 +182,34 @@ def line_table(groups):
     return rows
 
 
+def polluted_table(polluted):
+    """Ours against bars of its own; libtorrent's figure beside it, which asks for no hints."""
+    rows = []
+
+    def figure(engine, form, case, key):
+        return median(polluted.get(f"{engine} {form}, {case}", []), key)
+
+    def slower(engine, form, case):
+        clean, then = figure(engine, form, "clean", "seconds"), figure(engine, form, case, "seconds")
+        return then / clean if clean and then else None
+
+    for form, late, waste in (("v1", 1.10, 0.10), ("v2", 1.05, 0.005)):
+        for case in ("all false", "a tenth false") + (("a tenth false, hints",) if form == "v1" else ()):
+            records = polluted.get(f"shoal {form}, {case}", [])
+            for what, of, unit, most in (
+                    ("time by the clean one's", slower, "of it", late),
+                    ("wasted, by the payload", lambda e, f, c: figure(e, f, c, "waste"), "of it", waste)):
+                rows.append(row(f"3 of 10 polluters, {case}, {form}: {what}", of("shoal", form, case), most, unit,
+                                f"<= {most:g}", at_most(1.0), records))
+                rows[-1]["libtorrent"] = of("libtorrent", form, case.removesuffix(", hints"))
+            honest = max((r["false_bans"] for r in records if "failed" not in r), default=None)
+            rows.append(row(f"3 of 10 polluters, {case}, {form}: honest banned, at most", honest, 0, "of 7", "0", at_most(1.0),
+                            records))
+            rows[-1]["libtorrent"] = max((r["false_bans"] for r in polluted.get(f"libtorrent {form}, {case.removesuffix(', hints')}", [])
+                                          if "failed" not in r), default=None)
+    return rows
+
+
 def rate_table(rate, off=0.03):
     """Each limit by what was furthest from it in any window. The wire's own bytes, 0.5 %, are in the figure."""
     rows = []
@@ -225,6 +253,8 @@ def cases_text(groups):
             ("first_ms", "first ms", "%.1f"), ("done_ms", "done ms", "%.1f"), ("seed_rss", "seed RSS", "%.0f"),
             ("leech_rss", "leech RSS", "%.0f"),
             ("share", "of the lines", "%.3f"), ("moved", "moved", "%.4f"), ("changed", "changed", "%.4f"),
+            ("ideal", "of the honest seeds' time", "%.3f"), ("waste", "wasted", "%.4f"), ("false", "of it false", "%.4f"),
+            ("false_bans", "honest banned", "%d"), ("bans", "polluters banned", "%d"),
             ("bound", "of the bound", "%.3f"), ("copies", "copies from the seed", "%.3f"),
             ("mbit_s", "Mbit/s", "%.2f"), ("wait_ms", "waited ms", "%.1f"), ("wait95_ms", "95 % within ms", "%.0f"),
             ("alone_mbit_s", "TCP alone Mbit/s", "%.1f"), ("joined", "joined by uTP", "%.3f"), ("joins", "joins uTP", "%.3f"),

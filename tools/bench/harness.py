@@ -44,15 +44,17 @@ class Node:
     inside = []  # what is put before a command: the way into another network namespace
     held = None  # a list: programs that say `imported` are collected there and wait for release()
 
-    def __init__(self, name, argv, folder, gated=False):
-        """gated: the program first says `imported` and waits for a line; the clocks start with that line."""
+    def __init__(self, name, argv, folder, gated=False, asked=False):
+        """gated: the program first says `imported` and waits for a line; the clocks start with that line.
+        asked: it answers lines on its stdin."""
         os.makedirs(folder, exist_ok=True)
         self.name, self.events, self.news = name, [], threading.Condition()
         self.log = os.path.join(folder, "stderr")
         self.ended, self.status = None, None
         with open(self.log, "wb") as err:
             self.began = now()
-            self.process = subprocess.Popen([*Node.inside, *argv], stdin=subprocess.PIPE if gated else subprocess.DEVNULL,
+            stdin = subprocess.PIPE if gated or asked else subprocess.DEVNULL
+            self.process = subprocess.Popen([*Node.inside, *argv], stdin=stdin,
                                             stdout=subprocess.PIPE, stderr=err, cwd=folder)
         self.pid = self.process.pid
         Node.running.append(self)
@@ -68,7 +70,10 @@ class Node:
     def _go(self):
         self.cpu_before = self.cpu()
         self.began = now()
-        self.process.stdin.write(b"go\n")
+        self.ask(b"go\n")
+
+    def ask(self, line=b"\n"):
+        self.process.stdin.write(line)
         self.process.stdin.flush()
 
     @staticmethod

@@ -53,7 +53,7 @@ def settings(seeding, listen, extra):
     pack.update(CLOSED)
     kind = lt.alert.category_t
     pack.update({"listen_interfaces": listen, "outgoing_interfaces": host, "alert_queue_size": 1000000,
-                 "alert_mask": kind.error_notification | kind.status_notification | lt.alert_category.piece_progress})
+                 "alert_mask": kind.error_notification | kind.peer_notification | kind.status_notification | lt.alert_category.piece_progress})
     pack.update(extra)
     return pack
 
@@ -100,6 +100,8 @@ def main():
                 once("metadata")
             elif isinstance(a, lt.torrent_finished_alert):
                 once("complete")
+            elif isinstance(a, lt.peer_ban_alert):
+                say("peer_banned", addr="%s:%d" % a.ip)
             elif isinstance(a, (lt.torrent_error_alert, lt.listen_failed_alert, lt.file_error_alert,
                                 lt.hash_failed_alert)):
                 say("error", what=a.message())

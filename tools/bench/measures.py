@@ -86,6 +86,8 @@ def line_of(record):
              ("share", "%.3f of the lines"), ("moved", "%.4f of it moved"), ("bound", "%.3f x the bound"),
              ("copies", "%.3f copies from the seed"), ("mbit_s", "%.2f Mbit/s"), ("wait95_ms", "95 %% waited less than %.0f ms"),
              ("joined", "TCP kept %.3f when joined"), ("joins", "%.3f when it joins"),
+             ("ideal", "%.3f x what is honest could do"), ("waste", "%.4f wasted"),
+             ("false_bans", "%d honest banned"), ("bans", "%d polluters banned"),
              ("foreign", "others %.0f %%")]
     return ", ".join(form % record[key] for key, form in order if record.get(key) is not None)
 

@@ -175,18 +175,21 @@ class Seeder:
             peer.raw(self.hooks.get("handshake", wire.handshake)(hash_, self.peer_id, self.bits))
             self.greetings += 1
             (self.hooks.get("hello") or self.greet)(peer)
-            while self.open:
-                got = peer.read(time.monotonic() + 0.1)
-                if got is not None:
-                    self._answer(peer, *got)
-                if "busy" in self.hooks:
-                    self._hook("busy", peer)
+            self._serve(peer)
         except (Closed, OSError):
             self.left += 1
         except Unexpected:
             pass
         finally:
             peer.close()
+
+    def _serve(self, peer):
+        while self.open:
+            got = peer.read(time.monotonic() + 0.1)
+            if got is not None:
+                self._answer(peer, *got)
+            if "busy" in self.hooks:
+                self._hook("busy", peer)
 
     def _answer(self, peer, kind, body):
         if kind == REQUEST:
