@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include <shoal/engine.h>
 #include "tools/lab/attack.h"
 #include "tools/lab/fields.h"
 #include "tools/lab/hold.h"
@@ -55,17 +56,18 @@ static void a_small_one_and_its_defaults(void **state)
 static void settings_change_fields(void **state)
 {
 	static const char *const set[] = { "leeches.count = 9", "content.size=1G", "policy = off",
-					   "seed.disk.rate = 1M" };
+					   "seed.disk.rate = 1M", "without = hedge,repair" };
 	struct lab_scenario *s = NULL;
 	struct lab_fault fault;
 	(void)state;
 	assert_int_equal(
-		lab_scenario_parse(&s, (struct shoal_bytes){ (const uint8_t *)GOOD, sizeof GOOD - 1 }, set, 4, &fault),
+		lab_scenario_parse(&s, (struct shoal_bytes){ (const uint8_t *)GOOD, sizeof GOOD - 1 }, set, 5, &fault),
 		0);
 	assert_int_equal(lab_scenario_nodes(s), 10);
 	assert_true(s->content.size.v == 1 << 30);
 	assert_int_equal(s->policy.v, LAB_POLICY_OFF);
 	assert_true(s->nodes[0].disk.rate.v == 1 << 20);
+	assert_int_equal(s->leaves_out, SHOAL_WITHOUT_HEDGE | SHOAL_WITHOUT_REPAIR);
 	lab_scenario_free(s);
 }
 
@@ -95,6 +97,7 @@ static const struct {
 	  "unknown field 'cuont'; here belong: name, count, has" },
 	{ "!name: a\nsummary: b\ncontent: { size: 1M }\nnodes:\n  - count: 3\n", 5, 5, "field 'name' is missing" },
 	/* values */
+	{ "without: hedge, hedges\n", 7, 10, "'hedges' is no part of it: expected some of forgiving, prior, " },
 	{ "policy: maybe\n", 7, 9, "'maybe' is none of off, lt, full" },
 	{ "limit: 5 parsecs\n", 7, 8, "'5 parsecs' is not a time" },
 	{ "seeds: 5..2\n", 7, 8, "no range" },

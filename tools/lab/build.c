@@ -155,6 +155,7 @@ void lab_build_nodes(const struct lab_scenario *s, struct sim *sim, uint64_t see
 				.disk_rate = (uint64_t)g->disk.rate.v,
 				.liar = may_err(s, i),
 				.rules = rules[g->policy.text != NULL ? g->policy.v : s->policy.v],
+				.without = s->leaves_out,
 			};
 			o.delay = o.delay > 0 ? o.delay : 1;
 			if (g->adversary.kind != NULL)

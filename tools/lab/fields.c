@@ -2,6 +2,9 @@
 #include "tools/lab/fields.h"
 
 #include <math.h>
+#include <shoal/engine.h>
+#include <stdio.h>
+#include <string.h>
 
 #define ENDLESS INFINITY
 
@@ -13,6 +16,34 @@ static const char *const programs[] = { "native", "libtorrent", "transmission", 
 static const char *const kinds[] = { "start", "stop", "crash",	   "pause",	"cut", "split", "heal",
 				     "reset", "line", "slow_disk", "full_disk", "rot", NULL };
 static const char *const crashes[] = { "kill", "power", NULL };
+
+/* Parts of the policy `full` that can be left out. */
+static const struct {
+	const char *name;
+	enum shoal_without bit;
+} parts[] = {
+	{ "forgiving", SHOAL_WITHOUT_FORGIVING },     { "prior", SHOAL_WITHOUT_PRIOR },
+	{ "window", SHOAL_WITHOUT_WINDOW },	      { "repair", SHOAL_WITHOUT_REPAIR },
+	{ "purge", SHOAL_WITHOUT_PURGE },	      { "strangers", SHOAL_WITHOUT_STRANGERS },
+	{ "credibility", SHOAL_WITHOUT_CREDIBILITY }, { "hedge", SHOAL_WITHOUT_HEDGE },
+	{ "trials", SHOAL_WITHOUT_TRIALS },	      { "verified", SHOAL_WITHOUT_VERIFIED },
+	{ "onward", SHOAL_WITHOUT_ONWARD },
+};
+
+unsigned lab_without_of(const char *name, size_t len)
+{
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		if (strlen(parts[i].name) == len && memcmp(parts[i].name, name, len) == 0)
+			return parts[i].bit;
+	return 0;
+}
+
+void lab_without_names(char *out, size_t size)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < sizeof parts / sizeof *parts && n < size; i++)
+		n += (size_t)snprintf(out + n, size - n, "%s%s", i > 0 ? ", " : "", parts[i].name);
+}
 
 const char *lab_policy_name(enum lab_policy policy)
 {
@@ -191,6 +222,8 @@ const struct lab_field lab_scenario_fields[] = {
 	{ .key = "seeds", .type = LAB_FIELD_SEEDS, .at = offsetof(struct lab_scenario, seeds), .dflt = "1..3",
 	  .help = "of `lab check`" },
 	ONE_OF("policy", lab_scenario, policy, policies, "full", "how nodes choose: plain BitTorrent, libtorrent's rules, shoal's"),
+	TEXT("without", lab_scenario, without, "", "parts of shoal's that are left out, to see what each is worth: forgiving (of one false"
+	     " block), prior, window, repair, purge, strangers, credibility, hedge, trials, verified, onward"),
 	NUM("limit", lab_scenario, limit, LAB_TIME, 0, 1e8, "2h", "virtual time after which it is over"),
 	NUM("peers", lab_scenario, peers, LAB_COUNT, 0, 1000, "50", "others that a node is told of when it joins, drawn"),
 	NUM("scale", lab_scenario, scale, LAB_COUNT, 1, 1024, "1", "content, pieces and all rates are divided by it: the same times, fewer bytes"),

@@ -334,6 +334,25 @@ static int read_groups(struct reading *r)
 	return 0;
 }
 
+/* "hedge, repair" */
+static int read_without(struct reading *r)
+{
+	struct lab_scenario *s = r->s;
+	const char *at = s->without != NULL ? s->without : "";
+	char known[160];
+	for (size_t len; *(at += strspn(at, " ,")) != 0; at += len) {
+		len = strcspn(at, " ,");
+		unsigned bit = lab_without_of(at, len);
+		if (bit == 0) {
+			lab_without_names(known, sizeof known);
+			return wrong(r, "without", "'%.*s' is no part of it: expected some of %s",
+				     (int)(len < 40 ? len : 40), at, known);
+		}
+		s->leaves_out |= bit;
+	}
+	return 0;
+}
+
 static int read_content(struct reading *r)
 {
 	const struct lab_content *c = &r->s->content;
@@ -405,6 +424,8 @@ static int read_all(struct reading *r)
 		    lab_scenario_variant(s, s->runs[i].name) != &s->runs[i])
 			rc = wrong(r, path, "'%.60s' is no name of its own, or a policy's", s->runs[i].name);
 	}
+	if (rc == 0)
+		rc = read_without(r);
 	if (rc == 0)
 		rc = read_content(r);
 	if (rc == 0 && log2(s->scale.v) != floor(log2(s->scale.v)))

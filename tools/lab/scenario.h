@@ -149,6 +149,8 @@ struct lab_scenario {
 	struct lab_list needs;
 	struct lab_seeds seeds;
 	struct lab_choice policy;
+	char *without;	     /* "hedge, repair", or NULL */
+	unsigned leaves_out; /* enum shoal_without, of what it names */
 	struct lab_number limit, peers, scale;
 	struct lab_choice tcp; /* enum lab_tcp */
 	struct lab_content content;
@@ -183,6 +185,10 @@ unsigned lab_scenario_nodes(const struct lab_scenario *s);
 int lab_scenario_group(const struct lab_scenario *s, const char *name, size_t len);
 const struct lab_variant *lab_scenario_variant(const struct lab_scenario *s, const char *name);
 const char *lab_policy_name(enum lab_policy policy);
+/* The bit of enum shoal_without that is called so; 0: none. */
+unsigned lab_without_of(const char *name, size_t len);
+/* "forgiving, prior, ..." */
+void lab_without_names(char *out, size_t size);
 /* "7" or "1..20": 0, or MALFORMED, also when there are more than LAB_SEEDS_MAX. */
 SHOAL_MUST int lab_seeds_parse(const char *text, uint64_t *from, uint64_t *to);
 /* -1: there is none of that name. */

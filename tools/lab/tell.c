@@ -95,11 +95,12 @@ static void tell_head(struct shoal_tool *tool, const struct lab_result *r)
 	static const char *const formats[] = { "hybrid", "v2", "v1" };
 	const struct lab_scenario *s = r->s;
 	shoal_say(tool, "%s: %s", s->name, s->summary);
-	shoal_say(tool, "  %u %s, %s (%s, pieces of %s), %s%s%sseed %llu", r->nodes, r->real ? "processes" : "nodes",
-		  shoal_human_size((uint64_t)s->content.size.v, size), formats[s->content.format.v],
-		  shoal_human_size((uint64_t)s->content.piece.v, piece), r->real ? "" : "policy ",
-		  r->real ? "" : lab_policy_name((enum lab_policy)s->policy.v), r->real ? "" : ", ",
-		  (unsigned long long)r->seed);
+	bool whole = r->real || s->leaves_out == 0;
+	shoal_say(tool, "  %u %s, %s (%s, pieces of %s), %s%s%s%.80s%sseed %llu", r->nodes,
+		  r->real ? "processes" : "nodes", shoal_human_size((uint64_t)s->content.size.v, size),
+		  formats[s->content.format.v], shoal_human_size((uint64_t)s->content.piece.v, piece),
+		  r->real ? "" : "policy ", r->real ? "" : lab_policy_name((enum lab_policy)s->policy.v),
+		  whole ? "" : " without ", whole ? "" : s->without, r->real ? "" : ", ", (unsigned long long)r->seed);
 	if (r->real) {
 		tell_real(tool, r);
 		return;
@@ -245,6 +246,7 @@ static void run_json(struct shoal_tool *tool, const struct lab_result *r)
 	shoal_json_text(j, "scenario", r->s->name);
 	shoal_json_u64(j, "seed", r->seed);
 	shoal_json_text(j, "policy", lab_policy_name((enum lab_policy)r->s->policy.v));
+	shoal_json_text(j, "without", r->s->leaves_out != 0 ? r->s->without : NULL);
 	shoal_json_u64(j, "nodes", r->nodes);
 	shoal_json_bool(j, "in_time", r->in_time);
 	shoal_json_bool(j, "real", r->real);
