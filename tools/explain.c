@@ -2,7 +2,7 @@
 #include "tools/explain.h"
 
 #include "proto/base/bytes.h"
-#include "swarm/core/reputation.h"
+#include "swarm/core/rep_record.h"
 #include "swarm/io/addr.h"
 #include "tools/commands.h"
 #include "tools/human.h"
@@ -22,9 +22,10 @@
 #define ROWS 10
 #define WIDTH 100u
 #define INDENT 12u
+#define KEY_PREFIX "ed25519:"
 
 static const struct shoal_opt_page page = {
-	"FILE [--peer ADDR] [--piece N] [--time A..B]",
+	"FILE [--peer ADDR|KEY] [--piece N] [--time A..B]",
 	"Reads what get and seed wrote with --record FILE, and says why it went as it did: first in short, then about "
 	"a\n"
 	"peer (why it was served, why it was banned), a piece (who was asked for it and why, why nobody else,\n"
@@ -34,6 +35,8 @@ static const struct shoal_opt_page page = {
 	"  shoal get holiday.torrent --peer 192.0.2.7:6881 --record holiday.flight\n"
 	"  shoal explain holiday.flight\n"
 	"  shoal explain holiday.flight --peer 192.0.2.9:6881\n"
+	"  shoal explain holiday.flight --peer "
+	"ed25519:3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29\n"
 	"  shoal explain holiday.flight --piece 17 --peer 192.0.2.9\n"
 	"  shoal explain holiday.flight --time 3..4.5 --json",
 };
@@ -45,6 +48,8 @@ bool shoal_explain_is_peer(const struct shoal_explain *e, const struct shoal_exp
 	size_t len = e->peer != NULL ? strlen(e->peer) : 0;
 	if (e->peer == NULL)
 		return true;
+	if (e->by_key)
+		return p->meant;
 	if (strcmp(p->name, e->peer) == 0)
 		return true;
 	/* The host alone, IPv6 with its brackets or without. */
@@ -269,6 +274,8 @@ static void summary_json(const struct shoal_explain *e, struct shoal_explain_pee
 		shoal_json_text(j, "torrent", hash);
 		shoal_json_text(j, "peer", row[i]->name);
 		shoal_json_text(j, "client", row[i]->client);
+		if (row[i]->last[SHOAL_FLIGHT_KEY].kind != SHOAL_FLIGHT_UNKNOWN)
+			shoal_json_str(j, "key", row[i]->last[SHOAL_FLIGHT_KEY].text);
 		shoal_json_u64(j, "asked", row[i]->asks);
 		shoal_json_u64(j, "blocks", row[i]->blocks);
 		shoal_json_u64(j, "false_blocks", row[i]->falses);
@@ -335,6 +342,21 @@ static int read_file(struct shoal_tool *tool, const char *path, struct shoal_byt
 	return 0;
 }
 
+/* 64 hex digits, "ed25519:" before them or not (as `shoal reputation` shows it): whoever has proven it is meant. */
+static void mean_key(struct shoal_explain *e)
+{
+	struct shoal_rep_name who;
+	char named[SHOAL_REP_NAME_TEXT];
+	if (e->peer == NULL)
+		return;
+	int n = snprintf(named, sizeof named, "%s%s",
+			 strncmp(e->peer, KEY_PREFIX, strlen(KEY_PREFIX)) ? KEY_PREFIX : "", e->peer);
+	if (n < 0 || (size_t)n >= sizeof named || shoal_rep_name_parse(shoal_bytes(named, (size_t)n), &who) < 0)
+		return;
+	e->by_key = true;
+	shoal_explain_book_mean(e->book, who.key);
+}
+
 static int answer(const struct shoal_explain *e, const char *path)
 {
 	char shown[SHOAL_SAY_TEXT_MAX];
@@ -363,6 +385,8 @@ static int explain(struct shoal_explain *e, const char *path)
 		return code;
 	int rc = shoal_explain_book_read(&book, file);
 	e->book = &book;
+	if (rc == 0)
+		mean_key(e);
 	shoal_say_cstr(path, shown);
 	if (rc == SHOAL_ERR_NOMEM)
 		code = shoal_say_fail(e->tool, rc, "no memory");
@@ -404,7 +428,7 @@ int shoal_explain_main(struct shoal_tool *tool, int argc, char **argv)
 	const char *when = NULL;
 	/* clang-format off */
 	const struct shoal_opt own[] = {
-		{ SHOAL_OPT_TEXT, "peer", 'p', &e.peer, "ADDR", NULL, "about this peer: HOST:PORT, HOST, or a web seed's host" },
+		{ SHOAL_OPT_TEXT, "peer", 'p', &e.peer, "ADDR|KEY", NULL, "about this peer: HOST:PORT, HOST, a web seed's host, or the key it has proven" },
 		{ SHOAL_OPT_COUNT, "piece", 0, &e.piece, "N", NULL, "about this piece; with --peer: why that peer, or why not" },
 		{ SHOAL_OPT_TEXT, "time", 0, &when, "A..B", NULL, "all that was decided then, in seconds since it began" },
 		{ .kind = SHOAL_OPT_END },

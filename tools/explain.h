@@ -15,7 +15,8 @@
 struct shoal_explain {
 	struct shoal_tool *tool;
 	struct shoal_explain_book *book;
-	const char *peer; /* "10.0.0.2:6881", "10.0.0.2": any port, or a web seed's host; NULL: any */
+	const char *peer; /* "10.0.0.2:6881", "10.0.0.2": any port, a web seed's host, or a key; NULL: any */
+	bool by_key;	  /* a key it is: those the book says are meant */
 	uint32_t piece;	  /* SHOAL_FLIGHT_NONE: any */
 	bool timed;
 	shoal_us from, to; /* since the record began */

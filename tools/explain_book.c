@@ -2,6 +2,7 @@
 #include "tools/explain_book.h"
 
 #include "proto/base/bytes.h"
+#include "proto/text.h"
 #include "swarm/core/reputation.h"
 #include "swarm/io/addr.h"
 #include "tools/say.h"
@@ -91,6 +92,35 @@ static struct shoal_explain_torrent *torrent_of(struct shoal_explain_book *b, ui
 	return t;
 }
 
+/* NOMEM. What is no key, or one too many, is passed over. */
+static int key_of(struct shoal_explain_book *b, const struct shoal_explain_peer *p, const struct shoal_flight *f)
+{
+	struct shoal_explain_key fresh = { .peer = b->index[place_of(b, f->torrent, f->peer)] - 1u };
+	if (b->keys == SHOAL_EXPLAIN_KEYS_MAX || shoal_bytes_equal(p->last[SHOAL_FLIGHT_KEY].text, f->text) ||
+	    shoal_hex_decode(f->text, (struct shoal_space){ fresh.key, sizeof fresh.key }) < 0)
+		return 0;
+	if ((b->keys & (b->keys + 1)) == 0) {
+		struct shoal_explain_key *more = realloc(b->key, (b->keys * 2 + 2) * sizeof *more);
+		if (more == NULL)
+			return SHOAL_ERR_NOMEM;
+		b->key = more;
+	}
+	b->key[b->keys++] = fresh;
+	return 0;
+}
+
+size_t shoal_explain_book_mean(struct shoal_explain_book *b, const uint8_t key[SHOAL_KEY_BYTES])
+{
+	size_t meant = 0;
+	for (size_t i = 0; i < b->keys; i++) {
+		if (memcmp(b->key[i].key, key, SHOAL_KEY_BYTES) != 0)
+			continue;
+		meant += !b->peer[b->key[i].peer]->meant;
+		b->peer[b->key[i].peer]->meant = true;
+	}
+	return meant;
+}
+
 static void name_it(struct shoal_explain_peer *p, const struct shoal_flight *f)
 {
 	char text[SHOAL_SAY_TEXT_MAX], addr[SHOAL_ADDR_TEXT_MAX];
@@ -153,6 +183,8 @@ static int tally(struct shoal_explain_book *b, const struct shoal_flight *f)
 	if (f->peer != 0) {
 		struct shoal_explain_peer *p = peer_of(b, f, &full);
 		if (p == NULL && !full)
+			return SHOAL_ERR_NOMEM;
+		if (p != NULL && f->kind == SHOAL_FLIGHT_KEY && key_of(b, p, f) < 0)
 			return SHOAL_ERR_NOMEM;
 		if (p != NULL)
 			tally_peer(p, f);
@@ -227,5 +259,6 @@ void shoal_explain_book_fini(struct shoal_explain_book *b)
 	free(b->index);
 	free(b->torrent);
 	free(b->life);
+	free(b->key);
 	*b = (struct shoal_explain_book){ 0 };
 }

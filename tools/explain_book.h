@@ -11,11 +11,13 @@
 #ifndef SHOAL_TOOLS_EXPLAIN_BOOK_H
 #define SHOAL_TOOLS_EXPLAIN_BOOK_H
 
+#include "proto/key_proof.h"
 #include "tools/explain_words.h"
 
 #define SHOAL_EXPLAIN_PEERS_MAX 8192u
 #define SHOAL_EXPLAIN_TORRENTS_MAX 1024u
 #define SHOAL_EXPLAIN_LIVES_MAX 200u
+#define SHOAL_EXPLAIN_KEYS_MAX 8192u
 
 struct shoal_explain_peer {
 	uint32_t torrent, id;
@@ -23,6 +25,7 @@ struct shoal_explain_peer {
 	char client[64];		   /* the same; "": it did not say */
 	struct shoal_addr addr;		   /* port 0: a web seed */
 	bool web, gone, banned;
+	bool meant;	    /* by shoal_explain_book_mean() */
 	uint32_t asks;	    /* pieces asked of it, again or not */
 	uint64_t blocks;    /* right ones from it */
 	uint64_t standing;  /* as last recorded */
@@ -31,6 +34,11 @@ struct shoal_explain_peer {
 	uint32_t stalls, refusals;
 	struct shoal_flight
 		last[SHOAL_FLIGHT_KINDS]; /* the newest of each kind; UNKNOWN: none. Texts borrow the record */
+};
+/* A peer has proven a key; one address may prove several, one after the other. */
+struct shoal_explain_key {
+	size_t peer; /* its place in the book */
+	uint8_t key[SHOAL_KEY_BYTES];
 };
 struct shoal_explain_torrent {
 	uint32_t handle;
@@ -50,7 +58,9 @@ struct shoal_explain_book {
 	uint32_t *index; /* open addressing over (torrent, id): number + 1 */
 	size_t index_room;
 	uint64_t unnamed; /* peers beyond the bound */
-	size_t *life;	  /* where lives after the first one begin, in `records` */
+	struct shoal_explain_key *key;
+	size_t keys;
+	size_t *life; /* where lives after the first one begin, in `records` */
 	size_t lives;
 	struct shoal_explain_torrent *torrent;
 	size_t torrents;
@@ -63,6 +73,8 @@ void shoal_explain_book_fini(struct shoal_explain_book *b);
 /* NULL: no such. */
 struct shoal_explain_peer *shoal_explain_book_peer(const struct shoal_explain_book *b, uint32_t torrent, uint32_t id);
 struct shoal_explain_torrent *shoal_explain_book_torrent(const struct shoal_explain_book *b, uint32_t handle);
+/* Marks those as meant who have proven `key`; how many. */
+size_t shoal_explain_book_mean(struct shoal_explain_book *b, const uint8_t key[SHOAL_KEY_BYTES]);
 /* The next record at or after `*at` (from 0): 1; 0: no more. `*at` moves on. Its torrent is told apart by lives. */
 int shoal_explain_book_next(const struct shoal_explain_book *b, size_t *at, struct shoal_flight *out);
 

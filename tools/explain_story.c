@@ -208,13 +208,42 @@ static void tell_peer(const struct shoal_explain *e, const struct shoal_explain_
 	latest(e, p, "when it stalled, the last time", SHOAL_FLIGHT_STALL);
 	latest(e, p, "what it refused, the last time", SHOAL_FLIGHT_REFUSED);
 	latest(e, p, "when there was nothing to ask it for, the last time", SHOAL_FLIGHT_IDLE);
+	latest(e, p, "which key it has proven", SHOAL_FLIGHT_KEY);
 	latest(e, p, "how it was met", SHOAL_FLIGHT_PEER);
 	latest(e, p, "how it left", SHOAL_FLIGHT_LEFT);
+}
+
+/* Of a key: what came of all addresses it was proven at, together. */
+static void key_in_short(const struct shoal_explain *e)
+{
+	struct shoal_explain_peer all = { .blocks = 0 };
+	char places[SHOAL_HUMAN_MAX * 2], pieces[SHOAL_HUMAN_MAX * 2], blocks[SHOAL_HUMAN_MAX * 2];
+	uint64_t peers = 0, banned = 0;
+	for (size_t i = 0; i < e->book->peers; i++) {
+		const struct shoal_explain_peer *p = e->book->peer[i];
+		if (!p->meant)
+			continue;
+		peers++;
+		banned += p->banned;
+		all.asks += p->asks;
+		all.blocks += p->blocks;
+		all.falses += p->falses;
+	}
+	if (peers == 0)
+		return;
+	shoal_say(e->tool,
+		  "that key was proven at %s: asked for %s, %s came that were right, %" PRIu32
+		  " false; banned at %" PRIu64,
+		  shoal_human_count(peers, "peer", "peers", places),
+		  shoal_human_count(all.asks, "piece", "pieces", pieces),
+		  shoal_human_count(all.blocks, "block", "blocks", blocks), all.falses, banned);
 }
 
 size_t shoal_explain_peers(const struct shoal_explain *e)
 {
 	size_t told = 0;
+	if (e->by_key && !e->tool->json)
+		key_in_short(e);
 	for (size_t i = 0; i < e->book->peers; i++) {
 		if (!shoal_explain_is_peer(e, e->book->peer[i]))
 			continue;

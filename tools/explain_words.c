@@ -570,6 +570,22 @@ static void client(struct words *w)
 	add_text(w);
 }
 
+static void key(struct words *w)
+{
+	add_peer(w, w->f->peer);
+	add(w, " has proven the key ");
+	add_text(w);
+	add(w,
+	    term(w, "bound")
+		    ? " in an encrypted stream: what is known of the key counts, wherever it connects from"
+		    : " in a plain stream, where one in the middle may have carried the proof on: what is known of the "
+		      "address decides, and nothing bad is noted under the key");
+	add(w, "; the key is %s", shoal_explain_standing(term(w, "standing")));
+	if (term(w, "blocks") + term(w, "false_blocks") > 0)
+		add(w, ", %" PRIu64 " false of %" PRIu64 " blocks", term(w, "false_blocks"),
+		    term(w, "blocks") + term(w, "false_blocks"));
+}
+
 static void webseed(struct words *w)
 {
 	add(w, "the web seed ");
@@ -613,7 +629,7 @@ static void (*const telling[SHOAL_FLIGHT_KINDS])(struct words *w) = {
 	[SHOAL_FLIGHT_GOOD] = good,	  [SHOAL_FLIGHT_BAD] = bad,	    [SHOAL_FLIGHT_SUSPECT] = suspect,
 	[SHOAL_FLIGHT_FALSE] = falsified, [SHOAL_FLIGHT_CLEARED] = cleared, [SHOAL_FLIGHT_BAN] = ban,
 	[SHOAL_FLIGHT_OWN] = own,	  [SHOAL_FLIGHT_WAIT] = waits,	    [SHOAL_FLIGHT_STATE] = state,
-	[SHOAL_FLIGHT_LOST] = lost,	  [SHOAL_FLIGHT_END] = end,
+	[SHOAL_FLIGHT_LOST] = lost,	  [SHOAL_FLIGHT_END] = end,	    [SHOAL_FLIGHT_KEY] = key,
 };
 
 const char *shoal_explain_words(const struct shoal_flight *f, const struct shoal_explain_names *names,

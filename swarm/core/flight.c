@@ -60,6 +60,7 @@ static const struct shoal_flight_shape shapes[SHOAL_FLIGHT_KINDS] = {
 				 false },
 	[SHOAL_FLIGHT_LOST] = { "lost", { "records" }, false },
 	[SHOAL_FLIGHT_END] = { "end", { "why" }, false },
+	[SHOAL_FLIGHT_KEY] = { "key", { "bound", "standing", "blocks", "false_blocks" }, true },
 };
 
 const struct shoal_flight_shape *shoal_flight_shape(enum shoal_flight_kind kind)

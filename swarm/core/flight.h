@@ -59,6 +59,7 @@ enum shoal_flight_kind {
 	SHOAL_FLIGHT_STATE, /* the torrent as a whole */
 	SHOAL_FLIGHT_LOST,  /* records, for want of room */
 	SHOAL_FLIGHT_END,   /* of the file, and why */
+	SHOAL_FLIGHT_KEY,   /* it has proven a key (identity.h); text: the key in hex */
 	SHOAL_FLIGHT_KINDS
 };
 

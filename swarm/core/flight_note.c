@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "proto/base/bytes.h"
+#include "proto/text.h"
 #include "swarm/core/node_room.h"
 
 /* ---- the desk ------------------------------------------------------------------------------- */
@@ -160,6 +161,21 @@ void shoal_note_client(struct shoal_peer *p, shoal_us now)
 				  .peer = p->source,
 				  .piece = SHOAL_FLIGHT_NONE,
 				  .text = shoal_bytes(p->client, strlen(p->client)) };
+	put(p->swarm, &f, now);
+}
+
+void shoal_note_key(struct shoal_peer *p, shoal_us now)
+{
+	char hex[2 * SHOAL_KEY_BYTES + 1];
+	if (p->node->flights == NULL || p->known_by == NULL)
+		return;
+	const struct shoal_rep *r = &p->known_by->rep;
+	shoal_hex_encode(shoal_bytes(p->known_by->who.key, SHOAL_KEY_BYTES), hex);
+	struct shoal_flight f = { .kind = SHOAL_FLIGHT_KEY,
+				  .peer = p->source,
+				  .piece = SHOAL_FLIGHT_NONE,
+				  .term = { p->bound, r->state, r->blocks, r->false_blocks },
+				  .text = shoal_bytes(hex, sizeof hex - 1) };
 	put(p->swarm, &f, now);
 }
 

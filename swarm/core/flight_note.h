@@ -51,6 +51,8 @@ void shoal_note_torrent(struct shoal_swarm *s, shoal_us now);
 void shoal_note_webseed(struct shoal_swarm *s, uint32_t source, struct shoal_bytes host, shoal_us now);
 void shoal_note_peer(struct shoal_peer *p, shoal_us now);
 void shoal_note_client(struct shoal_peer *p, shoal_us now);
+/* It has proven a key, in this connection; nothing when it has not. */
+void shoal_note_key(struct shoal_peer *p, shoal_us now);
 void shoal_note_left(struct shoal_peer *p, shoal_us now);
 void shoal_note_stance(struct shoal_peer *p, shoal_us now);
 

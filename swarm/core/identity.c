@@ -95,6 +95,7 @@ static int on_proof(struct shoal_peer *p, const struct shoal_key_msg *msg, shoal
 	if (e == NULL)
 		return 0;
 	p->known_by = e;
+	shoal_note_key(p, now);
 	struct shoal_account *account = p->bound && p->contact != NULL ? p->contact->account : NULL;
 	if (account != NULL && account->source == p->serial) { /* its first connection, and so all that it was */
 		account->keyed = true;

@@ -148,9 +148,9 @@ class Reputation(unittest.TestCase):
         self.addCleanup(relay.close)
         return relay
 
-    def get(self, out):
+    def get(self, out, *more):
         return self.start("get", "t", "-o", out, "--peer", HONEST, "--peer", LIAR, "--listen", SELF, "--state", "state",
-                          "--timeout", "50", "--adopt", "off")
+                          "--timeout", "50", "--adopt", "off", *more)
 
     def test_who_lied_is_remembered(self):
         relay = self.stage()
@@ -238,10 +238,17 @@ class Reputation(unittest.TestCase):
         self.assertGreater(record["verified"], 20)
         self.assertEqual(os.stat(os.path.join(self.dir, "state", "node.key")).st_mode & 0o777, 0o600)
         self.shoal("get", "t", "-o", "copy2", "--peer", SELF, "--state", "state", *HIDDEN,
-                   "--adopt", "off", "--timeout", "50")
+                   "--adopt", "off", "--timeout", "50", "--record", "flight")
         (again, record2), = self.keys().items()
         self.assertEqual(again, name)
         self.assertGreater(record2["verified"], record["verified"])
+        # What the record of the second one says of that key, and of another.
+        told = " ".join(self.shoal("explain", "flight", "--peer", name).stdout.split())
+        self.assertIn("that key is behind 1 peer here", told)
+        self.assertIn(f"{SELF} has proven the key {name.removeprefix('ed25519:')} in an encrypted stream", told)
+        self.assertIn(f", 0 false of {record['verified']} blocks", told)
+        self.assertEqual(told, " ".join(self.shoal("explain", "flight", "--peer", name[8:]).stdout.split()))
+        self.assertIn("says nothing of that", self.shoal("explain", "flight", "--peer", "ed25519:" + 64 * "0", code=1).stderr)
         # Nobody is shown one who does not want it.
         self.shoal("get", "t", "-o", "copy3", "--peer", SELF, "--state", "shy", *HIDDEN,
                    "--adopt", "off", "--timeout", "50", "--show-key", "off")
@@ -253,12 +260,17 @@ class Reputation(unittest.TestCase):
     def test_one_in_the_middle_spoils_nobodys_name(self):
         """The relay carries the honest seed's proof on, and puts false blocks behind it (S16)."""
         self.stage()
-        get = self.get("copy")
+        get = self.get("copy", "--record", "flight")
         self.wait_for(get, "peer_banned")
         self.wait_for(get, "complete")
         get.wait(timeout=10)
         self.assertEqual(self.listed("--banned")[0].keys(), {LIAR})
         self.assertGreater(len(self.keys()), 0)
+        told = [" ".join(self.shoal("explain", "flight", "--peer", key).stdout.split()) for key in self.keys()]
+        behind = next(t for t in told if LIAR in t)
+        self.assertIn(f"{LIAR} has proven the key ", behind)
+        self.assertIn("in a plain stream, where one in the middle may have carried the proof on", behind)
+        self.assertIn("is banned for", behind)
         for record in self.keys().values():
             self.assertEqual(record["false"], 0)
             self.assertNotIn(record["state"], ("banned", "on parole"))

@@ -231,6 +231,39 @@ static void a_book_tallies(void **state)
 	shoal_explain_book_fini(&b);
 }
 
+/* Whoever has proven a key is found by it, at each of its addresses; what is no key is nobody's. */
+static void a_key_has_several_addresses(void **state)
+{
+	static const char ours[] = "11111111111111111111111111111111111111111111111111111111111111ff",
+			  theirs[] = "22222222222222222222222222222222222222222222222222222222222222ff";
+	static const struct {
+		uint32_t peer;
+		const char *key;
+	} proven[] = {
+		{ 2, ours }, { 3, theirs }, { 4, ours }, { 4, ours }, { 4, theirs }, { 5, "no key" }, { 6, "" }
+	};
+	static struct tape t;
+	struct shoal_explain_book b;
+	uint8_t key[SHOAL_KEY_BYTES];
+	(void)state;
+	make(&t);
+	for (size_t i = 0; i < sizeof proven / sizeof *proven; i++)
+		put(&t, (struct shoal_flight){ .kind = SHOAL_FLIGHT_KEY,
+					       .at = SHOAL_S(107),
+					       .peer = proven[i].peer,
+					       .piece = SHOAL_FLIGHT_NONE,
+					       .text = shoal_bytes(proven[i].key, strlen(proven[i].key)) });
+	assert_int_equal(shoal_explain_book_read(&b, shoal_bytes(t.at, t.len)), 0);
+	assert_int_equal(b.keys, 4);
+	memset(key, 0x11, sizeof key);
+	assert_int_equal(shoal_explain_book_mean(&b, key), 0);
+	key[SHOAL_KEY_BYTES - 1] = 0xff;
+	assert_int_equal(shoal_explain_book_mean(&b, key), 2);
+	for (uint32_t peer = 2; peer <= 6; peer++)
+		assert_int_equal(shoal_explain_book_peer(&b, 1, peer)->meant, peer == 2 || peer == 4);
+	shoal_explain_book_fini(&b);
+}
+
 /* However it is cut, what is whole is read; a record that is none ends it where it stands. */
 static void a_book_of_a_part(void **state)
 {
@@ -311,6 +344,7 @@ int main(void)
 		cmocka_unit_test(answers_follow_the_terms),
 		cmocka_unit_test(what_a_torrent_waits_for),
 		cmocka_unit_test(a_book_tallies),
+		cmocka_unit_test(a_key_has_several_addresses),
 		cmocka_unit_test(a_book_of_a_part),
 		cmocka_unit_test(a_second_life_is_told_apart),
 		cmocka_unit_test(a_book_is_bounded),
