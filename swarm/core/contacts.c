@@ -144,11 +144,19 @@ void shoal_contacts_fini(struct shoal_swarm *s)
 
 /* ---- heaps ------------------------------------------------------------------------------ */
 
-/* The least is forgotten first: what never worked, failed most, came from the least believed. */
-static uint64_t worth_of(const struct shoal_contact *c)
+enum shoal_regard shoal_contact_regard(const struct shoal_swarm *s, const struct shoal_contact *c)
 {
-	return (uint64_t)c->worked << 48 | (uint64_t)(15 - c->tries) << 44 | (uint64_t)(15 - c->source) << 40 |
-	       (uint64_t)!c->self << 36 | c->priority;
+	const struct shoal_node *n = s->node;
+	const struct shoal_repute_entry *e = n->policy->scores ? shoal_repute_find(&n->repute, &c->addr) : NULL;
+	return shoal_rep_regard(e != NULL ? &e->rep : NULL);
+}
+
+/* The least is forgotten first: who has no good record, what never worked, failed most, came from the least believed. */
+static uint64_t worth_of(const struct shoal_swarm *s, const struct shoal_contact *c)
+{
+	return (uint64_t)(shoal_contact_regard(s, c) == SHOAL_REGARD_GOOD) << 49 | (uint64_t)c->worked << 48 |
+	       (uint64_t)(15 - c->tries) << 44 | (uint64_t)(15 - c->source) << 40 | (uint64_t)!c->self << 36 |
+	       c->priority;
 }
 
 /* It may be forgotten unless somebody relies on it. A heap with no memory for it keeps it until it is next looked at. */
@@ -157,7 +165,7 @@ void shoal_contact_worth_set(struct shoal_swarm *s, struct shoal_contact *c)
 	if (c->trusted || c->peer != NULL || c->dial != 0)
 		shoal_heap_drop(&s->contacts.worst, &c->worth);
 	else
-		(void)!shoal_heap_set(&s->contacts.worst, &c->worth, worth_of(c));
+		(void)!shoal_heap_set(&s->contacts.worst, &c->worth, worth_of(s, c));
 }
 
 void shoal_contact_due_drop(struct shoal_swarm *s, struct shoal_contact *c)
@@ -292,7 +300,7 @@ struct shoal_contact *shoal_swarm_contact(struct shoal_swarm *s, const struct sh
 	struct shoal_contact fresh = { .addr = *addr, .source = from, .priority = shoal_node_priority(s->node, addr) };
 	if (from != SHOAL_FROM_USER && far(addr) && same_host >= SHOAL_CONTACTS_HOST)
 		return NULL;
-	if (!has_room(s, from == SHOAL_FROM_USER ? SHOAL_NEVER : worth_of(&fresh)))
+	if (!has_room(s, from == SHOAL_FROM_USER ? SHOAL_NEVER : worth_of(s, &fresh)))
 		return NULL;
 	c = malloc(sizeof *c);
 	if (c == NULL) {
@@ -341,6 +349,7 @@ void shoal_contact_came(struct shoal_swarm *s, struct shoal_contact *c, struct s
 	shoal_contact_worth_set(s, c);
 	if (p->repute != NULL)
 		p->repute = shoal_repute_listens(&n->repute, p->repute, &c->addr, shoal_node_seconds(n, now));
+	shoal_note_key(p, now); /* under the name that its blocks have from now on */
 	if (p->repute != NULL && n->policy->scores && p->repute->rep.state == SHOAL_REP_BANNED)
 		shoal_peer_close(p, SHOAL_ERR_REFUSED, now); /* by an earlier day's record */
 }

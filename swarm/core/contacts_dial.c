@@ -4,11 +4,16 @@
 #include <string.h>
 #include "swarm/core/node_room.h"
 
+#define STRANGERS_TURN 40u /* %: of those with a good record so many are dialled as if they had none */
+
 /* The least is dialled first. */
-static uint64_t rank_of(const struct shoal_contact *c)
+static uint64_t rank_of(struct shoal_swarm *s, const struct shoal_contact *c)
 {
-	return (uint64_t)!c->trusted << 48 | (uint64_t)c->tries << 44 | (uint64_t)!c->worked << 40 |
-	       (uint64_t)c->source << 36 | (UINT32_MAX - c->priority);
+	enum shoal_regard regard = shoal_contact_regard(s, c);
+	bool good = regard == SHOAL_REGARD_GOOD && shoal_rng_below(&s->rng, 100) >= STRANGERS_TURN;
+	return (uint64_t)!c->trusted << 50 | (uint64_t)(regard == SHOAL_REGARD_BAD) << 49 | (uint64_t)c->tries << 44 |
+	       (uint64_t)!good << 41 | (uint64_t)!c->worked << 40 | (uint64_t)c->source << 36 |
+	       (UINT32_MAX - c->priority);
 }
 
 static bool swarm_dials(const struct shoal_swarm *s)
@@ -106,7 +111,7 @@ static void wake_due(struct shoal_swarm *s, shoal_us now)
 			shoal_contact_park(s, c);
 			continue;
 		}
-		c->in_ready = shoal_heap_set(&t->ready, &c->due, rank_of(c)) == 0;
+		c->in_ready = shoal_heap_set(&t->ready, &c->due, rank_of(s, c)) == 0;
 		if (!c->in_ready) /* no memory: soon again, in the place that it just left */
 			shoal_contact_wait(s, c, now + SHOAL_S(1));
 	}
@@ -124,7 +129,7 @@ static bool dial_best(struct shoal_swarm *s, struct shoal_dial *d, shoal_us now)
 			continue;
 		}
 		if (!c->trusted && s->peer_count >= SHOAL_DIAL_PEERS) {
-			c->in_ready = shoal_heap_set(&s->contacts.ready, &c->due, rank_of(c)) == 0;
+			c->in_ready = shoal_heap_set(&s->contacts.ready, &c->due, rank_of(s, c)) == 0;
 			return false;
 		}
 		if (shoal_node_banned(n, &c->addr, now) || shoal_swarm_crowded(s, &c->addr, now)) {

@@ -5,7 +5,10 @@
 #define SHOAL_CONTACTS_ROOM_H
 
 #include "swarm/core/contacts.h"
+#include "swarm/core/reputation.h"
 
+/* By the record of its address; NONE where no score is kept. */
+enum shoal_regard shoal_contact_regard(const struct shoal_swarm *s, const struct shoal_contact *c);
 /* It is in neither heap of those to be dialled. */
 void shoal_contact_due_drop(struct shoal_swarm *s, struct shoal_contact *c);
 /* It is to be dialled at `at`. */

@@ -19,6 +19,9 @@
 #define CLAIM_TRUE 2.0f
 #define CLAIM_FALSE 0.25f
 #define CREDIBLE 0.5
+#define ASKS_THAT_TELL 8.0f /* asks, the prior included, before silence is held against one */
+#define HARDLY 0.25	    /* of them answered */
+#define MOSTLY 0.5
 
 double shoal_rep_memory(uint32_t blocks)
 {
@@ -50,6 +53,18 @@ double shoal_rep_bound(float good, float bad)
 bool shoal_rep_credible(const struct shoal_rep *r)
 {
 	return shoal_rep_bound(r->true_claim, r->no_claim) >= CREDIBLE;
+}
+
+enum shoal_regard shoal_rep_regard(const struct shoal_rep *r)
+{
+	if (r == NULL)
+		return SHOAL_REGARD_NONE;
+	bool asked = r->kept + r->missed >= ASKS_THAT_TELL;
+	double answers = shoal_rep_mean(r->kept, r->missed);
+	if (r->state >= SHOAL_REP_PAROLE || (asked && answers < HARDLY))
+		return SHOAL_REGARD_BAD;
+	bool tried = r->state != SHOAL_REP_NEW && r->blocks >= SHOAL_REP_TRUSTED_BLOCKS;
+	return tried && answers >= MOSTLY ? SHOAL_REGARD_GOOD : SHOAL_REGARD_NONE;
 }
 
 uint32_t shoal_rep_window(const struct shoal_rep *r)

@@ -65,6 +65,12 @@ enum shoal_rep_why {
 	SHOAL_REP_WHY_TOLD,	  /* others saw it, and the user imported that; `value`: blocks in its favour */
 };
 
+enum shoal_regard {
+	SHOAL_REGARD_GOOD, /* in good standing, with 64 right blocks from it, and it mostly answers */
+	SHOAL_REGARD_NONE, /* nothing is known that matters */
+	SHOAL_REGARD_BAD,  /* on parole, banned, or it hardly ever answers */
+};
+
 struct shoal_rep_reason {
 	uint32_t at_s, piece;
 	float value;
@@ -140,6 +146,8 @@ uint32_t shoal_rep_window(const struct shoal_rep *r);
 void shoal_rep_share(const double expect[], const uint32_t blocks[], double share[], size_t n);
 /* A draw from Beta(a, b), a, b >= 1, by the normal with its mean and deviation, kept within [0, 1]. */
 double shoal_rep_draw(double a, double b, struct shoal_rng *rng);
+/* For whom to connect to, and who stays where places are short: a preference and never a bar. `r`: may be NULL. */
+enum shoal_regard shoal_rep_regard(const struct shoal_rep *r);
 const char *shoal_rep_state_name(enum shoal_rep_state state);
 
 #endif

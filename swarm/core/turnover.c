@@ -171,30 +171,51 @@ static bool allowance(struct shoal_node *n, shoal_us now)
 	return true;
 }
 
+static enum shoal_regard regard_of(const struct shoal_peer *p)
+{
+	return shoal_rep_regard(p->node->policy->scores ? shoal_peer_standing(p) : NULL);
+}
+
+static enum shoal_regard regard_at(const struct shoal_node *n, const struct shoal_addr *addr)
+{
+	const struct shoal_repute_entry *e = n->policy->scores ? shoal_repute_find(&n->repute, addr) : NULL;
+	return shoal_rep_regard(e != NULL ? &e->rep : NULL);
+}
+
+/* All are of use. One with a bad record goes for anybody without; else it is by canonical priority (BEP 40), on which the
+ * newcomer's side agrees with us. */
+static bool gives_way(struct shoal_node *n, const struct shoal_peer *low, const struct shoal_addr *addr)
+{
+	if (regard_at(n, addr) == SHOAL_REGARD_BAD || !far(addr))
+		return false;
+	return regard_of(low) == SHOAL_REGARD_BAD || shoal_node_priority(n, addr) > shoal_node_priority(n, &low->addr);
+}
+
 bool shoal_node_make_room(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now)
 {
 	struct shoal_peer *go = NULL, *low = NULL;
 	enum use worst = OF_USE;
-	uint32_t lowest = UINT32_MAX;
+	uint64_t lowest = UINT64_MAX;
 	if (n->full_until > now)
 		return false;
 	for (struct shoal_peer *p = n->peers; p != NULL; p = p->next) {
 		enum use use = use_of(p, now);
-		if (use > worst || (use == worst && go != NULL && p->born < go->born)) {
+		enum shoal_regard regard = regard_of(p);
+		bool sooner = go != NULL && use == worst &&
+			      (regard != regard_of(go) ? regard > regard_of(go) : p->born < go->born);
+		if (use > worst || sooner) {
 			worst = use;
 			go = p;
 		}
 		if (use != OF_USE || !p->known || !far(&p->addr))
 			continue;
-		uint32_t priority = shoal_node_priority(n, &p->addr);
-		if (priority < lowest) {
-			lowest = priority;
+		uint64_t rank = (uint64_t)(SHOAL_REGARD_BAD - regard) << 32 | shoal_node_priority(n, &p->addr);
+		if (rank < lowest) {
+			lowest = rank;
 			low = p;
 		}
 	}
-	/* All are of use: then by canonical priority (BEP 40), on which the newcomer's side agrees with us. */
-	if (go == NULL && low != NULL && addr != NULL && far(addr) && shoal_node_priority(n, addr) > lowest &&
-	    allowance(n, now))
+	if (go == NULL && low != NULL && addr != NULL && gives_way(n, low, addr) && allowance(n, now))
 		go = low;
 	if (go == NULL) {
 		n->full_until = now + SCAN_AGAIN;
