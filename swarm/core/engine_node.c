@@ -308,7 +308,8 @@ static int read_range(struct shoal_node *n, struct shoal_swarm *s, const struct 
 static int ext_register(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 {
 	bool taken = op->ext == 0 || op->ext == SHOAL_EXT_PEX || op->ext == SHOAL_EXT_METADATA ||
-		     op->ext == SHOAL_EXT_DONTHAVE || op->ext == SHOAL_EXT_PUNCH || op->ext == SHOAL_EXT_KEY;
+		     op->ext == SHOAL_EXT_DONTHAVE || op->ext == SHOAL_EXT_PUNCH || op->ext == SHOAL_EXT_KEY ||
+		     op->ext == SHOAL_EXT_LEAVES;
 	if (op->text.len == 0 || op->text.len >= SHOAL_EXT_NAME_BYTES || memchr(op->text.at, 0, op->text.len) != NULL)
 		return SHOAL_ERR_USAGE;
 	for (size_t i = 0; i < n->ext_count; i++)

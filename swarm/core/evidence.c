@@ -83,11 +83,12 @@ double shoal_evidence_expect(struct shoal_swarm *s, uint32_t source)
 
 /* ---- bans ----------------------------------------------------------------------------------- */
 
-/* What it sent and nobody has verified is worth nothing, unless leaf hashes will tell block by block what of it is right. */
+/* What it sent and nobody has verified is worth nothing, unless leaf hashes will tell block by block what of it is right, or
+ * a hint has done so. */
 static void purge(struct shoal_swarm *s, uint32_t source)
 {
 	for (struct shoal_open *o = s->landing.head; o != NULL; o = o->next) {
-		if (!o->whole || o->hash.has_v2 || o->job_out ||
+		if (!o->whole || o->hash.has_v2 || o->hinted || o->job_out ||
 		    (o->state != SHOAL_OPEN_FETCHING && o->state != SHOAL_OPEN_READY))
 			continue;
 		for (uint32_t b = 0; b < o->blocks; b++) {
@@ -356,6 +357,7 @@ void shoal_evidence_good(struct shoal_swarm *s, struct shoal_open *open, shoal_u
 		(void)shoal_swarm_check_piece(s, open->piece, SHOAL_CHECK_BLAME, SHOAL_DISK_LEAVES, &check);
 	}
 	credit(s, open, now);
+	shoal_hints_helped(s, open);
 	shoal_note_good(s, open, now);
 	if (open->strangers > 0 && s->strangers_most < SHOAL_EVIDENCE_STRANGERS_MAX)
 		s->strangers_most++;

@@ -4,7 +4,8 @@
  * Internal to swarm/core. A piece that fails is first hashed once more: our own memory may have been at fault, and
  * then nothing is held against anybody. What a single sender sent whole it answers for. In v2 the leaf hashes are
  * asked for and the piece waits for them (SHOAL_EVIDENCE_DISPUTE at most); then its false blocks, and no others,
- * are dropped and fetched again; what is right of a streamed piece stays on the disk. In v1 the blocks of the likeliest suspects are, from others, and once the piece has come
+ * are dropped and fetched again; what is right of a streamed piece stays on the disk. In v1 another of our kind may say which
+ * those are (hints.h); else the blocks of the likeliest suspects are, from others, and once the piece has come
  * good the digests of what failed say exactly who it was. Records and their arithmetic: reputation.h.
  *
  * Who is banned leaves nothing behind: blocks of it that nobody has verified are dropped from all pieces under way.
@@ -40,6 +41,9 @@ void shoal_evidence_failed(struct shoal_swarm *s, struct shoal_open *open, shoal
 void shoal_evidence_digested(struct shoal_swarm *s, struct shoal_check *check, shoal_us now);
 /* The true leaves of a piece are known: whoever sent other blocks lied. */
 void shoal_evidence_leaves(struct shoal_swarm *s, uint32_t piece, const uint8_t (*leaf)[32], uint32_t n, shoal_us now);
+/* Somebody says what the blocks of a disputed piece of v1 are; NULL: it does not. Believed only so far as to fetch those
+ * again that are otherwise. */
+void shoal_evidence_hint(struct shoal_swarm *s, struct shoal_open *open, const uint8_t (*digest)[32], shoal_us now);
 /* Leaf hashes that do not come are waited for no longer. */
 void shoal_evidence_tick(struct shoal_swarm *s, shoal_us now);
 

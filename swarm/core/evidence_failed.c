@@ -144,7 +144,7 @@ static void begin_anew(struct shoal_swarm *s, struct shoal_open *open, shoal_us 
 {
 	uint32_t piece = open->piece;
 	s->wasted += open->bytes;
-	open->repaired = false;
+	open->repaired = open->hinted = false;
 	if (shoal_landing_again(&s->landing, open, now) < 0) {
 		shoal_landing_close(&s->landing, open);
 		shoal_picker_close(s->picker, piece);
@@ -213,17 +213,31 @@ static bool drop_suspects(struct shoal_swarm *s, struct shoal_open *open, const 
 	return true;
 }
 
-/* In v2 the piece's leaf hashes say which blocks are false. false: they cannot be had. */
-static bool dispute(struct shoal_swarm *s, struct shoal_open *open, shoal_us now)
+/* In v2 the piece's leaf hashes say which blocks are false; in v1, of `senders`, somebody's word may. false: neither can be
+ * had. */
+static bool dispute(struct shoal_swarm *s, struct shoal_open *open, size_t senders, shoal_us now)
 {
-	if (!s->has_v2 || !s->node->policy->names_liars || !shoal_swarm_leaves_wanted(s, open->piece, now))
+	bool repairs = shoal_node_uses(s->node, SHOAL_WITHOUT_REPAIR) && (open->whole || open->hash.has_v2);
+	if (!s->node->policy->names_liars)
 		return false;
-	if (!shoal_node_uses(s->node, SHOAL_WITHOUT_REPAIR) || (!open->whole && !open->hash.has_v2))
+	if (s->has_v2 && (!shoal_swarm_leaves_wanted(s, open->piece, now) || !repairs))
 		return false; /* they come for the blame alone */
+	if (!s->has_v2 &&
+	    (!repairs || open->attempts > SHOAL_EVIDENCE_REPAIRS || !shoal_node_uses(s->node, SHOAL_WITHOUT_HINTS) ||
+	     !shoal_hints_ask(s, open, senders == 1 ? open->source[0] : 0, now)))
+		return false;
 	open->state = SHOAL_OPEN_DISPUTED;
 	open->disputed_until = now + SHOAL_EVIDENCE_DISPUTE;
 	s->disputes++;
 	return true;
+}
+
+/* Who sent all of it answers for one false block now; whatever more there were, the good piece will tell. */
+static void blame_sole(struct shoal_swarm *s, uint32_t source, uint32_t piece, shoal_us now)
+{
+	if (s->node->policy->names_liars)
+		shoal_blame_counted(&s->blame, piece);
+	shoal_evidence_false(s, source, piece, 0, SHOAL_REP_WHY_SOLE, now);
 }
 
 /* Nobody can say which blocks they are. */
@@ -235,12 +249,8 @@ static void mend_or_begin_anew(struct shoal_swarm *s, struct shoal_open *open, c
 		      open->attempts <= SHOAL_EVIDENCE_REPAIRS && drop_suspects(s, open, all, n, now);
 	if (!mended)
 		begin_anew(s, open, now);
-	if (n != 1)
-		return;
-	/* Who sent all of it answers for one false block now; whatever more there were, the good piece will tell. */
-	if (s->node->policy->names_liars)
-		shoal_blame_counted(&s->blame, piece);
-	shoal_evidence_false(s, source, piece, 0, SHOAL_REP_WHY_SOLE, now);
+	if (n == 1)
+		blame_sole(s, source, piece, now);
 }
 
 void shoal_evidence_failed(struct shoal_swarm *s, struct shoal_open *open, shoal_us now)
@@ -265,7 +275,7 @@ void shoal_evidence_failed(struct shoal_swarm *s, struct shoal_open *open, shoal
 	else if (policy->names_liars && n != 1 && s->state == SHOAL_SWARM_RUN) /* on disk alone: digested there */
 		shoal_evidence_remember_later(s, open);
 	open->attempts++;
-	if (!dispute(s, open, now))
+	if (!dispute(s, open, n, now))
 		mend_or_begin_anew(s, open, all, n, now);
 	s->dirty_fill = true;
 }
@@ -294,6 +304,31 @@ void shoal_evidence_leaves(struct shoal_swarm *s, uint32_t piece, const uint8_t 
 	free(wrong);
 	free(digest);
 	s->dirty_fill = true;
+}
+
+void shoal_evidence_hint(struct shoal_swarm *s, struct shoal_open *open, const uint8_t (*digest)[32], shoal_us now)
+{
+	uint8_t(*ours)[32] = digest != NULL ? malloc((size_t)open->blocks * 32) : NULL;
+	uint32_t others = 0, source = open->source[0], piece = open->piece;
+	struct sender all[SHOAL_EVIDENCE_SENDERS];
+	size_t n = suspects_of(s, open, all);
+	s->disputes--;
+	s->dirty_fill = true;
+	bool known = ours != NULL && shoal_evidence_digests(s, open, ours);
+	for (uint32_t b = 0; known && b < open->blocks; b++)
+		others += memcmp(ours[b], digest[b], 32) != 0;
+	if (others > 0 && others < open->blocks) {
+		mend(s, open, now);
+		open->hinted = true;
+		for (uint32_t b = 0; b < open->blocks; b++)
+			if (memcmp(ours[b], digest[b], 32) != 0)
+				drop_block(s, open, b);
+		if (n == 1)
+			blame_sole(s, source, piece, now);
+	} else { /* what it says does not help */
+		mend_or_begin_anew(s, open, all, n, now);
+	}
+	free(ours);
 }
 
 void shoal_evidence_tick(struct shoal_swarm *s, shoal_us now)

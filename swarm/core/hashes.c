@@ -402,6 +402,8 @@ void shoal_swarm_leaves_ready(struct shoal_swarm *s, struct shoal_check *check, 
 	struct shoal_peer *p = shoal_node_peer(s->node, check->peer_serial);
 	const struct shoal_wire_hash_range *r = &check->range;
 	uint32_t width = 0;
+	if (!s->has_v2) /* of v1: somebody wants a hint */
+		return shoal_hints_ready(s, check, now);
 	if (p == NULL || p->swarm != s)
 		return;
 	if (check->job.err < 0 || !check->hash.good || shoal_metainfo_piece_root(s->mi, check->piece, &width) == NULL) {

@@ -51,6 +51,8 @@ struct shoal_open {
 	uint32_t owner;	     /* the peer that fetches it alone, 0 nobody */
 	uint32_t attempts;   /* times it failed its hash in this session */
 	uint32_t strangers;  /* peers in no good standing that joined it */
+	uint32_t hint_of;    /* the peer that was asked for a hint last (hints.h), 0 nobody */
+	bool hinted;	     /* and by its hint blocks are fetched again */
 	unsigned own_faults; /* times it failed and was right after all */
 	uint8_t how;	     /* enum shoal_flight_how: for what reason it was begun */
 	shoal_us opened, ready, disputed_until;

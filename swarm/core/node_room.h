@@ -12,6 +12,7 @@
 #include "swarm/core/events.h"
 #include "swarm/core/finder.h"
 #include "swarm/core/flight_note.h"
+#include "swarm/core/hints.h"
 #include "swarm/core/guard.h"
 #include "swarm/core/identity.h"
 #include "swarm/core/limiter.h"
@@ -33,6 +34,7 @@
 #define SHOAL_EXT_METADATA 2		  /* for ut_metadata */
 #define SHOAL_EXT_PUNCH 4		  /* for ut_holepunch (BEP 55) */
 #define SHOAL_EXT_KEY 8			  /* for sh_key (key_proof.h) */
+#define SHOAL_EXT_LEAVES 9		  /* for sh_leaves (leaf_hints.h) */
 #define SHOAL_EXT_DONTHAVE 7		  /* and for lt_donthave (BEP 54) */
 #define SHOAL_EXT_USER_MAX 16
 #define SHOAL_NODE_JOB_DATA 0x100 /* a disk job's flag: it answers SHOAL_OP_READ */

@@ -161,7 +161,7 @@ struct shoal_peer {
 	shoal_us tried_at;		  /* it was last served on trial */
 
 	/* extensions */
-	uint8_t ext_metadata, ext_donthave, ext_pex, ext_punch, ext_key;
+	uint8_t ext_metadata, ext_donthave, ext_pex, ext_punch, ext_key, ext_leaves;
 	bool pex_said;		/* that we speak it */
 	bool said_uploads_only; /* what it was told last of what we want (BEP 21) */
 	bool voted;		/* on what our own address is */
@@ -181,6 +181,7 @@ struct shoal_peer {
 	shoal_us metadata_ask_after, metadata_asked_at;
 	unsigned metadata_asked;
 	unsigned hash_asked, hash_in_vain; /* under way; since it last answered well */
+	uint8_t hints_owed, hints_in_vain; /* the same of hints (hints.h); since one helped */
 	unsigned metadata_lapses;	   /* asks it let pass since it last answered */
 
 	/* down */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "proto/base/bytes.h"
+#include "proto/leaf_hints.h"
 #include "proto/reach.h"
 #include "swarm/core/node_room.h"
 #include "swarm/core/punch.h"
@@ -33,6 +34,8 @@ void shoal_peer_say_ext_handshake(struct shoal_peer *p, shoal_us now)
 		ext_name(hs, "ut_holepunch", SHOAL_EXT_PUNCH);
 	if (shoal_identity_shows(p))
 		ext_name(hs, SHOAL_KEY_PROOF_NAME, SHOAL_EXT_KEY);
+	if (!s->has_v2) /* whose leaf hashes are proven */
+		ext_name(hs, SHOAL_HINT_NAME, SHOAL_EXT_LEAVES);
 	for (size_t i = 0; i < p->node->ext_count; i++)
 		hs->m[hs->m_count++] = p->node->ext[i];
 	hs->v = shoal_bytes(p->node->agent, strlen(p->node->agent));
@@ -106,6 +109,8 @@ static int on_ext_handshake(struct shoal_peer *p, struct shoal_bytes body, shoal
 			p->ext_punch = m->id;
 		else if (strcmp(m->name, SHOAL_KEY_PROOF_NAME) == 0)
 			p->ext_key = m->id;
+		else if (strcmp(m->name, SHOAL_HINT_NAME) == 0)
+			p->ext_leaves = m->id;
 		for (size_t k = 0; k < p->node->ext_count; k++) {
 			if (strcmp(m->name, p->node->ext[k].name) != 0)
 				continue;
@@ -206,6 +211,8 @@ int shoal_peer_extended(struct shoal_peer *p, const struct shoal_wire_msg *msg, 
 		return on_donthave(p, msg->body, now);
 	if (msg->ext == SHOAL_EXT_KEY)
 		return shoal_identity_heard(p, msg->body, now);
+	if (msg->ext == SHOAL_EXT_LEAVES)
+		return shoal_hints_heard(p, msg->body, now);
 	if (msg->ext == SHOAL_EXT_PUNCH)
 		return shoal_peer_holepunch(p, msg->body, now);
 	for (size_t i = 0; i < p->node->ext_count; i++) {

@@ -36,7 +36,14 @@ SENT = (SERVE, "	if (a.m.kind != 0 && (proved || size_of(&a) <= a.most))", "	if 
 
 BITS = (PW, "legal = pw->pieces == 0 || len - 1 == pw->pieces / 8 + (pw->pieces % 8 != 0); break;", "break;")
 
+HINTS = "proto/leaf_hints.c"
+DIGESTS = (HINTS, "	if (tells ? digests == 0 || digests % 32 != 0 || digests / 32 > SHOAL_HINT_BLOCKS : digests != 0)",
+           "	if (tells && digests > SIZE_MAX / 2)")
+
 GUARDS = [
+    # hints of ours
+    ("H01b", (HINTS, "	if (in.len < SHOAL_HINT_HEAD)", "	if (in.len < 2)"), DIGESTS),
+    ("H01c H01d H01e H01f", DIGESTS),
     # lengths
     ("W01a W01b W01m W01n", (WIRE, "	if (len > len_max || len > 2 + SHOAL_WIRE_EXT_MAX)", "	if (0 && len > len_max)"), BODY_MAX),
     ("W01c W01f W01g W01i W01j W01k", BODY_MAX),

@@ -83,6 +83,16 @@ class Content:
         at = piece * self.piece + begin
         return self.data[at:at + length]
 
+    def digests(self, piece):
+        """SHA-256 of each block of it."""
+        return [sha256(self.block(piece, b, min(BLOCK, self.piece_length(piece) - b)))
+                for b in range(0, self.piece_length(piece), BLOCK)]
+
+    def false_digest(self, piece):
+        """Of its first block with the last bit flipped, as polluters here send it."""
+        data = self.block(piece, 0, min(BLOCK, self.piece_length(piece)))
+        return sha256(data[:-1] + bytes([data[-1] ^ 1]))
+
     def blocks(self):
         """Every (piece, begin, length) of the content, in order."""
         for piece in range(self.count):

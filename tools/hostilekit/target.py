@@ -16,7 +16,7 @@ import threading
 import time
 
 import wire
-from wire import (BLOCK, EXTENDED, HASH_REJECT, HASH_REQUEST, HASHES, HAVE_ALL, OUR_METADATA, PIECE, REQUEST, Closed, Peer,
+from wire import (BLOCK, EXTENDED, HASH_REJECT, HASH_REQUEST, HASHES, HAVE_ALL, OUR_LEAVES, OUR_METADATA, PIECE, REQUEST, Closed, Peer,
                   Unexpected, bdecode, bencode, extended, message, request, words)
 
 PORT = 7000
@@ -131,6 +131,7 @@ class Seeder:
 
     block(piece, begin, data) -> bytes sent as the block; a list: raw messages sent instead; None: nothing.
     hashes(kind, request, truth) -> the same for hash requests (truth: a list of hashes). metadata(i, data) likewise.
+    hint(piece, truth) -> it speaks sh_leaves (proto/leaf_hints.h), and says these digests; None: nothing.
     hello(peer): after the handshakes, instead of the usual greeting. busy(peer): called some ten times a second.
     """
 
@@ -142,6 +143,7 @@ class Seeder:
         self.metadata_size = len(content.info)
         self.greetings = 0
         self.asked = []        # blocks asked of us
+        self.hint_asked = []   # pieces of which it was asked for the leaves
         self.hash_asked = []   # hash requests, as (root, base, index, length, proof)
         self.open, self.live = True, []
         self.left = 0          # connections the target has ended
@@ -160,7 +162,8 @@ class Seeder:
         return self.hooks[name](*args)
 
     def greet(self, peer):
-        ext = {"m": {"ut_metadata": OUR_METADATA}, "metadata_size": self.metadata_size, "reqq": 500, "v": "hostile"}
+        m = {"ut_metadata": OUR_METADATA, **({"sh_leaves": OUR_LEAVES} if "hint" in self.hooks else {})}
+        ext = {"m": m, "metadata_size": self.metadata_size, "reqq": 500, "v": "hostile"}
         peer.raw(extended(0, bencode(ext)) + message(HAVE_ALL) + message(wire.UNCHOKE))
 
     def _talk(self, peer):
@@ -210,6 +213,12 @@ class Seeder:
                 peer.raw(message(HASHES, body + b"".join(said)))
             else:
                 self._send(peer, said, None)
+        elif kind == EXTENDED and body[0] == OUR_LEAVES and body[1:2] == b"\1":
+            piece = int.from_bytes(body[3:7], "big")
+            self.hint_asked.append(piece)
+            said = self._hook("hint", piece, self.content.digests(piece))
+            if said is not None:
+                peer.raw(extended(peer.ext.get("sh_leaves", 9), b"\2\1" + words(piece) + b"".join(said)))
         elif kind == EXTENDED and body[0] == OUR_METADATA:
             ask = bdecode(body, 1)[0]
             if ask[b"msg_type"] == 0:

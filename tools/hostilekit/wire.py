@@ -17,7 +17,7 @@ EXTENDED, HASH_REQUEST, HASHES, HASH_REJECT = range(20, 24)
 U32 = 0xFFFFFFFF
 # Reserved bits: extension protocol, fast, v2, DHT.
 EXT_BIT, FAST_BIT, V2_BIT, DHT_BIT = (5, 0x10), (7, 0x04), (7, 0x10), (7, 0x01)
-OUR_METADATA, OUR_DONTHAVE, OUR_PEX = 31, 32, 33  # what we want to be sent; never what others usually have
+OUR_METADATA, OUR_DONTHAVE, OUR_PEX, OUR_LEAVES = 31, 32, 33, 34  # what we want to be sent; never what others usually have
 
 
 class Unexpected(Exception):
