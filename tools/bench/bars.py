@@ -254,7 +254,7 @@ def cases_text(groups):
             ("leech_rss", "leech RSS", "%.0f"),
             ("share", "of the lines", "%.3f"), ("moved", "moved", "%.4f"), ("changed", "changed", "%.4f"),
             ("ideal", "of the honest seeds' time", "%.3f"), ("waste", "wasted", "%.4f"), ("false", "of it false", "%.4f"),
-            ("false_bans", "honest banned", "%d"), ("bans", "polluters banned", "%d"),
+            ("false_bans", "honest banned", "%d"), ("bans", "polluters banned", "%d"), ("unfinished", "not done in time", "%d"),
             ("bound", "of the bound", "%.3f"), ("copies", "copies from the seed", "%.3f"),
             ("mbit_s", "Mbit/s", "%.2f"), ("wait_ms", "waited ms", "%.1f"), ("wait95_ms", "95 % within ms", "%.0f"),
             ("alone_mbit_s", "TCP alone Mbit/s", "%.1f"), ("joined", "joined by uTP", "%.3f"), ("joins", "joins uTP", "%.3f"),

@@ -88,6 +88,7 @@ def line_of(record):
              ("joined", "TCP kept %.3f when joined"), ("joins", "%.3f when it joins"),
              ("ideal", "%.3f x what is honest could do"), ("waste", "%.4f wasted"),
              ("false_bans", "%d honest banned"), ("bans", "%d polluters banned"),
+             ("unfinished", "%d not done in time"),
              ("foreign", "others %.0f %%")]
     return ", ".join(form % record[key] for key, form in order if record.get(key) is not None)
 

@@ -171,6 +171,8 @@ int lab_plan_check(const struct lab_scenario *s, struct shoal_bytes text, struct
 		refuse(&c, "nodes", "%u nodes: a real run has at most %u", lab_scenario_nodes(s), LAB_PLAN_NODES_MAX);
 	if (s->policy.text != NULL && s->policy.v != LAB_POLICY_FULL)
 		refuse(&c, "policy", "a real node chooses as its program does");
+	if (s->leaves_out != 0)
+		refuse(&c, "without", "a real node leaves nothing out");
 	if (s->tcp.text != NULL && s->tcp.v != LAB_TCP_COMMON)
 		refuse(&c, "tcp", "a real run has the kernel's TCP");
 	for (unsigned i = 0; i < s->nodes_count; i++)
