@@ -390,6 +390,12 @@ static bool turns(const struct shoal_node *n, struct shoal_contact *c, int why)
 	return c->mse_turn;
 }
 
+/* It ended what only it could have had something from, and did not say what it has: a seed too, that heard first that we are. */
+static bool hung_up_on_a_seed(const struct shoal_swarm *s, const struct shoal_peer *p, int why)
+{
+	return why == SHOAL_ERR_CLOSED && shoal_swarm_uploads_only(s) && !p->got_bitfield && !p->interested;
+}
+
 void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why, shoal_us now)
 {
 	bool other_way = false;
@@ -406,7 +412,7 @@ void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why,
 			c->shy = !c->peer->known && !c->peer->incoming ? c->peer->by : 0;
 		if (c->peer->known) { /* it worked: the count of failures starts anew */
 			c->worked = true;
-			c->tries = 0;
+			c->tries = hung_up_on_a_seed(s, c->peer, why) ? c->tries : 0;
 			shoal_guard_worked(&s->node->guard, &c->addr, now);
 		} else if (!c->trusted && heir == NULL) { /* each way counts: a victim is dialled by all of them */
 			shoal_guard_failed(&s->node->guard, &c->addr, now);

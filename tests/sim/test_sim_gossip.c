@@ -213,6 +213,33 @@ static void who_was_sent_away_is_told_of_once(void **state)
 	strangers_free(w);
 }
 
+/*
+ * Two seeds: whoever hears first that the other has all hangs up, and the other may not have heard as much yet. It does not ring
+ * again and again to find out.
+ */
+static void who_hangs_up_on_a_seed_is_left_alone(void **state)
+{
+	(void)state;
+	struct strangers *w = strangers_new(&(struct strangers_options){ .torrent = true, .seeds = true });
+	strangers_run(w, SHOAL_S(8));
+	struct shoal_addr at = peer_at(1), other = peer_at(2);
+	struct stranger *leech = stranger_come(w, &at, at.port);
+	strangers_run(w, SHOAL_S(1));
+	struct shoal_pex pex = { .added_count = 1, .added = { { .addr = other } } };
+	stranger_pex(leech, &pex);
+	size_t seen = 0;
+	for (unsigned i = 0; i < 5 * 30 * 60; i++) {
+		strangers_run(w, SHOAL_MS(200));
+		for (; seen < w->dials; seen++)
+			if (shoal_addr_equal(&w->dial[seen].to, &other))
+				stranger_leave(stranger_answer(w, &w->dial[seen]));
+	}
+	size_t dialled = strangers_dials_to(w, &other, 0);
+	print_message("%zu times in half an hour\n", dialled);
+	assert_in_range(dialled, 1, 3);
+	strangers_free(w);
+}
+
 /* Who is connected with many says nothing of others, and nobody is told of who left by itself or for a fault. */
 static void only_few_call_for_who_was_sent_away(void **state)
 {
@@ -761,6 +788,7 @@ int main(void)
 		cmocka_unit_test(seeds_part_for_good),
 		cmocka_unit_test(peers_are_told_of_each_other),
 		cmocka_unit_test(who_comes_back_is_not_told_of),
+		cmocka_unit_test(who_hangs_up_on_a_seed_is_left_alone),
 		cmocka_unit_test(who_was_sent_away_is_told_of_once),
 		cmocka_unit_test(only_few_call_for_who_was_sent_away),
 		cmocka_unit_test(neighbours_are_told_to_neighbours),
