@@ -23,7 +23,6 @@ NEVER_ASKED = (HASHES, "	if (s->mi == NULL || p->hash_asked == 0)\n		return shoa
 FORGED = (HASHES, "	if (rc == SHOAL_ERR_HASH && !p->closing) {", "	if (rc == SHOAL_ERR_HASH && p->born == 1) {")
 PROOF_LENGTH = ("proto/merkle.c", "	if (proof_count != shoal_merkle_height(layer_width) - shoal_merkle_height(span))", "	if (proof_count == 99)")
 
-LOOKUP = "dht/lookup.c"
 KRPC, SERVE, SEARCH, ITEMS, QUOTA, DHT = ("dht/krpc.c", "dht/dht_serve.c", "dht/dht_search.c", "dht/items.c", "dht/quota.c",
                                          "dht/dht.c")
 MSE, CURL, ASK, GUARD = "proto/mse.c", "swarm/io/http_curl.c", "swarm/core/announce_ask.c", "swarm/core/guard.c"
@@ -150,9 +149,6 @@ GUARDS = [
     ("P01a", ("proto/metainfo_names.c", "static bool is_safe(struct shoal_bytes raw)\n{\n", "static bool is_safe(struct shoal_bytes raw)\n{\n	if (raw.len > 0)\n		return true;\n")),
     # uTP
     ("U01a", ("proto/utp_wire.h", "(in.at[0] & 0x0f) == 1 &&", "in.at[0] != 'd' &&")),
-    ("U01b", ("proto/utp_wire.c", "		if (body.len > SHOAL_UTP_SACK_MAX)", "		if (body.len > 255)"),
-     ("proto/utp_out.c", "			if (h->sack.at[i] >> bit & 1 && (uint16_t)(one - c->una) < (uint16_t)(c->nxt - c->una))",
-      "			if (h->sack.at[i] >> bit & 1)")),
     ("U02b", ("proto/utp_strangers.c", " || u->resets >= SHOAL_UTP_RESETS_SECOND)", ")")),
     ("U04a", ("proto/utp_strangers.c", "		if (ahead > (uint16_t)(c->nxt - least))", "		if (ahead == 65535)")),
     ("U12a", ("proto/utp_in.c", "	uint16_t ahead = (uint16_t)(h->seq - c->ack);", "	uint32_t ahead = (uint32_t)h->seq - c->ack;")),
@@ -214,8 +210,6 @@ GUARDS = [
      (SERVE, "SHOAL_KRPC_SAMPLE && d->o.samples)", "SHOAL_KRPC_SAMPLE)")),
     ("D01i", (SERVE, "	if (needs_target && !q->has_target)", "	if (needs_target && q == NULL)")),
     ("D01j", (KRPC, "	if (!take_int(&f[PORT], 0, UINT16_MAX, &port, &has_port)", "	if (!take_int(&f[PORT], INT64_MIN, INT64_MAX, &port, &has_port)")),
-    ("D01a", (KRPC, "	if (shoal_ben_pick(in, SHOAL_BEN_DEPTH_SMALL, f, FIELDS) != (ptrdiff_t)in.len ||",
-              "	if (shoal_ben_pick(in, SHOAL_BEN_DEPTH_SMALL, f, FIELDS) == 0 ||")),
     # DHT: no tool against others
     ("D02a", (SERVE, "		.most = proved ? REPLY_PROVED :", "		.most = raw.len > 0 ? REPLY_PROVED :"), SENT),
     ("D02b", (SERVE, "		if (size_of(a) > a->most && !proved)", "		if (size_of(a) > a->most && a->d == NULL)"), SENT),
@@ -225,10 +219,6 @@ GUARDS = [
     ("D11a", (QUOTA, "	if (h->asks >= SHOAL_QUOTA_UNPROVED)", "	if (h->asks >= 60000)")),
     ("D11a", (SEARCH, "		namer = slot >= 0 ? slot : shoal_lookup_slot_of(&s->lookup, &node);", "		namer = slot;"),
      (SEARCH, "	if (!s->writing && namer >= 0)", "	if (!s->writing)")),
-    ("D14a", (LOOKUP, "	if (l->waiting >= SHOAL_LOOKUP_ALPHA || l->queries >= SHOAL_LOOKUP_QUERIES)",
-              "	if (l->waiting >= SHOAL_LOOKUP_ALPHA)"),
-     (LOOKUP, "	if (l->queries >= SHOAL_LOOKUP_QUERIES)\n		return l->waiting == 0;\n", ""),
-     (LOOKUP, "	return from == s || from->dead < SHOAL_LOOKUP_CREDIT + 2u * from->alive;", "	return from != NULL;")),
     ("D11b", (DHT, "node->addr.port >= SHOAL_DHT_PORT_MIN &&", "true &&")),
     ("D11c", (DHT, "		return shoal_reach_of(by) == SHOAL_REACH_LOOPBACK;", "		return true;")),
     ("D11d", (SEARCH, "		if (got[i].port == 0 || !shoal_dht_near(by, &got[i]) ||", "		if (got[i].port == 0 ||")),
