@@ -416,6 +416,19 @@ static int run(struct shoal_dht_hand *d, struct shoal_net *net, const struct sho
 	return code;
 }
 
+/* Of the options of the network, those that mean something here are shown. The others are taken all the same, so that one set of
+ * them does for every command. */
+static void show_few(struct shoal_opt rows[])
+{
+	static const char *const shown[] = { "listen", "memory", "state", "proxy", "dht-node" };
+	for (struct shoal_opt *o = rows; o->kind != SHOAL_OPT_END; o++) {
+		bool show = o->kind == SHOAL_OPT_HEADING;
+		for (size_t i = 0; !show && i < sizeof shown / sizeof *shown; i++)
+			show = strcmp(o->name, shown[i]) == 0;
+		o->help = show ? o->help : NULL;
+	}
+}
+
 int shoal_dht_main(struct shoal_tool *tool, int argc, char **argv)
 {
 	struct shoal_net net = { 0 };
@@ -428,7 +441,7 @@ int shoal_dht_main(struct shoal_tool *tool, int argc, char **argv)
 		{ SHOAL_OPT_TEXT, "key-file", 0, &d.key_file, "FILE", NULL, "put, publish: the secret key; made if it is not there" },
 		{ SHOAL_OPT_TEXT, "salt", 0, &d.salt, "TEXT", NULL, "one of several values under the key" },
 		{ SHOAL_OPT_COUNT, "cas", 0, &d.cas_number, "N", NULL, "put: only over the value with that number" },
-		{ SHOAL_OPT_FLAG, "first", 0, &d.first, NULL, NULL, "put, publish: nothing was signed under the key yet, few as those are who can tell" },
+		{ SHOAL_OPT_FLAG, "first", 0, &d.first, NULL, NULL, "put, publish: it is the first value under the key, few as can tell" },
 		{ SHOAL_OPT_FLAG, "bencoded", 0, &d.raw, NULL, NULL, "put: TEXT is bencoded already" },
 		{ SHOAL_OPT_FLAG, "announce", 0, &d.announce, NULL, NULL, "get-peers: and say that we have it" },
 		{ SHOAL_OPT_FLAG, "stay", 0, &d.stay, NULL, NULL, "publish: and keep it there, until stopped" },
@@ -439,6 +452,7 @@ int shoal_dht_main(struct shoal_tool *tool, int argc, char **argv)
 	/* clang-format on */
 	const struct shoal_opt *const tables[] = { own, wire, NULL };
 	shoal_net_rows(&net, wire);
+	show_few(wire);
 	int rc = shoal_say_parse(tool, &page, tables, argc, argv, &args), code;
 	d.has_cas = d.cas_number != UINT32_MAX;
 	if (rc != 0)

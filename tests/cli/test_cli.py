@@ -78,18 +78,22 @@ class Usage(Case):
     def test_help_and_version(self):
         self.assertRegex(self.shoal("--version"), r"^shoal \d+\.\d+\.\d+\n$")
         self.assertIn("commands:", self.shoal("--help"))
-        for command in ("create", "show", "magnet", "verify", "seed", "get", "reputation", "explain"):
+        for command in ("create", "show", "magnet", "verify", "seed", "get", "dht", "reputation", "explain"):
             text = self.shoal(command, "--help")
             self.assertTrue(text.startswith(f"usage: shoal {command} "), text)
             self.assertIn("examples:", text)
             self.assertIn("--json", text)
             self.assertLessEqual(max(map(len, text.splitlines())), 110)
+        self.assertIn("--dht-node", self.shoal("dht", "--help"))
+        self.assertNotIn("--max-peers", self.shoal("dht", "--help"))  # taken, and of no effect
 
     def test_wrong_usage_exits_2_and_names_it(self):
         for args, words in (
             ([], "usage:"),
             (["nonsense"], "unknown command nonsense"),
             (["--nonsense"], "unknown option --nonsense"),
+            (["dht", "ping", "--max-peers", "3"], "ping needs a HOST:PORT"),
+            (["dht", "ping", "one:1", "two:2"], "ping takes one argument, not also two:2"),
             (["get"], "is needed"),
             (["get", "a", "b"], "is needed"),
             (["create"], "PATH is needed"),
@@ -109,7 +113,7 @@ class Usage(Case):
             (["magnet", "a" * 40], "torrent file is needed"),
             (["get", "--\x1b[31m"], "\\x1b[31m"),
             (["dht"], "a command is needed"), (["dht", "frob"], "unknown command frob"),
-            (["dht", "ping"], "takes one argument"), (["dht", "get", "--key", "12"], "64 hex digits"),
+            (["dht", "ping"], "ping needs a HOST:PORT"), (["dht", "get", "--key", "12"], "64 hex digits"),
             (["dht", "ping", "h:1", "--no-dht"], "nothing to ask"),
         ):
             with self.subTest(args):
