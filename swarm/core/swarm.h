@@ -303,7 +303,8 @@ void shoal_swarm_metadata_tick(struct shoal_swarm *s, shoal_us now);
 bool shoal_swarm_uploads_only(const struct shoal_swarm *s);
 
 /* claims: swarm_claims.c */
-int shoal_swarm_claims_load(struct shoal_swarm *s, uint32_t file, const struct shoal_seen *seen);
+/* What the records say of the files that scan_job has looked at. */
+int shoal_swarm_claims_load(struct shoal_swarm *s);
 shoal_us shoal_swarm_barrier_due(const struct shoal_swarm *s);
 void shoal_swarm_barrier_tick(struct shoal_swarm *s, shoal_us now);
 void shoal_swarm_barrier_job(struct shoal_swarm *s, struct shoal_disk_job *job, shoal_us now);

@@ -222,12 +222,31 @@ static int load_file(struct shoal_swarm *s, uint32_t file, const struct shoal_se
 	return 0;
 }
 
-int shoal_swarm_claims_load(struct shoal_swarm *s, uint32_t file, const struct shoal_seen *seen)
+static int load_shared(struct shoal_swarm *s, uint32_t file, const struct shoal_seen *seen)
 {
 	struct shoal_parts_look look;
 	shoal_parts_before(s, file, &look);
 	int rc = load_file(s, file, seen);
 	return rc < 0 ? rc : shoal_parts_after(s, file, seen, &look);
+}
+
+int shoal_swarm_claims_load(struct shoal_swarm *s)
+{
+	const struct shoal_store *store = &s->node->store;
+	bool hold = store->ops != NULL && store->ops->hold != NULL;
+	int rc = 0;
+	if (hold)
+		store->ops->hold(store->s, true);
+	for (uint32_t i = 0; i < s->scan_job.count && rc >= 0; i++) {
+		const struct shoal_seen *seen = &s->scan_seen[i];
+		/* From here on what is read from it must be this file; what we write ourselves makes the stamp void. */
+		if (seen->state == SHOAL_SEEN_WHOLE)
+			s->node->disk.ops->stamp(s->node->disk.d, s->storage, s->scan_at + i, &seen->stamp);
+		rc = load_shared(s, s->scan_at + i, seen);
+	}
+	if (hold)
+		store->ops->hold(store->s, false);
+	return rc;
 }
 
 /*

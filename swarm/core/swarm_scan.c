@@ -115,15 +115,12 @@ void shoal_swarm_scan_done(struct shoal_swarm *s, shoal_us now)
 			shoal_swarm_fail(s, rc, "cannot read the state database", now);
 		return;
 	}
+	int rc = shoal_swarm_claims_load(s);
+	if (rc < 0)
+		return shoal_swarm_fail(s, rc, "cannot read the state database", now);
 	for (uint32_t i = 0; i < s->scan_job.count; i++) {
 		const struct shoal_seen *seen = &s->scan_seen[i];
 		uint32_t f = s->scan_at + i;
-		/* From here on what is read from it must be this file; what we write ourselves makes the stamp void. */
-		if (seen->state == SHOAL_SEEN_WHOLE)
-			s->node->disk.ops->stamp(s->node->disk.d, s->storage, f, &seen->stamp);
-		int rc = shoal_swarm_claims_load(s, f, seen);
-		if (rc < 0)
-			return shoal_swarm_fail(s, rc, "cannot read the state database", now);
 		if (seen->state == SHOAL_SEEN_OTHER &&
 		    !(shoal_metainfo_file_flags(s->mi, f) & (SHOAL_FILE_PAD | SHOAL_FILE_SYMLINK))) {
 			char path[SHOAL_PATH_BYTES_MAX + 1];

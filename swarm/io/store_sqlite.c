@@ -111,6 +111,14 @@ static int s_get(void *store, unsigned kind, struct shoal_bytes key, void (*row)
 	return rc < 0 ? rc : found;
 }
 
+/* A transaction for all of them: else SQLite locks and unlocks its files for each. Where it cannot be had, that is all. */
+static void s_hold(void *store, bool hold)
+{
+	struct shoal_store_sqlite *s = store;
+	if (!s->scanning && (hold ? reader_open(s) == 0 : s->reader != NULL && !sqlite3_get_autocommit(s->reader)))
+		sqlite3_exec(s->reader, hold ? "BEGIN" : "COMMIT", NULL, NULL, NULL);
+}
+
 static int s_scan(void *store, unsigned kind, struct shoal_bytes prefix,
 		  int (*row)(void *to, struct shoal_bytes key, struct shoal_bytes value), void *to)
 {
@@ -427,6 +435,7 @@ static void *work(void *arg)
 
 static const struct shoal_store_ops store_ops = {
 	.get = s_get,
+	.hold = s_hold,
 	.scan = s_scan,
 	.put = s_put,
 	.drop = s_drop,

@@ -219,7 +219,9 @@ static size_t c_reap(void *s, struct shoal_store_done out[], size_t max)
 	memmove(l->done, l->done + n, l->dones * sizeof *l->done);
 	return n;
 }
-static const struct shoal_store_ops commit_ops = { c_get, c_scan, c_put, c_drop, c_commit, c_reap };
+static const struct shoal_store_ops commit_ops = {
+	.get = c_get, .scan = c_scan, .put = c_put, .drop = c_drop, .commit = c_commit, .reap = c_reap
+};
 
 static bool of_piece(const struct shoal_disk_job *job)
 {

@@ -177,6 +177,31 @@ static void records_come_back(void **state)
 	assert_int_equal(own_faults_open(), 0);
 }
 
+static void what_is_held_is_of_one_moment(void **state)
+{
+	(void)state;
+	struct shoal_store_sqlite *s = opened();
+	struct shoal_store st = shoal_store_sqlite_store(s);
+	put(s, SHOAL_STORE_FILE, "a", "before");
+	assert_int_equal(commit(s, 1), 0);
+	st.ops->hold(st.s, true);
+	assert_string_equal(get(s, SHOAL_STORE_FILE, "a"), "before");
+	put(s, SHOAL_STORE_FILE, "a", "after");
+	put(s, SHOAL_STORE_FILE, "b", "new");
+	assert_int_equal(commit(s, 2), 0); /* nobody is kept from writing */
+	assert_string_equal(get(s, SHOAL_STORE_FILE, "a"), "before");
+	assert_string_equal(scan(s, SHOAL_STORE_FILE, "", 0), "a=before ");
+	st.ops->hold(st.s, true); /* once more changes nothing */
+	assert_null(get(s, SHOAL_STORE_FILE, "b"));
+	st.ops->hold(st.s, false);
+	assert_string_equal(get(s, SHOAL_STORE_FILE, "a"), "after");
+	assert_string_equal(get(s, SHOAL_STORE_FILE, "b"), "new");
+	st.ops->hold(st.s, false);
+	assert_string_equal(get(s, SHOAL_STORE_FILE, "a"), "after");
+	shoal_store_sqlite_close(s);
+	assert_int_equal(own_faults_open(), 0);
+}
+
 static void scans_are_in_order_and_by_prefix(void **state)
 {
 	(void)state;
@@ -665,6 +690,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(records_come_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_held_is_of_one_moment, setup, teardown),
 		cmocka_unit_test_setup_teardown(scans_are_in_order_and_by_prefix, setup, teardown),
 		cmocka_unit_test_setup_teardown(limits_hold, setup, teardown),
 		cmocka_unit_test_setup_teardown(opening_is_quick, setup, teardown),
