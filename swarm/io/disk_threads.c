@@ -38,6 +38,7 @@ struct shoal_disk_threads {
 	struct shoal_disk_job *done_first, **done_end;
 	uint32_t jobs; /* submitted and not reaped */
 	unsigned idle;
+	bool waking; /* one of them has been told, and has not come yet: it tells the next, if there is more than it takes */
 	unsigned barriers; /* SYNC and FINISH, waiting or in work, that went before all others */
 	/* What a worker has asked those that are idle to have a part in (NULL: nothing), and how many of them are at it. */
 	void (*crew_work)(void *run);
@@ -80,6 +81,14 @@ static bool in_work(const struct shoal_disk_threads *dt, const struct shoal_disk
 static bool wants_lane(const struct shoal_disk_job *job)
 {
 	return (job->op == SHOAL_DISK_WRITE || job->op == SHOAL_DISK_CHECK) && job->hash && job->hash->has_v1;
+}
+
+/* Whether somebody is to be told that there are jobs. */
+static bool wakes(struct shoal_disk_threads *dt)
+{
+	bool yes = dt->wait_first != NULL && dt->idle > 0 && !dt->waking;
+	dt->waking = dt->waking || yes;
+	return yes;
 }
 
 static struct shoal_disk_job *unlink_job(struct shoal_disk_threads *dt, struct shoal_disk_job **link)
@@ -188,9 +197,10 @@ static void *work(void *arg)
 			dt->idle++;
 			pthread_cond_wait(&dt->todo, &dt->lock);
 			dt->idle--;
+			dt->waking = false;
 			continue;
 		}
-		if (dt->wait_first && dt->idle)
+		if (wakes(dt))
 			pthread_cond_signal(&dt->todo);
 		unsigned n = w->count;
 		struct shoal_disk_job *job[GROUP_MAX];
@@ -268,7 +278,7 @@ static int d_submit(void *d, struct shoal_disk_job *job)
 		else
 			put_last(dt, job);
 		dt->barriers += job->ahead;
-		wake = dt->idle > 0;
+		wake = wakes(dt);
 		rc = 0;
 	}
 	pthread_mutex_unlock(&dt->lock);
