@@ -37,10 +37,11 @@ int shoal_store_connect(struct shoal_store_sqlite *s, sqlite3 **out)
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
 	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, (int)SHOAL_STORE_VALUE_MAX + 4096);
-	rc = sqlite3_exec(db,
-			  "PRAGMA cell_size_check=ON; PRAGMA synchronous=FULL; PRAGMA cache_size=-512; "
-			  "PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=16777216",
-			  NULL, NULL, NULL);
+	rc = sqlite3_exec(
+		db,
+		"PRAGMA cell_size_check=ON; PRAGMA synchronous=FULL; PRAGMA cache_size=-512; "
+		"PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=16777216; PRAGMA wal_autocheckpoint=4000",
+		NULL, NULL, NULL);
 	if (rc != SQLITE_OK) {
 		sqlite3_close(db);
 		return shoal_store_err(rc);
