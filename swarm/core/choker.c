@@ -8,8 +8,9 @@
 #define EARLY SHOAL_S(1)
 #define NEWCOMER_WEIGHT 3u /* BEP 3 */
 #define UNEARNED 4u	   /* slots in use, below which others than those who give get one too */
-#define TRADE_UNIT (256u << 10)
 #define TRADE_MAX 128u
+#define TRADE_HALF SHOAL_S(600)
+#define EARNED_PART 4u /* of an equal share: who gives less does not earn a slot by it */
 
 enum verdict { CHOKED, REGULAR, TRIAL };
 
@@ -17,7 +18,7 @@ enum verdict { CHOKED, REGULAR, TRIAL };
 struct round {
 	struct shoal_choker_view *views;
 	size_t count;
-	uint64_t turn_bytes;
+	uint64_t turn_bytes, unit;
 	bool by_record, by_onward;
 	uint32_t salt; /* of this round's ties between turns */
 	shoal_us now;
@@ -156,10 +157,35 @@ static enum shoal_choke_why why_not(const struct shoal_choker_view *v, bool seed
 
 static size_t give_by_merit(struct round *r, size_t slots)
 {
+	uint64_t share = 0; /* an equal one of what the best give */
 	sort(r, gives_more);
-	for (size_t i = 0; i < r->count && slots && rank_of(nth(r, i)) > 0; i++, slots--)
+	for (size_t i = 0; i < r->count && i < slots; i++)
+		share += rank_of(nth(r, i)) / slots;
+	for (size_t i = 0; i < r->count && slots && rank_of(nth(r, i)) > share / EARNED_PART; i++, slots--)
 		serve(nth(r, i), REGULAR, SHOAL_CHOKE_EARNED);
 	return slots;
+}
+
+/* Was seen to keep to itself most of what it alone was given. */
+static bool hoards(const struct round *r, const struct shoal_choker_view *v)
+{
+	return r->by_onward && v->onward < SHOAL_CHOKER_ONWARD / 2;
+}
+
+/* Seeding: one of those at a time, while others want something. */
+static void leave_out_hoarders(struct round *r)
+{
+	size_t kept = 0, out = 0;
+	sort(r, turn_first);
+	for (size_t i = 0; i < r->count; i++)
+		kept += !hoards(r, nth(r, i));
+	if (kept == 0 || kept == r->count)
+		return;
+	kept = 0;
+	for (size_t i = 0; i < r->count; i++)
+		if (!hoards(r, nth(r, i)) || out++ == 0)
+			r->views[kept++].order = r->views[i].order;
+	r->count = kept;
 }
 
 static size_t give_by_turns(struct round *r, size_t slots, bool seeding)
@@ -184,10 +210,13 @@ static uint32_t weight_of(const struct shoal_choker_view *v, const struct shoal_
 	return v->unchoked_at == 0 ? NEWCOMER_WEIGHT : 1;
 }
 
-/* What is remembered of trade is bounded, so that who has changed can show it. */
-static double trade(uint64_t bytes)
+/* What is remembered of trade is bounded, and fades while one is not served: who has changed can show it, and
+ * nobody is left out for good. */
+static double trade(const struct round *r, const struct shoal_choker_view *v, uint64_t bytes)
 {
-	return 1 + (double)(bytes < TRADE_MAX * TRADE_UNIT ? bytes : TRADE_MAX * TRADE_UNIT) / TRADE_UNIT;
+	uint64_t halves = v->choked_at != 0 ? since(v->choked_at, r->now) / TRADE_HALF : 0;
+	bytes = halves < 64 ? bytes >> halves : 0;
+	return bytes / r->unit < TRADE_MAX ? 1 + (double)bytes / (double)r->unit : 1.0 + TRADE_MAX;
 }
 
 static struct shoal_choker_view *draw_by_record(struct round *r, const struct shoal_choker_view *except,
@@ -199,7 +228,7 @@ static struct shoal_choker_view *draw_by_record(struct round *r, const struct sh
 		struct shoal_choker_view *v = nth(r, i);
 		if (v->verdict != CHOKED || v == except)
 			continue;
-		double x = shoal_rep_draw(trade(v->got_ever), trade(v->gave_ever), rng);
+		double x = shoal_rep_draw(trade(r, v, v->got_ever), trade(r, v, v->gave_ever), rng);
 		if (x > most) {
 			most = x;
 			best = v;
@@ -233,6 +262,19 @@ static struct shoal_choker_view *trial_now(const struct round *r)
 	return NULL;
 }
 
+/* The one before it has shown what our line carries. */
+static void begin_trial(struct shoal_choker *c, const struct shoal_choker_view *next, shoal_us now)
+{
+	shoal_us lasted = since(c->optimistic_at, now);
+	/* In less than a round much of it went into sockets' buffers. */
+	if (c->optimistic_at != 0 && lasted + EARLY >= SHOAL_CHOKER_ROUND)
+		*(c->trial_free ? &c->free_rate : &c->held_rate) = c->line_bytes / (lasted / SHOAL_S(1) + 1);
+	c->trial_free = c->trials++ % SHOAL_CHOKER_FREE == 0;
+	c->trial_before = next && next->unchoked ? next->gave_turn : 0;
+	c->regular_bytes = c->line_bytes = 0;
+	c->optimistic_at = now;
+}
+
 static void leech(struct round *r, struct shoal_choker *c, size_t slots, struct shoal_rng *rng)
 {
 	size_t all = slots;
@@ -243,8 +285,9 @@ static void leech(struct round *r, struct shoal_choker *c, size_t slots, struct 
 		slots = slots < free ? slots : free;
 	}
 	struct shoal_choker_view *trial = trial_now(r);
-	bool stays = trial && trial->verdict == CHOKED &&
-		     since(c->optimistic_at, r->now) + EARLY < SHOAL_CHOKER_OPTIMISTIC;
+	/* By then it has had a round of its own in which to answer. */
+	shoal_us most = r->by_record && trial && trial->denies ? SHOAL_CHOKER_ANSWER : SHOAL_CHOKER_OPTIMISTIC;
+	bool stays = trial && trial->verdict == CHOKED && since(c->optimistic_at, r->now) + EARLY < most;
 	if (stays)
 		serve(trial, TRIAL, SHOAL_CHOKE_TRIAL);
 	slots = give_by_turns(r, slots, false);
@@ -260,7 +303,7 @@ static void leech(struct round *r, struct shoal_choker *c, size_t slots, struct 
 		next = trial;
 	if (next)
 		serve(next, TRIAL, SHOAL_CHOKE_TRIAL);
-	c->optimistic_at = r->now;
+	begin_trial(c, next, r->now);
 }
 
 void shoal_choker_round(struct shoal_choker *c, struct shoal_choker_view views[], size_t n,
@@ -268,19 +311,22 @@ void shoal_choker_round(struct shoal_choker *c, struct shoal_choker_view views[]
 {
 	struct round r = { .views = views,
 			   .turn_bytes = terms->turn_bytes,
+			   .unit = terms->unit,
 			   .by_record = terms->by_record,
 			   .by_onward = terms->by_onward && terms->seeding,
 			   .salt = shoal_rng_next(rng),
 			   .now = now };
 	unsigned slots = terms->slots;
 	bool seeding = terms->seeding;
-	assert(n < UINT32_MAX / NEWCOMER_WEIGHT && terms->turn_bytes > 0);
+	assert(n < UINT32_MAX / NEWCOMER_WEIGHT && terms->turn_bytes > 0 && terms->unit > 0);
 	for (size_t i = 0; i < n; i++) {
 		serve(&views[i], CHOKED, SHOAL_CHOKE_UNTOLD);
 		if (views[i].interested && !views[i].seed)
 			views[r.count++].order = (uint32_t)i;
 	}
 	size_t room = (size_t)slots + 1;
+	if (r.by_onward)
+		leave_out_hoarders(&r);
 	if (r.count <= room || seeding) {
 		c->optimistic_at = 0;
 		if (r.count <= room)
@@ -291,10 +337,20 @@ void shoal_choker_round(struct shoal_choker *c, struct shoal_choker_view views[]
 	} else {
 		leech(&r, c, slots, rng);
 	}
+	c->regulars = 0;
 	for (size_t i = 0; i < n; i++) {
+		c->regulars += views[i].verdict == REGULAR;
 		if (views[i].verdict == CHOKED)
 			views[i].why = (uint8_t)why_not(&views[i], seeding);
 		views[i].unchoked = views[i].verdict != CHOKED;
 		views[i].optimistic = views[i].verdict == TRIAL;
 	}
+}
+
+bool shoal_choker_sated(const struct shoal_choker *c, uint64_t gave_turn, uint64_t ahead)
+{
+	bool room = c->free_rate > c->held_rate + c->held_rate / 4;
+	if (c->trial_free || room || c->regulars == 0 || gave_turn < c->trial_before)
+		return false;
+	return gave_turn - c->trial_before >= c->regular_bytes / c->regulars + ahead;
 }

@@ -5,19 +5,23 @@
  * seconds (and when a served peer leaves or loses interest) and sends the
  * differences.
  *
- * Leeching: the regular slots go to those who give us most, not snubbed,
- * with an eighth in favour of who has one already. Slots that nobody earns
- * go round in turns. One more is a trial (BEP 3's optimistic unchoke): it
- * moves every 30 s: to whoever draws the highest number, where each draws from
+ * Leeching: the regular slots go to those who give us most (verified bytes of the
+ * last half a minute: credit.h), not snubbed, with an eighth in favour of who has
+ * one already; a quarter of an equal share is the least that earns one. Slots that
+ * nobody earns go round in turns. One more is a trial (BEP 3's optimistic unchoke):
+ * it moves every 30 s, after 20 if the one on trial does not serve us by then, to
+ * whoever draws the highest number, where each draws from
  * Beta(1 + what it gave us, 1 + what we gave it) (Thompson sampling; both in
- * units of 256 KiB). So who gave for what it got is tried again, who never got
- * anything has even odds, and who took and gave nothing hardly any. Without
- * records it goes by dice, three times as likely to one never served.
+ * units of a tenth of a second of our line). So who gave for what it got is tried
+ * again, who never got anything has even odds, and who took and gave nothing hardly
+ * any. Without records it goes by dice, three times as likely to one never served.
+ * A trial takes no more of our line than others' slots do (shoal_choker_sated()).
  * Seeding: all slots, the one for trials too, go round in turns: whoever
  * has waited longest is next, the fastest among those of the same ten
  * seconds. A turn that is over ends only when somebody waits for it. Who was
- * seen to pass on little of what it got waits longer, for shorter turns, so that
- * our line goes where it is multiplied.
+ * seen to pass on little of what it got waits longer, for shorter turns, and of
+ * those who pass on less than half one is served at a time while others want
+ * something: so our line goes where it is multiplied.
  */
 #ifndef SHOAL_CHOKER_H
 #define SHOAL_CHOKER_H
@@ -27,6 +31,8 @@
 
 #define SHOAL_CHOKER_ROUND SHOAL_S(10)
 #define SHOAL_CHOKER_OPTIMISTIC SHOAL_S(30)
+#define SHOAL_CHOKER_ANSWER SHOAL_S(20) /* of those, for one that does not serve us by then */
+#define SHOAL_CHOKER_FREE 4u
 #define SHOAL_CHOKER_SLOTS 8 /* regular ones, when no other number is set */
 /* A turn: a served peer keeps its slot for this many bytes or this long, though never less than a round. */
 #define SHOAL_CHOKER_QUOTA_PIECES 20
@@ -41,6 +47,7 @@ struct shoal_choke_terms {
 	bool by_onward;	     /* turns go by what was passed on */
 	bool by_record;	     /* trials go by what came of the earlier ones */
 	uint64_t turn_bytes; /* > 0 */
+	uint64_t unit;	     /* > 0; bytes in which trade is counted: by_record */
 };
 /* Why a peer is served, or is not. */
 enum shoal_choke_why {
@@ -60,10 +67,11 @@ struct shoal_choker_view {
 	uint32_t peer;	 /* the caller's serial: ties break by it */
 	bool interested; /* it wants something of ours */
 	bool snubbed;	 /* it owes us blocks for long */
+	bool denies;	 /* it has something we want, and does not serve us */
 	bool seed;	 /* it needs nothing */
 	bool unchoked;	 /* in: served now; out: the decision */
 	bool optimistic; /* in, out: served on trial */
-	uint64_t got;	 /* verified bytes a second from it */
+	uint64_t got;	 /* verified bytes a second from it, of late */
 	uint64_t gave;	 /* bytes a second to it */
 	uint32_t
 		onward; /* seeding: how much of what we gave it it passed on, of SHOAL_CHOKER_ONWARD; that is at first */
@@ -80,7 +88,30 @@ struct shoal_choker_view {
 };
 struct shoal_choker {
 	shoal_us optimistic_at; /* when the optimistic slot last moved */
+	/* Of the trial under way. */
+	uint64_t trial_before;	/* what it had been given in this turn when it began */
+	uint64_t regular_bytes; /* to those served otherwise, since then */
+	uint64_t line_bytes;	/* to all */
+	uint32_t regulars;	/* how many are served otherwise */
+	bool trial_free;	/* it takes what it can */
+	/* Bytes a second to all, in the last trial that was free and in the last that was not; trials so far. */
+	uint64_t free_rate, held_rate;
+	uint32_t trials;
 };
+
+/* `bytes` went to one that is served, on trial or not. */
+static inline void shoal_choker_gave(struct shoal_choker *c, bool on_trial, uint64_t bytes)
+{
+	c->line_bytes += bytes;
+	c->regular_bytes += on_trial ? 0 : bytes;
+}
+/*
+ * Whether the one on trial, given `gave_turn` bytes since it was unchoked, has had as much of our line as the mean of those
+ * who are served otherwise, and `ahead` bytes more: something to answer with. TCP would share by who asks for more, and that
+ * is who gives nothing and so has nobody else to ask. One trial in SHOAL_CHOKER_FREE is not held to that, nor is any
+ * while such a one has shown that our line can carry more than those others take.
+ */
+bool shoal_choker_sated(const struct shoal_choker *c, uint64_t gave_turn, uint64_t ahead);
 
 /* Decides views[].unchoked and .optimistic for `n` peers. One optimistic slot comes on top of terms->slots. Seeding, turns
  * go round by quota instead of by what we get.

@@ -326,7 +326,7 @@ static void credit(struct shoal_swarm *s, const struct shoal_open *open, shoal_u
 			}
 			continue;
 		}
-		shoal_rate_add(&p->verified, bytes, now);
+		shoal_credit_add(&p->verified, bytes, now);
 		shoal_sums_of(p)->got += bytes;
 		if (p->known_by != NULL) {
 			shoal_rep_verified(&p->known_by->rep, memory, n, now_s);

@@ -309,6 +309,8 @@ void shoal_peer_tick(struct shoal_peer *p, shoal_us now)
 		return shoal_peer_close(p, SHOAL_ERR_TIMEOUT, now);
 	if (!p->choked && shoal_peer_deaf(p, now))
 		p->swarm->rechoke = true;
+	if (p->optimistic && p->wanted_count > 0) /* held back, perhaps, until others have had their part */
+		shoal_peer_stir_out(p);
 	if (p->blocked_since != 0 && p->blocked_since + SHOAL_PEER_BLOCKED_TIME <= now)
 		return shoal_peer_close(p, SHOAL_ERR_TIMEOUT, now);
 	if (shoal_pw_spoke(p->pw) + SHOAL_PEER_KEEPALIVE <= now && shoal_pw_queued(p->pw) == 0)

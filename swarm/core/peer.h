@@ -15,6 +15,7 @@
 #include "proto/peer_wire.h"
 #include "proto/transport.h"
 #include "swarm/core/accounts.h"
+#include "swarm/core/credit.h"
 #include "swarm/core/disk.h"
 #include "swarm/core/fast.h"
 #include "swarm/core/flight_note.h"
@@ -187,8 +188,8 @@ struct shoal_peer {
 	/* down */
 	uint32_t
 		doubt; /* pieces that failed with blocks of several peers, of which it was one, and nobody is named yet */
-	float suspicion;	    /* its share of the blame for those */
-	struct shoal_rate verified; /* of bytes from it that are right */
+	float suspicion;	      /* its share of the blame for those */
+	struct shoal_credit verified; /* for bytes from it that are right */
 	struct shoal_lt lt;
 
 	/* up */

@@ -293,10 +293,11 @@ static void choke_round(struct shoal_swarm *s, bool round, shoal_us now)
 			.peer = p->serial,
 			.interested = p->interested && !shoal_peer_deaf(p, now),
 			.snubbed = p->snubbed,
+			.denies = p->interesting && p->choking_us,
 			.seed = shoal_peer_is_seed(p),
 			.unchoked = !p->choked,
 			.optimistic = p->optimistic,
-			.got = shoal_rate_now(verified ? &p->verified : &p->flow.down, now),
+			.got = verified ? shoal_credit_rate(&p->verified, now) : shoal_rate_now(&p->flow.down, now),
 			.gave = shoal_rate_now(&p->up, now),
 			.gave_turn = p->gave_turn,
 			.onward = shoal_super_onward(p),
@@ -320,7 +321,8 @@ static void choke_round(struct shoal_swarm *s, bool round, shoal_us now)
 					   .round = round,
 					   .by_onward = shoal_node_uses(s->node, SHOAL_WITHOUT_ONWARD),
 					   .by_record = shoal_node_uses(s->node, SHOAL_WITHOUT_TRIALS),
-					   .turn_bytes = turn ? turn : 1 };
+					   .turn_bytes = turn ? turn : 1,
+					   .unit = shoal_max_u64(SHOAL_BLOCK, shoal_rate_now(&s->up, now) / 10) };
 	s->node->policy->choke(&s->choker, view, n, &terms, &s->rng, now);
 	shoal_note_serve(s, view, n, &terms, now);
 	size_t i = 0;
@@ -328,6 +330,8 @@ static void choke_round(struct shoal_swarm *s, bool round, shoal_us now)
 		next = p->in_swarm;
 		p->optimistic = view[i].optimistic;
 		p->tried_at = view[i].tried_at;
+		if (p->wanted_count > 0) /* it may have been held back as one on trial */
+			shoal_peer_stir_out(p);
 		shoal_peer_choke(p, !view[i].unchoked, now);
 		if (!p->closing)
 			shoal_fast_offer(p, now);

@@ -153,6 +153,7 @@ void shoal_peer_sent(struct shoal_peer *p, void *const token[], size_t n, bool w
 		struct shoal_sending *out = token[i];
 		if (went_out) {
 			p->gave_turn += out->len;
+			shoal_choker_gave(&p->swarm->choker, p->optimistic, out->len);
 			p->swarm->uploaded += out->len;
 			shoal_rate_add(&p->up, out->len, now);
 			shoal_rate_add(&p->swarm->up, out->len, now);
@@ -343,10 +344,20 @@ void shoal_peer_read_done(struct shoal_read *read, shoal_us now)
 	read_free(p->node, read);
 }
 
+/* On trial, and has had its part of the line. (Under a limit all take turns, and nobody gets more than that.) */
+static bool held_back(const struct shoal_peer *p)
+{
+	struct shoal_swarm *s = p->swarm;
+	return p->optimistic && shoal_node_uses(p->node, SHOAL_WITHOUT_TRIALS) && !shoal_pace_limited(s, SHOAL_UP) &&
+	       shoal_choker_sated(&s->choker, p->gave_turn + shoal_pw_queued(p->pw),
+				  2 * (uint64_t)shoal_metainfo_piece_size(s->mi));
+}
+
 uint32_t shoal_peer_serve(struct shoal_peer *p, uint32_t blocks, shoal_us now)
 {
 	uint32_t served = 0;
-	while (served < blocks && p->wanted_count > 0 && !p->closing && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_HIGH) {
+	while (served < blocks && p->wanted_count > 0 && !p->closing && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_HIGH &&
+	       !held_back(p)) {
 		struct shoal_wanted w = *wanted_at(p, 0);
 		if (!shoal_pace_allows(p->swarm, SHOAL_UP, now))
 			break;

@@ -14,6 +14,7 @@
 #define PEERS 64
 #define MIB (1024u * 1024)
 #define START SHOAL_S(5000)
+#define UNIT (256u * 1024)
 
 /* A swarm as its choker sees it; the owner's part of the views is kept as swarm.c would. */
 struct crowd {
@@ -51,7 +52,8 @@ static void decide(struct crowd *c)
 					   .by_record = c->by_record,
 					   .by_onward = c->by_onward,
 					   .round = true,
-					   .turn_bytes = c->turn_bytes };
+					   .turn_bytes = c->turn_bytes,
+					   .unit = UNIT };
 	shoal_choker_round(&c->choker, c->v, c->n, &terms, &c->rng, c->now);
 	c->changes = 0;
 	for (size_t i = 0; i < c->n; i++) {
@@ -93,6 +95,7 @@ static void step(struct crowd *c)
 		c->served[i] += SHOAL_CHOKER_ROUND;
 		c->v[i].gave = c->speed[i];
 		c->v[i].gave_turn += c->speed[i] * (SHOAL_CHOKER_ROUND / SHOAL_S(1));
+		shoal_choker_gave(&c->choker, c->v[i].optimistic, c->speed[i] * (SHOAL_CHOKER_ROUND / SHOAL_S(1)));
 	}
 	c->now += SHOAL_CHOKER_ROUND;
 }
@@ -446,7 +449,7 @@ static void no_slots_and_no_limit(void **state)
 	decide(&c);
 	assert_int_equal(served(&c), 30);
 	assert_int_equal(on_trial(&c), 0);
-	struct shoal_choke_terms none = { .slots = 8, .seeding = true, .turn_bytes = 1 };
+	struct shoal_choke_terms none = { .slots = 8, .seeding = true, .turn_bytes = 1, .unit = 1 };
 	shoal_choker_round(&c.choker, NULL, 0, &none, &c.rng, c.now);
 }
 
@@ -524,12 +527,197 @@ static void a_seed_serves_who_passes_it_on(void **state)
 		assert_true(c.served[i] > 0);
 }
 
+/* ---- what a trial may cost --------------------------------------------------------------------- */
+
+/* Who crumbles has no slot by it: nine that give well, and thirty that gave a little once. */
+static void a_trifle_earns_no_slot(void **state)
+{
+	struct crowd c;
+	(void)state;
+	crowd_init(&c, 30, 15);
+	c.by_record = true;
+	for (size_t i = 0; i < 30; i++)
+		c.v[i].got = i < 5 ? 100000 : 100; /* an equal share is 62 KB/s */
+	decide(&c);
+	for (size_t i = 0; i < 30; i++)
+		assert_int_equal(c.v[i].why == SHOAL_CHOKE_EARNED, i < 5);
+	for (size_t i = 0; i < 30; i++)
+		c.v[i].got = 100; /* where nobody gives more, it is the same as giving well */
+	decide(&c);
+	size_t earned = 0;
+	for (size_t i = 0; i < 30; i++)
+		earned += c.v[i].why == SHOAL_CHOKE_EARNED;
+	assert_int_equal(earned, SHOAL_CHOKER_SLOTS);
+}
+
+/* Who does not serve us after a round of its own has had its chance; who does, or has nothing we want, keeps it. */
+static void a_trial_without_an_answer_ends_early(void **state)
+{
+	(void)state;
+	for (int denies = 0; denies < 2; denies++) {
+		struct crowd c;
+		crowd_init(&c, 30, 16);
+		c.by_record = true;
+		for (size_t i = 0; i < 30; i++) {
+			c.v[i].got = i < SHOAL_CHOKER_SLOTS ? 100000 : 0;
+			c.v[i].denies = denies;
+		}
+		unsigned moved = 0, rounds = 60;
+		size_t last = PEERS;
+		for (unsigned r = 0; r < rounds; r++) {
+			step(&c);
+			size_t who = 0;
+			while (!c.v[who].optimistic)
+				who++;
+			moved += who != last;
+			last = who;
+		}
+		assert_int_equal(moved, denies ? rounds / 2 : rounds / 3);
+	}
+}
+
+/* Everybody takes what it is let have of a line of 100 blocks a second, in turns of a block; those who have no room for
+ * more than `thirst` blocks a second leave the rest. What the one on trial got, of a thousand. */
+static unsigned trial_share(unsigned regular_thirst, unsigned trial_thirst)
+{
+	enum { LINE = 100, BLOCK = 16384 };
+	struct crowd c;
+	uint64_t all = 0, on_trial_bytes = 0;
+	crowd_init(&c, 40, 17);
+	c.by_record = true;
+	for (size_t i = 0; i < 40; i++)
+		c.v[i].got = i < SHOAL_CHOKER_SLOTS ? 100000 : 0;
+	for (unsigned second = 0; second < 3600; second++) {
+		unsigned left = LINE, had[PEERS] = { 0 };
+		if (second % 10 == 0)
+			decide(&c);
+		for (bool any = true; any && left > 0;) {
+			any = false;
+			/* The one on trial asks for much, and so TCP gives it two turns. */
+			for (size_t k = 0; k < 80 && left > 0; k++) {
+				struct shoal_choker_view *v = &c.v[k / 2];
+				unsigned thirst = v->optimistic ? trial_thirst : regular_thirst;
+				if (!v->unchoked || (!v->optimistic && k % 2) || had[k / 2] >= thirst ||
+				    (v->optimistic && shoal_choker_sated(&c.choker, v->gave_turn, 4 * BLOCK)))
+					continue;
+				had[k / 2]++;
+				left--;
+				any = true;
+				v->gave_turn += BLOCK;
+				v->gave_ever += BLOCK;
+				shoal_choker_gave(&c.choker, v->optimistic, BLOCK);
+				all += BLOCK;
+				on_trial_bytes += v->optimistic ? BLOCK : 0;
+			}
+		}
+		c.now += SHOAL_S(1);
+	}
+	return (unsigned)(on_trial_bytes * 1000 / all);
+}
+
+static void a_trial_takes_no_more_than_another_slot(void **state)
+{
+	(void)state;
+	unsigned share = trial_share(1000, 1000); /* a full line: 111 is an equal share, 200 what it would take */
+	print_message("%u of 1000\n", share);
+	assert_in_range(share, 95, 145); /* one in four takes what it can */
+}
+
+/* Regulars who want 2 blocks a second of 100 each: a trial that was held to that would leave five sixths unused. */
+static void a_line_that_others_do_not_fill_is_the_trials(void **state)
+{
+	(void)state;
+	unsigned share = trial_share(2, 1000);
+	print_message("%u of 1000\n", share);
+	assert_true(share > 700);
+}
+
+static void nobody_is_held_before_the_first_trial_is_known(void **state)
+{
+	struct shoal_choker c = { 0 };
+	(void)state;
+	assert_false(shoal_choker_sated(&c, UINT64_MAX, 0));
+	c.regulars = 3;
+	c.regular_bytes = 3000;
+	assert_true(shoal_choker_sated(&c, 1500, 500));
+	assert_false(shoal_choker_sated(&c, 1499, 500));
+	c.trial_before = 2000; /* in a turn that began before */
+	assert_false(shoal_choker_sated(&c, 1500, 500));
+	assert_false(shoal_choker_sated(&c, 3499, 500));
+	assert_true(shoal_choker_sated(&c, 3500, 500));
+}
+
+/* Nothing is for ever: in a day everybody is tried, those too that only took. At no time are more served than there
+ * are slots for, and the one for trials. */
+static void nobody_is_left_out_for_good(void **state)
+{
+	struct crowd c;
+	shoal_us last[PEERS], longest = 0;
+	(void)state;
+	crowd_init(&c, 40, 18);
+	c.by_record = true;
+	for (size_t i = 0; i < 40; i++) {
+		c.v[i].got = i < SHOAL_CHOKER_SLOTS ? 100000 : 0;
+		c.v[i].denies = i >= 24;
+		last[i] = START;
+	}
+	for (int r = 0; r < 24 * 360; r++) {
+		step(&c);
+		assert_true(served(&c) == SHOAL_CHOKER_SLOTS + 1u && on_trial(&c) == 1);
+		for (size_t i = 0; i < 40; i++) {
+			c.v[i].gave_ever += c.v[i].gave * 10;
+			c.v[i].got_ever += i < 24 ? c.v[i].gave * 10 : 0;
+			shoal_us wait = c.now - last[i];
+			longest = !c.v[i].unchoked && wait > longest ? wait : longest;
+			last[i] = c.v[i].unchoked ? c.now : last[i];
+		}
+	}
+	unsigned took = 0, gave = 0;
+	for (size_t i = SHOAL_CHOKER_SLOTS; i < 40; i++)
+		*(i < 24 ? &gave : &took) += c.trial_rounds[i];
+	print_message("longest wait %llu s; gave %u, took %u\n", (unsigned long long)(longest / 1000000), gave, took);
+	assert_true(longest > 0 && longest < SHOAL_S(3 * 3600));
+	assert_true(gave > 2 * took && took > 0);
+}
+
+/* A seed, with some of the many that pass nothing on: those have one slot among them while others want any. */
+static void of_those_who_keep_it_one_is_served_at_a_time(void **state)
+{
+	(void)state;
+	for (size_t honest = 0; honest <= 12; honest += 2) {
+		struct crowd c;
+		crowd_init(&c, 20, 19);
+		c.seeding = c.by_onward = true;
+		for (size_t i = 0; i < 20; i++) {
+			c.v[i].onward = i < honest ? SHOAL_CHOKER_ONWARD : SHOAL_CHOKER_ONWARD / 4;
+			c.v[i].interested = i < honest || i >= 12;
+		}
+		for (int r = 0; r < 360; r++) {
+			step(&c);
+			size_t keep = 0, room = SHOAL_CHOKER_SLOTS + 1;
+			for (size_t i = 12; i < 20; i++)
+				keep += c.v[i].unchoked;
+			assert_true(honest == 0 ? keep == 8 : keep <= 1);
+			assert_int_equal(served(&c), honest == 0 ? 8 : honest + 1 < room ? honest + 1 : room);
+		}
+		for (size_t i = 12; i < 20; i++)
+			assert_true(c.served[i] > 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(trials_go_to_who_gave_and_to_who_is_new),
 		cmocka_unit_test(slots_are_not_given_away_while_enough_are_earned),
 		cmocka_unit_test(a_seed_serves_who_passes_it_on),
+		cmocka_unit_test(a_trifle_earns_no_slot),
+		cmocka_unit_test(a_trial_without_an_answer_ends_early),
+		cmocka_unit_test(a_trial_takes_no_more_than_another_slot),
+		cmocka_unit_test(a_line_that_others_do_not_fill_is_the_trials),
+		cmocka_unit_test(nobody_is_held_before_the_first_trial_is_known),
+		cmocka_unit_test(nobody_is_left_out_for_good),
+		cmocka_unit_test(of_those_who_keep_it_one_is_served_at_a_time),
 		cmocka_unit_test(all_are_served_when_all_fit),
 		cmocka_unit_test(a_free_rider_gets_only_trials),
 		cmocka_unit_test(a_trial_lasts_three_rounds_and_ends_well_for_who_gives),
