@@ -62,7 +62,7 @@ def room_of(path):
     return folder
 
 
-def sources(root, endings=(".c", ".h", ".cc")):
+def sources(root, endings=(".c", ".h", ".cc", ".hpp")):
     for top in ("include", "proto", "dht", "swarm", "tools", "tests"):
         for folder, folders, files in os.walk(os.path.join(root, top)):
             folders[:] = [f for f in folders if f not in ("corpus", "data", "__pycache__")]
@@ -111,7 +111,7 @@ def check_calls(root):
 
 
 def check_sizes(root):
-    for path in sources(root, (".c", ".h", ".cc", ".py", ".sh")):
+    for path in sources(root, (".c", ".h", ".cc", ".hpp", ".py", ".sh")):
         count = text_of(root, path).count("\n")
         if count > LINES_MAX:
             yield f"{path}:{count}: more than {LINES_MAX} lines: look for the second noun"
