@@ -20,7 +20,7 @@
 
 #include <shoal/types.h>
 
-#define SHOAL_LEDBAT_TARGET SHOAL_MS(60)    /* queueing that is put up with; others take 100 */
+#define SHOAL_LEDBAT_TARGET SHOAL_MS(40)    /* queueing that is put up with; others take 100 */
 #define SHOAL_LEDBAT_GAIN 3000u		    /* bytes a round trip, while there is no queue ... */
 #define SHOAL_LEDBAT_FULL SHOAL_MS(5)	    /* ... for one of so much says that the line is full, and then ... */
 #define SHOAL_LEDBAT_GAIN_FULL 250u	    /* ... what we gain we take from others */

@@ -179,6 +179,32 @@ static void tcp_that_is_joined_keeps_most(void **state)
 	}
 }
 
+/* In a queue of 100 ms a CUBIC that was cut keeps some 55 of them: who is content with as much would never give way to it. */
+static void tcp_that_joins_gets_it_soon(void **state)
+{
+	(void)state;
+	for (int mbits = 20; mbits <= 100; mbits += 80) {
+		struct line_options o = {
+			.seed = 1, .rate = (uint64_t)mbits * MBIT, .queue = SHOAL_MS(100), .delay = SHOAL_MS(25)
+		};
+		tcp = (struct reno){ .cubic = true, .window = 10, .threshold = 1e9 };
+		pair_open(&p, &o, UINT64_MAX / 2, 0);
+		p.line.on_turn = tcp_turn;
+		line_run(&p.line, p.line.now + SHOAL_S(28), NULL);
+		tcp.on = true;
+		line_run(&p.line, p.line.now + SHOAL_S(4), NULL);
+		uint64_t theirs = tcp.delivered, ours = p.talk[1].got;
+		line_run(&p.line, p.line.now + SHOAL_S(7), NULL);
+		double whole = 7.0 * mbits * MBIT, share = (double)(tcp.delivered - theirs) / whole;
+		print_message("%d Mbit/s: after 4 s TCP has %.1f %%, uTP %.1f %%\n", mbits, share * 100,
+			      (double)(p.talk[1].got - ours) * 100 / whole);
+		assert_true(share >= 0.9);
+		for (int i = 0; i < 2; i++)
+			p.talk[i].t->ops->close(p.talk[i].t);
+		line_close(&p.line);
+	}
+}
+
 static void tcp_beside_it_keeps_nearly_all(void **state)
 {
 	(void)state;
@@ -269,6 +295,7 @@ int main(void)
 		cmocka_unit_test(a_clean_line_is_filled_and_its_queue_is_not),
 		cmocka_unit_test(clocks_that_drift_are_no_queue),
 		cmocka_unit_test(tcp_that_is_joined_keeps_most),
+		cmocka_unit_test(tcp_that_joins_gets_it_soon),
 		cmocka_unit_test(tcp_beside_it_keeps_nearly_all),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
