@@ -232,8 +232,8 @@ static void key_in_short(const struct shoal_explain *e)
 	if (peers == 0)
 		return;
 	shoal_say(e->tool,
-		  "that key was proven at %s: asked for %s, %s came that were right, %" PRIu32
-		  " false; banned at %" PRIu64,
+		  "that key is behind %s here: asked for %s, %s came that were right, %" PRIu32
+		  " false; banned: %" PRIu64,
 		  shoal_human_count(peers, "peer", "peers", places),
 		  shoal_human_count(all.asks, "piece", "pieces", pieces),
 		  shoal_human_count(all.blocks, "block", "blocks", blocks), all.falses, banned);
