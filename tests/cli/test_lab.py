@@ -79,6 +79,7 @@ class Lab(unittest.TestCase):
         self.assertEqual(self.digest(path, "--seed", "7"), first)
         self.assertNotEqual(self.digest(path, "--seed", "8"), first)
         self.assertNotEqual(self.digest(path, "--seed", "7", "--policy", "off"), first)
+        self.assertNotEqual(self.digest(path, "--seed", "7", "--set", "without=hedge"), first)
         # Who watches, and what is written about it, changes nothing.
         self.assertEqual(self.digest(path, "--seed", "7", "--trace", path + ".t", "--svg", path + ".svg"), first)
         held = self.events("check", self.put(SMALL + "must_hold: [always same_twice == 1]\n"), "--seeds", "1..3")
