@@ -13,6 +13,7 @@ import time
 import unittest
 
 SHOAL = os.environ.get("SHOAL", "shoal")
+SLOW = os.environ.get("SHOAL_SHORT") == "1"  # a sanitized build: nothing is as fast as its line
 LONG = os.environ.get("SHOAL_LONG") == "1"
 HEAD = "name: small\nsummary: of real processes\nlimit: 100s\n"
 ALL = "must_hold: [always completed == 100%, always false_bans == 0]\n"
@@ -107,14 +108,15 @@ class Real(unittest.TestCase):
         events = self.run_all(HEAD + "content: { size: 1M, piece: 16K }\nnodes:\n"
                               "  - { name: seed, has: all, up: 4Mbit }\n  - { name: leech }\n" + ALL, "--beside")
         beside = next(e for e in events if e["event"] == "beside")
-        self.assertEqual((beside["group"], beside["tmax"]["real"] > 2.1, abs(beside["tmax"]["off"]) < 0.4),
+        self.assertEqual((beside["group"], beside["tmax"]["real"] > 2.1, SLOW or abs(beside["tmax"]["off"]) < 0.4),
                          ("leech", True, True), beside)
         took = next(e for e in events if e["event"] == "run")["tmax"]
-        self.assertTrue(2.1 < took < 4, took)
+        self.assertTrue(2.1 < took and (SLOW or took < 4), took)
         events = self.run_all(HEAD + "content: { size: 1M, piece: 16K }\nnodes:\n"
                               "  - { name: seed, has: all, up: 4Mbit }\n  - { name: leech, join: 500ms }\n"
                               "events:\n  - { at: 50%, kind: line, who: seed, up: 40Mbit }\n" + ALL)
-        self.assertTrue(1.0 < next(e for e in events if e["event"] == "run")["tmax"] < took)
+        second = next(e for e in events if e["event"] == "run")["tmax"]
+        self.assertTrue(1.0 < second and (SLOW or second < took), second)
 
     def test_who_leaves_and_who_is_late(self):
         events = self.run_all(HEAD + "content: { size: 1M, piece: 64K }\nnodes:\n"
@@ -126,8 +128,8 @@ class Real(unittest.TestCase):
                               "events:\n  - { at: 1s, kind: start, who: never }\n"
                               "must_hold: [always completed == 100%]\n")
         nodes = {e["group"]: e for e in events if e["event"] == "node"}
-        self.assertTrue(1.4 < nodes["late"]["joined"] < 2.5)
-        self.assertTrue(0.9 < nodes["never"]["joined"] < 1.5)
+        self.assertTrue(1.4 < nodes["late"]["joined"] < (20 if SLOW else 2.5))
+        self.assertTrue(0.9 < nodes["never"]["joined"] < (20 if SLOW else 1.5))
         self.assertIsNotNone(nodes["early"]["left"])
         self.assertIsNone(nodes["hasty"]["complete"])
         self.assertIsNotNone(nodes["hasty"]["left"])
