@@ -82,7 +82,7 @@ class Real(unittest.TestCase):
             '  - { at: 20%, kind: crash, who: "leeches[0]", for: 500ms }\n'
             '  - { at: 30%, kind: pause, who: "leeches[1]", for: 1s }\n'
             '  - { at: 30%, kind: cut, who: "leeches[2]", for: 1s }\n'
-            'must_hold: [always completed == 100%, always false_bans == 0, "always bans[liar] == 100%", idle <= 9s]\n')
+            'must_hold: [always completed == 100%, always false_bans == 0, "always uploaded[liar] >= 16K", idle <= 9s]\n')
         run = next(e for e in events if e["event"] == "run")
         nodes = [e for e in events if e["event"] == "node"]
         self.assertEqual((run["real"], run["in_time"], run["wrong"], run["completed"]), (True, True, None, 1))
