@@ -7,6 +7,7 @@
 #include <time.h>
 #include "tools/lab/diary.h"
 #include "tools/lab/draw.h"
+#include "tools/lab/pages.h"
 #include "tools/lab/world/digest.h"
 
 #define POINTS_MAX 1200	  /* samples; when there are more, every second one goes, and half as many are taken */
@@ -620,6 +621,9 @@ bool lab_run(const struct lab_scenario *s, const struct lab_run_options *o, stru
 {
 	*r = (struct lab_result){ .s = s, .seed = o->seed };
 	struct run run = { .s = s, .o = o, .r = r, .dice = lab_draw_run_dice(o->seed) };
+	struct lab_pages pages = { 0 };
+	if (lab_scenario_nodes(s) > ROUNDS_ABOVE)
+		lab_pages_look(&pages);
 	double began = clock_now(CLOCK_MONOTONIC), cpu = clock_now(CLOCK_PROCESS_CPUTIME_ID), looked = began;
 	bool told = true;
 	lab_diary_init(&run.diary, o->trace);
@@ -642,6 +646,8 @@ bool lab_run(const struct lab_scenario *s, const struct lab_run_options *o, stru
 			break;
 		if (r->steps % LOOK_EVERY != 0)
 			continue;
+		if (lab_scenario_nodes(s) > ROUNDS_ABOVE)
+			lab_pages_look(&pages);
 		double now = clock_now(CLOCK_MONOTONIC);
 		if (now - looked < 0.1)
 			continue;
