@@ -482,6 +482,11 @@ struct shoal_addr strangers_v4(uint32_t ip, uint16_t port)
 	return a;
 }
 
+struct shoal_addr strangers_far(unsigned i)
+{
+	return strangers_v4(0x50000001u + (i << 16), (uint16_t)(10000 + i));
+}
+
 void strangers_name(struct strangers *w, const struct shoal_addr *addr)
 {
 	struct shoal_op op = { .kind = SHOAL_OP_PEER, .torrent = w->torrent, .addr = *addr };
@@ -514,6 +519,23 @@ void stranger_say(struct stranger *s, const void *at, size_t len)
 			break;
 	}
 	s->in.len = 0;
+}
+
+void stranger_wants(struct stranger *s)
+{
+	static const uint8_t interested[] = { 0, 0, 0, 1, SHOAL_WIRE_INTERESTED };
+	stranger_say(s, interested, sizeof interested);
+}
+
+void stranger_gives(struct stranger *s, unsigned block)
+{
+	static uint8_t raw[13 + SHOAL_BLOCK];
+	assert(s->w->o.small_pieces == 0);
+	shoal_put_u32(raw, 9 + SHOAL_BLOCK);
+	raw[4] = SHOAL_WIRE_PIECE;
+	shoal_put_u32(raw + 5, block / 2);
+	shoal_put_u32(raw + 9, block % 2 * SHOAL_BLOCK);
+	stranger_say(s, raw, sizeof raw);
 }
 
 void stranger_say_ext(struct stranger *s, uint8_t id, struct shoal_bytes body)

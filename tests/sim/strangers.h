@@ -17,6 +17,7 @@
 
 #define STRANGERS_MAX 1024
 #define STRANGER_PORT 6881
+#define STRANGERS_MINUTE SHOAL_S(60)
 
 struct strangers;
 struct stranger {
@@ -95,6 +96,8 @@ void strangers_run(struct strangers *w, shoal_us time);
 /* Text like "1.2.3.4:5". */
 struct shoal_addr strangers_addr(const char *text);
 struct shoal_addr strangers_v4(uint32_t ip, uint16_t port);
+/* Of the wide world, each in a network of its own. */
+struct shoal_addr strangers_far(unsigned i);
 void strangers_name(struct strangers *w, const struct shoal_addr *addr); /* --peer */
 
 /* Comes in from there, without a word. */
@@ -104,6 +107,10 @@ struct stranger *stranger_come(struct strangers *w, const struct shoal_addr *fro
 /* Answers a dial, and greets. */
 struct stranger *stranger_answer(struct strangers *w, struct strangers_dial *d);
 void stranger_say(struct stranger *s, const void *at, size_t len);
+/* It is interested. */
+void stranger_wants(struct stranger *s);
+/* Block `block` of the torrent of four pieces, two blocks each: it is false. */
+void stranger_gives(struct stranger *s, unsigned block);
 void stranger_say_ext(struct stranger *s, uint8_t id, struct shoal_bytes body);
 void stranger_pex(struct stranger *s, const struct shoal_pex *pex);
 /* It has ut_holepunch, too. */

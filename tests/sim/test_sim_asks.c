@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include "proto/base/bytes.h"
 #include "tests/sim/strangers.h"
 
 #define BLOCKS 8 /* of the strangers' torrent: four pieces of two */
@@ -48,16 +47,6 @@ static void refuse(struct stranger *s, unsigned block)
 	stranger_say(s, raw, sizeof raw);
 }
 
-static void give(struct stranger *s, unsigned block)
-{
-	static uint8_t raw[13 + SHOAL_BLOCK];
-	shoal_put_u32(raw, 9 + SHOAL_BLOCK);
-	raw[4] = SHOAL_WIRE_PIECE;
-	shoal_put_u32(raw + 5, block / 2);
-	shoal_put_u32(raw + 9, block % 2 * SHOAL_BLOCK);
-	stranger_say(s, raw, sizeof raw);
-}
-
 static struct stranger *one_that_serves(struct strangers *w, const char *from)
 {
 	struct shoal_addr addr = strangers_addr(from);
@@ -88,13 +77,13 @@ static struct stranger *one_asked_twice(struct heard *h, unsigned *block)
 	while (piece == kept / 2 || h->asked[2 * piece] == 0 || h->asked[2 * piece + 1] == 0)
 		++piece;
 	struct stranger *other = one_that_serves(w, "81.1.2.3:40000");
-	give(other, 2 * piece);
-	give(other, 2 * piece + 1);
+	stranger_gives(other, 2 * piece);
+	stranger_gives(other, 2 * piece + 1);
 	strangers_run(w, SHOAL_S(1));
 	if (other->open)
 		stranger_leave(other);
 	assert_true(h->cancelled[2 * piece] == 1 && h->cancelled[2 * piece + 1] == 1);
-	give(s, kept);
+	stranger_gives(s, kept);
 	for (unsigned t = 0; t < 10 && h->asked[2 * piece] + h->asked[2 * piece + 1] < 3; t++)
 		strangers_run(w, SHOAL_S(1));
 	*block = h->asked[2 * piece] == 2 ? 2 * piece : 2 * piece + 1;
@@ -114,7 +103,7 @@ static void a_refusal_is_of_the_older_ask(void **state)
 		if (h.cancelled[i] > 0)
 			refuse(s, i);
 	strangers_run(w, SHOAL_MS(100));
-	give(s, block);
+	stranger_gives(s, block);
 	h.anybody = true;
 	(void)one_that_serves(w, "82.1.2.3:40000");
 	strangers_run(w, SHOAL_S(4));
@@ -154,7 +143,7 @@ static void a_late_block_answers_both(void **state)
 	struct stranger *s = one_asked_twice(&h, &block);
 	struct strangers *w = s->w;
 	(void)state;
-	give(s, block);
+	stranger_gives(s, block);
 	strangers_run(w, SHOAL_MS(100));
 	assert_int_equal(h.cancelled[block], 2);
 	refuse(s, block); /* the answer to that */

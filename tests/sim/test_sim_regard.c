@@ -105,12 +105,6 @@ static void who_is_known_to_be_good_is_dialled_first(void **state)
 
 /* ---- all places are taken ------------------------------------------------------------------------------- */
 
-static void want_something(struct stranger *s)
-{
-	static const uint8_t interested[] = { 0, 0, 0, 1, 2 };
-	stranger_say(s, interested, sizeof interested);
-}
-
 /* Ten are here, all of whom want something, with these records; another comes. Who of the ten is gone: a number, or -1. */
 static int who_goes(const enum kind kind[10], enum kind newcomer, bool wants)
 {
@@ -131,7 +125,7 @@ static int who_goes(const enum kind kind[10], enum kind newcomer, bool wants)
 		s[n] = stranger_come(w, &at, at.port);
 		assert_true(s[n]->open);
 		if (wants)
-			want_something(s[n]);
+			stranger_wants(s[n]);
 		n++;
 	}
 	strangers_run(w, SHOAL_S(5));
