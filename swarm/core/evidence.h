@@ -44,7 +44,7 @@ void shoal_evidence_leaves(struct shoal_swarm *s, uint32_t piece, const uint8_t 
 /* Somebody says what the blocks of a disputed piece of v1 are; NULL: it does not. Believed only so far as to fetch those
  * again that are otherwise. */
 void shoal_evidence_hint(struct shoal_swarm *s, struct shoal_open *open, const uint8_t (*digest)[32], shoal_us now);
-/* Leaf hashes that do not come are waited for no longer. */
+/* Leaf hashes and hints that do not come are waited for no longer. */
 void shoal_evidence_tick(struct shoal_swarm *s, shoal_us now);
 
 /* Who sent it (a peer, one that has left, a web seed) is banned at once. */

@@ -144,7 +144,6 @@ static void begin_anew(struct shoal_swarm *s, struct shoal_open *open, shoal_us 
 {
 	uint32_t piece = open->piece;
 	s->wasted += open->bytes;
-	open->repaired = open->hinted = false;
 	if (shoal_landing_again(&s->landing, open, now) < 0) {
 		shoal_landing_close(&s->landing, open);
 		shoal_picker_close(s->picker, piece);
@@ -260,6 +259,7 @@ void shoal_evidence_failed(struct shoal_swarm *s, struct shoal_open *open, shoal
 	struct sender all[SHOAL_EVIDENCE_SENDERS];
 	if (policy->scores && own_fault(s, open, now))
 		return;
+	open->hinted = false; /* what was said of it before has not helped */
 	s->hash_failures++;
 	shoal_swarm_say(s, &ev, now);
 	size_t n = suspects_of(s, open, all);

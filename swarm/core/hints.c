@@ -41,7 +41,6 @@ bool shoal_hints_ask(struct shoal_swarm *s, struct shoal_open *open, uint32_t no
 	best->hints_owed++;
 	best->hints_in_vain++; /* until it has helped */
 	open->hint_of = best->serial;
-	open->hinted = false;
 	say(best, &(struct shoal_hint_msg){ .kind = SHOAL_HINT_ASK, .piece = open->piece }, now);
 	return !best->closing;
 }

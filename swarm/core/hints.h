@@ -1,7 +1,7 @@
 /*
  * swarm/core/hints.h - a piece of v1 failed: others of our kind are asked what its blocks are (proto/leaf_hints.h).
  *
- * Internal to swarm/core. Asked is one who has the piece: first whose hints have helped, then who has a good record,
+ * Internal to swarm/core. Asked is one who has the piece: first who was not asked in vain, then who has a good record,
  * then who sent none of it; one with a bad record, or asked in vain too often, is not. The piece waits for the answer as
  * one of v2 does for its leaves (evidence.h). Blocks that are not as the hint says are fetched
  * again, whoever sent them; nobody is blamed for a hint, and none makes a piece right. When it does not come, or tells

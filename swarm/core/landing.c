@@ -207,7 +207,7 @@ int shoal_landing_again(struct shoal_landing *l, struct shoal_open *open, shoal_
 	open->state = SHOAL_OPEN_FETCHING;
 	open->unasked = open->blocks;
 	open->here = open->handed = open->from = 0;
-	open->suspect = open->repaired = false; /* all of it is written anew */
+	open->suspect = open->repaired = open->hinted = false; /* all of it is written anew */
 	open->owner = 0;
 	assert(open->weak == 0);
 	open->opened = now;

@@ -32,7 +32,7 @@ enum shoal_open_state {
 	SHOAL_OPEN_FETCHING, /* blocks are missing */
 	SHOAL_OPEN_READY,    /* all are here; to be handed to the disk */
 	SHOAL_OPEN_HASHING,  /* the last run is with the disk */
-	SHOAL_OPEN_DISPUTED, /* it failed, and its leaf hashes are waited for (evidence.h) */
+	SHOAL_OPEN_DISPUTED, /* it failed, and its leaf hashes or a hint are waited for (evidence.h) */
 };
 
 struct shoal_open {
@@ -52,7 +52,7 @@ struct shoal_open {
 	uint32_t attempts;   /* times it failed its hash in this session */
 	uint32_t strangers;  /* peers in no good standing that joined it */
 	uint32_t hint_of;    /* the peer that was asked for a hint last (hints.h), 0 nobody */
-	bool hinted;	     /* and by its hint blocks are fetched again */
+	bool hinted;	     /* by its hint those are fetched again that are missing */
 	unsigned own_faults; /* times it failed and was right after all */
 	uint8_t how;	     /* enum shoal_flight_how: for what reason it was begun */
 	shoal_us opened, ready, disputed_until;

@@ -141,7 +141,7 @@ struct shoal_swarm {
 	unsigned disk_jobs;   /* of this swarm with the disk */
 	uint32_t checks_out;
 	uint32_t hedges;   /* what is left of the budget for asking twice */
-	uint32_t disputes; /* pieces that wait for their leaf hashes */
+	uint32_t disputes; /* pieces that wait for their leaf hashes or a hint */
 	struct shoal_metainfo *mi;
 	struct shoal_picker *picker; /* done = verified */
 	struct shoal_webseed *webseeds;

@@ -8,7 +8,12 @@
 
 #include <cmocka.h>
 
+#include "proto/base/bytes.h"
+#include "proto/base/digest.h"
+#include "proto/leaf_hints.h"
+#include "swarm/core/node_room.h"
 #include "tests/sim/scene.h"
+#include "tests/sim/strangers.h"
 
 struct outcome {
 	uint64_t wasted, size;
@@ -69,11 +74,95 @@ static void a_hybrid_needs_none(void **state)
 	assert_int_equal(a.took, b.took);
 }
 
+/* ---- a hint that does not help ------------------------------------------------------------------ */
+
+#define THEIR_LEAVES 5 /* the stranger's number for sh_leaves */
+
+struct heard {
+	struct stranger *server, *teller;
+	unsigned piece, asked; /* the piece `server` is asked for, SHOAL_PIECE_NONE; hints that `teller` is asked for */
+};
+
+static void hear(void *to, struct stranger *s, const struct shoal_wire_msg *msg)
+{
+	struct heard *h = to;
+	if (s == h->server && msg->id == SHOAL_WIRE_REQUEST && h->piece == SHOAL_PIECE_NONE)
+		h->piece = msg->index;
+	h->asked += s == h->teller && msg->id == SHOAL_WIRE_EXTENDED && msg->ext == THEIR_LEAVES;
+}
+
+/* Says that it has all. */
+static struct stranger *one_that_has_it(struct strangers *w, const char *from)
+{
+	struct shoal_addr addr = strangers_addr(from);
+	struct stranger *s = stranger_come(w, &addr, 0);
+	stranger_say(s, "\0\0\0\1\x0e", 5);
+	return s;
+}
+
+static struct stranger *one_that_serves(struct strangers *w, struct heard *h, const char *from)
+{
+	struct stranger *s = one_that_has_it(w, from);
+	h->server = s;
+	h->piece = SHOAL_PIECE_NONE;
+	stranger_say(s, "\0\0\0\1\1", 5); /* unchoke */
+	strangers_run(w, SHOAL_S(1));
+	assert_int_not_equal(h->piece, SHOAL_PIECE_NONE);
+	return s;
+}
+
+/* Of the piece's two blocks, both false: "the first is right". */
+static void mislead(struct stranger *s, unsigned piece)
+{
+	static const uint8_t zeros[SHOAL_BLOCK];
+	uint8_t digest[2][32] = { { 0 } }, raw[SHOAL_HINT_HEAD + sizeof digest];
+	shoal_sha256(shoal_bytes(zeros, sizeof zeros), digest[0]);
+	struct shoal_hint_msg msg = { SHOAL_HINT_TELL, piece, 2, (const uint8_t(*)[32])digest };
+	assert_int_equal(shoal_hint_encode(&msg, (struct shoal_space){ raw, sizeof raw }), sizeof raw);
+	stranger_say_ext(s, SHOAL_EXT_LEAVES, shoal_bytes(raw, sizeof raw));
+}
+
+/* Once the piece has failed again the hint stands for nothing: no block of it is kept for its sake, and if it comes right in
+ * the end that is nobody's merit. */
+static void a_hint_counts_until_the_piece_fails_again(void **state)
+{
+	struct heard h = { .piece = SHOAL_PIECE_NONE };
+	(void)state;
+	struct strangers *w = strangers_new(
+		&(struct strangers_options){ .torrent = true, .on_message = hear, .to = &h });
+	strangers_run(w, SHOAL_S(8));
+	h.teller = one_that_has_it(w, "83.1.2.3:40000");
+	stranger_say_ext(h.teller, 0, SHOAL_LIT("d1:md9:sh_leavesi5eee"));
+	struct stranger *liar = one_that_serves(w, &h, "80.1.2.3:40000");
+	unsigned piece = h.piece;
+	stranger_gives(liar, 2 * piece);
+	stranger_gives(liar, 2 * piece + 1);
+	strangers_run(w, SHOAL_S(1));
+	assert_int_equal(h.asked, 1);
+	mislead(h.teller, piece);
+	strangers_run(w, SHOAL_MS(100));
+	struct shoal_open *open = shoal_landing_find(&w->node->swarms->landing, piece);
+	assert_non_null(open);
+	assert_true(open->hinted && open->here == 1 && open->asked[0] == SHOAL_BLOCK_LANDED);
+	stranger_leave(h.teller);
+	if (liar->open)
+		stranger_leave(liar);
+	struct stranger *other = one_that_serves(w, &h, "81.1.2.3:40000");
+	stranger_gives(other, 2 * piece + 1);
+	strangers_run(w, SHOAL_S(1));
+	open = shoal_landing_find(&w->node->swarms->landing, piece);
+	assert_non_null(open);
+	assert_int_equal(open->attempts, 2);
+	assert_false(open->hinted);
+	strangers_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_what_is_false_comes_again),
 		cmocka_unit_test(a_hybrid_needs_none),
+		cmocka_unit_test(a_hint_counts_until_the_piece_fails_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
