@@ -120,6 +120,7 @@ size_t shoal_pw_sent(struct shoal_pw *pw, size_t n, void *done[], size_t max, sh
 size_t shoal_pw_drain(struct shoal_pw *pw, void *done[], size_t max);
 size_t shoal_pw_queued(const struct shoal_pw *pw);	  /* bytes waiting, blocks included */
 size_t shoal_pw_queued_blocks(const struct shoal_pw *pw); /* blocks not wholly sent */
+size_t shoal_pw_room(const struct shoal_pw *pw);	  /* what say() takes yet, in bytes with their heads */
 
 /* When bytes last came in, last went out; when a message (or the handshake) now half read began to come, 0 if none. */
 shoal_us shoal_pw_heard(const struct shoal_pw *pw);

@@ -94,7 +94,7 @@ int shoal_pw_greet(struct shoal_pw *pw, const struct shoal_wire_handshake *hs)
 int shoal_pw_say(struct shoal_pw *pw, const struct shoal_wire_msg *msg)
 {
 	struct pw_out *out = &pw->out;
-	size_t bound = SHOAL_PW_OUT_MAX - waiting(out);
+	size_t bound = shoal_pw_room(pw);
 	size_t need = 4 + 1 + sizeof msg->range; /* more than any fields take */
 
 	if (msg->body.len > bound)
@@ -290,4 +290,9 @@ size_t shoal_pw_queued(const struct shoal_pw *pw)
 size_t shoal_pw_queued_blocks(const struct shoal_pw *pw)
 {
 	return pw->out.blocks_open;
+}
+
+size_t shoal_pw_room(const struct shoal_pw *pw)
+{
+	return SHOAL_PW_OUT_MAX - waiting(&pw->out);
 }

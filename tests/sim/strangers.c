@@ -97,7 +97,7 @@ static const struct shoal_transport_ops transport = {
 
 static uint32_t piece_size(const struct strangers *w)
 {
-	return w->o.small_pieces ? 1024 : 32768;
+	return w->o.large_pieces ? 64u << 20 : w->o.small_pieces ? 1024 : 32768;
 }
 static uint32_t pieces(const struct strangers *w)
 {
@@ -530,7 +530,7 @@ void stranger_wants(struct stranger *s)
 void stranger_gives(struct stranger *s, unsigned block)
 {
 	static uint8_t raw[13 + SHOAL_BLOCK];
-	assert(s->w->o.small_pieces == 0);
+	assert(piece_size(s->w) == 2 * SHOAL_BLOCK);
 	shoal_put_u32(raw, 9 + SHOAL_BLOCK);
 	raw[4] = SHOAL_WIRE_PIECE;
 	shoal_put_u32(raw + 5, block / 2);

@@ -53,6 +53,7 @@ struct strangers_dial {
 struct strangers_options {
 	bool torrent, is_private; /* else a magnet */
 	uint32_t small_pieces;	  /* so many of 1 KiB; 0: four of 32 KiB */
+	bool large_pieces;	  /* four of 64 MiB */
 	size_t memory;		  /* 0: 16 MiB */
 	uint32_t max_peers;
 	unsigned quiet;

@@ -81,6 +81,7 @@ static void a_hybrid_needs_none(void **state)
 struct heard {
 	struct stranger *server, *teller;
 	unsigned piece, asked; /* the piece `server` is asked for, SHOAL_PIECE_NONE; hints that `teller` is asked for */
+	unsigned told, refused; /* and given */
 };
 
 static void hear(void *to, struct stranger *s, const struct shoal_wire_msg *msg)
@@ -88,7 +89,11 @@ static void hear(void *to, struct stranger *s, const struct shoal_wire_msg *msg)
 	struct heard *h = to;
 	if (s == h->server && msg->id == SHOAL_WIRE_REQUEST && h->piece == SHOAL_PIECE_NONE)
 		h->piece = msg->index;
-	h->asked += s == h->teller && msg->id == SHOAL_WIRE_EXTENDED && msg->ext == THEIR_LEAVES;
+	if (s != h->teller || msg->id != SHOAL_WIRE_EXTENDED || msg->ext != THEIR_LEAVES)
+		return;
+	h->asked += msg->body.at[0] == SHOAL_HINT_ASK;
+	h->told += msg->body.at[0] == SHOAL_HINT_TELL;
+	h->refused += msg->body.at[0] == SHOAL_HINT_NONE;
 }
 
 /* Says that it has all. */
@@ -157,12 +162,44 @@ static void a_hint_counts_until_the_piece_fails_again(void **state)
 	strangers_free(w);
 }
 
+/* ---- answering ------------------------------------------------------------------------------------ */
+
+/* Of pieces as large as they may be an answer has 128 KiB, and the asks for four come at once: who cannot be told all of it
+ * hears so, and is not taken for one that does not read. */
+static void long_answers_have_an_end(void **state)
+{
+	struct heard h = { .piece = SHOAL_PIECE_NONE };
+	uint8_t asks[4][6 + SHOAL_HINT_HEAD];
+	(void)state;
+	struct strangers *w = strangers_new(&(struct strangers_options){
+		.torrent = true, .seeds = true, .large_pieces = true, .on_message = hear, .to = &h });
+	strangers_run(w, SHOAL_S(8));
+	struct shoal_addr addr = strangers_addr("83.1.2.3:40000");
+	h.teller = stranger_come(w, &addr, 0);
+	stranger_say_ext(h.teller, 0, SHOAL_LIT("d1:md9:sh_leavesi5eee"));
+	for (uint32_t piece = 0; piece < 4; piece++) {
+		struct shoal_hint_msg msg = { .kind = SHOAL_HINT_ASK, .piece = piece };
+		shoal_put_u32(asks[piece], 2 + SHOAL_HINT_HEAD);
+		asks[piece][4] = SHOAL_WIRE_EXTENDED;
+		asks[piece][5] = SHOAL_EXT_LEAVES;
+		assert_int_equal(shoal_hint_encode(&msg, (struct shoal_space){ asks[piece] + 6, SHOAL_HINT_HEAD }),
+				 SHOAL_HINT_HEAD);
+	}
+	stranger_say(h.teller, asks, sizeof asks);
+	strangers_run(w, SHOAL_S(1));
+	assert_true(h.teller->open);
+	assert_int_equal(h.told, 2);
+	assert_int_equal(h.refused, 2);
+	strangers_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_what_is_false_comes_again),
 		cmocka_unit_test(a_hybrid_needs_none),
 		cmocka_unit_test(a_hint_counts_until_the_piece_fails_again),
+		cmocka_unit_test(long_answers_have_an_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
