@@ -247,7 +247,7 @@ void shoal_disk_work_one(const struct shoal_disk_work *w, struct shoal_disk_job 
 	case SHOAL_DISK_ADOPT: rc = shoal_files_adopt(w->files, job->storage, job->file, job->adopt, &fault); break;
 	case SHOAL_DISK_FIND: rc = shoal_files_search(w->os, job->find); break;
 	case SHOAL_DISK_WRITE:
-	case SHOAL_DISK_CHECK: break; /* do_hashed() */
+	case SHOAL_DISK_CHECK: break; /* shoal_disk_work_hashed() */
 	}
 	answer(job, rc, &fault);
 }

@@ -8,7 +8,6 @@
 #define NAMING_SHARES 16u /* of a FINISH, to be done by whoever has time */
 #define NAMING_STEP_MIN 32u
 #define NAMING_STEP_MAX 512u
-#define NOT_SEEN UINT8_MAX /* no enum shoal_seen_state */
 
 /* File systems without RENAME_NOREPLACE: a second link cannot replace either. */
 static int rename_by_link(const struct shoal_os_ops *os, int dir, const char *from, const char *to)
@@ -193,15 +192,13 @@ static void name_some(void *run)
 	shoal_walk_fini(&w);
 }
 
-/* What was not come to is left as NOT_SEEN. */
+/* What was not come to is left as it is in seen[]. */
 static int name_all(struct naming *n, const struct shoal_files_crew *crew, struct shoal_files_fault *fault)
 {
 	/* Neighbours lie in one folder, where two would wait for each other; but nobody is to wait long for the last. */
 	n->step = n->count / NAMING_SHARES;
 	n->step = n->step < NAMING_STEP_MIN ? NAMING_STEP_MIN : n->step > NAMING_STEP_MAX ? NAMING_STEP_MAX : n->step;
 	n->at = n->count;
-	for (uint32_t i = 0; i < n->count; i++)
-		n->seen[i].state = NOT_SEEN;
 	pthread_mutex_init(&n->lock, NULL); /* this cannot fail on Linux */
 	if (crew != NULL && n->count > n->step)
 		crew->call(crew->to, name_some, n);
@@ -230,8 +227,9 @@ int shoal_files_finish(struct shoal_files *files, uint32_t storage, const uint32
 	if (st == NULL || !shoal_files_list_good(st, list, count))
 		return SHOAL_ERR_RANGE;
 	struct shoal_walk w;
-	bool named = false;
 	shoal_walk_init(&w, files, st);
+	for (uint32_t i = 0; i < count; i++)
+		seen[i].state = SHOAL_WALK_NOT_SEEN;
 	pthread_mutex_lock(&st->sync_lock);
 	int rc = st->owed_err;
 	if (rc < 0)
@@ -253,7 +251,6 @@ int shoal_files_finish(struct shoal_files *files, uint32_t storage, const uint32
 					    .seen = seen,
 					    .count = count };
 			rc = name_all(&n, crew, fault);
-			named = true;
 		}
 		struct shoal_files_fault sync_fault;
 		int err = shoal_files_sync_locked(files, st, &sync_fault);
@@ -263,19 +260,7 @@ int shoal_files_finish(struct shoal_files *files, uint32_t storage, const uint32
 			*fault = sync_fault;
 		}
 	}
-	struct shoal_files_fault ignored;
-	if (w.beneath.root < 0 && shoal_files_folder(files, st, false, &w.beneath, &ignored) < 0)
-		w.beneath.root = -1;
-	for (uint32_t i = 0; i < count; i++) {
-		struct shoal_files_fault here;
-		if (named && seen[i].state != NOT_SEEN)
-			continue;
-		int err = shoal_walk_look_synced(&w, list[i], &seen[i], &here);
-		if (err < 0 && rc == 0) {
-			rc = err;
-			*fault = here;
-		}
-	}
+	rc = shoal_walk_look_rest(&w, list, count, seen, rc, fault);
 	pthread_mutex_unlock(&st->sync_lock);
 	shoal_walk_fini(&w);
 	return rc;

@@ -194,3 +194,21 @@ int shoal_walk_look_synced(struct shoal_walk *w, uint32_t file, struct shoal_see
 	}
 	return rc;
 }
+
+int shoal_walk_look_rest(struct shoal_walk *w, const uint32_t *list, uint32_t count, struct shoal_seen *seen, int rc,
+			 struct shoal_files_fault *fault)
+{
+	struct shoal_files_fault here;
+	if (w->beneath.root < 0 && shoal_files_folder(w->files, w->st, false, &w->beneath, &here) < 0)
+		w->beneath.root = -1;
+	for (uint32_t i = 0; i < count; i++) {
+		if (seen[i].state != SHOAL_WALK_NOT_SEEN)
+			continue;
+		int err = shoal_walk_look_synced(w, list[i], &seen[i], &here);
+		if (err < 0 && rc == 0) {
+			rc = err;
+			*fault = here;
+		}
+	}
+	return rc;
+}

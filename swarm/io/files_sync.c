@@ -136,25 +136,6 @@ static bool stranger(const struct storage *st, uint32_t file)
  * killed, or right in spite of a sync that failed. So may the folders above them hold new names. All that may be
  * in the page cache alone, and a claim stands for it as well: once, a syncfs covers it.
  */
-/* Before the sync takes what is dirty: what is written from now on is for the next one. */
-static void dirty_clear(struct shoal_files *files, struct storage *st, const uint32_t *list, uint32_t count)
-{
-	pthread_mutex_lock(&files->lock);
-	for (uint32_t i = 0; i < count; i++)
-		st->flag[list[i]] &= (uint8_t)~FLAG_DIRTY;
-	pthread_mutex_unlock(&files->lock);
-}
-
-bool shoal_files_all_clean(struct shoal_files *files, const struct storage *st, const uint32_t *list, uint32_t count)
-{
-	bool clean = true;
-	pthread_mutex_lock(&files->lock);
-	for (uint32_t i = 0; i < count && clean; i++)
-		clean = !(st->flag[list[i]] & FLAG_DIRTY);
-	pthread_mutex_unlock(&files->lock);
-	return clean;
-}
-
 static void strangers_mark(struct shoal_files *files, struct storage *st, const uint32_t *list, uint32_t count)
 {
 	pthread_mutex_lock(&files->lock);
@@ -180,6 +161,27 @@ static void strangers_known(struct shoal_files *files, struct storage *st, const
 	for (uint32_t f = 0; !good && f < shoal_metainfo_file_count(st->mi); f++)
 		st->flag[f] &= (uint8_t)~FLAG_SYNCED;
 	pthread_mutex_unlock(&files->lock);
+}
+
+/* ---- of the files that are named -------------------------------------------------------------- */
+
+/* Before the sync takes what is dirty: what is written from now on is for the next one. */
+static void dirty_clear(struct shoal_files *files, struct storage *st, const uint32_t *list, uint32_t count)
+{
+	pthread_mutex_lock(&files->lock);
+	for (uint32_t i = 0; i < count; i++)
+		st->flag[list[i]] &= (uint8_t)~FLAG_DIRTY;
+	pthread_mutex_unlock(&files->lock);
+}
+
+bool shoal_files_all_clean(struct shoal_files *files, const struct storage *st, const uint32_t *list, uint32_t count)
+{
+	bool clean = true;
+	pthread_mutex_lock(&files->lock);
+	for (uint32_t i = 0; i < count && clean; i++)
+		clean = !(st->flag[list[i]] & FLAG_DIRTY);
+	pthread_mutex_unlock(&files->lock);
+	return clean;
 }
 
 bool shoal_files_list_good(const struct storage *st, const uint32_t *list, uint32_t count)
@@ -209,21 +211,9 @@ int shoal_files_sync(struct shoal_files *files, uint32_t storage, const uint32_t
 		st->owed_err = 0;
 	}
 	strangers_known(files, st, list, count, rc == 0);
-	struct shoal_files_fault ignored;
-	if (shoal_files_folder(files, st, false, &w.beneath, &ignored) < 0)
-		w.beneath.root = -1;
-	for (uint32_t i = 0; i < count; i++) {
-		struct shoal_files_fault here;
-		if (i < blind) {
-			seen[i] = (struct shoal_seen){ .state = SHOAL_SEEN_NONE };
-			continue;
-		}
-		int err = shoal_walk_look_synced(&w, list[i], &seen[i], &here);
-		if (err < 0 && rc == 0) {
-			rc = err;
-			*fault = here;
-		}
-	}
+	for (uint32_t i = 0; i < count; i++)
+		seen[i] = (struct shoal_seen){ .state = i < blind ? SHOAL_SEEN_NONE : SHOAL_WALK_NOT_SEEN };
+	rc = shoal_walk_look_rest(&w, list, count, seen, rc, fault);
 	pthread_mutex_unlock(&st->sync_lock);
 	shoal_walk_fini(&w);
 	return rc;

@@ -30,6 +30,11 @@ void shoal_walk_look(struct shoal_walk *w, uint32_t file, enum place known, stru
  */
 SHOAL_MUST int shoal_walk_look_synced(struct shoal_walk *w, uint32_t file, struct shoal_seen *seen,
 				      struct shoal_files_fault *fault);
+#define SHOAL_WALK_NOT_SEEN UINT8_MAX /* no enum shoal_seen_state */
+/* Does so to those of list[] that are NOT_SEEN yet; w->beneath need not be known. What came before, `rc` and *fault, is what
+ * is told; where that was good, the first that is not. */
+SHOAL_MUST int shoal_walk_look_rest(struct shoal_walk *w, const uint32_t *list, uint32_t count, struct shoal_seen *seen,
+				    int rc, struct shoal_files_fault *fault);
 
 /* ---- files_sync.c ---- */
 /* Makes durable what is dirty. With sync_lock held. */
