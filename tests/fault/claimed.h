@@ -10,6 +10,17 @@
 #include "proto/base/bits.h"
 #include "proto/metainfo.h"
 #include "swarm/core/disk.h"
+#include "swarm/core/store.h"
+
+/* By piece: of how many files records name it, of how many they are to be believed, and how many files hold a part of it. */
+struct claimed_counts {
+	uint8_t *named, *believed, *holders;
+};
+/* Of what `store` has of a torrent in `folder`, whose files look like seen[]. All of it is read whatever fails; the first
+ * error, or NOMEM, is given. fini() in any case. */
+SHOAL_MUST int claimed_count(struct claimed_counts *out, const struct shoal_store *store,
+			     const struct shoal_metainfo *mi, const char *folder, const struct shoal_seen *seen);
+void claimed_counts_fini(struct claimed_counts *c);
 
 struct claimed {
 	struct shoal_bits piece; /* every file that holds a part of it is believed to have it */

@@ -219,8 +219,13 @@ static size_t c_reap(void *s, struct shoal_store_done out[], size_t max)
 	memmove(l->done, l->done + n, l->dones * sizeof *l->done);
 	return n;
 }
+static void c_hold(void *s, bool hold)
+{
+	struct life *l = s;
+	l->store.ops->hold(l->store.s, hold);
+}
 static const struct shoal_store_ops commit_ops = {
-	.get = c_get, .scan = c_scan, .put = c_put, .drop = c_drop, .commit = c_commit, .reap = c_reap
+	.get = c_get, .hold = c_hold, .scan = c_scan, .put = c_put, .drop = c_drop, .commit = c_commit, .reap = c_reap
 };
 
 static bool of_piece(const struct shoal_disk_job *job)

@@ -2,9 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "proto/base/bytes.h"
-#include "swarm/core/claims.h"
 #include "swarm/io/files.h"
+#include "tests/fault/claimed.h"
 #include "tests/fault/life_room.h"
 #include "tests/fault/model_room.h"
 
@@ -72,54 +71,20 @@ unsigned life_whole(struct model *m, const struct life_torrent *t)
 
 /* ---- what the records say -------------------------------------------------------------------- */
 
-struct reading {
-	const struct shoal_seen *seen;
-	uint32_t first, from, count;
-	uint8_t *named, *believed; /* by piece: how many of its files' records name it; are to be believed */
-	const struct shoal_metainfo *mi;
-	uint32_t skew;
-};
-
-static void on_record(void *to, struct shoal_bytes value)
-{
-	struct reading *r = to;
-	struct shoal_claim c;
-	if (shoal_claim_decode(value, &c) < 0 || c.piece_size != shoal_metainfo_piece_size(r->mi) ||
-	    c.skew != r->skew || c.first != r->from || c.count != r->count)
-		return;
-	bool trusted = shoal_claim_trusted(&c, r->seen);
-	for (uint32_t i = 0; i < c.count; i++) {
-		bool set = (c.flags & SHOAL_CLAIM_ALL) || (c.bitmap.at[i / 8] >> i % 8 & 1);
-		r->named[r->first + r->from + i] += set;
-		r->believed[r->first + r->from + i] += set && trusted;
-	}
-}
-
 /* Reads every record as the engine would, and holds it against the disk and against what was told. */
 static unsigned check_records(struct life *l, const struct shoal_seen *seen, const struct life_told *told,
 			      uint64_t *rehashed)
 {
 	uint32_t pieces = shoal_metainfo_piece_count(l->mi), files = shoal_metainfo_file_count(l->mi);
-	uint8_t *named = model_must(calloc(pieces, 1)), *believed = model_must(calloc(pieces, 1));
-	uint8_t *holders = model_must(calloc(pieces, 1));
+	struct claimed_counts c;
 	unsigned faults = 0;
-	for (uint32_t f = 0; f < files; f++) {
-		struct reading r = { .seen = &seen[f], .named = named, .believed = believed, .mi = l->mi };
-		uint32_t n = shoal_claim_pieces(l->mi, f, &r.first, &r.skew);
-		uint8_t key[SHOAL_CLAIM_KEY_LEN];
-		for (uint32_t i = 0; i < n; i++)
-			holders[r.first + i]++;
-		if (n == 0)
-			continue;
-		if (n > SHOAL_CLAIM_CHUNK)
-			abort(); /* torrents here are small */
-		r.count = n;
-		shoal_claim_key(l->mi, f, shoal_bytes(l->t->folder, strlen(l->t->folder)), 0, key);
-		if (l->store.ops->get(l->store.s, SHOAL_STORE_FILE, shoal_bytes(key, sizeof key), on_record, &r) < 0)
-			faults |= LIFE_STORE;
-	}
+	int rc = claimed_count(&c, &l->store, l->mi, l->t->folder, seen);
+	if (rc == SHOAL_ERR_NOMEM)
+		abort();
+	if (rc < 0)
+		faults |= LIFE_STORE;
 	for (uint32_t p = 0; p < pieces; p++) {
-		bool is_believed = believed[p] == holders[p], is_named = named[p] == holders[p];
+		bool is_believed = c.believed[p] == c.holders[p], is_named = c.named[p] == c.holders[p];
 		bool right = piece_right(l->m, l->t, p, seen);
 		if (is_believed && !right)
 			faults |= LIFE_FALSE;
@@ -137,9 +102,7 @@ static unsigned check_records(struct life *l, const struct shoal_seen *seen, con
 		    (seen[f].stamp.size != shoal_metainfo_file_size(l->mi, f) ||
 		     !bytes_right(l->m, l->t, f, SHOAL_SEEN_WHOLE, 0, seen[f].stamp.size)))
 			faults |= LIFE_EARLY;
-	free(named);
-	free(believed);
-	free(holders);
+	claimed_counts_fini(&c);
 	return faults;
 }
 
