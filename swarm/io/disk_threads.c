@@ -25,6 +25,12 @@ struct worker {
 	struct shoal_disk_work work; /* its own */
 };
 
+struct crew { /* on the stack of the worker that asks; `members` under dt->lock */
+	void (*part)(void *run);
+	void *run;
+	unsigned members; /* others that are at it */
+};
+
 struct shoal_disk_threads {
 	const struct shoal_os_ops *os;
 	struct shoal_files *files;
@@ -40,10 +46,7 @@ struct shoal_disk_threads {
 	unsigned idle;
 	bool waking; /* one of them has been told, and has not come yet: it tells the next, if there is more than it takes */
 	unsigned barriers; /* SYNC and FINISH, waiting or in work, that went before all others */
-	/* What a worker has asked those that are idle to have a part in (NULL: nothing), and how many of them are at it. */
-	void (*crew_work)(void *run);
-	void *crew_run;
-	unsigned crew;
+	struct crew *crew; /* what a worker asks those that are idle to have a part in; NULL: nothing */
 	pthread_cond_t crew_back;
 	bool signalled; /* fd is readable */
 	bool stop;
@@ -136,24 +139,31 @@ static unsigned take(struct shoal_disk_threads *dt, struct worker *w)
 
 /* ---- doing them ------------------------------------------------------------------------------ */
 
+/* With the lock held: all of it has been taken, so nobody comes to it any more. By now another may be asking. */
+static void crew_enough(struct shoal_disk_threads *dt, const struct crew *c)
+{
+	if (dt->crew == c)
+		dt->crew = NULL;
+}
+
 /* As in files.h: with those workers that have nothing to do now. */
 static void with_crew(void *to, void (*part)(void *run), void *run)
 {
 	struct shoal_disk_threads *dt = to;
+	struct crew c = { part, run, 0 };
 	pthread_mutex_lock(&dt->lock);
-	bool first = dt->crew_work == NULL && dt->idle > 0; /* one such work at a time; the others are done alone */
-	if (first) {
-		dt->crew_work = part;
-		dt->crew_run = run;
+	bool asks = dt->crew == NULL && dt->idle > 0; /* one at a time; the others do theirs alone */
+	if (asks) {
+		dt->crew = &c;
 		pthread_cond_broadcast(&dt->todo);
 	}
 	pthread_mutex_unlock(&dt->lock);
 	part(run);
-	if (!first)
+	if (!asks)
 		return;
 	pthread_mutex_lock(&dt->lock);
-	dt->crew_work = NULL; /* nobody comes to it any more */
-	while (dt->crew > 0)
+	crew_enough(dt, &c);
+	while (c.members > 0)
 		pthread_cond_wait(&dt->crew_back, &dt->lock);
 	pthread_mutex_unlock(&dt->lock);
 }
@@ -161,17 +171,15 @@ static void with_crew(void *to, void (*part)(void *run), void *run)
 /* With the lock held, which is let go of meanwhile. false: nobody wants help. */
 static bool help(struct shoal_disk_threads *dt)
 {
-	void (*part)(void *run) = dt->crew_work;
-	void *run = dt->crew_run;
-	if (part == NULL)
+	struct crew *c = dt->crew;
+	if (c == NULL)
 		return false;
-	dt->crew++;
+	c->members++;
 	pthread_mutex_unlock(&dt->lock);
-	part(run);
+	c->part(c->run);
 	pthread_mutex_lock(&dt->lock);
-	if (dt->crew_run == run)
-		dt->crew_work = NULL; /* all of it has been taken */
-	if (--dt->crew == 0)
+	crew_enough(dt, c);
+	if (--c->members == 0)
 		pthread_cond_broadcast(&dt->crew_back);
 	return true;
 }
