@@ -16,7 +16,6 @@
 #include "tests/unit/torrents.h"
 
 #define MS_A_MB 200.0
-#define H32 "RRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRR"
 
 /* Sanitizers slow everything down by some factor; the shape of the curve is what is tested. */
 static double slack(void)

@@ -6,6 +6,12 @@
 
 #include "proto/metainfo.h"
 
+/* Parts of one, bencoded: a root, a torrent around what its info holds, and a file of v2. */
+#define H32 "RRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRR"
+#define ROOT "11:pieces root32:" H32
+#define INFO(body) "d4:infod" body "ee"
+#define LEAF(len) "d0:d6:lengthi" #len "e" ROOT "ee"
+
 struct grow {
 	char *at;
 	size_t len, room;
