@@ -26,6 +26,18 @@ static uint32_t blocks_of(uint32_t bytes)
 	return bytes / SHOAL_BLOCK + (bytes % SHOAL_BLOCK != 0);
 }
 
+/* v[] becomes `n` slots from number `first` on: how many bytes they are. */
+static size_t gather(const struct shoal_disk_job *job, uint32_t first, uint32_t n, struct iovec *v)
+{
+	size_t len = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t left = job->len - (first + i) * SHOAL_BLOCK;
+		v[i] = (struct iovec){ job->slot[first + i]->at, left < SHOAL_BLOCK ? left : SHOAL_BLOCK };
+		len += v[i].iov_len;
+	}
+	return len;
+}
+
 /* Writes or reads `count` slots from number `first` on. */
 static void move_slots(const struct shoal_disk_work *w, struct shoal_disk_job *job, uint32_t first, uint32_t count)
 {
@@ -33,12 +45,7 @@ static void move_slots(const struct shoal_disk_work *w, struct shoal_disk_job *j
 	while (count && job->err == 0) {
 		struct iovec v[WRITE_SLOTS];
 		uint32_t n = count < WRITE_SLOTS ? count : WRITE_SLOTS;
-		size_t len = 0;
-		for (uint32_t i = 0; i < n; i++) {
-			uint32_t left = job->len - (first + i) * SHOAL_BLOCK;
-			v[i] = (struct iovec){ job->slot[first + i]->at, left < SHOAL_BLOCK ? left : SHOAL_BLOCK };
-			len += v[i].iov_len;
-		}
+		size_t len = gather(job, first, n, v);
 		uint32_t begin = job->begin + first * SHOAL_BLOCK;
 		int rc;
 		if (job->op == SHOAL_DISK_WRITE)
@@ -57,12 +64,7 @@ static void zero_pads(const struct shoal_metainfo *mi, struct shoal_disk_job *jo
 	for (uint32_t first = 0; first < job->slot_count; first += WRITE_SLOTS) {
 		struct iovec v[WRITE_SLOTS];
 		uint32_t n = job->slot_count - first < WRITE_SLOTS ? job->slot_count - first : WRITE_SLOTS;
-		size_t len = 0;
-		for (uint32_t i = 0; i < n; i++) {
-			uint32_t left = job->len - (first + i) * SHOAL_BLOCK;
-			v[i] = (struct iovec){ job->slot[first + i]->at, left < SHOAL_BLOCK ? left : SHOAL_BLOCK };
-			len += v[i].iov_len;
-		}
+		size_t len = gather(job, first, n, v);
 		shoal_files_zero_pads(mi, job->piece, job->begin + first * SHOAL_BLOCK, v, (int)n, len);
 	}
 }
