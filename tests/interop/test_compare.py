@@ -103,6 +103,7 @@ def what_cannot_be_done(work):
     done = compare(work, torrent, code=4, env={"SHOAL_LT": "/nowhere"})
     assert "without libtorrent" in done[0]["what"], done
     compare(work, os.path.join(work, "none.torrent"), code=3)
+    compare(work, torrent, "-d", os.path.join(work, "none"), code=3)
     os.makedirs(os.path.join(work, "bare"))
     compare(work, os.path.join(work, "bare"), code=3)
 

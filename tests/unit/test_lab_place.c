@@ -19,7 +19,7 @@ static void add_file(struct lab_cmp_look *l, const char *path, uint64_t size)
 	l->file = more;
 	struct lab_cmp_file *f = &l->file[l->file_count++];
 	*f = (struct lab_cmp_file){ .size = size, .path_len = strlen(path) };
-	assert_int_equal(lab_cmp_keep(l, shoal_bytes(path, strlen(path)), &f->path_at), 0);
+	assert_int_equal(lab_cmp_keep(&l->names, shoal_bytes(path, strlen(path)), &f->path_at), 0);
 }
 
 static void files_go_from_one_engines_names_to_the_others(void **state)

@@ -164,10 +164,13 @@ static int compare_one(struct compare *c, const char *path)
 	}
 	char *folder = folder_of(c, path);
 	job.folder = folder;
-	rc = folder != NULL ? lab_cmp_pair_run(&pair, &c->place, &job, what) : SHOAL_ERR_NOMEM;
+	rc = folder != NULL
+		     ? lab_cmp_pair_run(&pair, &c->place, &job, what)
+		     : shoal_say_fail_as(c->tool, SHOAL_EXIT_INPUT, SHOAL_ERR_IO, "%s: %s",
+					 shoal_say_cstr(c->folder != NULL ? c->folder : path, shown), strerror(errno));
 	free((void *)(uintptr_t)job.torrent.at);
 	if (folder == NULL)
-		return shoal_say_fail(c->tool, rc, "%s: its folder cannot be found", shoal_say_cstr(path, shown));
+		return rc;
 	free(folder);
 	if (rc == 0) {
 		shoal_progress_clear(&c->progress);

@@ -113,7 +113,7 @@ static void diff_extras(struct list *l, const struct lab_cmp_side *s, bool ours)
 {
 	for (size_t i = 0; i < s->disk.count; i++) {
 		const struct lab_cmp_thing *t = &s->disk.thing[i];
-		struct shoal_bytes path = shoal_bytes(s->disk.names + t->path_at, t->path_len);
+		struct shoal_bytes path = lab_cmp_thing_path(&s->disk, t);
 		if (!t->wanted)
 			say(l, (struct lab_cmp_diff){ .kind = LAB_CMP_EXTRA,
 						      .index = LAB_CMP_NO_INDEX,

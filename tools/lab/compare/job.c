@@ -143,7 +143,7 @@ static int take_what(struct lab_cmp_look *l, const struct shoal_event *ev)
 	if (ev->has_v2)
 		l->v2 = ev->hash_v2;
 	l->name_len = ev->name.len;
-	return lab_cmp_keep(l, ev->name, &at);
+	return lab_cmp_keep(&l->names, ev->name, &at);
 }
 
 static int take_pieces(struct lab_cmp_look *l, const struct shoal_event *ev, bool content)
@@ -168,7 +168,7 @@ static int take_raw(struct lab_cmp_look *l, struct lab_cmp_file *f, const struct
 			? shoal_metainfo_path_raw(mi, index, (struct shoal_space){ (uint8_t *)path, sizeof path })
 			: 0;
 	f->raw_len = n > 0 ? (size_t)n : 0;
-	return lab_cmp_keep(l, shoal_bytes(path, f->raw_len), &f->raw_at);
+	return lab_cmp_keep(&l->names, shoal_bytes(path, f->raw_len), &f->raw_at);
 }
 
 static int take_page(struct lab_cmp_look *l, size_t *room, const struct shoal_event *ev,
@@ -193,7 +193,8 @@ static int take_page(struct lab_cmp_look *l, size_t *room, const struct shoal_ev
 		}
 		struct lab_cmp_file *f = &l->file[l->file_count];
 		*f = (struct lab_cmp_file){ .size = info->size, .path_len = info->path_count };
-		int rc = lab_cmp_keep(l, shoal_bytes(ev->data.at + info->path_at, info->path_count), &f->path_at);
+		int rc = lab_cmp_keep(&l->names, shoal_bytes(ev->data.at + info->path_at, info->path_count),
+				      &f->path_at);
 		if (rc == 0)
 			rc = take_raw(l, f, mi, ev->index + (uint32_t)i);
 		if (rc < 0)

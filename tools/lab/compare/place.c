@@ -189,24 +189,6 @@ int lab_cmp_place_lay(const char *from, const struct lab_cmp_look *as, const cha
 
 /* ---- what lies there ------------------------------------------------------------------------------------ */
 
-static int keep(struct lab_cmp_disk *d, struct shoal_bytes text, size_t *at)
-{
-	if (text.len > LAB_CMP_NAMES_MAX - d->names_len)
-		return SHOAL_ERR_TOO_LONG;
-	if (text.len > d->names_room - d->names_len) {
-		size_t room = d->names_room + d->names_room / 2 + text.len + 256;
-		uint8_t *more = realloc(d->names, room);
-		if (more == NULL)
-			return SHOAL_ERR_NOMEM;
-		d->names = more;
-		d->names_room = room;
-	}
-	*at = d->names_len;
-	memcpy(d->names + d->names_len, text.at, text.len);
-	d->names_len += text.len;
-	return 0;
-}
-
 static int hash_file(int dir, const char *name, uint8_t digest[32])
 {
 	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -248,7 +230,7 @@ static int add(struct walk *w, int dir, const char *name, size_t len, const stru
 				     .kind = S_ISREG(st->st_mode)   ? 'f'
 					     : S_ISLNK(st->st_mode) ? 'l'
 								    : '?' };
-	int rc = keep(d, shoal_bytes(w->path, len), &t->path_at);
+	int rc = lab_cmp_keep(&d->names, shoal_bytes(w->path, len), &t->path_at);
 	if (rc == 0 && t->kind == 'f')
 		rc = hash_file(dir, name, t->digest);
 	if (rc == 0)
@@ -290,11 +272,9 @@ static int walk(struct walk *w, int fd, size_t len, unsigned deep)
 	return rc;
 }
 
-static int in_order(const void *a, const void *b, void *names)
+static int in_order(const void *a, const void *b, void *disk)
 {
-	const struct lab_cmp_thing *x = a, *y = b;
-	const uint8_t *at = names;
-	return shoal_bytes_order(shoal_bytes(at + x->path_at, x->path_len), shoal_bytes(at + y->path_at, y->path_len));
+	return shoal_bytes_order(lab_cmp_thing_path(disk, a), lab_cmp_thing_path(disk, b));
 }
 
 int lab_cmp_place_list(const char *folder, struct lab_cmp_disk *out)
@@ -304,6 +284,6 @@ int lab_cmp_place_list(const char *folder, struct lab_cmp_disk *out)
 	int rc = w.path == NULL ? SHOAL_ERR_NOMEM : walk(&w, open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), 0, 0);
 	free(w.path);
 	if (out->count > 0)
-		qsort_r(out->thing, out->count, sizeof *out->thing, in_order, out->names);
+		qsort_r(out->thing, out->count, sizeof *out->thing, in_order, out);
 	return rc;
 }

@@ -17,29 +17,29 @@ bool lab_cmp_whole(const struct lab_cmp_look *l)
 	return true;
 }
 
-int lab_cmp_keep(struct lab_cmp_look *l, struct shoal_bytes text, size_t *at)
+int lab_cmp_keep(struct lab_cmp_names *n, struct shoal_bytes text, size_t *at)
 {
-	if (text.len > LAB_CMP_NAMES_MAX - l->names_len)
+	if (text.len > LAB_CMP_NAMES_MAX - n->len)
 		return SHOAL_ERR_TOO_LONG;
-	if (text.len > l->names_room - l->names_len) {
-		size_t room = l->names_room + l->names_room / 2 + text.len + 256;
-		uint8_t *more = realloc(l->names, room);
+	if (text.len > n->room - n->len) {
+		size_t room = n->room + n->room / 2 + text.len + 256;
+		uint8_t *more = realloc(n->at, room);
 		if (more == NULL)
 			return SHOAL_ERR_NOMEM;
-		l->names = more;
-		l->names_room = room;
+		n->at = more;
+		n->room = room;
 	}
-	*at = l->names_len;
+	*at = n->len;
 	if (text.len > 0)
-		memcpy(l->names + l->names_len, text.at, text.len);
-	l->names_len += text.len;
+		memcpy(n->at + n->len, text.at, text.len);
+	n->len += text.len;
 	return 0;
 }
 
 void lab_cmp_look_fini(struct lab_cmp_look *l)
 {
 	free(l->file);
-	free(l->names);
+	free(l->names.at);
 	free(l->have);
 	*l = (struct lab_cmp_look){ 0 };
 }
@@ -48,7 +48,7 @@ void lab_cmp_side_fini(struct lab_cmp_side *s)
 {
 	lab_cmp_look_fini(&s->look);
 	free(s->disk.thing);
-	free(s->disk.names);
+	free(s->disk.names.at);
 	*s = (struct lab_cmp_side){ 0 };
 }
 
@@ -67,7 +67,7 @@ struct lab_cmp_thing *lab_cmp_find(const struct lab_cmp_disk *d, struct shoal_by
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 		struct lab_cmp_thing *t = &d->thing[mid];
-		int order = shoal_bytes_order(shoal_bytes(d->names + t->path_at, t->path_len), path);
+		int order = shoal_bytes_order(lab_cmp_thing_path(d, t), path);
 		if (order == 0)
 			return t;
 		if (order < 0)
@@ -117,7 +117,7 @@ void lab_cmp_look_write(const struct lab_cmp_look *l, FILE *to)
 	put_u64(to, l->size);
 	put_u32(to, l->pieces);
 	put_u32(to, l->file_count);
-	put_u64(to, l->names_len);
+	put_u64(to, l->names.len);
 	put_u64(to, l->name_len);
 	for (uint32_t i = 0; i < l->file_count; i++) {
 		const struct lab_cmp_file *f = &l->file[i];
@@ -127,7 +127,7 @@ void lab_cmp_look_write(const struct lab_cmp_look *l, FILE *to)
 		put_u64(to, f->raw_at);
 		put_u64(to, f->raw_len);
 	}
-	put_bytes(to, l->names, l->names_len);
+	put_bytes(to, l->names.at, l->names.len);
 	put_bytes(to, l->have, l->have ? ((size_t)l->pieces + 7) / 8 : 0);
 }
 
@@ -182,7 +182,7 @@ static int take_files(struct shoal_rd *r, struct lab_cmp_look *l)
 		f->path_len = shoal_rd_u64(r);
 		f->raw_at = shoal_rd_u64(r);
 		f->raw_len = shoal_rd_u64(r);
-		if (!within(f->path_at, f->path_len, l->names_len) || !within(f->raw_at, f->raw_len, l->names_len))
+		if (!within(f->path_at, f->path_len, l->names.len) || !within(f->raw_at, f->raw_len, l->names.len))
 			return SHOAL_ERR_MALFORMED;
 	}
 	return 0;
@@ -211,16 +211,16 @@ static int read_look(struct shoal_rd *r, struct lab_cmp_look *l)
 	l->size = shoal_rd_u64(r);
 	l->pieces = shoal_rd_u32(r);
 	l->file_count = shoal_rd_u32(r);
-	l->names_len = l->names_room = shoal_rd_u64(r);
+	l->names.len = l->names.room = shoal_rd_u64(r);
 	l->name_len = shoal_rd_u64(r);
-	if (r->bad || flags > 7 || l->pieces > LAB_CMP_PIECES_MAX || l->names_len > LAB_CMP_NAMES_MAX ||
-	    l->name_len > l->names_len)
+	if (r->bad || flags > 7 || l->pieces > LAB_CMP_PIECES_MAX || l->names.len > LAB_CMP_NAMES_MAX ||
+	    l->name_len > l->names.len)
 		return SHOAL_ERR_MALFORMED;
 	l->has_v1 = flags & 1;
 	l->has_v2 = flags & 2;
 	int rc = take_files(r, l);
 	if (rc == 0)
-		rc = take_copy(r, l->names_len, &l->names);
+		rc = take_copy(r, l->names.len, &l->names.at);
 	if (rc == 0 && (flags & 4))
 		rc = take_copy(r, ((size_t)l->pieces + 7) / 8, &l->have);
 	return rc == 0 && (r->bad || shoal_rd_left(r) > 0) ? SHOAL_ERR_MALFORMED : rc;

@@ -37,6 +37,12 @@ struct lab_cmp_cost {
 	uint64_t rss;  /* bytes, the peak of the largest process */
 };
 
+/* Names one behind the other; who keeps one has its place and length. */
+struct lab_cmp_names {
+	uint8_t *at; /* heap */
+	size_t len, room;
+};
+
 /* A file that is stored: neither padding nor a symlink. Spans of `names`. */
 struct lab_cmp_file {
 	uint64_t size;
@@ -55,8 +61,8 @@ struct lab_cmp_look {
 	uint32_t pieces;
 	struct lab_cmp_file *file;
 	uint32_t file_count;
-	uint8_t *names; /* heap: the torrent's name, then all paths */
-	size_t names_len, names_room, name_len;
+	struct lab_cmp_names names; /* the torrent's name, then all paths */
+	size_t name_len;
 	uint8_t *have; /* heap: a bit a piece, as on the wire; NULL: there was nothing to look at */
 	struct lab_cmp_cost cost;
 };
@@ -81,8 +87,7 @@ struct lab_cmp_thing {
 struct lab_cmp_disk {
 	struct lab_cmp_thing *thing; /* heap, in the order of their paths' bytes */
 	size_t count, room;
-	uint8_t *names; /* heap */
-	size_t names_len, names_room;
+	struct lab_cmp_names names;
 };
 
 /* All of one engine, for one torrent. */
@@ -98,15 +103,19 @@ struct lab_cmp_pair {
 
 static inline struct shoal_bytes lab_cmp_name(const struct lab_cmp_look *l)
 {
-	return (struct shoal_bytes){ l->names, l->name_len };
+	return (struct shoal_bytes){ l->names.at, l->name_len };
 }
 static inline struct shoal_bytes lab_cmp_path(const struct lab_cmp_look *l, uint32_t i)
 {
-	return (struct shoal_bytes){ l->names + l->file[i].path_at, l->file[i].path_len };
+	return (struct shoal_bytes){ l->names.at + l->file[i].path_at, l->file[i].path_len };
 }
 static inline struct shoal_bytes lab_cmp_raw(const struct lab_cmp_look *l, uint32_t i)
 {
-	return (struct shoal_bytes){ l->names + l->file[i].raw_at, l->file[i].raw_len };
+	return (struct shoal_bytes){ l->names.at + l->file[i].raw_at, l->file[i].raw_len };
+}
+static inline struct shoal_bytes lab_cmp_thing_path(const struct lab_cmp_disk *d, const struct lab_cmp_thing *t)
+{
+	return (struct shoal_bytes){ d->names.at + t->path_at, t->path_len };
 }
 static inline bool lab_cmp_has(const struct lab_cmp_look *l, uint32_t piece)
 {
@@ -116,7 +125,7 @@ static inline bool lab_cmp_has(const struct lab_cmp_look *l, uint32_t piece)
 bool lab_cmp_whole(const struct lab_cmp_look *l);
 
 /* Puts `len` bytes behind the names; *at is where. NOMEM, TOO_LONG. */
-SHOAL_MUST int lab_cmp_keep(struct lab_cmp_look *l, struct shoal_bytes text, size_t *at);
+SHOAL_MUST int lab_cmp_keep(struct lab_cmp_names *n, struct shoal_bytes text, size_t *at);
 void lab_cmp_look_fini(struct lab_cmp_look *l);
 void lab_cmp_side_fini(struct lab_cmp_side *s);
 /* Once both the names and the disk are known. */

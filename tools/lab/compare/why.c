@@ -2,9 +2,9 @@
 #include "tools/lab/compare/why.h"
 
 #include "proto/base/bytes.h"
+#include "proto/text.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 #define KIND(k) (1u << LAB_CMP_##k)
 #define NAMES (KIND(PATH) | KIND(NAME))
@@ -86,33 +86,11 @@ static bool is_long(struct shoal_bytes name)
 
 /* ---- what names can have in them -------------------------------------------------------------------------- */
 
-/* The length of the UTF-8 character at the front: 0 when there is none. Neither overlong nor surrogates are any. */
-static size_t character(struct shoal_bytes b, uint32_t *out)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	uint8_t c = b.len > 0 ? b.at[0] : 0xff;
-	size_t len = c < 0x80		     ? 1
-		     : c >= 0xc2 && c < 0xe0 ? 2
-		     : c >= 0xe0 && c < 0xf0 ? 3
-		     : c >= 0xf0 && c < 0xf5 ? 4
-					     : 0;
-	uint32_t v = len <= 1 ? c : c & (0xffu >> (len + 1));
-	if (len == 0 || len > b.len)
-		return 0;
-	for (size_t i = 1; i < len; i++) {
-		if ((b.at[i] & 0xc0) != 0x80)
-			return 0;
-		v = v << 6 | (b.at[i] & 0x3f);
-	}
-	*out = v;
-	return v < least[len] || v > 0x10ffff || (v >= 0xd800 && v < 0xe000) ? 0 : len;
-}
-
 static bool any_character(struct shoal_bytes text, bool (*is)(uint32_t c, bool valid))
 {
 	for (size_t at = 0; at < text.len;) {
 		uint32_t c = 0;
-		size_t len = character(shoal_bytes(text.at + at, text.len - at), &c);
+		size_t len = shoal_utf8_next(shoal_bytes(text.at + at, text.len - at), &c);
 		if (is(c, len > 0))
 			return true;
 		at += len > 0 ? len : 1;
@@ -250,32 +228,19 @@ static bool met_by_case(const struct lab_cmp_pair *p, const struct lab_cmp_diff 
 /* ---- names that are none ------------------------------------------------------------------------------------ */
 
 /* The torrent's own name: a folder's is the front of its files' paths, a lone file's is its path. */
-static bool title_is_dots(const struct lab_cmp_pair *p)
+static bool title_is_dots(const struct lab_cmp_pair *p, const struct lab_cmp_diff *d)
 {
 	size_t at = 0;
+	(void)d;
 	return p->ours.look.file_count > 0 && is_dots(component(lab_cmp_raw(&p->ours.look, 0), &at));
 }
 
 static bool hash_for_title(const struct lab_cmp_pair *p, const struct lab_cmp_diff *d)
 {
 	const struct lab_cmp_look *l = &p->theirs.look;
-	static const char digits[] = "0123456789abcdef";
-	struct shoal_bytes name = lab_cmp_name(l);
-	const uint8_t *hash = l->has_v1 ? l->v1.b : l->v2.b;
-	size_t len = l->has_v1 ? sizeof l->v1.b : sizeof l->v2.b;
-	(void)d;
-	if (!title_is_dots(p) || name.len != 2 * len)
-		return false;
-	for (size_t i = 0; i < 2 * len; i++)
-		if (name.at[i] != digits[i % 2 ? hash[i / 2] & 15 : hash[i / 2] >> 4])
-			return false;
-	return true;
-}
-
-static bool no_title(const struct lab_cmp_pair *p, const struct lab_cmp_diff *d)
-{
-	(void)d;
-	return title_is_dots(p);
+	char hex[2 * sizeof l->v2.b + 1];
+	shoal_hex_encode(l->has_v1 ? shoal_bytes(l->v1.b, sizeof l->v1.b) : shoal_bytes(l->v2.b, sizeof l->v2.b), hex);
+	return title_is_dots(p, d) && shoal_bytes_equal(lab_cmp_name(l), shoal_bytes(hex, strlen(hex)));
 }
 
 static bool dots_in_a_path(const struct lab_cmp_pair *p, const struct lab_cmp_diff *d)
@@ -350,7 +315,7 @@ const struct lab_cmp_why lab_cmp_whys[] = {
 	{ "no-bytes", "A torrent of empty files alone. Taken here: complete as soon as its files are made; to libtorrent it is malformed.",
 	  KIND(TAKEN), NULL, "invalid length of torrent", no_bytes },
 	{ "title-none", "The torrent's name is '', '.' or '..', and it is a lone file's. It is named '_' or '__' here; libtorrent finds no name.",
-	  KIND(TAKEN), NULL, "missing name in torrent file", no_title },
+	  KIND(TAKEN), NULL, "missing name in torrent file", title_is_dots },
 	{ "halves-by-names", "A hybrid with '.' or '..' in a path: libtorrent cleans the names of the two halves in two ways, and holds them for two torrents. Here the halves are compared as the torrent has them.",
 	  KIND(TAKEN), NULL, "v1 and v2 file metadata does not match", dots_in_a_path },
 	/* taken by both, and named otherwise */

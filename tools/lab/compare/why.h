@@ -2,7 +2,7 @@
  * tools/lab/compare/why.h - the differences between the two engines that are known, and why each is there.
  *
  * A reason is narrow: it names what must be true of the torrent or of what the engines said, so that a new difference
- * does not pass for an old one. compare.md has the same table for people. Pure.
+ * does not pass for an old one. README.md has the same table for people. Pure.
  */
 #ifndef LAB_COMPARE_WHY_H
 #define LAB_COMPARE_WHY_H
