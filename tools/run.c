@@ -78,127 +78,6 @@ int shoal_run_add(struct shoal_run *r, size_t i)
 	return rc;
 }
 
-static void add_peer(struct shoal_run *r, const struct shoal_run_torrent *t, struct shoal_bytes text)
-{
-	struct shoal_op op = { .kind = SHOAL_OP_PEER, .torrent = t->handle };
-	char host[SHOAL_HOST_MAX], shown[SHOAL_SAY_TEXT_MAX];
-	uint16_t port;
-	int rc = shoal_addr_split(text, host, &port);
-	if (rc == 0 && shoal_addr_host(host, port, &op.addr) < 0)
-		op.text = text; /* a name: the engine looks it up */
-	if (rc == 0)
-		rc = r->ops->do_op(r->engine, &op);
-	if (rc < 0)
-		shoal_say_warn(r->tool, t->id, "peer %s: %s", shoal_say_text(text, shown), shoal_err_name(rc));
-}
-
-/* Those of --tracker: they may lie anywhere. Returns how many were taken. */
-static size_t add_trackers(struct shoal_run *r, const struct shoal_run_torrent *t)
-{
-	size_t taken = 0;
-	for (size_t i = 0; r->tracker && i < r->tracker->count; i++) {
-		for (const char *at = r->tracker->at[i]; at;) {
-			char shown[SHOAL_SAY_TEXT_MAX];
-			const char *comma = strchr(at, ',');
-			struct shoal_bytes url = shoal_bytes(at, comma ? (size_t)(comma - at) : strlen(at));
-			struct shoal_op op = { .kind = SHOAL_OP_TRACKER, .torrent = t->handle, .text = url };
-			int rc = r->ops->do_op(r->engine, &op);
-			if (rc == 0 || rc == SHOAL_ERR_EXISTS)
-				taken++;
-			else
-				shoal_say_warn(r->tool, t->id, "--tracker %s: %s", shoal_say_text(url, shown),
-					       rc == SHOAL_ERR_REFUSED
-						       ? "the torrent is private, and it is not one of its own"
-						       : shoal_err_name(rc));
-			at = comma ? comma + 1 : NULL;
-		}
-	}
-	return taken;
-}
-
-static size_t trackers_named(const struct shoal_run *r, const struct shoal_run_torrent *t)
-{
-	if (r->net->no_trackers)
-		return 0;
-	return t->source.is_magnet ? t->source.magnet->tracker_count : shoal_metainfo_tracker_count(t->source.mi);
-}
-
-static bool is_public(const struct shoal_run_torrent *t)
-{
-	return t->source.is_magnet || !shoal_metainfo_private(t->source.mi);
-}
-
-/* Where the DHT can be entered, if there is a torrent that may use it (BEP 27: a private one may not). */
-void shoal_run_enter_dht(struct shoal_run *r)
-{
-	bool wanted = false;
-	for (size_t i = 0; i < r->count; i++)
-		wanted |= is_public(&r->torrent[i]);
-	if (!wanted || !shoal_net_dht(r->net))
-		return;
-	r->alone.dht = true;
-	r->dht_nodes = shoal_net_enter_dht(r->tool, r->net, r->engine);
-	for (size_t i = 0; i < r->count; i++) {
-		const struct shoal_metainfo *mi = r->torrent[i].source.mi;
-		for (size_t k = 0; mi && is_public(&r->torrent[i]) && k < shoal_metainfo_node_count(mi); k++) {
-			struct shoal_op op = { .kind = SHOAL_OP_DHT_BOOT,
-					       .flags = SHOAL_PEER_FROM_LINK,
-					       .text = shoal_metainfo_node(mi, k) };
-			r->dht_nodes += r->ops->do_op(r->engine, &op) == 0;
-		}
-	}
-}
-
-/* Nobody can be asked: which of the ways the user could open. */
-static void warn_alone(struct shoal_run *r, const struct shoal_run_torrent *t)
-{
-	if (is_public(t) && shoal_net_dht(r->net))
-		shoal_say_warn(r->tool, t->id,
-			       "no peer, tracker or DHT node is known: name one with --peer HOST:PORT, --tracker URL "
-			       "or --dht-node HOST:PORT");
-	else
-		shoal_say_warn(r->tool, t->id,
-			       "no peer or tracker is known: name one with --peer HOST:PORT or --tracker URL%s",
-			       !is_public(t)	? " (the torrent is private: the DHT is not for it)"
-			       : r->net->no_dht ? ""
-						: " (an HTTP proxy carries no datagrams: the DHT is not asked)");
-}
-
-/* Those of --peer, and those that the torrent or the link names (x.pe). */
-static void add_peers(struct shoal_run *r, const struct shoal_run_torrent *t)
-{
-	const struct shoal_magnet *m = t->source.magnet;
-	size_t named = t->source.is_magnet ? m->peer_count : shoal_metainfo_peer_count(t->source.mi);
-	for (size_t i = 0; i < r->net->peer.count; i++)
-		add_peer(r, t, shoal_bytes(r->net->peer.at[i], strlen(r->net->peer.at[i])));
-	for (size_t i = 0; i < named; i++)
-		add_peer(r, t,
-			 t->source.is_magnet ? shoal_bytes(m->peer[i], strlen(m->peer[i]))
-					     : shoal_metainfo_peer(t->source.mi, i));
-	named += add_trackers(r, t) + trackers_named(r, t);
-	/* Web seeds have the data, and not what a link alone does not tell. */
-	if (!t->source.is_magnet)
-		named += r->webseed.count + shoal_metainfo_webseed_count(t->source.mi);
-	if (!r->seeding && r->net->peer.count + named + (is_public(t) ? r->dht_nodes : 0) == 0)
-		warn_alone(r, t);
-}
-
-static void add_webseeds(struct shoal_run *r, const struct shoal_run_torrent *t)
-{
-	char shown[SHOAL_SAY_TEXT_MAX];
-	for (size_t i = 0; i < r->webseed.count; i++) {
-		struct shoal_op op = { .kind = SHOAL_OP_WEBSEED,
-				       .torrent = t->handle,
-				       .text = shoal_bytes(r->webseed.at[i], strlen(r->webseed.at[i])) };
-		int rc = r->ops->do_op(r->engine, &op);
-		if (rc < 0)
-			shoal_say_warn(r->tool, t->id, "web seed %s: %s", shoal_say_text(op.text, shown),
-				       rc == SHOAL_ERR_MALFORMED     ? "not a URL that can be asked"
-				       : rc == SHOAL_ERR_UNSUPPORTED ? "only http and https are built"
-								     : shoal_err_name(rc));
-	}
-}
-
 /* ---- events -------------------------------------------------------------------------- */
 static struct shoal_run_torrent *torrent_of(struct shoal_run *r, const struct shoal_event *ev)
 {
@@ -280,8 +159,7 @@ static void on_added(struct shoal_run *r, struct shoal_run_torrent *t, const str
 	t->handle = ev->torrent;
 	t->added = true;
 	learn(t, ev);
-	add_peers(r, t);
-	add_webseeds(r, t);
+	shoal_run_add_ways(r, t);
 	if (!t->source.is_magnet)
 		ask_files(r, t);
 	/* Without metadata there is nothing to look at first: this is all there is to being started. */

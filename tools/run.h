@@ -112,8 +112,12 @@ void shoal_run_who_say(struct shoal_tool *tool, const struct shoal_run_torrent *
 /* All of them, into the array that is open. */
 void shoal_run_who_json(const struct shoal_run_torrent *t, struct shoal_json *j);
 
-/* Where the DHT can be entered goes to the engine, once more if need be. */
+/* ---- run_ways.c ---------------------------------------------------------------------- */
+
+/* Where the DHT can be entered goes to the engine, once more if need be; not for private torrents alone (BEP 27). */
 void shoal_run_enter_dht(struct shoal_run *r);
+/* Peers, trackers and web seeds that the user, the link or the torrent names; warned when there is no way to anybody. */
+void shoal_run_add_ways(struct shoal_run *r, const struct shoal_run_torrent *t);
 
 /* ---- run_alone.c --------------------------------------------------------------------- */
 /* Why nobody is connected: `out`. */
