@@ -341,9 +341,10 @@ static int publish(struct putting *p, const struct shoal_id20 *hash)
 	while (d->stay && rc != SHOAL_ERR_CLOSED) {
 		char why[240];
 		shoal_us wait = done || d->every < RETRY_US ? d->every : RETRY_US;
-		say_why(p, rc, why);
-		if (rc < 0)
+		if (rc < 0) {
+			say_why(p, rc, why);
 			shoal_say_warn(d->tool, NULL, "%s; again in %lld s", why, (long long)(wait / SHOAL_S(1)));
+		}
 		if (!shoal_dht_session_wait(&d->s, shoal_signals_now() + wait))
 			break;
 		rc = done ? renew(p, &told) : publish_once(p, hash);

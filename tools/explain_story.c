@@ -216,27 +216,25 @@ static void tell_peer(const struct shoal_explain *e, const struct shoal_explain_
 /* Of a key: what came of all addresses it was proven at, together. */
 static void key_in_short(const struct shoal_explain *e)
 {
-	struct shoal_explain_peer all = { .blocks = 0 };
 	char places[SHOAL_HUMAN_MAX * 2], pieces[SHOAL_HUMAN_MAX * 2], blocks[SHOAL_HUMAN_MAX * 2];
-	uint64_t peers = 0, banned = 0;
+	uint64_t peers = 0, banned = 0, asks = 0, right = 0, falses = 0;
 	for (size_t i = 0; i < e->book->peers; i++) {
 		const struct shoal_explain_peer *p = e->book->peer[i];
 		if (!p->meant)
 			continue;
 		peers++;
 		banned += p->banned;
-		all.asks += p->asks;
-		all.blocks += p->blocks;
-		all.falses += p->falses;
+		asks += p->asks;
+		right += p->blocks;
+		falses += p->falses;
 	}
 	if (peers == 0)
 		return;
 	shoal_say(e->tool,
-		  "that key is behind %s here: asked for %s, %s came that were right, %" PRIu32
+		  "that key is behind %s here: asked for %s, %s came that were right, %" PRIu64
 		  " false; banned: %" PRIu64,
-		  shoal_human_count(peers, "peer", "peers", places),
-		  shoal_human_count(all.asks, "piece", "pieces", pieces),
-		  shoal_human_count(all.blocks, "block", "blocks", blocks), all.falses, banned);
+		  shoal_human_count(peers, "peer", "peers", places), shoal_human_count(asks, "piece", "pieces", pieces),
+		  shoal_human_count(right, "block", "blocks", blocks), falses, banned);
 }
 
 size_t shoal_explain_peers(const struct shoal_explain *e)
