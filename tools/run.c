@@ -2,7 +2,6 @@
 #include "tools/run.h"
 
 #include "proto/base/bytes.h"
-#include "swarm/io/addr.h"
 #include "tools/signals.h"
 
 #include <assert.h>

@@ -355,6 +355,45 @@ static void names_have_their_reasons(void **state)
 	}
 }
 
+/* libtorrent calls it by its hash, and by no other. */
+static void a_title_that_is_none_is_the_hash(void **state)
+{
+	static const struct {
+		const char *raw, *theirs;
+		bool v1, explained;
+	} cases[] = {
+		{ "../f", "0000000700000000000000000000000000000000", true, true },
+		{ "../f", "0000000000000000000000000000000000000000000000000000000000000700", false, true },
+		{ "../f", "0000000700000000000000000000000000000001", true, false },
+		{ "../f", "00000007", true, false },
+		{ "t/f", "0000000700000000000000000000000000000000", true, false },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct lab_cmp_pair p = { .ours.look.end = LAB_CMP_GOOD, .theirs.look.end = LAB_CMP_GOOD };
+		struct lab_cmp_look *a = &p.ours.look, *b = &p.theirs.look;
+		struct lab_cmp_diff d[4];
+		size_t at;
+		a->has_v1 = b->has_v1 = cases[i].v1;
+		a->has_v2 = b->has_v2 = !cases[i].v1;
+		a->v1.b[3] = b->v1.b[3] = a->v2.b[30] = b->v2.b[30] = 7;
+		a->name_len = 2;
+		b->name_len = strlen(cases[i].theirs);
+		assert_int_equal(lab_cmp_keep(&a->names, SHOAL_LIT("__"), &at), 0);
+		assert_int_equal(lab_cmp_keep(&b->names, shoal_bytes(cases[i].theirs, b->name_len), &at), 0);
+		add_file(a, "x", cases[i].raw, 1); /* no letter of the raw one: that would be another reason */
+		add_file(b, "x", "", 1);
+		assert_int_equal(lab_cmp_diff(&p, d, 4), 1);
+		assert_int_equal(d[0].kind, LAB_CMP_NAME);
+		const struct lab_cmp_why *why = lab_cmp_explain(&p, &d[0]);
+		print_message("%s: %s\n", cases[i].raw, cases[i].theirs);
+		assert_true(why != NULL ? strcmp(why->id, "name-hash") == 0 && cases[i].explained
+					: !cases[i].explained);
+		lab_cmp_side_fini(&p.ours);
+		lab_cmp_side_fini(&p.theirs);
+	}
+}
+
 static void refusals_have_their_reasons(void **state)
 {
 	static const struct {
@@ -419,10 +458,15 @@ static void what_is_new_is_unexplained(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_look_comes_through),	       cmocka_unit_test(a_get_comes_through),
-		cmocka_unit_test(each_kind_is_seen_alone),     cmocka_unit_test(both_refuse_is_no_difference),
-		cmocka_unit_test(reasons_are_well_formed),     cmocka_unit_test(names_have_their_reasons),
-		cmocka_unit_test(refusals_have_their_reasons), cmocka_unit_test(what_is_new_is_unexplained),
+		cmocka_unit_test(a_look_comes_through),
+		cmocka_unit_test(a_get_comes_through),
+		cmocka_unit_test(each_kind_is_seen_alone),
+		cmocka_unit_test(both_refuse_is_no_difference),
+		cmocka_unit_test(reasons_are_well_formed),
+		cmocka_unit_test(names_have_their_reasons),
+		cmocka_unit_test(a_title_that_is_none_is_the_hash),
+		cmocka_unit_test(refusals_have_their_reasons),
+		cmocka_unit_test(what_is_new_is_unexplained),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

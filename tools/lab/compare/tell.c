@@ -74,12 +74,17 @@ static void sentence(const struct lab_cmp_diff *d, char out[SENTENCE_MAX])
 
 /* ---- JSON ------------------------------------------------------------------------------------------------ */
 
-static void json_cost(struct shoal_json *j, const char *key, const struct lab_cmp_cost *c)
+static void json_costs(struct shoal_json *j, const struct lab_cmp_cost *c)
 {
-	shoal_json_object(j, key);
 	shoal_json_us(j, "seconds", c->took);
 	shoal_json_us(j, "cpu", c->cpu);
 	shoal_json_u64(j, "rss", c->rss);
+}
+
+static void json_cost(struct shoal_json *j, const char *key, const struct lab_cmp_cost *c)
+{
+	shoal_json_object(j, key);
+	json_costs(j, c);
 	shoal_json_end(j);
 }
 
@@ -151,18 +156,16 @@ static void json_diff(struct shoal_json *j, const struct lab_cmp_diff *d)
 
 /* ---- counting --------------------------------------------------------------------------------------------- */
 
-static void add_check(struct lab_cmp_sum *to, const struct lab_cmp_look *l)
+static void add_cost(struct lab_cmp_cost *to, const struct lab_cmp_cost *c)
 {
-	to->took += l->cost.took;
-	to->cpu += l->cost.cpu;
-	to->rss = shoal_max_u64(to->rss, l->cost.rss);
+	to->took += c->took;
+	to->cpu += c->cpu;
+	to->rss = shoal_max_u64(to->rss, c->rss);
 }
 
 static void add_fetch(struct lab_cmp_sum *to, const struct lab_cmp_get *g)
 {
-	to->took += g->cost.took;
-	to->cpu += g->cost.cpu;
-	to->rss = shoal_max_u64(to->rss, g->cost.rss);
+	add_cost(&to->cost, &g->cost);
 	to->payload += g->payload;
 	to->wire += g->wire;
 }
@@ -179,8 +182,8 @@ static void count(struct lab_cmp_tally *t, const struct lab_cmp_pair *p, size_t 
 	if (a->look.have != NULL && b->look.have != NULL) {
 		t->checked++;
 		t->checked_bytes += a->look.size;
-		add_check(&t->check[0], &a->look);
-		add_check(&t->check[1], &b->look);
+		add_cost(&t->check[0].cost, &a->look.cost);
+		add_cost(&t->check[1].cost, &b->look.cost);
 	}
 	if (a->get.end == LAB_CMP_GOOD && b->get.end == LAB_CMP_GOOD) {
 		t->fetched++;
@@ -232,9 +235,7 @@ void lab_cmp_tell(struct shoal_tool *tool, struct lab_cmp_tally *tally, const ch
 static void json_sum(struct shoal_json *j, const char *key, const struct lab_cmp_sum *s, bool wire)
 {
 	shoal_json_object(j, key);
-	shoal_json_us(j, "seconds", s->took);
-	shoal_json_us(j, "cpu", s->cpu);
-	shoal_json_u64(j, "rss", s->rss);
+	json_costs(j, &s->cost);
 	if (wire) {
 		shoal_json_u64(j, "payload", s->payload);
 		shoal_json_u64(j, "wire", s->wire);
@@ -273,9 +274,11 @@ static void row(struct shoal_tool *tool, const char *what, const char *ours, con
 static void figures(struct shoal_tool *tool, const struct lab_cmp_sum s[2], bool wire)
 {
 	char a[SHOAL_HUMAN_MAX], b[SHOAL_HUMAN_MAX];
-	row(tool, "time, summed", shoal_human_span(s[0].took, a), shoal_human_span(s[1].took, b));
-	row(tool, "processor time, start included", shoal_human_span(s[0].cpu, a), shoal_human_span(s[1].cpu, b));
-	row(tool, "memory, the largest process", shoal_human_size(s[0].rss, a), shoal_human_size(s[1].rss, b));
+	row(tool, "time, summed", shoal_human_span(s[0].cost.took, a), shoal_human_span(s[1].cost.took, b));
+	row(tool, "processor time, start included", shoal_human_span(s[0].cost.cpu, a),
+	    shoal_human_span(s[1].cost.cpu, b));
+	row(tool, "memory, the largest process", shoal_human_size(s[0].cost.rss, a),
+	    shoal_human_size(s[1].cost.rss, b));
 	if (!wire)
 		return;
 	row(tool, "payload received", shoal_human_size(s[0].payload, a), shoal_human_size(s[1].payload, b));

@@ -12,8 +12,7 @@
 
 /* What one engine's jobs took, over the torrents both did. */
 struct lab_cmp_sum {
-	shoal_us took, cpu;
-	uint64_t rss; /* the largest */
+	struct lab_cmp_cost cost; /* its memory: the largest */
 	uint64_t payload, wire;
 };
 struct lab_cmp_tally {
