@@ -57,9 +57,11 @@ static const struct shoal_opt_page page = {
 
 static int add(struct compare *c, const char *path)
 {
+	if (c->count == TORRENTS_MAX)
+		return SHOAL_ERR_TOO_LONG;
 	if (c->count == c->room) {
 		size_t room = c->room ? c->room * 2 : 64;
-		char **more = room > TORRENTS_MAX ? NULL : realloc(c->torrent, room * sizeof *more);
+		char **more = realloc(c->torrent, room * sizeof *more);
 		if (more == NULL)
 			return SHOAL_ERR_NOMEM;
 		c->torrent = more;
@@ -178,7 +180,7 @@ static int compare_one(struct compare *c, const char *path)
 	}
 	lab_cmp_side_fini(&pair.ours);
 	lab_cmp_side_fini(&pair.theirs);
-	if (rc == SHOAL_ERR_CLOSED && shoal_signals_came())
+	if (rc < 0 && shoal_signals_came()) /* it may have ended a copy with an error, too */
 		return SHOAL_EXIT_INTERRUPTED;
 	return rc < 0 ? shoal_say_fail_as(c->tool, SHOAL_EXIT_STORAGE, rc, "%s", what) : 0;
 }

@@ -181,11 +181,11 @@ static int take_page(struct lab_cmp_look *l, size_t *room, const struct shoal_ev
 		if (info->path_at > ev->data.len || info->path_count > ev->data.len - info->path_at ||
 		    info->path_count == 0)
 			return SHOAL_ERR_MALFORMED;
+		if (l->file_count == LAB_CMP_FILES_MAX)
+			return SHOAL_ERR_TOO_LONG;
 		if (l->file_count == *room) {
 			size_t more_room = *room ? *room * 2 : 64;
-			struct lab_cmp_file *more = more_room > 2u * LAB_CMP_FILES_MAX
-							    ? NULL
-							    : realloc(l->file, more_room * sizeof *more);
+			struct lab_cmp_file *more = realloc(l->file, more_room * sizeof *more);
 			if (more == NULL)
 				return SHOAL_ERR_NOMEM;
 			l->file = more;

@@ -215,10 +215,11 @@ struct walk {
 static int add(struct walk *w, int dir, const char *name, size_t len, const struct stat *st)
 {
 	struct lab_cmp_disk *d = w->disk;
+	if (d->count == LAB_CMP_FILES_MAX)
+		return SHOAL_ERR_TOO_LONG;
 	if (d->count == d->room) {
 		size_t room = d->room ? d->room * 2 : 64;
-		struct lab_cmp_thing *more = room > 2u * LAB_CMP_FILES_MAX ? NULL
-									   : realloc(d->thing, room * sizeof *more);
+		struct lab_cmp_thing *more = realloc(d->thing, room * sizeof *more);
 		if (more == NULL)
 			return SHOAL_ERR_NOMEM;
 		d->thing = more;

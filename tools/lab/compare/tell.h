@@ -7,7 +7,6 @@
 #include "tools/lab/compare/why.h"
 #include "tools/say.h"
 
-#define LAB_CMP_WHYS_MAX 64
 #define LAB_CMP_DIFFS_MAX 256u /* of one torrent, that are shown; the rest is counted */
 
 /* What one engine's jobs took, over the torrents both did. */

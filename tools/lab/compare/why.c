@@ -287,7 +287,7 @@ static bool empty_ones_more(const struct lab_cmp_pair *p, const struct lab_cmp_d
 /* ---- the table ------------------------------------------------------------------------------------------------- */
 
 /* clang-format off */
-const struct lab_cmp_why lab_cmp_whys[] = {
+const struct lab_cmp_why lab_cmp_whys[LAB_CMP_WHYS_MAX] = {
 	/* refused here alone */
 	{ "keys-twice", "One key stands twice in a dictionary. Which of its values counts, BEP 3 does not say: two programs would read two torrents, so it is refused here; libtorrent takes one of them.",
 	  KIND(TAKEN), "a key comes twice", NULL, NULL },

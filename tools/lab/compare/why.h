@@ -9,6 +9,8 @@
 
 #include "tools/lab/compare/diff.h"
 
+#define LAB_CMP_WHYS_MAX 64
+
 struct lab_cmp_why {
 	const char *id;
 	const char *text; /* a sentence or two */
@@ -19,7 +21,7 @@ struct lab_cmp_why {
 	bool (*fits)(const struct lab_cmp_pair *p, const struct lab_cmp_diff *d);
 };
 
-extern const struct lab_cmp_why lab_cmp_whys[]; /* ends with one without an id */
+extern const struct lab_cmp_why lab_cmp_whys[LAB_CMP_WHYS_MAX]; /* ends with one without an id */
 
 /* NULL: nobody has explained it. */
 const struct lab_cmp_why *lab_cmp_explain(const struct lab_cmp_pair *p, const struct lab_cmp_diff *d);
