@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "tools/lab/unshare.h"
 
 #define FOLDERS_OPEN 32
 
@@ -73,39 +74,6 @@ bool lab_closed_told(void)
 
 /* ---- the keeper, and the inside ----------------------------------------------------------------- */
 
-static bool put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? write(fd, text, strlen(text)) : -1;
-	int os = errno;
-	if (fd >= 0)
-		close(fd);
-	errno = os;
-	return n == (ssize_t)strlen(text);
-}
-
-/* The namespaces; the PID namespace is for the next child. */
-static bool part(struct trouble *t)
-{
-	unsigned uid = getuid(), gid = getgid();
-	char map[64];
-	int spaces = CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWNS;
-	if (unshare(spaces) == 0)
-		return true;
-	snprintf(t->step, sizeof t->step, "a user namespace");
-	if (errno != EPERM || unshare(CLONE_NEWUSER | spaces) < 0) {
-		t->os = errno;
-		return false;
-	}
-	snprintf(t->step, sizeof t->step, "to be root in a user namespace");
-	snprintf(map, sizeof map, "0 %u 1\n", uid);
-	bool good = put("/proc/self/setgroups", "deny") && put("/proc/self/uid_map", map);
-	snprintf(map, sizeof map, "0 %u 1\n", gid);
-	good = good && put("/proc/self/gid_map", map);
-	t->os = errno;
-	return good;
-}
-
 /* As the first process of the place. Dies with the keeper, whose end of `alive` is its only one. */
 static void settle(int alive)
 {
@@ -126,10 +94,14 @@ static void keep_place(const char *scratch, bool keep, int told, pid_t outside)
 	int alive[2];
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	prctl(PR_SET_NAME, "lab-keeper");
-	bool good = getppid() == outside && part(&t);
-	if (good && pipe2(alive, O_CLOEXEC) < 0) {
+	bool good = getppid() == outside;
+	const char *lacks = good ? lab_unshare(CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWNS) : NULL;
+	if (good && lacks == NULL && pipe2(alive, O_CLOEXEC) < 0)
+		lacks = "a pipe";
+	if (lacks != NULL) {
 		good = false;
-		t = (struct trouble){ errno, "a pipe" };
+		t.os = errno;
+		snprintf(t.step, sizeof t.step, "%s", lacks);
 	}
 	pid_t child = good ? fork() : -1;
 	if (child == 0) {

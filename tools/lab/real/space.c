@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "tools/lab/real/wires.h"
+#include "tools/lab/unshare.h"
 
 #define DEVICE "wire"
 #define NETMASK 0xffff0000u
@@ -40,16 +41,6 @@ static int device(bool wide)
 	return fd;
 }
 
-static bool up(int sock, const char *name)
-{
-	struct ifreq r = { .ifr_flags = 0 };
-	snprintf(r.ifr_name, sizeof r.ifr_name, "%s", name);
-	if (ioctl(sock, SIOCGIFFLAGS, &r) < 0)
-		return false;
-	r.ifr_flags |= IFF_UP;
-	return ioctl(sock, SIOCSIFFLAGS, &r) == 0;
-}
-
 static bool set_address(int sock, unsigned long what, uint32_t address)
 {
 	struct ifreq r = { .ifr_flags = 0 };
@@ -68,8 +59,9 @@ static bool configure(uint32_t address)
 	snprintf(m.ifr_name, sizeof m.ifr_name, DEVICE);
 	snprintf(q.ifr_name, sizeof q.ifr_name, DEVICE);
 	(void)!ioctl(sock, SIOCSIFTXQLEN, &q); /* root of a user namespace may not; it has 500 then */
-	bool good = up(sock, "lo") && set_address(sock, SIOCSIFADDR, address) &&
-		    set_address(sock, SIOCSIFNETMASK, NETMASK) && ioctl(sock, SIOCSIFMTU, &m) == 0 && up(sock, DEVICE);
+	bool good = lab_unshare_up("lo") && set_address(sock, SIOCSIFADDR, address) &&
+		    set_address(sock, SIOCSIFNETMASK, NETMASK) && ioctl(sock, SIOCSIFMTU, &m) == 0 &&
+		    lab_unshare_up(DEVICE);
 	int os = errno;
 	close(sock);
 	errno = os;
