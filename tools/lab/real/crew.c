@@ -43,7 +43,9 @@ static void hear_all(struct lab_crew *crew, unsigned i)
 	struct lab_crew_node *n = &crew->node[i];
 	char *line;
 	size_t len;
-	while (evbuffer_read(n->said, n->pipe, -1) > 0)
+	/* Not for as long as somebody writes: what is left is read next time. */
+	for (size_t before = evbuffer_get_length(n->said);
+	     evbuffer_get_length(n->said) < before + LAB_HEAR_LINE_MAX && evbuffer_read(n->said, n->pipe, -1) > 0;)
 		;
 	while ((line = evbuffer_readln(n->said, &len, EVBUFFER_EOL_LF)) != NULL) {
 		hear_line(crew, i, line, len);
