@@ -7,22 +7,6 @@
 #include <string.h>
 #include "tools/lab/fluid.h"
 
-void lab_result_free(struct lab_result *r)
-{
-	free(r->node);
-	free(r->pair);
-	free(r->point);
-	free(r->sent);
-	free(r->sent_by_node);
-	free(r->reason);
-	*r = (struct lab_result){ 0 };
-}
-
-const char *lab_result_group(const struct lab_result *r, unsigned group)
-{
-	return r->s->nodes[group].name;
-}
-
 /* ---- who is meant ------------------------------------------------------------------------ */
 
 static bool meant(const struct lab_result_node *n, int group)

@@ -66,6 +66,9 @@ struct lab_result {
 #define LAB_MATRIX_MAX 128
 
 void lab_result_free(struct lab_result *r);
+/* A point more of the curves. 0; 1: there were too many, every second one has gone, and half as many are to be taken from
+ * now on; NOMEM. */
+SHOAL_MUST int lab_result_point(struct lab_result *r, const struct lab_point *p);
 const char *lab_result_group(const struct lab_result *r, unsigned group);
 
 #endif

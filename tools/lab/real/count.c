@@ -8,7 +8,6 @@
 
 #define FIRST_BYTES (64u << 10) /* more than any greeting: data has come */
 #define RATE_S 1.0		/* over which rates are shown */
-#define POINTS_MAX 1200		/* when there are more, every second one goes, and half as many are taken */
 
 int lab_count_init(struct lab_count *c, const struct lab_stage *stage, struct lab_result *r)
 {
@@ -112,21 +111,11 @@ double lab_count_sample(struct lab_count *c, const struct lab_crew *crew, double
 	for (unsigned i = 0; i < r->nodes && !isfinite(r->first); i++)
 		if (r->node[i].honest && r->node[i].wants && r->node[i].down >= FIRST_BYTES)
 			r->first = t;
-	if (r->points == POINTS_MAX) {
-		for (size_t i = 0; 2 * i < r->points; i++)
-			r->point[i] = r->point[2 * i];
-		r->points = (r->points + 1) / 2;
+	int thinned = lab_result_point(r, &p);
+	if (thinned < 0)
+		return -1;
+	if (thinned > 0)
 		*every *= 2;
-	}
-	if (r->points == c->room) {
-		size_t room = c->room > 0 ? 2 * c->room : 64;
-		struct lab_point *more = realloc(r->point, room * sizeof *more);
-		if (more == NULL)
-			return -1;
-		r->point = more;
-		c->room = room;
-	}
-	r->point[r->points++] = p;
 	return p.have;
 }
 

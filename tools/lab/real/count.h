@@ -16,7 +16,6 @@ struct lab_count {
 	struct lab_result *r;
 	double *had;	    /* by node: share of the content */
 	uint64_t *had_down; /* by node: bytes it had received when it last said how much it has */
-	size_t room;	    /* of points */
 	struct lab_progress_group *group;
 	struct lab_count_flow {
 		uint64_t up, down;
