@@ -7,11 +7,11 @@
 #include <time.h>
 #include "tools/lab/diary.h"
 #include "tools/lab/draw.h"
+#include "tools/lab/dump.h"
 #include "tools/lab/pages.h"
 #include "tools/lab/world/digest.h"
 
-#define POINTS_MAX 1200	  /* samples; when there are more, every second one goes, and half as many are taken */
-#define POINTS_WANTED 100 /* up to the fluid bound */
+#define POINTS_WANTED 100 /* samples up to the fluid bound */
 #define PAIRS_MAX (16u << 20)
 #define BRIEF_ABOVE 100	 /* nodes: a piece of a larger world is looked at once, not at each HAVE */
 #define ROUNDS_ABOVE 500 /* nodes: each acts once in TURN, and not whenever something comes */
@@ -62,7 +62,6 @@ struct run {
 	struct shoal_bits out;		   /* pieces that somebody else than a seed has had */
 	unsigned attackers, to_join, open; /* honest that still want something, and may get it */
 	unsigned sides;
-	size_t room;
 	shoal_us every; /* between samples */
 };
 
@@ -174,22 +173,6 @@ static void bank(struct run *run, unsigned i)
 
 /* ---- samples ------------------------------------------------------------------------------------------ */
 
-static void add_point(struct run *run, const struct lab_point *p)
-{
-	struct lab_result *r = run->r;
-	if (r->points == POINTS_MAX) {
-		for (size_t i = 0; 2 * i < r->points; i++)
-			r->point[i] = r->point[2 * i];
-		r->points = (r->points + 1) / 2;
-		run->every *= 2;
-	}
-	if (r->points == run->room) {
-		run->room = run->room ? 2 * run->room : 64;
-		r->point = must(realloc(r->point, run->room * sizeof *r->point));
-	}
-	r->point[r->points++] = *p;
-}
-
 static void happen(struct run *run, const struct lab_event *e);
 
 static void look(struct run *run)
@@ -232,7 +215,11 @@ static void look(struct run *run)
 	p.have = wanting > 0 ? p.have / wanting : 1;
 	p.copies = (double)copies / pieces;
 	p.copies_least = least;
-	add_point(run, &p);
+	int thinned = lab_result_point(r, &p);
+	if (thinned < 0)
+		abort();
+	if (thinned > 0)
+		run->every *= 2;
 	if (!isfinite(r->copies_out) && shoal_bits_full(&run->out))
 		r->copies_out = (double)p.seeds_sent;
 	for (unsigned i = 0; i < run->s->events_count; i++) {
@@ -464,60 +451,6 @@ static bool watched(struct run *run, double began)
 	return o->progress(o->to, &p);
 }
 
-static void dump(struct run *run, FILE *to)
-{
-	const struct lab_result *r = run->r;
-	fprintf(to,
-		"step %llu, %.6f s; wire %016llx\n\nnode  group           state      have    peers  up         down\n",
-		(unsigned long long)r->steps, seconds(run), (unsigned long long)sim_trace(run->sim));
-	for (unsigned i = 0; i < r->nodes; i++) {
-		struct sim_node *n = sim_node(run->sim, i);
-		const char *state = isfinite(r->node[i].left)	    ? "gone"
-				    : !isfinite(r->node[i].joined)  ? "to come"
-				    : !sim_node_runs(n)		    ? "down"
-				    : isfinite(r->node[i].complete) ? "complete"
-								    : "running";
-		struct shoal_stats stats = { 0 };
-		if (n->node != NULL && n->added) {
-			sim_node_ask_stats(n);
-			stats = n->stats;
-		}
-		fprintf(to, "%-5u %-15s %-9s %6.1f%%  %6u  %-10llu %llu%s%s\n", i,
-			lab_result_group(r, r->node[i].group), state,
-			stats.pieces > 0 ? 100.0 * stats.pieces_done / stats.pieces : 0, stats.peers,
-			(unsigned long long)r->node[i].up, (unsigned long long)r->node[i].down, n->failed ? "  " : "",
-			n->failed ? n->text : "");
-	}
-	fprintf(to, "\nbefore:\n");
-	lab_diary_print(&run->diary, to, -1, 40);
-}
-
-/* Whom a broken rule is about: "seed 7, 12.3 s, node 5: ...". */
-static int culprit(const char *wrong)
-{
-	const char *at = strstr(wrong, "node ");
-	return at != NULL ? (int)strtol(at + 5, NULL, 10) : -1;
-}
-
-/* Of whom there is most to be learnt: who broke a rule, else who was last or never got there. */
-static void give_reason(struct run *run)
-{
-	struct lab_result *r = run->r;
-	size_t size;
-	int who = r->wrong[0] != 0 ? culprit(r->wrong) : -1;
-	for (unsigned i = 0; r->wrong[0] == 0 && i < r->nodes; i++) {
-		const struct lab_result_node *n = &r->node[i];
-		if (n->honest && n->wants && !isfinite(n->left) && isfinite(n->joined) &&
-		    (who < 0 || n->complete > r->node[who].complete))
-			who = (int)i;
-	}
-	FILE *to = open_memstream(&r->reason, &size);
-	if (to == NULL)
-		abort();
-	lab_diary_print(&run->diary, to, who, 12);
-	fclose(to);
-}
-
 static void prepare(struct run *run)
 {
 	struct lab_result *r = run->r;
@@ -594,7 +527,7 @@ static void finish(struct run *run)
 	r->idle = (double)sim_idle(run->sim) / 1e6;
 	r->state = sim_digest_u64(sim_trace(run->sim), sim_state(run->sim));
 	snprintf(r->wrong, sizeof r->wrong, "%s", sim_wrong(run->sim));
-	give_reason(run);
+	lab_dump_reason(r, &run->diary);
 }
 
 static void tidy(struct run *run)
@@ -656,7 +589,7 @@ bool lab_run(const struct lab_scenario *s, const struct lab_run_options *o, stru
 	}
 	r->in_time = run.to_join == 0 && run.open == 0;
 	if (o->dump != NULL)
-		dump(&run, o->dump);
+		lab_dump(o->dump, r, run.sim, &run.diary);
 	finish(&run);
 	r->wall = clock_now(CLOCK_MONOTONIC) - began;
 	r->cpu_ms = (clock_now(CLOCK_PROCESS_CPUTIME_ID) - cpu) * 1e3;
