@@ -223,7 +223,6 @@ static void apply_line(struct drive *d, unsigned i)
 static void happen_to(struct drive *d, const struct lab_event *e, unsigned i)
 {
 	struct lab_wire *line = &d->stage->line[i];
-	struct lab_task *task;
 	switch ((enum lab_event_kind)e->kind.v) {
 	case LAB_EVENT_START: return start(d, i);
 	case LAB_EVENT_STOP: return leave(d, i);
@@ -234,8 +233,7 @@ static void happen_to(struct drive *d, const struct lab_event *e, unsigned i)
 		lab_tracker_forget(&d->tracker, i);
 		if (!isfinite(e->lasts.v))
 			return leave(d, i);
-		if ((task = task_at(d, now_of(d) + e->lasts.v, LAB_TASK_RETURN, i)) != NULL)
-			task->life = d->crew.node[i].starts;
+		task_at(d, now_of(d) + e->lasts.v, LAB_TASK_RETURN, i);
 		return;
 	case LAB_EVENT_PAUSE: return lab_crew_pause(&d->crew, i, true);
 	case LAB_EVENT_CUT: line->cut = 1; break;

@@ -26,10 +26,6 @@
 #define WIDE_MAX 65535u /* bytes of a packet that is yet to be cut */
 #define CONTROL UINT32_MAX
 
-struct lab_relay_figures {
-	_Atomic uint64_t dropped[LAB_WIRES_NODES_MAX];
-	_Atomic uint64_t payload[]; /* by pair */
-};
 struct order {
 	uint32_t node, reserved;
 	struct lab_wire line;
@@ -43,7 +39,7 @@ struct carrier {
 	unsigned nodes;
 	bool wide;
 	int control, ready;
-	struct lab_relay_figures *figures;
+	_Atomic uint64_t *payload; /* by pair */
 };
 
 static uint64_t now_ns(void)
@@ -86,7 +82,6 @@ static void take_from(struct carrier *c, unsigned node, uint64_t now)
 			/* Too much is under way: a device gives the rest of a packet away with its first byte. */
 			if (read(c->tun[node], &spill, 1) <= 0)
 				return;
-			add(&c->figures->dropped[node], 1);
 			continue;
 		}
 		ssize_t n = take(c, c->tun[node], p);
@@ -95,8 +90,7 @@ static void take_from(struct carrier *c, unsigned node, uint64_t now)
 			return;
 		}
 		p->len = (size_t)n;
-		if (!lab_wires_send(c->wires, node, p, now))
-			add(&c->figures->dropped[node], 1);
+		(void)lab_wires_send(c->wires, node, p, now);
 	}
 }
 
@@ -105,7 +99,7 @@ static void deliver(struct carrier *c)
 	uint64_t until = now_ns() + EARLY_NS;
 	for (struct lab_packet *p; (p = lab_wires_take(c->wires, until)) != NULL;) {
 		if (give(c, c->tun[p->to], p))
-			add(&c->figures->payload[(size_t)p->from * c->nodes + p->to],
+			add(&c->payload[(size_t)p->from * c->nodes + p->to],
 			    lab_packet_payload(shoal_bytes(p->bytes, p->len)));
 		lab_wires_done(c->wires, p);
 	}
@@ -183,10 +177,10 @@ int lab_relay_start(struct lab_relay *r, const int *tun, const struct lab_wire *
 		return rc;
 	for (unsigned i = 0; i < nodes; i++)
 		*lab_wires_line(wires, i) = line[i];
-	r->figures_size = sizeof *r->figures + (size_t)nodes * nodes * sizeof r->figures->payload[0];
-	r->figures = mmap(NULL, r->figures_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (r->figures == MAP_FAILED) {
-		r->figures = NULL;
+	r->payload_size = (size_t)nodes * nodes * sizeof *r->payload;
+	r->payload = mmap(NULL, r->payload_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (r->payload == MAP_FAILED) {
+		r->payload = NULL;
 		goto out;
 	}
 	rc = SHOAL_ERR_IO;
@@ -200,7 +194,7 @@ int lab_relay_start(struct lab_relay *r, const int *tun, const struct lab_wire *
 				       .nodes = nodes,
 				       .wide = wide,
 				       .control = ends[1],
-				       .figures = r->figures });
+				       .payload = r->payload });
 	}
 	if (r->pid < 0) {
 		r->pid = 0;
@@ -227,12 +221,7 @@ int lab_relay_line(struct lab_relay *r, unsigned node, const struct lab_wire *li
 
 uint64_t lab_relay_payload(const struct lab_relay *r, unsigned from, unsigned to)
 {
-	return atomic_load_explicit(&r->figures->payload[(size_t)from * r->nodes + to], memory_order_relaxed);
-}
-
-uint64_t lab_relay_dropped(const struct lab_relay *r, unsigned node)
-{
-	return atomic_load_explicit(&r->figures->dropped[node], memory_order_relaxed);
+	return atomic_load_explicit(&r->payload[(size_t)from * r->nodes + to], memory_order_relaxed);
 }
 
 void lab_relay_stop(struct lab_relay *r)
@@ -244,7 +233,7 @@ void lab_relay_stop(struct lab_relay *r)
 	}
 	if (r->control >= 0)
 		close(r->control);
-	if (r->figures != NULL)
-		munmap(r->figures, r->figures_size);
+	if (r->payload != NULL)
+		munmap(r->payload, r->payload_size);
 	*r = (struct lab_relay){ .control = -1 };
 }

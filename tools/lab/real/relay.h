@@ -10,13 +10,12 @@
 #include <sys/types.h>
 #include "tools/lab/real/wires.h"
 
-struct lab_relay_figures;
 struct lab_relay {
 	pid_t pid; /* 0: none */
 	int control;
 	unsigned nodes;
-	struct lab_relay_figures *figures;
-	size_t figures_size;
+	_Atomic uint64_t *payload; /* by pair: shared with it */
+	size_t payload_size;	   /* bytes */
 };
 
 /*
@@ -27,9 +26,8 @@ SHOAL_MUST int lab_relay_start(struct lab_relay *r, const int *tun, const struct
 			       bool wide, uint64_t seed);
 /* Another line for this node from now on. 0, or IO: the relay is gone. */
 SHOAL_MUST int lab_relay_line(struct lab_relay *r, unsigned node, const struct lab_wire *line);
-/* Bytes behind TCP and UDP headers that were delivered from one node to another; packets dropped of a node's. */
+/* Bytes behind TCP and UDP headers that were delivered from one node to another. */
 uint64_t lab_relay_payload(const struct lab_relay *r, unsigned from, unsigned to);
-uint64_t lab_relay_dropped(const struct lab_relay *r, unsigned node);
 /* The figures go with it. A relay that was never started is fine. */
 void lab_relay_stop(struct lab_relay *r);
 

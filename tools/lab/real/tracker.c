@@ -138,7 +138,6 @@ size_t lab_tracker_answer(struct lab_tracker *t, unsigned from, struct shoal_byt
 	if (from >= t->nodes || !query_of(request, &query) || !number_of(query, "port", &port) || port == 0 ||
 	    port > UINT16_MAX)
 		return respond(out, "400 Bad Request", (const uint8_t *)"no announce\n", 12);
-	t->announces++;
 	*news = note(t, from, query, (uint16_t)port);
 	uint64_t asked;
 	if (number_of(query, "numwant", &asked) && asked < wanted)

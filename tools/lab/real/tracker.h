@@ -22,7 +22,6 @@ struct lab_tracker {
 	struct lab_tracker_node *node;
 	unsigned nodes, told_max; /* of how many others one is told */
 	struct shoal_rng dice;
-	uint64_t announces;
 };
 /* What an announce says of the one that made it. */
 enum lab_tracker_news { LAB_TRACKER_NONE, LAB_TRACKER_HERE, LAB_TRACKER_SEEDS, LAB_TRACKER_LEFT };
