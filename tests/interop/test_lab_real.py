@@ -119,12 +119,15 @@ class Real(unittest.TestCase):
         self.assertTrue(1.0 < second and (SLOW or second < took), second)
 
     def test_who_leaves_and_who_is_late(self):
+        # (A group may be called as the lab calls a thing of its own.)
         events = self.run_all(HEAD + "content: { size: 1M, piece: 64K }\nnodes:\n"
-                              "  - { name: seed, has: all, up: 8Mbit }\n"
+                              "  - { name: whole, has: all, up: 8Mbit }\n"
                               "  - { name: early, count: 2, leave: 0s }\n"
                               "  - { name: late, join: 1500ms }\n"
                               "  - { name: hasty, join: 0s, life: 300ms, down: 64kbit }\n"
                               "  - { name: never, join: never }\n"
+                              "  - { name: mine, has: 50%, life: 500ms, kind: command,"
+                              " command: '[ $LAB_HAS = some ] && exec sleep 60' }\n"
                               "events:\n  - { at: 1s, kind: start, who: never }\n"
                               "must_hold: [always completed == 100%]\n")
         nodes = {e["group"]: e for e in events if e["event"] == "node"}

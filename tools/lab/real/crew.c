@@ -112,7 +112,7 @@ static void set_environment(const struct lab_stage *stage, unsigned i)
 	set("LAB_TRACKER", "%s", stage->tracker);
 	set("LAB_ADDRESS", "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
 	set("LAB_PORT", "%u", LAB_PLAN_PORT);
-	set("LAB_HAS", n->seed ? "all" : "nothing");
+	set("LAB_HAS", n->seed ? "all" : n->has != NULL ? "some" : "nothing");
 	set("LAB_MAX_PEERS", "%.0f", g->max_peers.v);
 	set("LAB_MEMORY", "%.0f", g->memory.v);
 	set("LAB_LIMIT_UP", "%.0f", g->limit_up.v);

@@ -258,7 +258,7 @@ static int check_programs(const struct lab_stage *stage, const struct lab_comman
 static int make_folders(struct lab_stage *stage, struct lab_command_place place, char why[LAB_STAGE_WHY_MAX])
 {
 	char whole[LAB_STAGE_PATH_MAX], torrent[LAB_STAGE_PATH_MAX];
-	snprintf(whole, sizeof whole, "%.1000s/whole", stage->root);
+	snprintf(whole, sizeof whole, "%.1000s/set.whole", stage->root);
 	snprintf(torrent, sizeof torrent, "%.1000s/set.torrent", stage->root);
 	place.tracker = stage->tracker;
 	if (mkdir(whole, 0755) < 0 || lay_content(stage, whole, NULL, NULL) < 0 || put_torrent(stage, torrent) < 0)

@@ -2,7 +2,7 @@
  * tools/lab/real/stage.h - all that stands before the first process starts: content, folders, namespaces, lines.
  *
  *     ROOT/set.torrent   the torrent, the tracker in it
- *     ROOT/whole/        the content; seeds have hard links to it
+ *     ROOT/set.whole/    the content; seeds have hard links to it; no node can be called so
  *     ROOT/NAME/         a node's folder (command.h)
  */
 #ifndef LAB_STAGE_H
