@@ -52,9 +52,12 @@ static uint64_t arrival(struct lab_wires *w, unsigned *to)
 
 static void addresses_and_nodes_are_one_to_one(void **state)
 {
+	char text[16];
 	(void)state;
 	for (unsigned i = 0; i < LAB_WIRES_NODES_MAX; i++)
 		assert_int_equal(lab_wires_node(lab_wires_address(i)), i);
+	assert_string_equal(lab_wires_dotted(0, text), "10.77.0.1");
+	assert_string_equal(lab_wires_dotted(1023, text), "10.77.4.24");
 	assert_int_equal(lab_wires_node(LAB_WIRES_NET), UINT_MAX);
 	assert_int_equal(lab_wires_node(LAB_WIRES_NET | 251), UINT_MAX);
 	assert_int_equal(lab_wires_node(0x7f000001), UINT_MAX);

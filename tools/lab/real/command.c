@@ -77,12 +77,6 @@ static void torrent_copy(struct building *b, const char *path)
 	b->c->file[b->c->files++] = (struct lab_command_file){ .path = path };
 }
 
-static void address(unsigned i, char out[16])
-{
-	uint32_t a = lab_wires_address(i);
-	snprintf(out, 16, "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
-}
-
 /* ---- the kinds --------------------------------------------------------------------------------- */
 
 static void native(struct building *b, const char *host)
@@ -227,7 +221,7 @@ int lab_command_make(struct lab_command *c, const struct lab_scenario *s, const 
 	struct building b = { c, &s->nodes[n->group], n, place, false };
 	char host[16];
 	*c = (struct lab_command){ 0 };
-	address(i, host);
+	lab_wires_dotted(i, host);
 	if (n->played)
 		hostile(&b, host);
 	else

@@ -99,7 +99,7 @@ static void set_environment(const struct lab_stage *stage, unsigned i)
 					     "XDG_DATA_HOME",  "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME",
 					     "XDG_RUNTIME_DIR" };
 	char folder[LAB_STAGE_PATH_MAX];
-	uint32_t a = lab_wires_address(i);
+	char address[16];
 	for (size_t k = 0; k < sizeof unset / sizeof *unset; k++)
 		unsetenv(unset[k]);
 	lab_stage_path(stage, i, NULL, folder);
@@ -110,7 +110,7 @@ static void set_environment(const struct lab_stage *stage, unsigned i)
 	set("LAB_DATA", "%s/data", folder);
 	set("LAB_TORRENT", "%s/set.torrent", stage->root);
 	set("LAB_TRACKER", "%s", stage->tracker);
-	set("LAB_ADDRESS", "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
+	set("LAB_ADDRESS", "%s", lab_wires_dotted(i, address));
 	set("LAB_PORT", "%u", LAB_PLAN_PORT);
 	set("LAB_HAS", n->seed ? "all" : n->has != NULL ? "some" : "nothing");
 	set("LAB_MAX_PEERS", "%.0f", g->max_peers.v);

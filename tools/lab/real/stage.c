@@ -357,9 +357,9 @@ int lab_stage_open(struct lab_stage *stage, const struct lab_scenario *s, const 
 	stage->command = calloc((size_t)nodes + 1, sizeof *stage->command);
 	if (stage->space == NULL || stage->line == NULL || stage->command == NULL)
 		return SHOAL_ERR_NOMEM;
-	uint32_t a = lab_wires_address(nodes);
-	snprintf(stage->tracker, sizeof stage->tracker, "http://%u.%u.%u.%u:%u/announce", a >> 24, a >> 16 & 255,
-		 a >> 8 & 255, a & 255, LAB_PLAN_TRACKER_PORT);
+	char address[16];
+	snprintf(stage->tracker, sizeof stage->tracker, "http://%s:%u/announce", lab_wires_dotted(nodes, address),
+		 LAB_PLAN_TRACKER_PORT);
 	raise_limit(nodes + 1);
 	if ((rc = check_programs(stage, &place, why)) < 0)
 		return rc;

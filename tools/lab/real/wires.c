@@ -2,6 +2,7 @@
 #include "tools/lab/real/wires.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "proto/base/bytes.h"
@@ -27,6 +28,13 @@ struct lab_wires {
 	uint64_t order;
 	uint64_t *latest; /* by pair: when the last packet of it gets to the other line */
 };
+
+const char *lab_wires_dotted(unsigned node, char out[16])
+{
+	uint32_t a = lab_wires_address(node);
+	snprintf(out, 16, "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
+	return out;
+}
 
 unsigned lab_wires_node(uint32_t address)
 {

@@ -22,6 +22,8 @@ static inline uint32_t lab_wires_address(unsigned node)
 {
 	return LAB_WIRES_NET | node / 250 << 8 | (node % 250 + 1);
 }
+/* "10.77.0.1"; returns `out`. */
+const char *lab_wires_dotted(unsigned node, char out[16]);
 /* UINT_MAX: nobody's. */
 unsigned lab_wires_node(uint32_t address);
 
