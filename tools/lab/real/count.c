@@ -65,26 +65,20 @@ static void count_sent(struct lab_count *c)
 	}
 }
 
-/* Bytes that have come in at a node so far. */
-static uint64_t received(const struct lab_count *c, unsigned i)
-{
-	uint64_t all = 0;
-	for (unsigned k = 0; k < c->r->nodes; k++)
-		all += lab_relay_payload(&c->stage->relay, k, i);
-	return all;
-}
-
 void lab_count_said(struct lab_count *c, unsigned i)
 {
-	c->had_down[i] = received(c, i);
+	c->had_down[i] = 0;
+	for (unsigned k = 0; k < c->r->nodes; k++)
+		c->had_down[i] += lab_relay_payload(&c->stage->relay, k, i);
 }
 
+/* As of when the wires were last counted. */
 static double share_of(const struct lab_count *c, const struct lab_crew *crew, unsigned i)
 {
 	const struct lab_result_node *r = &c->r->node[i];
 	if (!r->wants || isfinite(r->complete))
 		return 1;
-	double since = (double)received(c, i) - (double)c->had_down[i];
+	double since = fmax((double)r->down - (double)c->had_down[i], 0);
 	return fmin(((double)crew->node[i].done + since) / c->stage->s->content.size.v, 0.99);
 }
 
