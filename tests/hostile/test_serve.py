@@ -1,0 +1,83 @@
+"""test_serve.py - the adversaries of tools/hostile serve: what each makes of a block, and that they are called as in a scenario."""
+import os
+import random
+import subprocess
+import sys
+import threading
+import unittest
+from unittest import mock
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TREE = os.path.realpath(os.environ.get("SHOAL_TREE") or os.path.join(HERE, "..", ".."))
+SHOAL = os.environ.get("SHOAL", "shoal")
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(TREE, "tools", "hostilekit"))
+import serve  # noqa: E402
+from wire import BLOCK, REJECT, message, words  # noqa: E402
+
+DATA = b"\x55" * BLOCK
+
+
+class Content:
+    @staticmethod
+    def piece_length(_):
+        return 4 * BLOCK
+
+
+def foe(kind, **of):
+    """One without a socket."""
+    it = serve.KINDS[kind].__new__(serve.KINDS[kind])
+    it.of = {**it.defaults, **of}
+    it.dice, it.lock, it.here, it.content = random.Random(1), threading.Lock(), threading.local(), Content
+    return it
+
+
+def false_ones(it, count):
+    return [it.answer(k // 4, k % 4 * BLOCK, DATA) != DATA for k in range(count)]
+
+
+class Serve(unittest.TestCase):
+    def test_kinds_and_parameters_are_those_of_scenarios(self):
+        text = subprocess.run([SHOAL, "lab", "example", "--adversaries"], capture_output=True, text=True, check=True).stdout
+        table = {}
+        for line in text.splitlines():
+            if line[:1].strip():
+                names = table.setdefault(line.split(":")[0], set())
+            elif line.strip():
+                names.add(line.split()[0])
+        for kind, it in serve.KINDS.items():
+            self.assertEqual(set(it.defaults), table[kind] - {"view"}, kind)
+
+    def test_a_polluter_spoils_the_share_it_is_told(self):
+        self.assertTrue(all(false_ones(foe("polluter"), 100)))
+        self.assertFalse(any(false_ones(foe("polluter", rate=0), 100)))
+        for burst in (1, 5):
+            false = false_ones(foe("polluter", rate=300000, burst=burst), 20000)
+            self.assertAlmostEqual(sum(false) / len(false), 0.3, delta=0.03)
+        runs = "".join("x" if f else " " for f in false_ones(foe("polluter", rate=10000, burst=5), 20000)[:-5]).split()
+        self.assertTrue(runs and all(len(run) % 5 == 0 for run in runs), runs)
+        self.assertEqual(false_ones(foe("polluter", last=1), 8), [False, False, False, True] * 2)
+
+    def test_a_slow_loris_is_quick_at_first(self):
+        it = foe("slow-loris", quick=3, slow_from=2000000, slow_until=4000000)
+        with mock.patch.object(serve.time, "sleep") as sleep:
+            for it.here.served in range(1, 6):
+                self.assertEqual(it.answer(0, 0, DATA), DATA)
+        self.assertEqual(sleep.call_count, 2)
+        self.assertTrue(all(2 <= call.args[0] <= 4 for call in sleep.call_args_list))
+
+    def test_a_fake_haver_gives_nothing(self):
+        self.assertIsNone(foe("fake-haver").answer(1, BLOCK, DATA))
+        self.assertEqual(foe("fake-haver", answer=1).answer(1, BLOCK, DATA), [message(REJECT, words(1, BLOCK, BLOCK))])
+        garbage = foe("fake-haver", answer=2).answer(1, BLOCK, DATA)
+        self.assertTrue(len(garbage) == BLOCK and garbage != DATA)
+
+    def test_a_traitor_is_good_until_it_is_not(self):
+        self.assertEqual(false_ones(foe("traitor", good=3, bad=2, rate=1000000), 10), [False, False, False, True, True] * 2)
+        false = false_ones(foe("traitor", good=1, bad=9, rate=500000), 10000)
+        self.assertAlmostEqual(sum(false) / len(false), 0.45, delta=0.03)
+        self.assertFalse(any(false[::10]))
+
+
+if __name__ == "__main__":
+    unittest.main()
