@@ -73,6 +73,13 @@ class Lab(unittest.TestCase):
                                           "events: [{ at: 500ms, kind: start, who: late }]\n"))[0]
         self.assertEqual((run["in_time"], run["completed"], run["end"] < 20), (True, 1, True))
 
+    def test_who_is_told_to_go_before_it_came_keeps_no_run_open(self):
+        events = self.events("run", self.put(SMALL + "  - { name: gone, join: 2s }\nlimit: 100s\n"
+                                             "events: [{ at: 1s, kind: stop, who: gone }]\n"))
+        self.assertEqual((events[0]["in_time"], events[0]["completed"], events[0]["end"] < 20), (True, 1, True))
+        gone = [e for e in events if e["event"] == "node"][-1]
+        self.assertEqual((gone["joined"], gone["complete"]), (None, None))
+
     def test_one_seed_is_one_run(self):
         path = self.put(SMALL)
         first = self.digest(path, "--seed", "7")

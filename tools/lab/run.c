@@ -263,9 +263,10 @@ static void start(struct run *run, unsigned i)
 		return;
 	if (!isfinite(r->joined)) {
 		r->joined = seconds(run);
-		run->to_join -= comes(run, i);
-		if (r->honest && r->wants)
-			run->open++;
+		if (!isfinite(r->left)) { /* else nobody waits for it */
+			run->to_join -= comes(run, i);
+			run->open += r->honest && r->wants;
+		}
 		if (isfinite(run->times[i].life))
 			task_at(run, r->joined + run->times[i].life, GIVE_UP, i);
 		task_at(run, r->joined, MEET, i);
@@ -280,7 +281,9 @@ static void leave(struct run *run, unsigned i, const char *why)
 	struct lab_result_node *r = &run->r->node[i];
 	if (isfinite(r->left))
 		return;
-	if (!isfinite(r->complete) && isfinite(r->joined))
+	if (!isfinite(r->joined))
+		run->to_join -= comes(run, i);
+	else if (!isfinite(r->complete))
 		closes(run, i);
 	r->left = seconds(run);
 	bank(run, i);
@@ -393,13 +396,13 @@ static void on_task(struct sim *sim, void *arg)
 	struct run *run = task->run;
 	(void)sim;
 	switch (task->what) {
-	case JOIN: return start(run, task->node);
 	case MEET: return meet(run, task->node);
 	case LEAVE: return leave(run, task->node, "has all, and leaves");
 	case GIVE_UP:
 		if (!isfinite(run->r->node[task->node].complete))
 			leave(run, task->node, "gives up");
 		return;
+	case JOIN:
 	case RETURN:
 		if (!isfinite(run->r->node[task->node].left))
 			start(run, task->node);

@@ -139,7 +139,9 @@ static void leave(struct drive *d, unsigned i)
 	struct lab_result_node *r = &d->r->node[i];
 	if (isfinite(r->left))
 		return;
-	if (!isfinite(r->complete) && isfinite(r->joined))
+	if (!isfinite(r->joined))
+		d->to_join -= comes(d, i);
+	else if (!isfinite(r->complete))
 		closes(d, i);
 	r->left = now_of(d);
 	stop(d, i);
