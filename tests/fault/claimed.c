@@ -84,7 +84,7 @@ int claimed_read(struct claimed *out, const struct shoal_metainfo *mi, const cha
 	struct shoal_store_options o = { .os = &shoal_os_real, .state = state };
 	struct shoal_store_sqlite *sqlite = NULL;
 	uint32_t pieces = shoal_metainfo_piece_count(mi), files = shoal_metainfo_file_count(mi);
-	struct claimed_counts counts = { NULL };
+	struct claimed_counts counts = { 0 };
 	*out = (struct claimed){ .seen = calloc(files + 1, sizeof *out->seen) };
 	what[0] = '\0';
 	int rc = out->seen ? shoal_bits_init(&out->piece, pieces) : SHOAL_ERR_NOMEM;
