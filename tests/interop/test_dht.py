@@ -372,7 +372,8 @@ def a_name_is_published_followed_and_moved(swarm):
         where = os.path.join(swarm.work, f"follow-{version}")
         get = swarm.shoal("get", link, "-o", where, *QUIET, *swarm.here(), "--timeout", "20")
         wait(lambda: get.last("complete"), "following the name", get)
-        assert digests(os.path.join(where, "release")) == digests(os.path.join(folder, "release"))
+        assert digests(os.path.join(where, "release")) == digests(os.path.join(folder, "release")), \
+            f"{version}: {out}{get.why()}"
         if stays is None:  # and one stays, gives to others, and goes where the name goes
             held = os.path.join(swarm.work, "held")
             stays = swarm.shoal("get", link, "-o", held, "--seed", "--every", "1", *QUIET, *swarm.here())
