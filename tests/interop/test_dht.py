@@ -114,8 +114,11 @@ class Swarm:
 
     def settled(self):
         """Each shoal has been told its address and has an id that goes with it: what it keeps stays where it is found."""
+        return not self.unsettled()
+
+    def unsettled(self):
         last = [next((e for e in reversed(s.events()) if e.get("family") == 4), None) for s in self.ours]
-        return all(e and earned(bytes.fromhex(e["id"]), ip) for e, (ip, _) in zip(last, self.nodes))
+        return [s for s, e, (ip, _) in zip(self.ours, last, self.nodes) if not (e and earned(bytes.fromhex(e["id"]), ip))]
 
     def asker(self):
         """Who asks by hand, one user to a case: each question under another address would leave dead nodes in all tables."""
@@ -229,7 +232,10 @@ def everybody_begins(swarm):
     kinds = [k for k in EVERYBODY if k in ("shoal", "libtorrent") or k == "aria2" and shutil.which("aria2c") or
              k == "transmission" and LONG and shutil.which("transmission-daemon")]
     swarm.made = {k: content(swarm, k) for k in kinds}
-    wait(swarm.settled, "every shoal earns its id")
+    try:
+        wait(swarm.settled, "every shoal earns its id")
+    except AssertionError as e:
+        raise AssertionError("\n".join(s.why() for s in swarm.unsettled())) from e
     swarm.seeds = kinds
     # aria2 answers no `get`, and libtorrent puts nothing before it has waited 15 s for that: so it begins without aria2.
     swarm.items = swarm.libtorrent()
