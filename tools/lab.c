@@ -6,8 +6,7 @@
 #include "tools/lab/attack.h"
 #include "tools/lab/compare/compare.h"
 #include "tools/lab/fields.h"
-#include "tools/lab/file.h"
-#include "tools/lab/tell.h"
+#include "tools/lab/metric.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -65,7 +64,7 @@ static bool on_progress(void *to, const struct lab_progress *p)
 
 /* ---- files and options ------------------------------------------------------------------------------- */
 
-static int bad_arg(struct shoal_tool *tool, const char *arg, int rc)
+int lab_bad_arg(struct shoal_tool *tool, const char *arg, int rc)
 {
 	char shown[SHOAL_SAY_TEXT_MAX];
 	if (rc == SHOAL_ERR_GONE)
@@ -120,7 +119,7 @@ int lab_open_suite(struct lab *lab, struct lab_suite *suite, const char *path, c
 		return shoal_say_fail(lab->tool, rc, "%s: more than %u KiB: no scenario is that long",
 				      shoal_say_cstr(path, shown), LAB_FILE_MAX >> 10);
 	if (rc < 0)
-		return bad_arg(lab->tool, path, rc);
+		return lab_bad_arg(lab->tool, path, rc);
 	rc = lab_suite_open(suite, (struct shoal_bytes){ text->at, text->len }, o, &fault);
 	if (rc == 0)
 		return 0;
@@ -131,11 +130,26 @@ int lab_open_suite(struct lab *lab, struct lab_suite *suite, const char *path, c
 	return lab_fault_at(lab, path, &fault, shoal_exit_of(rc), rc);
 }
 
+int lab_read_all(struct lab *lab, const struct lab_files *files, const struct lab_suite_options *o)
+{
+	int code = 0;
+	for (size_t i = 0; code == 0 && i < files->count; i++) {
+		struct lab_suite suite;
+		struct shoal_space text = { 0 };
+		code = lab_open_suite(lab, &suite, files->at[i], o, &text);
+		if (code == 0)
+			lab_suite_fini(&suite);
+		free(text.at);
+	}
+	return code;
+}
+
 /* It is like an option that is not built yet: exit 2, and it names what it needs. */
 int lab_not_runnable(struct lab *lab, const struct lab_suite *suite)
 {
-	return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "%s cannot run yet, needs: %s", suite->s->name,
-			      lab_suite_lacks(suite));
+	return shoal_say_fail(
+		lab->tool, SHOAL_ERR_USAGE, "%s %s %s", suite->s->name,
+		suite->o.make != NULL ? "cannot be had for real:" : "cannot run yet, needs:", lab_suite_lacks(suite));
 }
 
 int lab_parse(struct lab *lab, const struct shoal_opt_page *page, const struct shoal_opt *own, int argc, char **argv,
@@ -154,109 +168,13 @@ int lab_with_file(struct lab *lab, struct lab_suite_options *o, const char *arg,
 	struct lab_files files = { 0 };
 	int rc = lab_files_add(&files, arg), code;
 	if (rc < 0)
-		code = bad_arg(lab->tool, arg, rc);
+		code = lab_bad_arg(lab->tool, arg, rc);
 	else if (files.count != 1)
 		code = shoal_say_fail(lab->tool, SHOAL_ERR_USAGE,
 				      "one FILE is needed; folders are for shoal lab check");
 	else
 		code = what(lab, o, files.at[0]);
 	lab_files_fini(&files);
-	return code;
-}
-
-/* ---- check ------------------------------------------------------------------------------------------------- */
-
-static const struct shoal_opt_page check_page = {
-	"[DIR|FILE]... [--quick] [--seeds A..B]",
-	"Runs every scenario over its seeds, and the other runs its lines refer to, and compares the results with\n"
-	"what it says must hold (without arguments: those that are shipped). A line is held or missed, with the\n"
-	"margin to its limit, or open: the lab lacks something that it needs. A scenario whose mechanism does\n"
-	"not exist is not yet runnable, and never counts as held.\n"
-	"Exit code 1 when a line was missed or a rule was broken; 2 when nothing could be run.",
-	"  shoal lab check --quick          everything shipped, in its small form\n"
-	"  shoal lab check S10 --seeds 101..120",
-};
-
-struct tally {
-	unsigned held, missed, open, not_runnable;
-};
-
-static int check_file(struct lab *lab, const struct lab_suite_options *o, const char *path, struct tally *tally)
-{
-	struct lab_suite suite;
-	struct shoal_space text = { 0 };
-	int code = lab_open_suite(lab, &suite, path, o, &text);
-	if (code != 0)
-		return code;
-	lab_suite_judge(&suite);
-	shoal_progress_clear(&lab->progress);
-	lab_tell_verdict(lab->tool, &suite, path);
-	if (lab_suite_lacks(&suite)[0])
-		tally->not_runnable++;
-	else if (suite.verdict == LAB_MISSED)
-		tally->missed++;
-	else if (suite.verdict == LAB_OPEN)
-		tally->open++;
-	else
-		tally->held++;
-	if (suite.verdict == LAB_MISSED)
-		lab_tell_reason(lab->tool, &suite, path);
-	lab_suite_fini(&suite);
-	free(text.at);
-	return 0;
-}
-
-static int check_files(struct lab *lab, const struct lab_suite_options *o, const struct lab_files *files)
-{
-	struct tally tally = { 0 };
-	int code = 0;
-	/* All are read before any is run: a typing error must not wait for an hour of runs. */
-	for (size_t i = 0; code == 0 && i < files->count; i++) {
-		struct lab_suite suite;
-		struct shoal_space text = { 0 };
-		code = lab_open_suite(lab, &suite, files->at[i], o, &text);
-		if (code == 0)
-			lab_suite_fini(&suite);
-		free(text.at);
-	}
-	for (size_t i = 0; code == 0 && i < files->count; i++)
-		code = check_file(lab, o, files->at[i], &tally);
-	if (code != 0)
-		return code;
-	shoal_say(lab->tool, "\n%u held, %u missed, %u held as far as can be told, %u not yet runnable", tally.held,
-		  tally.missed, tally.open, tally.not_runnable);
-	if (tally.missed > 0)
-		return SHOAL_EXIT_DATA;
-	return tally.held + tally.open > 0 ? SHOAL_EXIT_GOOD : SHOAL_EXIT_USAGE;
-}
-
-static int check_main(struct lab *lab, int argc, char **argv)
-{
-	struct shoal_opt_list args = { 0 };
-	struct lab_suite_options o;
-	struct lab_files files = { 0 };
-	/* clang-format off */
-	const struct shoal_opt own[] = {
-		{ SHOAL_OPT_FLAG, "quick", 0, &lab->quick, NULL, NULL, "the small form of those that have one, with its slack" },
-		{ SHOAL_OPT_TEXT, "seeds", 0, &lab->seeds, "A..B", NULL, "instead of the scenario's own" },
-		{ SHOAL_OPT_TEXT, "policy", 'p', &lab->policy, "off|lt|full", NULL, "how nodes choose, instead of what the file says" },
-		{ SHOAL_OPT_LIST, "set", 0, &lab->set, "FIELD=VALUE", NULL, "a field of the file that is otherwise (leeches.count=40); more than once" },
-		{ SHOAL_OPT_FLAG, "real-bytes", 0, &lab->real_bytes, NULL, NULL, "move and hash every byte: the same runs, slower" },
-		{ .kind = SHOAL_OPT_END },
-	};
-	/* clang-format on */
-	int rc = lab_parse(lab, &check_page, own, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
-	if (rc == 0 && (code = lab_read_options(lab, &o)) == 0) {
-		for (size_t i = 0; code == 0 && i < args.count; i++)
-			if ((rc = lab_files_add(&files, args.at[i])) < 0)
-				code = bad_arg(lab->tool, args.at[i], rc);
-		if (args.count == 0 && (rc = lab_files_shipped(&files)) < 0)
-			code = bad_arg(lab->tool, "the shipped scenarios", rc);
-		if (code == 0)
-			code = check_files(lab, &o, &files);
-	}
-	lab_files_fini(&files);
-	shoal_opt_list_fini(&args);
 	return code;
 }
 
@@ -374,9 +292,9 @@ static int list_main(struct lab *lab, int argc, char **argv)
 	if (rc == 0) {
 		for (size_t i = 0; code == 0 && i < args.count; i++)
 			if ((rc = lab_files_add(&files, args.at[i])) < 0)
-				code = bad_arg(lab->tool, args.at[i], rc);
+				code = lab_bad_arg(lab->tool, args.at[i], rc);
 		if (args.count == 0 && (rc = lab_files_shipped(&files)) < 0)
-			code = bad_arg(lab->tool, "the shipped scenarios", rc);
+			code = lab_bad_arg(lab->tool, "the shipped scenarios", rc);
 		for (size_t i = 0; code == 0 && i < files.count; i++)
 			code = list_file(lab, &o, files.at[i]);
 	}
@@ -485,7 +403,9 @@ static const struct {
 	const char *about;
 } commands[] = {
 	{ "run", "lab run", lab_run_main, "run a scenario once, and show what came of it" },
-	{ "check", "lab check", check_main, "run scenarios over their seeds, and say whether what must hold does" },
+	{ "check", "lab check", lab_check_main, "run scenarios over their seeds, and say whether what must hold does" },
+	{ "calibrate", "lab calibrate", lab_calibrate_main,
+	  "run them for real and in virtual time: how far is the world off?" },
 	{ "replay", "lab replay", replay_main, "look at one instant of a run again" },
 	{ "list", "lab list", list_main, "the scenarios that are shipped" },
 	{ "compare", "lab compare", compare_main, "the same torrents through both engines, and what differs" },
@@ -499,7 +419,7 @@ static void usage(FILE *to)
 	      "says; and one engine held against the other.\n\ncommands:\n",
 	      to);
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-		fprintf(to, "  %-8s  %s\n", commands[i].name, commands[i].about);
+		fprintf(to, "  %-9s  %s\n", commands[i].name, commands[i].about);
 	fputs("\nshoal lab COMMAND --help tells more of each.\n", to);
 }
 

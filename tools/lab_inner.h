@@ -1,9 +1,10 @@
 /*
- * tools/lab_inner.h - what the subcommands of `shoal lab` share: lab.c, lab_run.c.
+ * tools/lab_inner.h - what the subcommands of `shoal lab` share: lab.c, lab_run.c, lab_check.c, lab_calibrate.c, lab_real.c.
  */
 #ifndef SHOAL_TOOLS_LAB_INNER_H
 #define SHOAL_TOOLS_LAB_INNER_H
 
+#include "tools/lab/file.h"
 #include "tools/lab/suite.h"
 #include "tools/options.h"
 #include "tools/progress.h"
@@ -15,7 +16,7 @@ struct lab_real;
 /* What the options of all of them come to. */
 struct lab {
 	struct shoal_tool *tool;
-	const char *seed, *seeds, *policy, *svg, *trace, *record, *scratch;
+	const char *seed, *seeds, *policy, *svg, *trace, *record, *scratch, *bar;
 	struct shoal_record file; /* of --record */
 	shoal_us recorded;	  /* when something was last written to it */
 	bool real_bytes, quick, fields, adversaries, metrics, real, keep, beside;
@@ -40,6 +41,27 @@ int lab_with_file(struct lab *lab, struct lab_suite_options *o, const char *arg,
 /* What is wrong with a scenario, where. The exit code is `code`. */
 int lab_fault_at(struct lab *lab, const char *path, const struct lab_fault *fault, int code, int err);
 
+/* `arg` is no scenario, for the reason `rc`. */
+int lab_bad_arg(struct shoal_tool *tool, const char *arg, int rc);
+/* Reads and checks all of them before any is run: a typing error must not wait for an hour of runs. */
+int lab_read_all(struct lab *lab, const struct lab_files *files, const struct lab_suite_options *o);
+
+/* ---- by real processes (lab_real.c) ---- */
+
+/* Options of --real: sets what makes runs. */
+void lab_real_options(struct lab_suite_options *o);
+/*
+ * Goes on in a closed place (real/closed.h). 0: inside, with `real` ready for the suite's `make_to`. 1: outside, and all
+ * is over, or it cannot be: `*code` is the exit code, and it is said why.
+ */
+int lab_real_enter(struct lab *lab, struct lab_real *real, int *code);
+/* 0, or the exit code after saying why a real run could not be made. */
+int lab_real_failed(struct lab *lab, const struct lab_real *real);
+/* That --scratch and --keep are of real runs. */
+int lab_real_only(struct lab *lab);
+
 int lab_run_main(struct lab *lab, int argc, char **argv);
+int lab_check_main(struct lab *lab, int argc, char **argv);
+int lab_calibrate_main(struct lab *lab, int argc, char **argv);
 
 #endif

@@ -1,7 +1,6 @@
 /* tools/lab_run.c - shoal lab run: one scenario, in virtual time or by real processes, and what came of it. */
 #include "tools/lab_inner.h"
 
-#include "tools/lab/real/closed.h"
 #include "tools/lab/real/real.h"
 #include "tools/lab/svg.h"
 #include "tools/lab/tell.h"
@@ -78,14 +77,6 @@ static int open_record(struct lab *lab, struct lab_suite *suite)
 	return 0;
 }
 
-/* What is not installed is like what is not built. */
-static int exit_of_real(int err)
-{
-	return err == SHOAL_ERR_UNSUPPORTED ? SHOAL_EXIT_USAGE
-	       : err == SHOAL_ERR_DENIED    ? SHOAL_EXIT_STORAGE
-					    : shoal_exit_of(err);
-}
-
 /* The virtual run that this real one is meant to be like. */
 static void beside(struct lab *lab, struct lab_suite *suite, const struct lab_result *real)
 {
@@ -102,10 +93,8 @@ static int run_seeds(struct lab *lab, struct lab_suite *suite, const char *path,
 	if (code != 0)
 		return code;
 	lab_suite_judge(suite);
-	if (real != NULL && real->err < 0) {
-		shoal_progress_clear(&lab->progress);
-		return shoal_say_fail_as(lab->tool, exit_of_real(real->err), real->err, "%s", real->why);
-	}
+	if (real != NULL && real->err < 0)
+		return lab_real_failed(lab, real);
 	shoal_record_close(&lab->file, lab->recorded);
 	shoal_progress_clear(&lab->progress);
 	for (uint64_t seed = suite->from; code == 0 && seed <= suite->to; seed++) {
@@ -147,37 +136,26 @@ static const struct shoal_opt_page run_page = {
 	"  shoal lab run S2a --quick --json | jq 'select(.event == \"group\")'",
 };
 
-/* The same file, by real processes. Outside of their closed place, what comes of it is known by its exit code. */
+/* The same file, by real processes. */
 static int run_real(struct lab *lab, struct lab_suite *suite, const char *path, struct shoal_bytes text)
 {
 	struct lab_real real;
 	struct lab_fault fault;
 	char lacks[200];
-	char why[LAB_CLOSED_WHY_MAX], scratch[LAB_CLOSED_PATH_MAX];
-	const char *parent = lab->scratch != NULL ? lab->scratch : getenv("TMPDIR");
 	int code, rc = lab_plan_check(suite->s, text, &fault);
 	if (rc == SHOAL_ERR_UNSUPPORTED)
 		return lab_fault_at(lab, path, &fault, SHOAL_EXIT_USAGE, rc);
+	if (rc < 0)
+		return shoal_say_fail(lab->tool, rc, "%s", shoal_err_name(rc));
+	if (lab_suite_lacks(suite)[0])
+		return lab_not_runnable(lab, suite);
 	if (lab->beside && lab_build_lacks(suite->s, lacks, sizeof lacks) > 0)
 		return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE,
 				      "--beside: there is no virtual run of %s, it needs: %s", suite->s->name, lacks);
-	if (rc < 0 || (rc = lab_real_init(&real)) < 0)
-		return shoal_say_fail(lab->tool, rc, "%s", shoal_err_name(rc));
-	rc = lab_closed_enter(parent != NULL && parent[0] != 0 ? parent : "/tmp", lab->keep, scratch, &code, why);
-	if (rc < 0)
-		return shoal_say_fail_as(lab->tool, SHOAL_EXIT_STORAGE, rc, "%s", why);
-	if (rc > 0 && code > 128 && code != SHOAL_EXIT_INTERRUPTED)
-		return shoal_say_fail_as(lab->tool, SHOAL_EXIT_STORAGE, SHOAL_ERR_GONE,
-					 "the processes of the run are gone, by signal %d", code - 128);
-	if (rc > 0)
+	if (lab_real_enter(lab, &real, &code) > 0)
 		return code;
-	snprintf(real.scratch, sizeof real.scratch, "%s", scratch);
-	real.keep = lab->keep;
 	suite->o.make_to = &real;
-	code = run_seeds(lab, suite, path, &real);
-	if (lab->keep)
-		shoal_say_log(lab->tool, SHOAL_LOG_WARN, "kept: %s", scratch);
-	return code;
+	return run_seeds(lab, suite, path, &real);
 }
 
 static int run_file(struct lab *lab, struct lab_suite_options *o, const char *path)
@@ -186,10 +164,10 @@ static int run_file(struct lab *lab, struct lab_suite_options *o, const char *pa
 	struct shoal_space text = { 0 };
 	int code = lab_open_suite(lab, &suite, path, o, &text);
 	if (code == 0) {
-		if (lab_suite_lacks(&suite)[0])
-			code = lab_not_runnable(lab, &suite);
-		else if (lab->real)
+		if (lab->real)
 			code = run_real(lab, &suite, path, (struct shoal_bytes){ text.at, text.len });
+		else if (lab_suite_lacks(&suite)[0])
+			code = lab_not_runnable(lab, &suite);
 		else
 			code = run_seeds(lab, &suite, path, NULL);
 		lab_suite_fini(&suite);
@@ -226,9 +204,9 @@ static int check_real(struct lab *lab)
 		if (virtual_only[i].given)
 			return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE,
 					      "%s is of runs in virtual time: not with --real", virtual_only[i].name);
-	if (!lab->real && (lab->scratch != NULL || lab->keep || lab->beside))
-		return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "--scratch, --keep and --beside are of --real");
-	return 0;
+	if (!lab->real && lab->beside)
+		return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "--beside is of --real");
+	return lab_real_only(lab);
 }
 
 int lab_run_main(struct lab *lab, int argc, char **argv)
@@ -258,10 +236,8 @@ int lab_run_main(struct lab *lab, int argc, char **argv)
 		code = shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "one FILE is needed; see shoal lab run --help");
 	else if (rc == 0 && (code = lab_read_options(lab, &o)) == 0 && (code = check_real(lab)) == 0) {
 		o.alone = true;
-		if (lab->real) {
-			o.make = lab_real_run;
-			o.lacking = lab_real_lacks;
-		}
+		if (lab->real)
+			lab_real_options(&o);
 		if (!o.has_seeds) {
 			o.has_seeds = true;
 			o.first = o.last = 1;

@@ -19,9 +19,11 @@ HEAD = "name: small\nsummary: of real processes\nlimit: 100s\n"
 ALL = "must_hold: [always completed == 100%, always false_bans == 0]\n"
 
 
-def lab(path, *words, timeout=110):
-    return subprocess.run([SHOAL, "lab", "run", "--real", path, *words], capture_output=True, text=True, timeout=timeout,
-                          check=False)
+RUN, CHECK, CALIBRATE = ("run", "--real"), ("check", "--real"), ("calibrate", "--seeds", "1..1")
+
+
+def lab(path, *words, verb=RUN, timeout=110):
+    return subprocess.run([SHOAL, "lab", *verb, path, *words], capture_output=True, text=True, timeout=timeout, check=False)
 
 
 class Real(unittest.TestCase):
@@ -54,8 +56,8 @@ class Real(unittest.TestCase):
             time.sleep(0.05)
         self.assertEqual(self.left(), [])
 
-    def run_all(self, text, *words, code=0):
-        done = lab(self.put(text), "--json", "--scratch", self.scratch, *words)
+    def run_all(self, text, *words, code=0, verb=RUN):
+        done = lab(self.put(text), "--json", "--scratch", self.scratch, *words, verb=verb)
         self.assertEqual(done.returncode, code, done.stdout[-3000:] + done.stderr)
         self.nothing_is_left()
         return [json.loads(line) for line in done.stdout.splitlines()]
@@ -145,8 +147,10 @@ class Real(unittest.TestCase):
     def test_nothing_stays_of_a_run_that_is_stopped_or_killed(self):
         path = self.put(HEAD + "content: { size: 8M }\nnodes:\n  - { name: seed, has: all, up: 1Mbit }\n"
                         "  - { name: leeches, count: 3, up: 1Mbit }\n")
-        for sig, code in ((signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)):
-            process = subprocess.Popen([SHOAL, "lab", "run", "--real", path, "--quiet", "--scratch", self.scratch],
+        for verb, sig, code in ((RUN, signal.SIGINT, 130), (RUN, signal.SIGTERM, 130), (RUN, signal.SIGKILL, -9),
+                                (CHECK, signal.SIGINT, 130), (CHECK, signal.SIGKILL, -9),
+                                (CALIBRATE, signal.SIGTERM, 130), (CALIBRATE, signal.SIGKILL, -9)):
+            process = subprocess.Popen([SHOAL, "lab", *verb, path, "--quiet", "--scratch", self.scratch],
                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
             end = time.monotonic() + 20
             while len(self.left()) < 5 and time.monotonic() < end and process.poll() is None:
@@ -156,6 +160,41 @@ class Real(unittest.TestCase):
             self.assertEqual(process.wait(20), code, process.stderr.read())
             process.stderr.close()
             self.nothing_is_left()
+
+    def test_lines_are_checked_over_several_real_runs(self):
+        text = (HEAD + "content: { size: 1M, piece: 64K, format: v1 }\nnodes:\n  - { name: seed, has: all, up: 8Mbit }\n"
+                "  - { name: leeches, count: 2, up: 8Mbit }\nruns: [{ name: slow, set: [\"seed.up = 2Mbit\"] }]\n"
+                "must_hold: [always completed == 100%, tmax < tmax(slow), copies_out <= 9, tmax(lt) <= 1h")
+        events = self.run_all(text + "]\n", verb=CHECK)
+        held = {e["line"]: e for e in events if e["event"] == "hold"}
+        self.assertEqual([e["verdict"] for e in held.values()], ["held", "held", "open", "open"])
+        self.assertIn("only the virtual world", held["copies_out <= 9"]["needs"])
+        runs = {e["run"]: e for e in events if e["event"] == "case"}
+        self.assertEqual((list(runs), runs[None]["done"], runs["slow"]["wanting"]), ([None, "slow"], 2, 2))
+        self.assertTrue(1 < runs[None]["tmax"] < runs["slow"]["tmax"], runs)
+        self.assertEqual(next(e for e in events if e["event"] == "scenario")["verdict"], "open")
+        done = lab(self.put(text + ", tmax <= 1ms]\n"), verb=CHECK)
+        self.assertEqual((done.returncode, "MISSED  tmax <= 1ms" in done.stdout,
+                          "not measured for real: only the virtual world" in done.stdout), (1, True, True), done.stdout)
+        done = lab(self.put(HEAD + "content: { size: 1M }\nnodes:\n  - { name: a, has: all, nat: cone }\n" + ALL), verb=CHECK)
+        self.assertEqual((done.returncode, "cannot be had for real: a real run has no NAT" in done.stdout), (2, True), done.stdout)
+
+    def test_two_worlds_are_held_against_each_other(self):
+        text = (HEAD + "content: { size: 1M, piece: 64K }\nnodes:\n  - { name: seed, has: all, up: 8Mbit }\n"
+                "  - { name: leeches, count: 2, up: 8Mbit }\n" + ALL)
+        row = next(e for e in self.run_all(text, "--bar", "100000%", verb=CALIBRATE) if e["event"] == "calibration")
+        self.assertEqual((row["scenario"], row["runs"], row["held"]), ("small", 1, True))
+        self.assertTrue(1 < row["t50"]["real"] <= row["tmax"]["real"] and 1 < row["tmax"]["virtual"], row)
+        self.assertAlmostEqual(row["tmax"]["off"], row["tmax"]["virtual"] / row["tmax"]["real"] - 1, places=3)
+        # Nobody is complete within the limit: nothing that is missing is ever held.
+        row = next(e for e in self.run_all(text.replace("100s", "200ms"), "--bar", "100000%", verb=CALIBRATE, code=1)
+                   if e["event"] == "calibration")
+        self.assertEqual((row["held"], row["tmax"]["off"]), (False, None))
+        done = lab(self.put(text), "--bar", "0%", "--scratch", self.scratch, verb=CALIBRATE)
+        self.assertEqual((done.returncode, "MISSED" in done.stdout, "0 within 0 %, 1 not" in done.stdout), (1, True, True),
+                         done.stdout)
+        done = lab(self.put(text), "--bar", "soon", verb=CALIBRATE)
+        self.assertEqual(done.returncode, 2)
 
     def test_a_node_that_dies_by_itself_breaks_a_rule(self):
         done = None

@@ -170,14 +170,32 @@ static double sum_of(const struct lab_result *r, int g, size_t field)
 }
 #define SUM(r, g, field) sum_of(r, g, offsetof(struct lab_result_node, field))
 
+/* Its program says what it wasted; and it is no real seed, which has nothing to waste. */
+static bool says(const struct lab_result *r, const struct lab_result_node *n, int group)
+{
+	return meant(n, group) && !n->silent && (n->wants || !r->real);
+}
+
 static double waste(const struct lab_result *r, int g)
 {
-	double wasted = SUM(r, g, wasted), useful = SUM(r, g, down) - wasted;
-	return useful > 0 ? wasted / useful : 0;
+	double wasted = 0, down = 0;
+	bool said = false;
+	for (unsigned i = 0; i < r->nodes; i++) {
+		const struct lab_result_node *n = &r->node[i];
+		if (!says(r, n, g))
+			continue;
+		said = true;
+		wasted += (double)n->wasted;
+		down += (double)n->down;
+	}
+	return !said ? NAN : down > wasted ? wasted / (down - wasted) : 0;
 }
 static double wasted(const struct lab_result *r, int g)
 {
-	return SUM(r, g, wasted);
+	bool said = false;
+	for (unsigned i = 0; i < r->nodes; i++)
+		said |= says(r, &r->node[i], g);
+	return said ? SUM(r, g, wasted) : NAN;
 }
 static double uploaded(const struct lab_result *r, int g)
 {
@@ -191,6 +209,11 @@ static double downloaded(const struct lab_result *r, int g)
 static double banned(const struct lab_result *r, int g, bool honest)
 {
 	double hit = 0, all = 0;
+	bool said = false;
+	for (unsigned i = 0; i < r->nodes; i++)
+		said |= r->node[i].honest && !r->node[i].silent;
+	if (!said)
+		return NAN;
 	for (unsigned i = 0; i < r->nodes; i++) {
 		if (r->node[i].honest != honest || (g >= 0 && r->node[i].group != (unsigned)g) ||
 		    !isfinite(r->node[i].joined))
@@ -256,7 +279,7 @@ static double waste_each(const struct lab_result *r, int g)
 	(void)g;
 	for (unsigned i = 0; i < r->nodes; i++)
 		attackers += !r->node[i].honest;
-	return attackers > 0 ? SUM(r, -1, wasted) / attackers : 0;
+	return attackers > 0 ? wasted(r, -1) / attackers : 0;
 }
 
 static double attack_share(const struct lab_result *r, int g)
@@ -408,6 +431,22 @@ bool lab_metric_virtual_only(unsigned index)
 		if (strcmp(metrics[index].name, name[i]) == 0)
 			return true;
 	return false;
+}
+
+enum lab_saying lab_metric_saying(unsigned index)
+{
+	static const struct {
+		const char *name;
+		enum lab_saying by;
+	} said[] = { { "waste", LAB_SAID_BY_EACH },
+		     { "wasted", LAB_SAID_BY_EACH },
+		     { "waste_each", LAB_SAID_BY_EACH },
+		     { "false_bans", LAB_SAID_BY_ANY },
+		     { "bans", LAB_SAID_BY_ANY } };
+	for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+		if (strcmp(metrics[index].name, said[i].name) == 0)
+			return said[i].by;
+	return LAB_SAID_BY_NOBODY;
 }
 
 const struct lab_metric *lab_metric_at(unsigned index)

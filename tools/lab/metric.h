@@ -23,6 +23,13 @@ static inline bool lab_metric_twice(const struct lab_metric *m)
 }
 /* Of a run of real processes there is no such number: nobody sees single pieces, or requests, there. */
 bool lab_metric_virtual_only(unsigned index);
+/* Of a real run, it is what programs say of themselves: our own do. */
+enum lab_saying {
+	LAB_SAID_BY_NOBODY, /* it is measured, whoever they are */
+	LAB_SAID_BY_EACH,   /* each of itself */
+	LAB_SAID_BY_ANY,    /* any of others */
+};
+enum lab_saying lab_metric_saying(unsigned index);
 /* By number; NULL behind the last. */
 const struct lab_metric *lab_metric_at(unsigned index);
 int lab_metric_of(const char *name); /* -1: none */

@@ -13,7 +13,8 @@
 struct lab_result_node {
 	unsigned group;
 	bool honest;
-	bool wants; /* it had not all at the start */
+	bool wants;  /* it had not all at the start */
+	bool silent; /* what runs it says neither what it wasted nor whom it banned */
 	double up_rate, down_rate;
 	double joined, complete, left; /* `left`: gone for good */
 	uint64_t up, down, wasted;     /* payload bytes */

@@ -2,6 +2,7 @@
 #include "tools/lab/suite.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,12 +36,12 @@ static unsigned case_of(const struct lab_suite *suite, int run)
 	return run >= LAB_RUN_POLICY ? 1 + suite->s->runs_count + (unsigned)(run - LAB_RUN_POLICY) : 1 + (unsigned)run;
 }
 
-static unsigned case_count(const struct lab_suite *suite)
+unsigned lab_suite_case_count(const struct lab_suite *suite)
 {
 	return 1 + suite->s->runs_count + LAB_POLICIES;
 }
 
-static const char *case_name(const struct lab_suite *suite, unsigned i)
+const char *lab_suite_case_name(const struct lab_suite *suite, unsigned i)
 {
 	if (i == 0)
 		return NULL;
@@ -85,7 +86,7 @@ int lab_suite_open(struct lab_suite *suite, struct shoal_bytes text, const struc
 	suite->from = o->has_seeds ? o->first : small ? s->quick.seeds.from : s->seeds.from;
 	suite->to = o->has_seeds ? o->last : small ? s->quick.seeds.to : s->seeds.to;
 	suite->slack = small ? s->quick.slack.v : 0;
-	suite->cases = must(calloc(case_count(suite), sizeof *suite->cases));
+	suite->cases = must(calloc(lab_suite_case_count(suite), sizeof *suite->cases));
 	suite->cases[0].s = s;
 	ask_lacks(suite, &suite->cases[0]);
 	suite->line = must(calloc((size_t)s->must_hold.count + 1, sizeof *suite->line));
@@ -110,11 +111,11 @@ static void open_case(struct lab_suite *suite, unsigned i)
 	if (c->s == NULL) {
 		/* (Of a policy: on top of what --policy says.) */
 		int rc = parse_case(suite, &c->s, &suite->s->quick, i <= runs ? &suite->s->runs[i - 1] : NULL,
-				    i <= runs ? suite->o.policy : case_name(suite, i), &fault);
+				    i <= runs ? suite->o.policy : lab_suite_case_name(suite, i), &fault);
 		if (rc < 0) {
 			/* Each of its settings was good by itself. */
 			snprintf(c->lacks, sizeof c->lacks, "settings of %s that go together: %.120s",
-				 case_name(suite, i), fault.what);
+				 lab_suite_case_name(suite, i), fault.what);
 			return;
 		}
 		ask_lacks(suite, c);
@@ -142,13 +143,13 @@ static bool make_run(struct lab_suite *suite, unsigned i, uint64_t seed, struct 
 					   .progress = suite->o.progress,
 					   .to = suite->o.to };
 	if (suite->o.begins != NULL)
-		suite->o.begins(suite->o.to, c->s, case_name(suite, i), seed);
+		suite->o.begins(suite->o.to, c->s, lab_suite_case_name(suite, i), seed);
 	if (!(suite->o.make != NULL ? suite->o.make(suite->o.make_to, c->s, &o, r) : lab_run(c->s, &o, r))) {
 		suite->stopped = true;
 		return false;
 	}
 	if (suite->o.ended != NULL)
-		suite->o.ended(suite->o.to, r, case_name(suite, i));
+		suite->o.ended(suite->o.to, r, lab_suite_case_name(suite, i));
 	return true;
 }
 
@@ -194,34 +195,51 @@ static double ask(void *to, const struct lab_step *step)
 	return same;
 }
 
+/* A metric of what programs say of themselves, where none of those that are asked does: other people's. */
+static bool nobody_says(const struct lab_scenario *s, const struct lab_step *step)
+{
+	enum lab_saying saying = lab_metric_saying(step->metric);
+	for (unsigned i = 0; saying != LAB_SAID_BY_NOBODY && i < s->nodes_count; i++) {
+		const struct lab_group *g = &s->nodes[i];
+		bool meant = saying == LAB_SAID_BY_ANY || (g->has.v < 1 && (step->group < 0 || step->group == (int)i));
+		if (meant && g->count.v > 0 && g->adversary.kind == NULL && g->kind.v <= LAB_KIND_LIBTORRENT)
+			return false;
+	}
+	return saying != LAB_SAID_BY_NOBODY;
+}
+
+/* It cannot be judged, for that reason. */
+__attribute__((format(printf, 2, 3))) static bool left_open(struct lab_line *line, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(line->lacks, sizeof line->lacks, format, args);
+	va_end(args);
+	return true;
+}
+
 /* What stands against judging the line. */
 static bool lacks(struct lab_suite *suite, struct lab_line *line)
 {
+	bool real = suite->o.make != NULL;
 	for (unsigned k = 0; k < line->hold->steps; k++) {
 		const struct lab_step *step = &line->hold->step[k];
 		if (step->op != 'm')
 			continue;
 		const struct lab_metric *m = lab_metric_at(step->metric);
-		if (m->needs != NULL) {
-			snprintf(line->lacks, sizeof line->lacks, "%s", m->needs);
-			return true;
-		}
-		if (lab_metric_virtual_only(step->metric) && suite->o.make != NULL) {
-			snprintf(line->lacks, sizeof line->lacks, "the virtual world, where all is seen");
-			return true;
-		}
 		unsigned i = case_of(suite, step->run);
-		if (i > 0 && suite->o.alone) {
-			snprintf(line->lacks, sizeof line->lacks, "the run '%s' (%s)", case_name(suite, i),
-				 suite->o.make != NULL ? "a real run has no other beside it"
-						       : "shoal lab check makes it");
-			return true;
-		}
+		if (m->needs != NULL)
+			return left_open(line, "%s", m->needs);
+		if (real && lab_metric_virtual_only(step->metric))
+			return left_open(line, "only the virtual world sees '%s'", m->name);
+		if (i > 0 && suite->o.alone)
+			return left_open(line, "the run '%s' (shoal lab check%s makes it)",
+					 lab_suite_case_name(suite, i), real ? " --real" : "");
 		open_case(suite, i);
-		if (suite->cases[i].lacks[0] != 0) {
-			snprintf(line->lacks, sizeof line->lacks, "%.150s", suite->cases[i].lacks);
-			return true;
-		}
+		if (suite->cases[i].lacks[0] != 0)
+			return left_open(line, "%.150s", suite->cases[i].lacks);
+		if (real && nobody_says(suite->cases[i].s, step))
+			return left_open(line, "no program there says '%s'", m->name);
 	}
 	return false;
 }
@@ -252,6 +270,32 @@ static void judge_line(struct lab_suite *suite, struct lab_line *line)
 	free(left);
 }
 
+static int ascending(const void *a, const void *b)
+{
+	double x, y;
+	memcpy(&x, a, sizeof x);
+	memcpy(&y, b, sizeof y);
+	return (x > y) - (x < y);
+}
+
+double lab_suite_median(const struct lab_suite *suite, unsigned i, const char *metric, int group)
+{
+	const struct lab_result *r = suite->cases[i].result;
+	size_t all = (size_t)(suite->to - suite->from) + 1, count = 0;
+	double *v = must(calloc(all, sizeof *v));
+	for (size_t k = 0; r != NULL && k < all; k++) {
+		if (r[k].node == NULL)
+			continue;
+		v[count] = lab_metric_value((unsigned)lab_metric_of(metric), &r[k], group);
+		if (!isnan(v[count]))
+			count++;
+	}
+	qsort(v, count, sizeof *v, ascending);
+	double out = count > 0 ? (v[(count - 1) / 2] + v[count / 2]) / 2 : NAN;
+	free(v);
+	return out;
+}
+
 void lab_suite_judge(struct lab_suite *suite)
 {
 	suite->verdict = LAB_HELD;
@@ -275,7 +319,7 @@ void lab_suite_judge(struct lab_suite *suite)
 
 void lab_suite_fini(struct lab_suite *suite)
 {
-	for (unsigned i = 0; suite->cases != NULL && i < case_count(suite); i++) {
+	for (unsigned i = 0; suite->cases != NULL && i < lab_suite_case_count(suite); i++) {
 		struct lab_case *c = &suite->cases[i];
 		for (uint64_t k = 0; c->result != NULL && k <= suite->to - suite->from; k++)
 			lab_result_free(&c->result[k]);

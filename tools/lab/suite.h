@@ -18,7 +18,7 @@ struct lab_line {
 	const char *text;
 	const struct lab_hold *hold;
 	enum lab_verdict verdict;
-	char lacks[160];	    /* OPEN: what the lab does not have */
+	char lacks[160];	    /* OPEN: what the lab does not have, or why that is not measured for real */
 	double left, right, margin; /* to show; margin as a share of the limit */
 	uint64_t worst_seed;
 	double worst_left, worst_right;
@@ -80,6 +80,11 @@ const char *lab_suite_lacks(const struct lab_suite *suite);
 void lab_suite_judge(struct lab_suite *suite);
 /* The main run of that seed, made now if it was not. NULL: stopped. */
 const struct lab_result *lab_suite_result(struct lab_suite *suite, uint64_t seed);
+/* The scenario is case 0 (NULL), then come its `runs` and the policies, by name. */
+unsigned lab_suite_case_count(const struct lab_suite *suite);
+const char *lab_suite_case_name(const struct lab_suite *suite, unsigned i);
+/* Of a case, over the seeds that were run: the median of a metric. NAN: none was, or it has no value. */
+double lab_suite_median(const struct lab_suite *suite, unsigned i, const char *metric, int group);
 void lab_suite_fini(struct lab_suite *suite);
 const char *lab_verdict_text(enum lab_verdict verdict);
 

@@ -179,7 +179,8 @@ static void tell_line(struct shoal_tool *tool, const struct lab_suite *suite, co
 	char left[LAB_SHOWN_MAX], right[LAB_SHOWN_MAX], worst[LAB_SHOWN_MAX];
 	enum lab_show show = show_of(line->hold);
 	if (line->verdict == LAB_OPEN) {
-		shoal_say(tool, "  open    %-46s needs: %s", line->text, line->lacks);
+		shoal_say(tool, "  open    %-46s %s: %s", line->text,
+			  suite->o.make != NULL ? "not measured for real" : "needs", line->lacks);
 		return;
 	}
 	lab_tell_value(line->left, show, left);
@@ -381,6 +382,88 @@ void lab_tell_beside(struct shoal_tool *tool, const struct lab_result *real, con
 	}
 }
 
+/* ---- runs side by side ------------------------------------------------------------------------------- */
+
+struct shown_case {
+	const char *name;
+	unsigned runs, done, wanting;
+	double rss, cpu; /* of each honest node that wanted it: means */
+};
+
+/* Of all its runs together. */
+static struct shown_case case_of(const struct lab_suite *suite, unsigned i)
+{
+	const struct lab_case *c = &suite->cases[i];
+	struct shown_case shown = { .name = lab_suite_case_name(suite, i) };
+	shown.name = shown.name != NULL ? shown.name : suite->s->name;
+	for (uint64_t k = 0; c->result != NULL && k <= suite->to - suite->from; k++) {
+		const struct lab_result *r = &c->result[k];
+		shown.runs += r->node != NULL;
+		for (unsigned n = 0; r->node != NULL && n < r->nodes; n++) {
+			if (!r->node[n].honest || !r->node[n].wants)
+				continue;
+			shown.wanting++;
+			shown.done += isfinite(r->node[n].complete);
+			shown.rss += (double)r->node[n].rss;
+			shown.cpu += r->node[n].cpu;
+		}
+	}
+	if (shown.wanting > 0) {
+		shown.rss /= shown.wanting;
+		shown.cpu /= shown.wanting;
+	}
+	return shown;
+}
+
+static void tell_case(struct shoal_tool *tool, const struct lab_suite *suite, unsigned i, const struct shown_case *c)
+{
+	char done[40], a[LAB_SHOWN_MAX], b[LAB_SHOWN_MAX], copies[LAB_SHOWN_MAX], waste[LAB_SHOWN_MAX],
+		cpu[LAB_SHOWN_MAX], memory[LAB_SHOWN_MAX];
+	double bound = lab_suite_median(suite, i, "bound", -1);
+	snprintf(done, sizeof done, "%u of %u", c->done, c->wanting);
+	shoal_say(tool, "  %-20.20s %9s  %-15s %-15s %8s %8s %9s %9s", c->name, done,
+		  against(lab_suite_median(suite, i, "t50", -1), bound, a),
+		  against(lab_suite_median(suite, i, "tmax", -1), bound, b),
+		  lab_tell_value(lab_suite_median(suite, i, "seed_copies", -1), LAB_SHOW_PLAIN, copies),
+		  lab_tell_value(lab_suite_median(suite, i, "waste", -1), LAB_SHOW_SHARE, waste),
+		  lab_tell_value(c->cpu, LAB_SHOW_TIME, cpu), lab_tell_value(c->rss, LAB_SHOW_SIZE, memory));
+}
+
+static void case_json(struct shoal_tool *tool, const struct lab_suite *suite, unsigned i, const struct shown_case *c)
+{
+	static const char *const figures[] = { "bound", "t50", "t95", "tmax", "seed_copies", "waste" };
+	struct shoal_json *j = shoal_say_event(tool, "case", 0);
+	shoal_json_text(j, "scenario", suite->s->name);
+	shoal_json_text(j, "run", lab_suite_case_name(suite, i));
+	shoal_json_u64(j, "runs", c->runs);
+	shoal_json_u64(j, "done", c->done);
+	shoal_json_u64(j, "wanting", c->wanting);
+	for (size_t k = 0; k < sizeof figures / sizeof *figures; k++)
+		shoal_json_real(j, figures[k], lab_suite_median(suite, i, figures[k], -1));
+	shoal_json_real(j, "rss", c->rss);
+	shoal_json_real(j, "cpu", c->cpu);
+	shoal_say_event_end(tool);
+}
+
+/* What real runs came to; medians over the seeds. */
+static void tell_cases(struct shoal_tool *tool, const struct lab_suite *suite)
+{
+	bool begun = false;
+	for (unsigned i = 0; i < lab_suite_case_count(suite); i++) {
+		const struct shown_case c = case_of(suite, i);
+		if (c.runs == 0)
+			continue;
+		if (tool->json)
+			case_json(tool, suite, i, &c);
+		else if (!begun)
+			shoal_say(tool, "  %-20s %9s  %-15s %-15s %8s %8s %9s %9s", "run", "done", "t50",
+				  "last / bound", "copies", "waste", "CPU each", "memory");
+		begun = true;
+		if (!tool->json)
+			tell_case(tool, suite, i, &c);
+	}
+}
+
 /* ---- a verdict ---------------------------------------------------------------------------------------- */
 
 void lab_tell_verdict(struct shoal_tool *tool, const struct lab_suite *suite, const char *path)
@@ -394,6 +477,8 @@ void lab_tell_verdict(struct shoal_tool *tool, const struct lab_suite *suite, co
 		static const char *const verdicts[] = { "held", "missed", "open" };
 		if (lacks[0] == 0)
 			lines_json(tool, suite);
+		if (lacks[0] == 0 && suite->o.make != NULL)
+			tell_cases(tool, suite);
 		struct shoal_json *j = shoal_say_event(tool, "scenario", 0);
 		shoal_json_text(j, "scenario", s->name);
 		shoal_json_text(j, "file", path);
@@ -406,7 +491,8 @@ void lab_tell_verdict(struct shoal_tool *tool, const struct lab_suite *suite, co
 		return;
 	}
 	if (lacks[0] != 0) {
-		shoal_say(tool, "%-20s not yet runnable, needs: %s", s->name, lacks);
+		shoal_say(tool, "%-20s %s %s", s->name,
+			  suite->o.make != NULL ? "cannot be had for real:" : "not yet runnable, needs:", lacks);
 		return;
 	}
 	char size[SHOAL_HUMAN_MAX], nodes[SHOAL_HUMAN_MAX * 2], open[60] = "", seeds[60];
@@ -419,6 +505,8 @@ void lab_tell_verdict(struct shoal_tool *tool, const struct lab_suite *suite, co
 		  count[LAB_HELD], count[LAB_MISSED], open,
 		  shoal_human_count(lab_scenario_nodes(s), "node", "nodes", nodes),
 		  shoal_human_size((uint64_t)s->content.size.v, size), seeds);
+	if (suite->o.make != NULL)
+		tell_cases(tool, suite);
 	for (unsigned i = 0; i < suite->lines; i++)
 		tell_line(tool, suite, &suite->line[i]);
 }

@@ -34,6 +34,8 @@ int lab_count_init(struct lab_count *c, const struct lab_stage *stage, struct la
 		r->node[i] = (struct lab_result_node){ .group = plan->node[i].group,
 						       .honest = !plan->node[i].hostile,
 						       .wants = !plan->node[i].seed,
+						       .silent = plan->node[i].played ||
+								 plan->node[i].kind > LAB_KIND_LIBTORRENT,
 						       .up_rate = plan->node[i].drawn.up,
 						       .down_rate = plan->node[i].drawn.down,
 						       .joined = INFINITY,

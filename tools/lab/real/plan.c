@@ -26,7 +26,8 @@ __attribute__((format(printf, 3, 4))) static void refuse(struct checking *c, con
 	if (c->found)
 		return;
 	c->found = true;
-	lab_where_find(c->where, path, false, c->fault);
+	if (c->where != NULL)
+		lab_where_find(c->where, path, false, c->fault);
 	va_start(args, format);
 	vsnprintf(c->fault->what, sizeof c->fault->what, format, args);
 	va_end(args);
@@ -164,7 +165,7 @@ int lab_plan_check(const struct lab_scenario *s, struct shoal_bytes text, struct
 {
 	struct checking c = { .s = s, .fault = fault };
 	*fault = (struct lab_fault){ 0 };
-	int rc = lab_where_open(&c.where, text, fault);
+	int rc = text.at != NULL ? lab_where_open(&c.where, text, fault) : 0;
 	if (rc < 0)
 		return rc;
 	if (lab_scenario_nodes(s) > LAB_PLAN_NODES_MAX)

@@ -33,7 +33,8 @@ struct lab_plan {
 };
 
 /*
- * Whether a real run can give all that the file asks for. `text` is the file, for the place of what it cannot.
+ * Whether a real run can give all that the file asks for. `text` is the file, for the place of what it cannot;
+ * without any it is told without.
  * 0; UNSUPPORTED with `fault`; NOMEM.
  */
 SHOAL_MUST int lab_plan_check(const struct lab_scenario *s, struct shoal_bytes text, struct lab_fault *fault);

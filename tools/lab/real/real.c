@@ -52,9 +52,19 @@ bool lab_real_run(void *to, const struct lab_scenario *s, const struct lab_run_o
 
 unsigned lab_real_lacks(const struct lab_scenario *s, char *what, size_t size)
 {
-	size_t n = 0;
+	struct lab_fault fault;
 	what[0] = 0;
-	for (unsigned i = 0; i < s->needs.count && n < size; i++)
-		n += (size_t)snprintf(what + n, size - n, "%s%s", i > 0 ? ", " : "", s->needs.at[i]);
-	return s->needs.count;
+	if (s->needs.count > 0)
+		snprintf(what, size, "it needs %s", s->needs.at[0]);
+	else if (lab_plan_check(s, (struct shoal_bytes){ 0 }, &fault) < 0)
+		snprintf(what, size, "%s", fault.what);
+	for (unsigned i = 0; i < s->nodes_count && what[0] == 0; i++) {
+		const struct lab_group *g = &s->nodes[i];
+		enum lab_kind kind = (enum lab_kind)g->kind.v;
+		const char *program = lab_command_program(kind);
+		if (g->count.v > 0 && program != NULL && !lab_stage_installed(program))
+			snprintf(what, size, "%s is not installed (Debian: apt install %s)", program,
+				 lab_command_package(kind));
+	}
+	return what[0] != 0;
 }

@@ -24,7 +24,7 @@ SHOAL_MUST int lab_real_init(struct lab_real *real);
  * `r` is empty.
  */
 bool lab_real_run(void *real, const struct lab_scenario *s, const struct lab_run_options *o, struct lab_result *r);
-/* As lab_build_lacks(): what no real run has either. */
+/* As lab_build_lacks(): why there can be no real run of it, the first reason; a program that is not installed is one. */
 unsigned lab_real_lacks(const struct lab_scenario *s, char *what, size_t size);
 
 #endif

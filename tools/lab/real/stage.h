@@ -41,6 +41,8 @@ SHOAL_MUST int lab_stage_open(struct lab_stage *stage, const struct lab_scenario
 /* Ends the relay and the namespaces, and removes ROOT unless `keep`. One that was never opened must be zero. */
 void lab_stage_close(struct lab_stage *stage, bool keep);
 
+/* Whether PATH has a program of that name. */
+bool lab_stage_installed(const char *program);
 /* ROOT/NAME or ROOT/NAME/`below`. Returns `out`. */
 const char *lab_stage_path(const struct lab_stage *stage, unsigned node, const char *below,
 			   char out[LAB_STAGE_PATH_MAX]);
