@@ -12,6 +12,7 @@
 
 #define LAYER_CHUNK 2048u /* hashes asked for at a time */
 #define LAYER_ASK_TIME SHOAL_S(10)
+#define UNCLES_MAX 64u		 /* in one answer: as many as there are layers, and more */
 #define LEAF_SEARCH_FILES 10000u /* files looked through for a root that has no layer */
 
 struct shoal_layer_want {
@@ -350,10 +351,10 @@ static bool serve_layer(struct shoal_swarm *s, struct shoal_peer *p, const struc
 	uint32_t known = (uint32_t)(layer.len / 32);
 	uint32_t width = shoal_merkle_width(known);
 	if (known == 0 || r->length == 0 || (r->length & (r->length - 1)) || r->length > 8192 ||
-	    r->index % r->length != 0 || r->index >= width || r->length > width - r->index || r->proof > 64)
+	    r->index % r->length != 0 || r->index >= width || r->length > width - r->index || r->proof > UNCLES_MAX)
 		return false;
-	size_t room = ((size_t)r->length + 64) * 32;
-	shoal_hash32 *out = malloc(room);
+	size_t room = ((size_t)r->length + UNCLES_MAX) * 32;
+	shoal_hash32 *out = shoal_peer_has_room(p, room) ? malloc(room) : NULL;
 	if (out == NULL)
 		return false;
 	uint8_t pad[32];
@@ -362,7 +363,7 @@ static bool serve_layer(struct shoal_swarm *s, struct shoal_peer *p, const struc
 		memcpy(out[i], r->index + i < known ? layer.at + (size_t)(r->index + i) * 32 : pad, 32);
 	const shoal_hash32 *have = (const void *)layer.at;
 	int uncles = r->length >= 2 ? shoal_merkle_uncles(have, known, width, r->base, r->index, r->length, r->proof,
-							  out + r->length, 64)
+							  out + r->length, UNCLES_MAX)
 				    : SHOAL_ERR_RANGE;
 	if (uncles >= 0)
 		say_range(p, SHOAL_WIRE_HASHES, r, shoal_bytes(out, ((size_t)r->length + (size_t)uncles) * 32), now);
@@ -404,17 +405,18 @@ void shoal_swarm_leaves_ready(struct shoal_swarm *s, struct shoal_check *check, 
 	uint32_t width = 0;
 	if (!s->has_v2) /* of v1: somebody wants a hint */
 		return shoal_hints_ready(s, check, now);
+	if (check->job.err == SHOAL_ERR_GONE || (check->job.err == 0 && !check->hash.good))
+		shoal_swarm_withdraw(s, check->piece, now);
 	if (p == NULL || p->swarm != s)
 		return;
-	if (check->job.err < 0 || !check->hash.good || shoal_metainfo_piece_root(s->mi, check->piece, &width) == NULL) {
-		if (check->job.err == SHOAL_ERR_GONE || (check->job.err == 0 && !check->hash.good))
-			shoal_swarm_withdraw(s, check->piece, now);
+	size_t room = ((size_t)r->length + UNCLES_MAX) * 32;
+	if (check->job.err < 0 || !check->hash.good || !shoal_peer_has_room(p, room) ||
+	    shoal_metainfo_piece_root(s->mi, check->piece, &width) == NULL)
 		return say_range(p, SHOAL_WIRE_HASH_REJECT, r, (struct shoal_bytes){ 0 }, now);
-	}
 	uint32_t known = (check->hash.bytes + SHOAL_BLOCK - 1) / SHOAL_BLOCK;
 	uint32_t per_piece = shoal_metainfo_piece_size(s->mi) / SHOAL_BLOCK;
 	uint32_t index = r->index % per_piece;
-	shoal_hash32 *out = calloc((size_t)r->length + 64, 32);
+	shoal_hash32 *out = calloc(1, room);
 	if (out == NULL || r->length > width) {
 		free(out);
 		return say_range(p, SHOAL_WIRE_HASH_REJECT, r, (struct shoal_bytes){ 0 }, now);

@@ -6,8 +6,6 @@
 #include "swarm/core/evidence.h"
 #include "swarm/core/node_room.h"
 
-#define SPARE (16u * 1024) /* of what may wait to be said is left to other messages */
-
 /* ---- asking ------------------------------------------------------------------------------------ */
 
 static void say(struct shoal_peer *p, const struct shoal_hint_msg *msg, shoal_us now)
@@ -103,7 +101,7 @@ void shoal_hints_ready(struct shoal_swarm *s, struct shoal_check *check, shoal_u
 		shoal_swarm_withdraw(s, check->piece, now);
 	if (p == NULL || p->swarm != s || p->closing)
 		return;
-	bool tells = check->job.err == 0 && check->hash.good && room + SPARE <= shoal_pw_room(p->pw);
+	bool tells = check->job.err == 0 && check->hash.good && shoal_peer_has_room(p, room);
 	uint8_t *raw = tells ? malloc(room) : NULL;
 	ptrdiff_t n = raw != NULL ? shoal_hint_encode(&msg, (struct shoal_space){ raw, room }) : SHOAL_ERR_NOMEM;
 	if (n > 0)

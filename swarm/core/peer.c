@@ -5,6 +5,8 @@
 #include "swarm/core/node_room.h"
 #include "swarm/core/turnover.h"
 
+#define SPARE (16u * 1024) /* of what may wait to be said: long answers leave it to other messages */
+
 /* ---- coming and going ------------------------------------------------------------- */
 
 void shoal_peer_greet(struct shoal_peer *p, const struct shoal_id20 *hash, shoal_us now)
@@ -249,6 +251,11 @@ void shoal_peer_say_ext(struct shoal_peer *p, uint8_t ext, struct shoal_bytes bo
 {
 	struct shoal_wire_msg msg = { .id = SHOAL_WIRE_EXTENDED, .ext = ext, .body = body };
 	shoal_peer_say(p, &msg, now);
+}
+
+bool shoal_peer_has_room(const struct shoal_peer *p, size_t bytes)
+{
+	return !p->closing && bytes + SPARE <= shoal_pw_room(p->pw);
 }
 
 /* What we have, in the shortest words. */

@@ -226,6 +226,8 @@ int shoal_peer_metadata(struct shoal_peer *p, shoal_us now);
 void shoal_peer_say(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now);
 void shoal_peer_say_id(struct shoal_peer *p, enum shoal_wire_id id, shoal_us now);
 void shoal_peer_say_ext(struct shoal_peer *p, uint8_t ext, struct shoal_bytes body, shoal_us now);
+/* Whether an answer that long may be said: the peer lives, and some of what may wait to be said is left to other messages. */
+bool shoal_peer_has_room(const struct shoal_peer *p, size_t bytes);
 void shoal_peer_say_ext_handshake(struct shoal_peer *p, shoal_us now);
 /* Tells it that we have become a partial seed, or are one no more (BEP 21); nothing when it knows. */
 void shoal_peer_say_upload_only(struct shoal_peer *p, shoal_us now);

@@ -9,12 +9,13 @@
 #include "proto/base/digest.h"
 #include "proto/compact.h"
 #include "proto/extension.h"
+#include "proto/merkle.h"
 #include "swarm/core/carrier.h"
 #include "proto/text.h"
 #include "proto/wire.h"
 
 #define OUT_MAX (1u << 20)
-#define TORRENT_HEAD 160 /* bytes of a torrent without its hashes, and room to spare */
+#define TORRENT_HEAD 320 /* bytes of a torrent without its pieces' hashes, and room to spare */
 #define DIAL_TAKES SHOAL_S(1)
 #define OWN_PEX 3 /* strangers' number for ut_pex */
 #define OWN_PUNCH 9
@@ -101,7 +102,7 @@ static uint32_t piece_size(const struct strangers *w)
 }
 static uint32_t pieces(const struct strangers *w)
 {
-	return w->o.small_pieces ? w->o.small_pieces : 4;
+	return w->o.large_pieces ? w->o.large_pieces : w->o.small_pieces ? w->o.small_pieces : 4;
 }
 static uint64_t content(const struct strangers *w)
 {
@@ -132,7 +133,7 @@ static int disk_submit(void *d, struct shoal_disk_job *job)
 static size_t disk_reap(void *d, struct shoal_disk_job *out[], size_t max)
 {
 	struct strangers *w = d;
-	size_t n = w->jobs < max ? w->jobs : max;
+	size_t n = w->stuck ? 0 : w->jobs < max ? w->jobs : max;
 	for (size_t i = 0; i < n; i++) {
 		out[i] = w->job[i];
 		out[i]->err = 0;
@@ -144,7 +145,7 @@ static size_t disk_reap(void *d, struct shoal_disk_job *out[], size_t max)
 								       .stamp = { .ino = 1, .size = content(w) } };
 		}
 		if (out[i]->op == SHOAL_DISK_CHECK)
-			out[i]->hash->good = w->o.seeds;
+			out[i]->hash->good = w->o.seeds && !w->rots;
 	}
 	w->jobs -= n;
 	memmove(w->job, w->job + n, w->jobs * sizeof *w->job);
@@ -383,20 +384,60 @@ void strangers_run(struct strangers *w, shoal_us time)
 
 /* ---- making ------------------------------------------------------------------------------------------ */
 
-/* At `out`, which has room for TORRENT_HEAD and 20 bytes a piece. */
-static size_t make_info(const struct strangers *w, uint8_t *out)
+static size_t put(uint8_t *out, const void *at, size_t len)
+{
+	memcpy(out, at, len);
+	return len;
+}
+
+static size_t info_v1(const struct strangers *w, uint8_t *out)
 {
 	size_t hashes = 20 * (size_t)pieces(w);
 	size_t at = (size_t)snprintf((char *)out, TORRENT_HEAD,
 				     "d6:lengthi%llue4:name4:none12:piece lengthi%ue6:pieces%zu:",
 				     (unsigned long long)content(w), piece_size(w), hashes);
 	memset(out + at, 'h', hashes);
-	at += hashes;
-	if (w->o.is_private) {
-		memcpy(out + at, "7:privatei1e", 12);
-		at += 12;
+	return at + hashes;
+}
+
+/* Its layer is of zeros: `root`. */
+static size_t info_v2(const struct strangers *w, const uint8_t root[32], uint8_t *out)
+{
+	size_t at = (size_t)snprintf(
+		(char *)out, TORRENT_HEAD,
+		"d9:file treed4:noned0:d6:lengthi%llue11:pieces root32:", (unsigned long long)content(w));
+	at += put(out + at, root, 32);
+	return at + (size_t)snprintf((char *)out + at, TORRENT_HEAD - at,
+				     "eee12:meta versioni2e4:name4:none12:piece lengthi%ue", piece_size(w));
+}
+
+/* At `out`, which has room for TORRENT_HEAD and 32 bytes a piece; and the hash it goes by. */
+static size_t make_torrent(struct strangers *w, uint8_t *out)
+{
+	size_t layer = 32 * (size_t)pieces(w), begin = put(out, "d4:info", 7), at = begin;
+	uint8_t digest[32], root[32], *zeros = must(calloc(1, layer));
+	if (w->o.v2)
+		shoal_merkle_root_of((const shoal_hash32 *)zeros, pieces(w), shoal_merkle_width(pieces(w)),
+				     shoal_merkle_height(piece_size(w) / SHOAL_BLOCK), root);
+	at += w->o.v2 ? info_v2(w, root, out + at) : info_v1(w, out + at);
+	if (w->o.is_private)
+		at += put(out + at, "7:privatei1e", 12);
+	out[at++] = 'e';
+	struct shoal_bytes info = shoal_bytes(out + begin, at - begin);
+	if (w->o.v2)
+		shoal_sha256(info, digest);
+	else
+		shoal_sha1(info, digest);
+	memcpy(w->hash, digest, sizeof w->hash); /* of v2 the first 20 bytes (BEP 52) */
+	if (w->o.v2) {
+		at += put(out + at, "12:piece layersd32:", 19);
+		at += put(out + at, root, 32);
+		at += (size_t)sprintf((char *)out + at, "%zu:", layer);
+		at += put(out + at, zeros, layer);
+		out[at++] = 'e';
 	}
 	out[at++] = 'e';
+	free(zeros);
 	return at;
 }
 
@@ -405,8 +446,8 @@ struct strangers *strangers_new(const struct strangers_options *o)
 	struct strangers *w = must(calloc(1, sizeof *w));
 	char text[41];
 	w->o = *o;
-	uint8_t *torrent = must(malloc(TORRENT_HEAD + 20 * (size_t)pieces(w)));
-	memcpy(torrent, "d4:info", 7);
+	assert(!o->v2 || o->torrent); /* a link to it would have all 32 bytes of its hash */
+	uint8_t *torrent = must(malloc(TORRENT_HEAD + 32 * (size_t)pieces(w)));
 	w->budget.limit = o->memory ? o->memory : 16u << 20;
 	w->rng = shoal_rng_split(11, 14);
 	w->now = SHOAL_S(100);
@@ -427,15 +468,13 @@ struct strangers *strangers_new(const struct strangers_options *o)
 					      .carriers = o->utp ? SHOAL_BY_TCP | SHOAL_BY_UTP : SHOAL_BY_TCP };
 	if (shoal_node_new(&w->node, &options, w->now) < 0)
 		abort();
-	size_t info = make_info(w, torrent + 7);
-	shoal_sha1(shoal_bytes(torrent + 7, info), w->hash);
-	torrent[7 + info] = 'e';
+	size_t len = make_torrent(w, torrent);
 	shoal_hex_encode(shoal_bytes(w->hash, 20), text);
 	struct shoal_op add = { .kind = SHOAL_OP_ADD, .folder = { (const uint8_t *)"/f", 2 } };
 	if (o->seeds)
 		add.flags = SHOAL_ADD_SEED_ONLY;
 	if (o->torrent)
-		add.data = shoal_bytes(torrent, info + 8);
+		add.data = shoal_bytes(torrent, len);
 	else
 		add.text = shoal_bytes(text, 40);
 	if (shoal_node_do(w->node, &add, w->now) < 0)

@@ -53,7 +53,8 @@ struct strangers_dial {
 struct strangers_options {
 	bool torrent, is_private; /* else a magnet */
 	uint32_t small_pieces;	  /* so many of 1 KiB; 0: four of 32 KiB */
-	bool large_pieces;	  /* four of 64 MiB */
+	uint32_t large_pieces;	  /* so many of 64 MiB */
+	bool v2;		  /* it is none of v1; the pieces' hashes are zeros */
 	size_t memory;		  /* 0: 16 MiB */
 	uint32_t max_peers;
 	unsigned quiet;
@@ -82,6 +83,7 @@ struct strangers {
 	size_t dials, dial_room;
 	struct shoal_disk_job *job[64];
 	size_t jobs;
+	bool rots, stuck;	/* pieces that are read are not what they were; no job comes back */
 	uint8_t shout[2][1500]; /* [v4], the last */
 	size_t shout_len[2];
 	unsigned shouted; /* pairs */

@@ -172,7 +172,7 @@ static void long_answers_have_an_end(void **state)
 	uint8_t asks[4][6 + SHOAL_HINT_HEAD];
 	(void)state;
 	struct strangers *w = strangers_new(&(struct strangers_options){
-		.torrent = true, .seeds = true, .large_pieces = true, .on_message = hear, .to = &h });
+		.torrent = true, .seeds = true, .large_pieces = 4, .on_message = hear, .to = &h });
 	strangers_run(w, SHOAL_S(8));
 	struct shoal_addr addr = strangers_addr("83.1.2.3:40000");
 	h.teller = stranger_come(w, &addr, 0);
