@@ -99,11 +99,12 @@ struct shoal_choker {
 	uint32_t trials;
 };
 
-/* `bytes` went to one that is served, on trial or not. */
-static inline void shoal_choker_gave(struct shoal_choker *c, bool on_trial, uint64_t bytes)
+/* `bytes` went to somebody; `regular`: to one of those who are served, and not on trial. Blocks of a fast set (BEP 6) take
+ * of our line, but are no measure of what a slot gets. */
+static inline void shoal_choker_gave(struct shoal_choker *c, bool regular, uint64_t bytes)
 {
 	c->line_bytes += bytes;
-	c->regular_bytes += on_trial ? 0 : bytes;
+	c->regular_bytes += regular ? bytes : 0;
 }
 /*
  * Whether the one on trial, given `gave_turn` bytes since it was unchoked, has had as much of our line as the mean of those

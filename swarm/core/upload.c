@@ -153,7 +153,7 @@ void shoal_peer_sent(struct shoal_peer *p, void *const token[], size_t n, bool w
 		struct shoal_sending *out = token[i];
 		if (went_out) {
 			p->gave_turn += out->len;
-			shoal_choker_gave(&p->swarm->choker, p->optimistic, out->len);
+			shoal_choker_gave(&p->swarm->choker, !p->choked && !p->optimistic, out->len);
 			p->swarm->uploaded += out->len;
 			shoal_rate_add(&p->up, out->len, now);
 			shoal_rate_add(&p->swarm->up, out->len, now);

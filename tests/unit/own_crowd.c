@@ -75,7 +75,7 @@ void crowd_step(struct crowd *c)
 		c->served[i] += SHOAL_CHOKER_ROUND;
 		c->v[i].gave = c->speed[i];
 		c->v[i].gave_turn += c->speed[i] * (SHOAL_CHOKER_ROUND / SHOAL_S(1));
-		shoal_choker_gave(&c->choker, c->v[i].optimistic, c->speed[i] * (SHOAL_CHOKER_ROUND / SHOAL_S(1)));
+		shoal_choker_gave(&c->choker, !c->v[i].optimistic, c->speed[i] * (SHOAL_CHOKER_ROUND / SHOAL_S(1)));
 	}
 	c->now += SHOAL_CHOKER_ROUND;
 }

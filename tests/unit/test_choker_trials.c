@@ -133,7 +133,7 @@ static unsigned trial_share(unsigned regular_thirst, unsigned trial_thirst)
 				any = true;
 				v->gave_turn += BLOCK;
 				v->gave_ever += BLOCK;
-				shoal_choker_gave(&c.choker, v->optimistic, BLOCK);
+				shoal_choker_gave(&c.choker, !v->optimistic, BLOCK);
 				all += BLOCK;
 				on_trial_bytes += v->optimistic ? BLOCK : 0;
 			}
