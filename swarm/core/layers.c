@@ -3,7 +3,7 @@
  *
  * A v2 torrent may come without them: from a magnet link, or in a file that leaves them out. Its info dictionary still has
  * each file's root, and that is enough to prove a whole file: what its pieces hash to is its layer, if the layer's
- * root is the file's. Then its pieces are checked like any others; a file of which one byte is wrong waits for peers.
+ * root is the file's. Then its pieces are verified, all of them; a file of which one byte is wrong waits for peers.
  *
  * One file at a time, while the swarm checks. Internal to swarm/core.
  */
@@ -15,7 +15,8 @@ struct shoal_own_layers {
 	uint32_t at; /* the next of the files that have layers */
 	/* The file under work; `hash` NULL: none */
 	uint32_t file, first, pieces;
-	uint32_t asked, back; /* pieces handed to the disk; returned */
+	uint32_t asked, back;	/* pieces handed to the disk; returned */
+	uint32_t sync_failures; /* the swarm's, when it was begun */
 	bool failed;
 	shoal_hash32 *hash;
 	size_t charged;
@@ -66,6 +67,7 @@ static bool next_file(struct shoal_swarm *s, struct shoal_own_layers *own)
 		own->first = first;
 		own->pieces = pieces;
 		own->asked = own->back = 0;
+		own->sync_failures = s->sync_failures;
 		own->failed = false;
 		s->check_total += shoal_metainfo_file_size(s->mi, file);
 		return true;
@@ -73,24 +75,40 @@ static bool next_file(struct shoal_swarm *s, struct shoal_own_layers *own)
 	return false;
 }
 
-/* All its pieces are hashed. */
-static void judge(struct shoal_swarm *s, struct shoal_own_layers *own)
+/* All its pieces are hashed. Those of a proven file are not read again, unless from a cache that has lied since. */
+static void judge(struct shoal_swarm *s, struct shoal_own_layers *own, shoal_us now)
 {
+	bool believed = own->sync_failures == s->sync_failures;
 	int rc = own->failed
 			 ? SHOAL_ERR_HASH
 			 : shoal_metainfo_layer_set(s->mi, own->file, shoal_bytes(own->hash, (size_t)own->pieces * 32));
 	for (uint32_t i = 0; rc == 0 && i < own->pieces; i++) {
 		uint32_t piece = own->first + i;
 		shoal_picker_want(s->picker, piece, shoal_select_priority(&s->select, own->file) > 0);
-		if (!shoal_picker_is_done(s->picker, piece) && shoal_bits_set(&s->to_check, piece))
+		if (shoal_picker_is_done(s->picker, piece))
+			continue;
+		if (believed)
+			shoal_swarm_verified(s, piece, now);
+		else if (shoal_bits_set(&s->to_check, piece))
 			s->check_total += shoal_metainfo_piece_bytes(s->mi, piece);
 	}
 	file_end(s, own);
 }
 
-bool shoal_swarm_own_layers_tick(struct shoal_swarm *s)
+/* The next of its pieces goes to the disk. false: not now. */
+static bool ask(struct shoal_swarm *s, struct shoal_own_layers *own)
 {
 	struct shoal_check *check;
+	uint32_t piece = own->first + own->asked;
+	bool more = !own->failed && !s->stopping && own->asked < own->pieces && s->checks_out < SHOAL_SWARM_CHECKS &&
+		    shoal_swarm_check_piece(s, piece, SHOAL_CHECK_LAYER, shoal_swarm_check_flags(s, piece), &check) ==
+			    0;
+	own->asked += more;
+	return more;
+}
+
+bool shoal_swarm_own_layers_tick(struct shoal_swarm *s, shoal_us now)
+{
 	if (!s->has_v2 || !s->check_later || s->own_layers_done)
 		return false;
 	if (s->own_layers == NULL && (s->own_layers = calloc(1, sizeof *s->own_layers)) == NULL)
@@ -101,12 +119,11 @@ bool shoal_swarm_own_layers_tick(struct shoal_swarm *s)
 		shoal_swarm_own_layers_end(s);
 		return false;
 	}
-	while (!own->failed && !s->stopping && own->asked < own->pieces && s->checks_out < SHOAL_SWARM_CHECKS &&
-	       shoal_swarm_check_piece(s, own->first + own->asked, SHOAL_CHECK_LAYER, s->check_flags, &check) == 0)
-		own->asked++;
+	while (ask(s, own))
+		;
 	own->failed = own->failed || s->stopping;
 	if (own->back == own->asked && (own->failed || own->asked == own->pieces))
-		judge(s, own);
+		judge(s, own, now);
 	return true;
 }
 

@@ -328,6 +328,8 @@ int shoal_swarm_piece_expect(struct shoal_swarm *s, uint32_t piece, struct shoal
 /* Whether a piece can be verified now (its hash is known). */
 bool shoal_swarm_piece_known(const struct shoal_swarm *s, uint32_t piece);
 void shoal_swarm_check_tick(struct shoal_swarm *s, shoal_us now);
+/* How a piece that lies there is to be read, for it to count when it is right: enum shoal_disk_flag. */
+unsigned shoal_swarm_check_flags(const struct shoal_swarm *s, uint32_t piece);
 void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, shoal_us now);
 int shoal_swarm_check_piece(struct shoal_swarm *s, uint32_t piece, enum shoal_check_why why, unsigned flags,
 			    struct shoal_check **out);
@@ -358,7 +360,7 @@ bool shoal_swarm_leaves_wanted(struct shoal_swarm *s, uint32_t piece, shoal_us n
 void shoal_swarm_leaves_ready(struct shoal_swarm *s, struct shoal_check *check, shoal_us now);
 
 /* layers.c: those that whole files tell. To be called while a swarm checks; true while there is more to do. */
-bool shoal_swarm_own_layers_tick(struct shoal_swarm *s);
+bool shoal_swarm_own_layers_tick(struct shoal_swarm *s, shoal_us now);
 void shoal_swarm_own_layers_back(struct shoal_swarm *s, struct shoal_check *check);
 void shoal_swarm_own_layers_end(struct shoal_swarm *s);
 

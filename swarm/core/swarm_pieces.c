@@ -388,6 +388,11 @@ static bool left_behind(const struct shoal_swarm *s, uint32_t piece)
 	return false;
 }
 
+unsigned shoal_swarm_check_flags(const struct shoal_swarm *s, uint32_t piece)
+{
+	return s->check_flags | (left_behind(s, piece) ? SHOAL_DISK_DROP : 0u);
+}
+
 /* Keeps the disk busy with the pieces that exist and are not claimed. */
 void shoal_swarm_check_tick(struct shoal_swarm *s, shoal_us now)
 {
@@ -398,8 +403,7 @@ void shoal_swarm_check_tick(struct shoal_swarm *s, shoal_us now)
 		if (s->check_at == s->to_check.count)
 			s->check_at = shoal_bits_next(&s->to_check, 0);
 		enum shoal_check_why why = shoal_swarm_running(s) ? SHOAL_CHECK_RESYNC : SHOAL_CHECK_SCAN;
-		unsigned flags = s->check_flags | (left_behind(s, s->check_at) ? SHOAL_DISK_DROP : 0u);
-		if (shoal_swarm_check_piece(s, s->check_at, why, flags, &check) < 0)
+		if (shoal_swarm_check_piece(s, s->check_at, why, shoal_swarm_check_flags(s, s->check_at), &check) < 0)
 			return;
 		shoal_bits_clear(&s->to_check, s->check_at);
 	}

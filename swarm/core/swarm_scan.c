@@ -191,7 +191,7 @@ void shoal_swarm_look_tick(struct shoal_swarm *s, shoal_us now)
 		return;
 	if (!s->stopping)
 		shoal_swarm_check_tick(s, now);
-	bool adopting = shoal_swarm_own_layers_tick(s) || shoal_adopt_tick(s, now);
+	bool adopting = shoal_swarm_own_layers_tick(s, now) || shoal_adopt_tick(s, now);
 	bool settled = s->fresh.ones == 0 && s->barrier == SHOAL_BARRIER_IDLE && (s->dirty_count == 0 || s->read_only);
 	if (s->to_check.ones == 0 && s->checks_out == 0 && settled && !adopting)
 		run(s, now);

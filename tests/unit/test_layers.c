@@ -98,6 +98,27 @@ static void whole_files_need_no_layer(void **state)
 	assert_int_equal(found(0, 3, 0, -1, &pieces), ALL);
 }
 
+/* Bytes that this process has read, of files and what else there is. */
+static uint64_t bytes_read(void)
+{
+	unsigned long long n = 0;
+	FILE *f = fopen("/proc/self/io", "r");
+	if (f == NULL || fscanf(f, "rchar: %llu", &n) != 1)
+		skip();
+	fclose(f);
+	return n;
+}
+
+static void what_is_proved_is_not_read_again(void **state)
+{
+	uint64_t pieces, before = bytes_read();
+	(void)state;
+	assert_int_equal(found(SHOAL_ADD_CHECK_ONLY, 3, 0, -1, &pieces), ALL);
+	uint64_t read = bytes_read() - before;
+	print_message("%llu bytes of %u\n", (unsigned long long)read, ALL);
+	assert_in_range(read, ALL, ALL + TWO / 2);
+}
+
 /* Which of its pieces it is nobody can tell, so none of them counts. */
 static void one_wrong_byte_leaves_its_file_out(void **state)
 {
@@ -123,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_files_need_no_layer),
+		cmocka_unit_test(what_is_proved_is_not_read_again),
 		cmocka_unit_test(one_wrong_byte_leaves_its_file_out),
 		cmocka_unit_test(a_short_file_is_left_out),
 	};
