@@ -105,7 +105,8 @@ void shoal_dht_value_take(struct shoal_dht_value *value, const struct shoal_even
 		value->copies = ev->dht.copies;
 		value->answers = ev->dht.answers;
 	}
-	if (ev->kind != SHOAL_EV_DHT_ITEM || ev->name.len != sizeof value->key || ev->data.len > sizeof value->v)
+	if (ev->kind != SHOAL_EV_DHT_ITEM || ev->name.len != sizeof value->key || ev->data.len > sizeof value->v ||
+	    (value->found && ev->dht.seq <= value->seq))
 		return;
 	value->found = true;
 	value->seq = ev->dht.seq;

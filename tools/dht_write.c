@@ -42,7 +42,7 @@ static void on_put(void *to, const struct shoal_event *ev)
 static void on_put_signed(void *to, const struct shoal_event *ev)
 {
 	struct putting *p = to;
-	if (ev->kind == SHOAL_EV_DHT_ITEM && (!p->theirs.found || ev->dht.seq > p->theirs.seq))
+	if (ev->kind == SHOAL_EV_DHT_ITEM) /* how many answered to look() stays as it is */
 		shoal_dht_value_take(&p->theirs, ev);
 	on_put(p->d, ev);
 }
