@@ -434,6 +434,9 @@ shoal_us shoal_dht_deadline(const struct shoal_dht *d)
 		const struct shoal_question *q = &d->question[i];
 		at = shoal_min_u64(at, q->sent + (q->late ? SHOAL_DHT_LONG : SHOAL_DHT_SHORT));
 	}
+	for (const struct shoal_search *s = d->searches; s != NULL; s = s->next)
+		if (!s->over && !s->ping)
+			at = shoal_min_u64(at, s->patience);
 	return at;
 }
 

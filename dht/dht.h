@@ -80,7 +80,7 @@ struct shoal_dht_ask {
 	uint16_t port;
 	/* GET, PUT. For a mutable item the key and salt; for PUT what is put, signed */
 	struct shoal_bytes salt, v, k, sig;
-	bool has_cas;
+	bool has_cas, renew; /* renew: others have it already, so that nobody waits for those who are late */
 	int64_t seq, cas;
 };
 /* The search's number (> 0); BUSY: too many at once; MALFORMED: an item that BEP 44 forbids; NOMEM. */

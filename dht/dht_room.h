@@ -43,9 +43,10 @@ struct shoal_search {
 	enum shoal_dht_what what;
 	bool ping, writing, over;
 	struct shoal_lookup lookup;
-	shoal_us begun;
-	unsigned boots, writes;	  /* questions that are waited for */
-	struct shoal_dht_ask ask; /* its spans borrow the bytes below */
+	shoal_us patience;		  /* until when those who are late are waited for; NEVER: no more */
+	unsigned boots, writes;		  /* questions that are waited for, */
+	unsigned late_boots, late_writes; /* and that may be answered yet */
+	struct shoal_dht_ask ask;	  /* its spans borrow the bytes below */
 	uint8_t salt[SHOAL_KRPC_SALT_MAX], k[32], sig[64], *put_v;
 	/* What was found. */
 	struct shoal_addr *peer;
@@ -58,7 +59,8 @@ struct shoal_search {
 	int64_t item_seq;
 	struct shoal_bloom *bloom;	/* [0] seeds [1] peers */
 	bool holder[SHOAL_LOOKUP_SEEN]; /* by slot: it has the newest item */
-	bool wrote[SHOAL_LOOKUP_SEEN];	/* it took what we wrote */
+	bool sent[SHOAL_LOOKUP_SEEN];	/* it was sent what we write, */
+	bool wrote[SHOAL_LOOKUP_SEEN];	/* and took it */
 	struct shoal_dht_event done;	/* as it will be told */
 };
 

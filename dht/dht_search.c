@@ -13,7 +13,8 @@
 #define BOOT_FEW 8u
 #define BOOT_AT_ONCE 8u
 #define PEERS_MIN 16u
-#define VALUES_TAKEN 100u /* of one answer */
+#define VALUES_TAKEN 100u   /* of one answer */
+#define PATIENCE SHOAL_S(5) /* from the beginning: then nobody is waited for who is late */
 
 struct shoal_search *shoal_search_find(struct shoal_dht *d, int64_t number)
 {
@@ -44,7 +45,7 @@ static struct shoal_search *search_new(struct shoal_dht *d, enum shoal_dht_what 
 		return NULL;
 	}
 	s->what = what;
-	s->begun = now;
+	s->patience = now + PATIENCE;
 	shoal_lookup_init(&s->lookup, target);
 	s->lookup.nobody_proves = d->o.no_proof;
 	return s;
@@ -189,6 +190,14 @@ static void write_to(struct shoal_dht *d, struct shoal_search *s, unsigned slot,
 	}
 }
 
+static unsigned written(const struct shoal_search *s)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < SHOAL_LOOKUP_SEEN; i++)
+		n += s->wrote[i];
+	return n;
+}
+
 static void finish(struct shoal_dht *d, struct shoal_search *s)
 {
 	uint8_t slot[SHOAL_LOOKUP_SEEN];
@@ -200,10 +209,9 @@ static void finish(struct shoal_dht *d, struct shoal_search *s)
 		e->closest[e->closest_count++] = s->lookup.seen[slot[i]].node;
 	if (e->hops == 0 && n > 0)
 		e->hops = s->lookup.seen[slot[0]].depth;
-	for (unsigned i = 0; i < SHOAL_LOOKUP_SEEN; i++) {
-		e->written += s->wrote[i];
+	e->written = written(s);
+	for (unsigned i = 0; i < SHOAL_LOOKUP_SEEN; i++)
 		e->copies += s->holder[i];
-	}
 	if (s->bloom != NULL) {
 		e->seeds_milli = shoal_bloom_count_milli(&s->bloom[0]);
 		e->peers_milli = shoal_bloom_count_milli(&s->bloom[1]);
@@ -216,13 +224,37 @@ static void finish(struct shoal_dht *d, struct shoal_search *s)
 	(void)d;
 }
 
-static void begin_writing(struct shoal_dht *d, struct shoal_search *s, shoal_us now)
+/* To the closest, and to those who turn out to be among them later. */
+static void write_on(struct shoal_dht *d, struct shoal_search *s, shoal_us now)
 {
 	uint8_t slot[SHOAL_LOOKUP_SEEN];
 	size_t n = shoal_lookup_closest(&s->lookup, slot, SHOAL_LOOKUP_K, true);
-	s->writing = true;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (s->sent[slot[i]])
+			continue;
+		s->sent[slot[i]] = true;
 		write_to(d, s, slot[i], false, now);
+	}
+}
+
+/*
+ * Whether those who are late are waited for. What is written is looked for at the closest, be they slow or not. A value that
+ * is read can be an old one where few answer, and the others have the new one. Peers come from many, are told as they
+ * come, and are looked for again soon where nobody answers.
+ */
+static bool waits(const struct shoal_search *s)
+{
+	unsigned late, good = shoal_lookup_good(&s->lookup, &late);
+	if (s->patience == SHOAL_NEVER || (s->writing && s->ask.renew))
+		return false;
+	if (good < SHOAL_LOOKUP_K)
+		late += s->late_boots;
+	bool item = s->what == SHOAL_DHT_GET || s->what == SHOAL_DHT_PUT;
+	if (!item && s->lookup.answers == 0)
+		return false;
+	if (s->writing)
+		return late > 0 || (s->late_writes > 0 && written(s) < SHOAL_LOOKUP_K / 2);
+	return item && late > 0 && good < SHOAL_LOOKUP_K;
 }
 
 void shoal_search_step(struct shoal_dht *d, struct shoal_search *s, shoal_us now)
@@ -230,19 +262,23 @@ void shoal_search_step(struct shoal_dht *d, struct shoal_search *s, shoal_us now
 	int slot;
 	if (s->over || s->ping)
 		return;
-	if (!s->writing) {
-		while ((slot = shoal_lookup_next(&s->lookup)) >= 0)
-			ask_slot(d, s, (unsigned)slot, now);
-		if (s->boots > 0 || !shoal_lookup_done(&s->lookup))
-			return;
+	if (s->patience <= now)
+		s->patience = SHOAL_NEVER;
+	while ((slot = shoal_lookup_next(&s->lookup)) >= 0)
+		ask_slot(d, s, (unsigned)slot, now);
+	bool looked = s->boots == 0 && shoal_lookup_done(&s->lookup);
+	bool compared = !s->ask.has_cas || !waits(s);
+	bool writes = s->what == SHOAL_DHT_PUT || (s->what == SHOAL_DHT_PEERS_OF && s->ask.announce);
+	if (looked && compared && writes && !s->writing) {
 		/* What was found already says that the value is another: nobody need be asked to compare (BEP 44). */
 		bool other = s->ask.has_cas && s->has_item && s->item_mutable && s->item_seq != s->ask.cas;
+		s->writing = !other;
 		if (other)
 			s->done.code = SHOAL_KRPC_CAS_MISMATCH;
-		else if (s->what == SHOAL_DHT_PUT || (s->what == SHOAL_DHT_PEERS_OF && s->ask.announce))
-			begin_writing(d, s, now);
 	}
-	if (s->writes == 0)
+	if (s->writing)
+		write_on(d, s, now);
+	if (looked && s->writes == 0 && !waits(s))
 		finish(d, s);
 }
 
@@ -349,13 +385,18 @@ static void take_nodes(struct shoal_dht *d, struct shoal_search *s, int slot, co
 			shoal_dht_add(d->sibling, &node.addr, false, false, now);
 }
 
+static void no_more_open(const struct shoal_question *q, unsigned *in_time, unsigned *late)
+{
+	--*(q->late ? late : in_time);
+}
+
 void shoal_search_answered(struct shoal_dht *d, struct shoal_search *s, const struct shoal_question *q,
 			   const struct shoal_krpc *m, bool right, shoal_us now)
 {
 	const struct shoal_addr *by = &q->node.addr;
 	int slot = q->slot, namer = slot;
 	if (q->kind == SHOAL_QUESTION_WRITE) {
-		s->writes -= !q->late;
+		no_more_open(q, &s->writes, &s->late_writes);
 		s->wrote[q->slot] = true;
 		return;
 	}
@@ -363,7 +404,7 @@ void shoal_search_answered(struct shoal_dht *d, struct shoal_search *s, const st
 		return;
 	if (q->slot == SHOAL_SLOT_BOOT) {
 		struct shoal_krpc_node node = { m->id, *by };
-		s->boots -= !q->late;
+		no_more_open(q, &s->boots, &s->late_boots);
 		slot = shoal_node_id_equal(&m->id, &d->o.id) ? -1 : shoal_lookup_add(&s->lookup, &node, -1);
 		if (slot >= 0)
 			shoal_lookup_asked(&s->lookup, (unsigned)slot);
@@ -385,7 +426,7 @@ void shoal_search_answered(struct shoal_dht *d, struct shoal_search *s, const st
 		if (!had && (s->peer_count > 0 || s->has_item))
 			s->done.hops = s->lookup.seen[slot].depth;
 	}
-	if (!s->writing && namer >= 0)
+	if (namer >= 0)
 		take_nodes(d, s, namer, by, m, now);
 }
 
@@ -395,11 +436,11 @@ void shoal_search_failed(struct shoal_dht *d, struct shoal_search *s, const stru
 	(void)d;
 	(void)now;
 	if (q->kind == SHOAL_QUESTION_WRITE) {
-		s->writes -= !q->late;
+		no_more_open(q, &s->writes, &s->late_writes);
 		if (code != 0)
 			s->done.code = code;
 	} else if (q->slot == SHOAL_SLOT_BOOT) {
-		s->boots -= !q->late;
+		no_more_open(q, &s->boots, &s->late_boots);
 	} else {
 		shoal_lookup_dead(&s->lookup, q->slot);
 	}
@@ -409,10 +450,12 @@ void shoal_search_late(struct shoal_dht *d, struct shoal_search *s, const struct
 {
 	if (q->kind == SHOAL_QUESTION_WRITE) {
 		s->writes--;
+		s->late_writes++;
 		if (!q->again)
 			write_to(d, s, q->slot, true, now);
 	} else if (q->slot == SHOAL_SLOT_BOOT) {
 		s->boots--;
+		s->late_boots++;
 	} else {
 		shoal_lookup_slow(&s->lookup, q->slot);
 	}

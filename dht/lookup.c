@@ -201,6 +201,18 @@ bool shoal_lookup_done(const struct shoal_lookup *l)
 	       (l->waiting > 0 || l->answers >= SHOAL_LOOKUP_K || closest_new(l, true) < 0);
 }
 
+unsigned shoal_lookup_good(const struct shoal_lookup *l, unsigned *late)
+{
+	unsigned good = 0;
+	*late = 0;
+	for (unsigned i = 0; i < l->count && good < SHOAL_LOOKUP_K; i++) {
+		const struct shoal_lookup_seen *s = &l->seen[l->order[i]];
+		good += s->state == SHOAL_SEEN_ANSWERED && counts(l, s);
+		*late += s->state == SHOAL_SEEN_SLOW && counts(l, s);
+	}
+	return good;
+}
+
 size_t shoal_lookup_closest(const struct shoal_lookup *l, uint8_t slot[SHOAL_LOOKUP_SEEN], size_t max, bool tokens)
 {
 	size_t n = 0, good = 0;

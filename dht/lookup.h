@@ -67,6 +67,8 @@ void shoal_lookup_dead(struct shoal_lookup *l, unsigned slot);
 /* It answered, perhaps with a token; what it named is add()ed after this. */
 void shoal_lookup_answered(struct shoal_lookup *l, unsigned slot, struct shoal_bytes token);
 bool shoal_lookup_done(const struct shoal_lookup *l);
+/* How many of those who count among the eight have answered, and (`*late`) how many nearer than the last of these may yet. */
+unsigned shoal_lookup_good(const struct shoal_lookup *l, unsigned *late);
 /* Where to write: the closest that gave a token, those with an earned id first; up to `max`, and as many
  * others as are closer than the last of these. How many slots. */
 size_t shoal_lookup_closest(const struct shoal_lookup *l, uint8_t slot[SHOAL_LOOKUP_SEEN], size_t max, bool tokens);

@@ -136,7 +136,8 @@ int shoal_dht_session_keep(struct shoal_dht_session *s, struct shoal_bytes salt,
 			       .data = shoal_bytes(value->v, value->len),
 			       .text = salt,
 			       .key = shoal_bytes(value->key, sizeof value->key),
-			       .seq = value->seq };
+			       .seq = value->seq,
+			       .flags = SHOAL_DHT_RENEW };
 	return shoal_dht_session_ask(s, &op, NULL, NULL);
 }
 

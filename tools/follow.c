@@ -47,7 +47,8 @@ static void keep(struct shoal_follow *f, struct shoal_engine *engine, shoal_us n
 			       .data = shoal_bytes(f->value.v, f->value.len),
 			       .text = salt_of(f),
 			       .key = shoal_bytes(f->value.key, sizeof f->value.key),
-			       .seq = f->value.seq };
+			       .seq = f->value.seq,
+			       .flags = SHOAL_DHT_RENEW };
 	if (engine->ops->do_op(engine, &op) == 0)
 		f->keep_at = now + SHOAL_FOLLOW_KEEP;
 }

@@ -162,6 +162,7 @@ enum shoal_dht_flag {
 	SHOAL_DHT_SCRAPE = 1,	/* PEERS: only how many there are (BEP 33): `seeds_milli`, `peers_milli` of DHT_DONE */
 	SHOAL_DHT_ANNOUNCE = 2, /* PEERS: and say that we have it */
 	SHOAL_DHT_CAS = 4,	/* PUT: only where `cas` is the sequence number of what is there */
+	SHOAL_DHT_RENEW = 8,	/* PUT: of what is there already; it need not reach nodes that are slow */
 };
 /* Of a file: any number from 0 to 7; these have names. 1 to 3 are low, 6 and 7 high. */
 enum shoal_priority {

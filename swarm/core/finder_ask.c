@@ -123,6 +123,7 @@ static int question_of(const struct shoal_node *n, const struct shoal_op *op, st
 		ask->seq = op->seq;
 		ask->has_cas = op->flags & SHOAL_DHT_CAS;
 		ask->cas = op->cas;
+		ask->renew = op->flags & SHOAL_DHT_RENEW;
 		if (op->key.len == 0)
 			return op->text.len == 0 ? 0 : SHOAL_ERR_USAGE;
 		if (op->key.len != KEY_BYTES + SIG_BYTES)

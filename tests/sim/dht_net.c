@@ -100,7 +100,8 @@ static void send(struct dht_net *net, uint32_t from, const struct shoal_addr *to
 		net->lost++;
 		return;
 	}
-	struct dht_net_packet p = { .at = net->now + SHOAL_MS(10) + shoal_rng_below(&net->rng, SHOAL_MS(140)),
+	struct dht_net_packet p = { .at = net->now + net->node[from].lag + SHOAL_MS(10) +
+					  shoal_rng_below(&net->rng, SHOAL_MS(140)),
 				    .node = number,
 				    .from = from,
 				    .len = (uint16_t)data.len,
@@ -151,7 +152,8 @@ static uint32_t join(struct dht_net *net, uint32_t number, const struct shoal_id
 				       .no_proof = net->no_proof,
 				       .id = *id,
 				       .rng = shoal_rng_split(shoal_rng_u64(&net->rng), number),
-				       .budget = &net->budget };
+				       .budget = &net->budget,
+				       .crypto = net->crypto };
 	random_bytes(&net->rng, o.secret, sizeof o.secret);
 	uint32_t friend[FRIENDS];
 	for (int i = 0; i < FRIENDS; i++)

@@ -16,6 +16,7 @@ struct dht_net_node {
 	struct shoal_addr addr;
 	struct shoal_id20 id; /* as it was at the beginning */
 	bool liar;
+	shoal_us lag; /* by which all that it says comes later than the net makes it */
 	shoal_us tick_at;
 };
 struct dht_net_packet;
@@ -23,7 +24,8 @@ struct dht_net {
 	shoal_us now;
 	struct shoal_rng rng;
 	uint32_t loss_ppm;
-	bool no_proof; /* BEP 42 off, for nodes from now on */
+	bool no_proof;			       /* BEP 42 off, for nodes from now on */
+	const struct shoal_dht_crypto *crypto; /* for nodes from now on */
 	struct dht_net_node *node;
 	uint32_t count, room, alive;
 	struct dht_net_packet *heap; /* by time */
