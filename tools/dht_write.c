@@ -15,6 +15,7 @@
 
 #define TURNS 3	  /* a number is chosen, when a newer value turns up each time */
 #define ENOUGH 8u /* nodes that answered: what all of them do not have is not there */
+#define FEW 4u	  /* nodes: half as many as a value is put to */
 #define RETRY_US SHOAL_S(60)
 
 /* A signed value on its way. */
@@ -281,6 +282,10 @@ static void tell_name(const struct putting *p, const struct shoal_id20 *hash)
 	if (!d->stay)
 		shoal_say(d->tool, "kept for two hours, and as long as anybody follows it; --stay keeps it on");
 	fflush(stdout);
+	if (d->count < FEW)
+		shoal_say_warn(d->tool, NULL,
+			       "only %u node%s took it: whoever asks others finds nothing, or what was there before",
+			       d->count, d->count == 1 ? "" : "s");
 }
 
 /* Somebody with the same key gave the name to another value since. */
