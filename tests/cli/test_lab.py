@@ -80,6 +80,24 @@ class Lab(unittest.TestCase):
         gone = [e for e in events if e["event"] == "node"][-1]
         self.assertEqual((gone["joined"], gone["complete"]), (None, None))
 
+    def test_who_was_stopped_comes_back_and_is_waited_for(self):
+        """By an event of its own, or when its `for` is over; also one that is not quite gone yet, or had not come."""
+        events = self.events("run", self.put(SMALL + """  - { name: late, join: 90s }
+limit: 100s
+events:
+  - { at: 200ms, kind: stop, who: "leeches[0]" }
+  - { at: 900ms, kind: start, who: "leeches[0]" }
+  - { at: 200ms, kind: stop, who: "leeches[1]", for: 3s }
+  - { at: 200ms, kind: stop, who: "leeches[2]" }
+  - { at: 201ms, kind: start, who: "leeches[2]" }
+  - { at: 100ms, kind: stop, who: late }
+  - { at: 500ms, kind: start, who: late }
+"""))
+        nodes = [e for e in events if e["event"] == "node"]
+        self.assertEqual([(n["starts"], n["left"]) for n in nodes], [(1, None)] + 3 * [(2, None)] + 2 * [(1, None)])
+        self.assertEqual((events[0]["in_time"], events[0]["completed"], events[0]["end"] < 20), (True, 1, True))
+        self.assertEqual((nodes[2]["complete"] > 3.2, nodes[5]["joined"]), (True, 0.5))
+
     def test_one_seed_is_one_run(self):
         path = self.put(SMALL)
         first = self.digest(path, "--seed", "7")

@@ -131,13 +131,20 @@ class Real(unittest.TestCase):
                               "  - { name: mine, has: 50%, life: 500ms, kind: command,"
                               " command: '[ $LAB_HAS = some ] && exec sleep 60' }\n"
                               "  - { name: gone, join: 1s }\n"
+                              "  - { name: back, count: 2, down: 2Mbit }\n"
                               "events:\n  - { at: 1s, kind: start, who: never }\n"
                               "  - { at: 300ms, kind: stop, who: gone }\n"
+                              "  - { at: 700ms, kind: stop, who: 'back[0]' }\n"
+                              "  - { at: 710ms, kind: start, who: 'back[0]' }\n"
+                              "  - { at: 700ms, kind: stop, who: 'back[1]', for: 1s }\n"
                               "must_hold: [always completed == 100%]\n")
         # Nobody waits for one that was told to go before it came.
         self.assertTrue(next(e for e in events if e["event"] == "run")["in_time"])
         nodes = {e["group"]: e for e in events if e["event"] == "node"}
         self.assertEqual((nodes["gone"]["joined"], nodes["gone"]["starts"]), (None, 0))
+        # But for who comes back; also for one that is called while it is on its way out.
+        back = [e for e in events if e["event"] == "node" and e["group"] == "back"]
+        self.assertEqual([(n["starts"], n["left"], n["complete"] is not None) for n in back], 2 * [(2, None, True)])
         self.assertTrue(1.4 < nodes["late"]["joined"] < (20 if SLOW else 2.5))
         self.assertTrue(0.9 < nodes["never"]["joined"] < (20 if SLOW else 1.5))
         self.assertIsNotNone(nodes["early"]["left"])

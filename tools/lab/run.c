@@ -17,13 +17,14 @@
 #define ROUNDS_ABOVE 500 /* nodes: each acts once in TURN, and not whenever something comes */
 #define TURN SHOAL_MS(1)
 #define LOOK_EVERY 256 /* steps between two looks at the clock on the wall */
+#define AGAIN_S 0.05   /* until it is looked again whether somebody has gone */
 
 enum what {
 	JOIN,
 	MEET, /* it is told of others */
 	LEAVE,
 	GIVE_UP,
-	RETURN, /* after a crash */
+	RETURN, /* after a crash, or as soon as it has gone */
 	SAMPLE,
 	HAPPEN, /* an event of the scenario */
 	UNDO,
@@ -34,7 +35,6 @@ struct task {
 	struct run *run;
 	enum what what;
 	unsigned node;
-	unsigned life; /* of its machine when it was set */
 	const struct lab_event *event;
 	unsigned again; /* times it will still happen */
 	unsigned *who, who_count;
@@ -88,7 +88,6 @@ static struct task *task_at(struct run *run, double t, enum what what, unsigned 
 {
 	struct task *task = must(calloc(1, sizeof *task));
 	*task = (struct task){ .next = run->tasks, .run = run, .what = what, .node = node };
-	task->life = sim_node(run->sim, node)->life;
 	run->tasks = task;
 	shoal_us at = SIM_START + (shoal_us)llround(t * 1e6);
 	sim_at(run->sim, at > sim_now(run->sim) ? at : sim_now(run->sim), on_task, task);
@@ -163,7 +162,7 @@ static void bank(struct run *run, unsigned i)
 {
 	struct sim_node *n = sim_node(run->sim, i);
 	struct lab_result_node *r = &run->r->node[i];
-	if (n->node == NULL || !n->added)
+	if (n->node == NULL || !n->added || n->leaving) /* (on its way out: it was counted then) */
 		return;
 	sim_node_ask_stats(n);
 	r->wasted += n->stats.wasted;
@@ -259,14 +258,15 @@ static void start(struct run *run, unsigned i)
 {
 	struct sim_node *n = sim_node(run->sim, i);
 	struct lab_result_node *r = &run->r->node[i];
-	if (sim_node_runs(n))
+	if (sim_node_runs(n)) {
+		if (n->leaving)
+			task_at(run, seconds(run) + AGAIN_S, RETURN, i);
 		return;
+	}
 	if (!isfinite(r->joined)) {
 		r->joined = seconds(run);
-		if (!isfinite(r->left)) { /* else nobody waits for it */
-			run->to_join -= comes(run, i);
-			run->open += r->honest && r->wants;
-		}
+		run->to_join -= comes(run, i);
+		run->open += r->honest && r->wants;
 		if (isfinite(run->times[i].life))
 			task_at(run, r->joined + run->times[i].life, GIVE_UP, i);
 		task_at(run, r->joined, MEET, i);
@@ -292,7 +292,40 @@ static void leave(struct run *run, unsigned i, const char *why)
 		sim_node_leave(sim_node(run->sim, i));
 }
 
+/* An event has it come, or come back: who was gone for good is one of those again that are waited for. */
+static void call(struct run *run, unsigned i)
+{
+	struct lab_result_node *r = &run->r->node[i];
+	if (isfinite(r->left)) {
+		r->left = INFINITY;
+		if (!isfinite(r->joined))
+			run->to_join += comes(run, i);
+		else if (!isfinite(r->complete))
+			run->open += r->honest && r->wants;
+	}
+	start(run, i);
+}
+
 /* ---- what the scenario lets happen ------------------------------------------------------------------------ */
+
+/* It ends, for so long. */
+static void goes(struct run *run, const struct lab_event *e, unsigned i)
+{
+	struct sim_node *n = sim_node(run->sim, i);
+	bool ordered = e->kind.v == LAB_EVENT_STOP, power = e->how.v == LAB_CRASH_POWER;
+	if (n->node == NULL || (ordered && n->leaving))
+		return;
+	bank(run, i);
+	note(run, i, ordered ? "is told to stop" : power ? "loses power" : "is killed");
+	if (ordered)
+		sim_node_leave(n);
+	else
+		sim_node_crash(n, power ? SIM_CRASH_POWER : SIM_CRASH_KILL);
+	if (isfinite(e->lasts.v))
+		task_at(run, seconds(run) + e->lasts.v, RETURN, i);
+	else
+		leave(run, i, "does not come back");
+}
 
 static void rot(struct run *run, struct sim_node *n, unsigned pieces)
 {
@@ -312,21 +345,10 @@ static void rot(struct run *run, struct sim_node *n, unsigned pieces)
 static void happen_to(struct run *run, const struct lab_event *e, unsigned i)
 {
 	struct sim_node *n = sim_node(run->sim, i);
-	double lasts = e->lasts.v;
 	switch ((enum lab_event_kind)e->kind.v) {
-	case LAB_EVENT_START: return start(run, i);
-	case LAB_EVENT_STOP: return leave(run, i, "is told to stop");
-	case LAB_EVENT_CRASH:
-		if (n->node == NULL)
-			return;
-		bank(run, i);
-		note(run, i, e->how.v == LAB_CRASH_POWER ? "loses power" : "is killed");
-		sim_node_crash(n, e->how.v == LAB_CRASH_POWER ? SIM_CRASH_POWER : SIM_CRASH_KILL);
-		if (isfinite(lasts))
-			task_at(run, seconds(run) + lasts, RETURN, i);
-		else
-			leave(run, i, "does not come back");
-		return;
+	case LAB_EVENT_START: return call(run, i);
+	case LAB_EVENT_STOP: return isfinite(e->lasts.v) ? goes(run, e, i) : leave(run, i, "is told to stop");
+	case LAB_EVENT_CRASH: return goes(run, e, i);
 	case LAB_EVENT_CUT: sim_node_cut(n, true); break;
 	case LAB_EVENT_SPLIT: sim_node_side(n, run->sides); break;
 	case LAB_EVENT_HEAL:

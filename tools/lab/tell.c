@@ -312,12 +312,12 @@ void lab_tell_run_json(struct shoal_tool *tool, const struct lab_suite *suite, c
 		shoal_json_u64(j, "down", n->down);
 		shoal_json_u64(j, "wasted", n->wasted);
 		shoal_json_u64(j, "banned_by", n->banned_by);
+		shoal_json_u64(j, "starts", n->starts);
 		if (r->real) {
 			shoal_json_text(j, "program",
 					r->s->nodes[n->group].adversary.kind != NULL
 						? r->s->nodes[n->group].adversary.kind
 						: lab_kind_name((enum lab_kind)r->s->nodes[n->group].kind.v));
-			shoal_json_u64(j, "starts", n->starts);
 			shoal_json_u64(j, "rss", n->rss);
 			shoal_json_real(j, "cpu", n->cpu);
 		}

@@ -21,7 +21,7 @@ struct lab_task {
 	double at;
 	enum lab_task_kind kind;
 	unsigned node;
-	unsigned life; /* KILL, RETURN: of the process it was set for */
+	unsigned life; /* KILL: of the process it was set for */
 	const struct lab_event *event;
 	unsigned again; /* times it will still happen */
 	unsigned *who, who_count;

@@ -17,10 +17,11 @@
 #include "tools/lab/real/crew.h"
 #include "tools/lab/real/door.h"
 
-#define READY_S 60  /* until those that have the content must serve it */
-#define STOP_S 6    /* from being told to end until it is ended */
-#define WATCH_S 0.1 /* between two looks for those who watch */
-#define MEASURE_S 2 /* between two looks at memory: a peak that a killed process takes along is lost else */
+#define READY_S 60   /* until those that have the content must serve it */
+#define STOP_S 6     /* from being told to end until it is ended */
+#define AGAIN_S 0.05 /* until it is looked again whether somebody has gone */
+#define WATCH_S 0.1  /* between two looks for those who watch */
+#define MEASURE_S 2  /* between two looks at memory: a peak that a killed process takes along is lost else */
 #define SAMPLES_WANTED 100
 
 struct drive {
@@ -103,11 +104,13 @@ static void start(struct drive *d, unsigned i)
 {
 	struct lab_result_node *r = &d->r->node[i];
 	const struct lab_drawn *drawn = &d->stage->plan.node[i].drawn;
-	if (isfinite(r->left))
-		return;
 	if (d->crew.node[i].state == LAB_CREW_PAUSED)
 		return lab_crew_pause(&d->crew, i, false);
 	int rc = lab_crew_start(&d->crew, i);
+	if (rc == SHOAL_ERR_EXISTS && d->crew.node[i].state != LAB_CREW_RUNS) { /* the kernel is not through with it */
+		task_at(d, now_of(d) + AGAIN_S, LAB_TASK_RETURN, i);
+		return;
+	}
 	if (rc == SHOAL_ERR_EXISTS)
 		return;
 	if (rc < 0) {
@@ -145,6 +148,20 @@ static void leave(struct drive *d, unsigned i)
 		closes(d, i);
 	r->left = now_of(d);
 	stop(d, i);
+}
+
+/* An event has it come, or come back: who was gone for good is one of those again that are waited for. */
+static void call(struct drive *d, unsigned i)
+{
+	struct lab_result_node *r = &d->r->node[i];
+	if (isfinite(r->left)) {
+		r->left = INFINITY;
+		if (!isfinite(r->joined))
+			d->to_join += comes(d, i);
+		else if (!isfinite(r->complete))
+			d->open += r->honest && r->wants;
+	}
+	start(d, i);
 }
 
 static void completes(struct drive *d, unsigned i)
@@ -226,8 +243,15 @@ static void happen_to(struct drive *d, const struct lab_event *e, unsigned i)
 {
 	struct lab_wire *line = &d->stage->line[i];
 	switch ((enum lab_event_kind)e->kind.v) {
-	case LAB_EVENT_START: return start(d, i);
-	case LAB_EVENT_STOP: return leave(d, i);
+	case LAB_EVENT_START: return call(d, i);
+	case LAB_EVENT_STOP:
+		if (!isfinite(e->lasts.v))
+			return leave(d, i);
+		if (d->crew.node[i].state == LAB_CREW_DOWN || d->crew.node[i].state == LAB_CREW_STOPS)
+			return;
+		stop(d, i);
+		task_at(d, now_of(d) + e->lasts.v, LAB_TASK_RETURN, i);
+		return;
 	case LAB_EVENT_CRASH:
 		if (d->crew.node[i].state == LAB_CREW_DOWN)
 			return;
@@ -314,19 +338,16 @@ static void sample(struct drive *d)
 static void do_task(struct drive *d, struct lab_task *task)
 {
 	unsigned i = task->node;
-	bool same = task->life == d->crew.node[i].starts;
 	switch (task->kind) {
-	case LAB_TASK_JOIN: return start(d, i);
+	case LAB_TASK_JOIN:
+	case LAB_TASK_RETURN:
+		if (!isfinite(d->r->node[i].left))
+			start(d, i);
+		return;
 	case LAB_TASK_LEAVE: return leave(d, i);
 	case LAB_TASK_GIVE_UP:
 		if (!isfinite(d->r->node[i].complete))
 			leave(d, i);
-		return;
-	case LAB_TASK_RETURN:
-		if (same && d->crew.node[i].state != LAB_CREW_DOWN)
-			task_at(d, now_of(d) + 0.05, LAB_TASK_RETURN, i); /* the kernel is not through with it */
-		else
-			start(d, i);
 		return;
 	case LAB_TASK_SAMPLE:
 		sample(d);
@@ -338,7 +359,7 @@ static void do_task(struct drive *d, struct lab_task *task)
 			undo_of(d, task->event, task->who[k]);
 		return;
 	case LAB_TASK_KILL:
-		if (same)
+		if (task->life == d->crew.node[i].starts)
 			lab_crew_kill(&d->crew, i);
 		return;
 	}

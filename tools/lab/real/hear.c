@@ -10,8 +10,8 @@ static const struct {
 	const char *name;
 	enum lab_heard_kind kind;
 } events[] = {
-	{ "started", LAB_HEARD_STARTED },    { "progress", LAB_HEARD_PROGRESS }, { "complete", LAB_HEARD_COMPLETE },
-	{ "peer_banned", LAB_HEARD_BANNED }, { "summary", LAB_HEARD_FIGURES },	 { "error", LAB_HEARD_ERROR },
+	{ "progress", LAB_HEARD_PROGRESS }, { "complete", LAB_HEARD_COMPLETE }, { "peer_banned", LAB_HEARD_BANNED },
+	{ "summary", LAB_HEARD_FIGURES },   { "error", LAB_HEARD_ERROR },
 };
 
 static uint64_t number_of(const json_t *o, const char *key)
