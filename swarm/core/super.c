@@ -48,11 +48,24 @@ static struct shoal_super_peer *peer_new(struct shoal_peer *p, enum shoal_super_
 		return NULL;
 	}
 	x->mode = mode;
-	x->bait = SHOAL_PIECE_NONE;
-	x->busy = now;
+	x->bait = x->given = SHOAL_PIECE_NONE;
+	x->busy = x->gave = now;
 	x->charged = need;
 	p->super = x;
 	return x;
+}
+
+/* It was told everything, and others are not: from now on it is one of those that are told what would be best. */
+static void peer_knows(struct shoal_peer *p)
+{
+	struct shoal_super_peer *x = p->super;
+	size_t room = shoal_bits_bytes(x->told.count);
+	shoal_bits_fini(&x->told);
+	shoal_budget_give(p->node->budget, room);
+	x->charged -= room;
+	x->mode = SHOAL_SUPER_KNOWS;
+	x->dirty = p->swarm->super.dirty = true;
+	p->swarm->super.telling--;
 }
 
 static int state_new(struct shoal_swarm *s, shoal_us now)
@@ -334,7 +347,10 @@ static void tell(struct shoal_peer *p, shoal_us now)
 	}
 	if (p->closing || x->cursor < x->told.count)
 		return;
-	peer_free(p);
+	if (p->swarm->super.on)
+		peer_knows(p);
+	else
+		peer_free(p);
 	if (p->ext_said) /* and that we only give */
 		shoal_peer_say_ext_handshake(p, now);
 }
@@ -407,7 +423,7 @@ void shoal_super_gave(struct shoal_peer *p, uint32_t piece, uint32_t bytes, shoa
 	struct shoal_super *u = &p->swarm->super;
 	if (x == NULL || !u->on)
 		return;
-	u->moved = now;
+	u->moved = x->gave = now;
 	struct shoal_super_shown *e = find(x, piece);
 	if (e == NULL)
 		return;
@@ -417,6 +433,7 @@ void shoal_super_gave(struct shoal_peer *p, uint32_t piece, uint32_t bytes, shoa
 	x->unsent -= part;
 	if (e->left == 0) {
 		p->given_alone++;
+		x->given = piece;
 		drop(x, e);
 	}
 	x->dirty = u->dirty = true;
@@ -463,16 +480,33 @@ void shoal_super_left(struct shoal_peer *p, shoal_us now)
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
+/* What it has asked for is still with us, or on its way: not all of a piece was sent, or it has not announced the last that
+ * was. Until that is there it may have no room to ask for more. */
+static bool waits_for_us(const struct shoal_peer *p, shoal_us now)
+{
+	const struct shoal_super_peer *x = p->super;
+	if (x->gave + SHOAL_SUPER_ON_ITS_WAY <= now)
+		return false;
+	if (p->wanted_count > 0)
+		return true;
+	for (uint32_t i = 0; i < x->count; i++)
+		if (x->shown[i].left < shoal_metainfo_piece_bytes(p->swarm->mi, x->shown[i].piece))
+			return true;
+	return x->given != SHOAL_PIECE_NONE && !shoal_bits_get(&p->have, x->given);
+}
+
 static void look_at(struct shoal_peer *p, shoal_us now)
 {
 	struct shoal_super_peer *x = p->super;
 	struct shoal_swarm *s = p->swarm;
-	for (uint32_t i = x->count; i-- > 0;)
+	bool waits = !p->choked && waits_for_us(p, now);
+	for (uint32_t i = x->count; i-- > 0 && !waits;)
 		if (x->shown[i].at + SHOAL_SUPER_LAPSE <= now)
 			lapse(s, p, &x->shown[i]);
-	if (p->interested && p->choked)
-		x->busy = now; /* it waits for its turn, and for nothing else */
-	if (x->busy + SHOAL_SUPER_TRUTH <= now && s->super.fresh.ones > 0) {
+	if (waits || (p->interested && p->choked))
+		x->busy = now; /* for that, or for its turn, and for nothing else */
+	shoal_us patience = p->interested && !p->choked ? SHOAL_SUPER_LAPSE : SHOAL_SUPER_TRUTH;
+	if (x->busy + patience <= now && s->super.fresh.ones > 0) {
 		while (x->count > 0)
 			lapse(s, p, &x->shown[0]);
 		tell_all(p);

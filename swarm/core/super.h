@@ -15,7 +15,9 @@
  *
  * Nobody is left standing: a peer that wants nothing of what it is shown, or
  * is served and asks for none of it, is told the truth after a few seconds. It
- * is not counted on to announce what it got, nor to keep its word.
+ * is not counted on to announce what it got, nor to keep its word. But who has
+ * asked, and has not got it yet, waits for us: on a slow line a block takes
+ * seconds. Who was told everything is suggested from then on, like the first.
  */
 #ifndef SHOAL_SUPER_H
 #define SHOAL_SUPER_H
@@ -26,10 +28,11 @@
 #define SHOAL_SUPER_PIECES_MIN 16 /* fewer are sent sooner than dealt out */
 #define SHOAL_SUPER_SHOWN_MAX 32  /* pieces shown to one peer and not sent yet */
 #define SHOAL_SUPER_SHOWN_MIN 2
-#define SHOAL_SUPER_TRUTH SHOAL_S(3)  /* without interest, or without a request: it is told everything */
-#define SHOAL_SUPER_LAPSE SHOAL_S(10) /* a piece shown and not asked for is another's again */
-#define SHOAL_SUPER_STALL SHOAL_S(8)  /* with nothing sent and nothing seen: it ends */
-#define SHOAL_SUPER_TELL 8192	      /* HAVEs queued at a time when a peer is told everything */
+#define SHOAL_SUPER_TRUTH SHOAL_S(3)	   /* without interest, or without a request: it is told everything */
+#define SHOAL_SUPER_ON_ITS_WAY SHOAL_S(30) /* after its last block left us: a slow line may still be busy with it */
+#define SHOAL_SUPER_LAPSE SHOAL_S(10)	   /* a piece shown and not asked for is another's again */
+#define SHOAL_SUPER_STALL SHOAL_S(8)	   /* with nothing sent and nothing seen: it ends */
+#define SHOAL_SUPER_TELL 8192		   /* HAVEs queued at a time when a peer is told everything */
 
 struct shoal_swarm;
 struct shoal_peer;
@@ -62,6 +65,8 @@ struct shoal_super_peer {
 	uint32_t held;	 /* pieces it owns */
 	uint32_t cursor; /* TELLING */
 	uint32_t bait;	 /* the last piece it was shown while it was not served */
+	uint32_t given;	 /* the last piece that it was sent the whole of */
+	shoal_us gave;	 /* it was last sent anything */
 	shoal_us busy;	 /* it last wanted, or asked for, anything */
 	size_t charged;
 };
