@@ -12,7 +12,13 @@ TREE = os.path.realpath(os.environ.get("SHOAL_TREE") or os.path.join(HERE, "..",
 SHOAL = os.environ.get("SHOAL", "shoal")
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(TREE, "tools", "hostilekit"))
+import content as contents  # noqa: E402
+import scene  # noqa: E402
 import serve  # noqa: E402
+import swarm  # noqa: E402
+for name in sorted(os.listdir(os.path.join(TREE, "tools", "hostilekit"))):
+    if name.startswith("cases_"):
+        __import__(name[:-3])
 from wire import BLOCK, REJECT, message, words  # noqa: E402
 
 DATA = b"\x55" * BLOCK
@@ -77,6 +83,64 @@ class Serve(unittest.TestCase):
         false = false_ones(foe("traitor", good=1, bad=9, rate=500000), 10000)
         self.assertAlmostEqual(sum(false) / len(false), 0.45, delta=0.03)
         self.assertFalse(any(false[::10]))
+
+
+class Absent:
+    """A seeder without a socket."""
+    peer_id = b"-HO0001-............"
+
+    def __init__(self, content, host, port, **hooks):
+        self.port, self.hooks, self.asked = port, hooks, []
+
+    def stop(self):
+        pass
+
+
+class Cases(unittest.TestCase):
+    """tools/hostile play: which of the cases can be a node of a swarm."""
+
+    def setUp(self):
+        self.content = contents.make("hybrid")
+        self.case = {c.id: c for c in scene.CASES}
+        self.enterContext(mock.patch.object(swarm, "Seeder", Absent))
+
+    def served(self, id):
+        swarm.playable(self.case[id], self.content)
+        return swarm.Server(self.case[id], self.content, ("10.77.0.5", 6881), None).stage.seeders
+
+    def test_one_that_serves_falsely_is_the_node_itself(self):
+        first, *more = self.served("W10e")
+        self.assertEqual((first.port, more), (6881, []))
+        self.assertNotEqual(first.hooks["block"](0, 0, DATA), DATA)
+        # Where a case has several liars, the others are only spoken of.
+        self.assertEqual([s.port for s in self.served("W11a")], [6881, None, None])
+
+    def test_what_needs_more_than_a_swarm_is_refused(self):
+        for id in ("D01a", "M03a", "V01b", "W16m"):
+            with self.assertRaises(swarm.Unplayable, msg=id):
+                self.served(id)
+        with self.assertRaises(swarm.Unplayable):
+            swarm.playable(self.case["V02n"], contents.make("v1"))
+
+    def test_one_that_attacks_is_played_until_it_is_told_to_end(self):
+        stopped, seen = threading.Event(), []
+
+        def run(stage):
+            seen.append((stage.target, stage.source()))
+            if len(seen) == 3:
+                stopped.set()
+            self.assertEqual(stage.honest(), 0)
+            if len(seen) == 2:
+                raise swarm.Unexpected("another taste")
+            return stage.program
+
+        case = mock.Mock(id="X", run=run)
+        with mock.patch.object(swarm, "PAUSE", 0), mock.patch.object(swarm.sys, "stderr") as log:
+            swarm.attack(case, self.content, ("10.77.0.5", 6881), ("10.77.0.1", 6881), stopped)
+        self.assertEqual(seen, [(("10.77.0.1", 6881), None)] * 3)
+        said = "".join(call.args[0] for call in log.write.call_args_list)
+        self.assertEqual(said.splitlines(), ["X against 10.77.0.1: done", "X against 10.77.0.1: otherwise: another taste",
+                                             "X against 10.77.0.1: done"])
 
 
 if __name__ == "__main__":

@@ -203,6 +203,34 @@ class Real(unittest.TestCase):
         done = lab(self.put(text), "--bar", "soon", verb=CALIBRATE)
         self.assertEqual(done.returncode, 2)
 
+    def test_nodes_find_each_other_in_a_dht_of_their_own(self):
+        events = self.run_all(HEAD + "meet: dht\ncontent: { size: 1M, piece: 64K }\nnodes:\n"
+                              "  - { name: seed, has: all, up: 16Mbit, reorder: 2% }\n"
+                              "  - { name: leeches, count: 4, up: 16Mbit, join: every(200ms) }\n"
+                              # And the tracker tells nobody of them.
+                              "  - name: asks\n    join: 500ms\n    life: 1500ms\n    kind: command\n    command: >\n"
+                              "      python3 -c 'import os, time, urllib.request as u;\n"
+                              "      said = u.urlopen(os.environ[\"LAB_TRACKER\"] + \"?port=1&left=9\").read();\n"
+                              "      time.sleep(60) if b\"5:peers0:\" in said else os._exit(3)'\n" + ALL)
+        run = next(e for e in events if e["event"] == "run")
+        self.assertEqual((run["in_time"], run["wrong"], run["completed"]), (True, None, 1))
+
+    def test_a_case_of_tools_hostile_is_a_node(self):
+        path = self.put(HEAD + "content: { size: 2M, piece: 64K }\nnodes:\n"
+                        "  - { name: seed, has: all, up: 8Mbit }\n  - { name: leeches, count: 2, up: 8Mbit }\n"
+                        "  - { name: dials, has: all, adversary: { kind: hostile:W06b } }\n"
+                        "  - { name: serves, has: all, adversary: { kind: hostile:W10e } }\n" + ALL)
+        done = lab(path, "--json", "--keep", "--scratch", self.scratch)
+        self.assertEqual(done.returncode, 0, done.stdout[-2000:] + done.stderr)
+        nodes = {e["group"]: e for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "node"}
+        self.assertEqual((nodes["dials"]["program"], nodes["serves"]["program"]), ("hostile:W06b", "hostile:W10e"))
+        folder = os.path.join(self.scratch, os.listdir(self.scratch)[0], "run-1")
+        with open(os.path.join(folder, "dials", "log"), encoding="utf-8") as log:
+            self.assertRegex(log.read(), r"W06b against 10\.77\.0\.\d: as expected")
+        self.assertTrue(nodes["serves"]["up"] > 0)
+        done = lab(self.put(HEAD + "content: { size: 1M }\nnodes: [{ name: a, has: all, adversary: { kind: hostile:Q99 } }]\n"))
+        self.assertEqual((done.returncode, "no such case: Q99" in done.stdout), (1, True), done.stdout + done.stderr)
+
     def test_a_node_that_dies_by_itself_breaks_a_rule(self):
         done = None
         path = self.put(HEAD + "content: { size: 8M }\nnodes:\n  - { name: seed, has: all, up: 1Mbit }\n"

@@ -131,6 +131,48 @@ static void jitter_delays_and_never_reorders(void **state)
 	lab_wires_free(w);
 }
 
+/* Numbered packets, one each 100 us: how many are held back (they come behind a later one), and the longest. */
+static unsigned overtaken(struct lab_wires *w, unsigned count, uint64_t *most)
+{
+	unsigned n = 0, last = 0;
+	*most = 0;
+	for (unsigned i = 0; i < count; i++) {
+		struct lab_packet *p = packet(w, 1, 100);
+		shoal_put_u32(p->bytes + 4, i);
+		assert_true(lab_wires_send(w, 0, p, i * (uint64_t)MS / 10));
+	}
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t due = lab_wires_due(w);
+		struct lab_packet *p = lab_wires_take(w, due);
+		assert_non_null(p);
+		unsigned number = shoal_get_u32(p->bytes + 4);
+		uint64_t late = due - number * (uint64_t)MS / 10 - 5 * MS;
+		n += number < last;
+		last = number > last ? number : last;
+		*most = late > *most ? late : *most;
+		lab_wires_done(w, p);
+	}
+	assert_int_equal(lab_wires_due(w), UINT64_MAX);
+	return n;
+}
+
+static void reordered_packets_are_late_and_overtaken(void **state)
+{
+	struct lab_wires *w = lab_wires_new(2, 1500, 5);
+	uint64_t most;
+	(void)state;
+	lab_wires_line(w, 0)->delay_ns = 5 * MS;
+	assert_int_equal(overtaken(w, 5000, &most), 0);
+	assert_int_equal(most, 0);
+	lab_wires_free(w);
+	w = lab_wires_new(2, 1500, 5);
+	lab_wires_line(w, 0)->delay_ns = 5 * MS;
+	lab_wires_line(w, 0)->reorder_ppm = 100000;
+	assert_in_range(overtaken(w, 5000, &most), 420, 570); /* a tenth, and those that are 100 us late at least */
+	assert_in_range(most, LAB_WIRES_LATE_NS * 9 / 10, LAB_WIRES_LATE_NS);
+	lab_wires_free(w);
+}
+
 static void loss_is_of_both_lines(void **state)
 {
 	struct lab_wires *w = lab_wires_new(2, 1500, 3);
@@ -398,6 +440,12 @@ static const struct {
 	{ HEAD "nodes: [{ name: a, adversary: { kind: fake-haver, answer: reject } }]\n", NULL },
 	{ HEAD "nodes: [{ name: a, has: all, adversary: { kind: sybil } }]\n", "sybil" },
 	{ HEAD "nodes: [{ name: a, has: all, kind: aria2, adversary: { kind: traitor } }]\n", "aria2" },
+	{ HEAD "nodes: [{ name: a, has: all, adversary: { kind: hostile:W06f } }]\n", NULL },
+	{ HEAD "nodes: [{ name: a, adversary: { kind: hostile:W06f } }]\n", "{ name: a" }, /* it has nothing */
+	{ HEAD "nodes: [{ name: a, reorder: 1% }, { name: b, kind: aria2 }]\nmeet: dht\n", NULL },
+	{ HEAD "nodes: [{ name: a }, { name: b, kind: libtorrent }]\nmeet: dht\n", "libtorrent" },
+	{ HEAD "nodes: [{ name: a }, { name: b, has: all, adversary: { kind: polluter } }]\nmeet: dht\n", "polluter" },
+	{ HEAD "nodes: [{ name: a }, { name: b, adversary: { kind: free-rider } }]\nmeet: dht\n", NULL },
 	{ HEAD "policy: lt\nnodes: [{ name: a }]\n", "lt\n" },
 	{ HEAD "tcp: ideal\nnodes: [{ name: a }]\n", "ideal" },
 	{ HEAD "nodes: [{ name: a }]\nlinks: [{ from: a, to: a, rate: 1M }]\n", "{ from" },
@@ -478,7 +526,8 @@ static void each_kind_has_its_command(void **state)
 	static const char text[] = HEAD
 		"nodes:\n - { name: seed, has: all, memory: 8M }\n - { name: lt, kind: libtorrent }\n"
 		" - { name: tr, kind: transmission }\n - { name: ar, kind: aria2 }\n - { name: rt, kind: rtorrent }\n"
-		" - { name: foe, has: all, adversary: { kind: polluter, rate: 50%, burst: 3 } }\n";
+		" - { name: foe, has: all, adversary: { kind: polluter, rate: 50%, burst: 3 } }\n"
+		" - { name: case, has: all, adversary: { kind: hostile:W06f } }\n";
 	static const struct {
 		const char *program, *words[3];
 	} want[] = { { "/bin/shoal", { "seed", "8388608", "10.77.0.1:6881" } },
@@ -486,8 +535,9 @@ static void each_kind_has_its_command(void **state)
 		     { "transmission-daemon", { "-f", "config" } },
 		     { "aria2c", { "--interface=10.77.0.4", "--enable-dht=false", "--bt-enable-lpd=false" } },
 		     { "rtorrent", { "import=rc" } },
-		     { "/bin/hostile", { "polluter", "rate=500000", "burst=3" } } };
-	const struct lab_command_place place = { "/bin/shoal", "/bin/hostile", "http://10.77.0.7:6969/announce" };
+		     { "/bin/hostile", { "polluter", "rate=500000", "burst=3" } },
+		     { "/bin/hostile", { "play", "W06f", "10.77.0.7:6881" } } };
+	const struct lab_command_place place = { "/bin/shoal", "/bin/hostile", "http://10.77.0.8:6969/announce" };
 	struct lab_scenario *s = parsed(text);
 	struct lab_plan plan;
 	(void)state;
@@ -503,6 +553,42 @@ static void each_kind_has_its_command(void **state)
 		if (plan.node[i].kind <= LAB_KIND_LIBTORRENT && !plan.node[i].hostile)
 			assert_true(has_word(&c, "--no-dht") && has_word(&c, "--no-lsd") &&
 				    has_word(&c, "--no-portmap"));
+		lab_command_free(&c);
+	}
+	lab_plan_fini(&plan);
+	lab_scenario_free(s);
+}
+
+/* Somewhere in its words or in the text of its files. */
+static bool speaks_of(const struct lab_command *c, const char *what)
+{
+	for (unsigned i = 0; i < c->words; i++)
+		if (strstr(c->word[i], what) != NULL)
+			return true;
+	for (unsigned i = 0; i < c->files; i++)
+		if (c->file[i].text != NULL && strstr(c->file[i].text, what) != NULL)
+			return true;
+	return false;
+}
+
+static void in_a_dht_each_kind_enters_at_the_first(void **state)
+{
+	static const char text[] = HEAD
+		"meet: dht\nnodes:\n - { name: own, kind: command, command: x }\n - { name: seed, has: all }\n"
+		" - { name: lt, kind: libtorrent }\n - { name: tr, kind: transmission }\n"
+		" - { name: ar, kind: aria2 }\n - { name: rt, kind: rtorrent }\n";
+	const struct lab_command_place place = { "/bin/shoal", "/bin/hostile", "http://10.77.0.7:6969/announce" };
+	struct lab_scenario *s = parsed(text);
+	struct lab_plan plan;
+	(void)state;
+	assert_int_equal(lab_plan_make(&plan, s, 16, 1), 0);
+	for (unsigned i = 0; i < plan.nodes; i++) {
+		struct lab_command c;
+		assert_int_equal(lab_plan_dht_entry(&plan, i), i == 1 ? 2 : 1);
+		assert_int_equal(lab_command_make(&c, s, &plan, i, &place), 0);
+		assert_int_equal(has_word(&c, "--no-dht"), false);
+		if (i > 0 && !speaks_of(&c, i == 1 ? "10.77.0.3:6881" : i == 3 ? "10.77.0.2 6881" : "10.77.0.2:6881"))
+			fail_msg("node %u knows no way into the DHT", i);
 		lab_command_free(&c);
 	}
 	lab_plan_fini(&plan);
@@ -535,6 +621,7 @@ int main(void)
 		cmocka_unit_test(a_packet_takes_both_lines_and_the_way),
 		cmocka_unit_test(a_full_queue_drops_at_its_tail),
 		cmocka_unit_test(jitter_delays_and_never_reorders),
+		cmocka_unit_test(reordered_packets_are_late_and_overtaken),
 		cmocka_unit_test(loss_is_of_both_lines),
 		cmocka_unit_test(nothing_passes_what_is_cut_or_split),
 		cmocka_unit_test(strange_packets_go_nowhere),
@@ -546,6 +633,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_had_is_told_with_its_place),
 		cmocka_unit_test(a_plan_has_what_the_virtual_world_draws),
 		cmocka_unit_test(each_kind_has_its_command),
+		cmocka_unit_test(in_a_dht_each_kind_enters_at_the_first),
 		cmocka_unit_test(the_calendar_keeps_its_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

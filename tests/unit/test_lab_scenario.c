@@ -106,6 +106,13 @@ static const struct {
 	{ "!name: a b\nsummary: b\ncontent: { size: 1M }\nnodes:\n  - name: x\n", 1, 7, "'a b' is no name" },
 	{ "!name: a\nsummary: b\ncontent: { size: 1M, piece: 100K }\nnodes:\n  - name: x\n", 3, 29, "no power of two" },
 	{ "!name: a\nsummary: b\ncontent: { size: 1M, piece: 1K }\nnodes:\n  - name: x\n", 3, 29, "too small" },
+	{ "!name: a\nsummary: b\ncontent: { size: 1M }\nnodes:\n  - { name: x, adversary: { kind: \"hostile:\" } }\n",
+	  5, 35, "there are: " },
+	{ "!name: a\nsummary: b\ncontent: { size: 1M }\nnodes:\n  - name: x\n    adversary: { kind: hostile:W6-f }\n",
+	  6, 24, "'hostile:W6-f' is no kind of adversary" },
+	{ "!name: a\nsummary: b\ncontent: { size: 1M }\nnodes:\n  - name: x\n"
+	  "    adversary: { kind: hostile:W06f, rate: 5% }\n",
+	  6, 44, "a case of tools/hostile is as it is: it has no 'rate'" },
 	{ "!name: a\nsummary: b\ncontent: { size: 1M }\nnodes:\n  - name: x\n    up: fast\n", 6, 9, "expected a rate" },
 	{ "!name: a\nsummary: b\ncontent: { size: 1M }\nnodes:\n  - name: x\n    up: uniform(2M, 1M)\n", 6, 9,
 	  "A <= B" },

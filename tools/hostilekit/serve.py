@@ -8,6 +8,7 @@ microseconds. `shoal lab run --real` starts it for the adversaries of a scenario
 import argparse
 import random
 import signal
+import socket
 import threading
 import time
 import urllib.parse
@@ -16,7 +17,7 @@ import urllib.request
 import content as contents
 import wire
 from target import Seeder
-from wire import BLOCK, EXT_BIT, FAST_BIT, HAVE_ALL, REJECT, UNCHOKE, bencode, extended, message, words
+from wire import BLOCK, EXT_BIT, FAST_BIT, HAVE_ALL, REJECT, UNCHOKE, bdecode, bencode, extended, message, words
 
 INTERVAL = 30  # seconds between two announces
 
@@ -113,14 +114,16 @@ class Traitor(Foe):
 KINDS = {"polluter": Polluter, "slow-loris": Loris, "fake-haver": FakeHaver, "traitor": Traitor}
 
 
-def announce(url, content, foe, port, event):
+def announce(url, content, foe, port, event, wanted=0):
+    """Gives those that the tracker tells of, as (host, port)."""
     query = urllib.parse.urlencode({"info_hash": content.hash, "peer_id": foe.peer_id, "port": port, "uploaded": 0,
-                                    "downloaded": 0, "left": 0, "compact": 1, "numwant": 0, "event": event})
+                                    "downloaded": 0, "left": 0, "compact": 1, "numwant": wanted, "event": event})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        opener.open(f"{url}?{query}", timeout=5).read()
-    except OSError:
-        pass  # the next one, perhaps
+        said = bdecode(opener.open(f"{url}?{query}", timeout=5).read())[0].get(b"peers", b"")
+    except (OSError, ValueError):
+        return []  # the next one, perhaps
+    return [(socket.inet_ntoa(said[i:i + 4]), int.from_bytes(said[i + 4:i + 6], "big")) for i in range(0, len(said) - 5, 6)]
 
 
 def main(argv):

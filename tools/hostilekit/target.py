@@ -147,8 +147,10 @@ class Seeder:
         self.hash_asked = []   # hash requests, as (root, base, index, length, proof)
         self.open, self.live = True, []
         self.left = 0          # connections the target has ended
-        self.listener = socket.create_server((address, port), backlog=64)
-        threading.Thread(target=self._accept, daemon=True).start()
+        # (Without a port: one that is only spoken of.)
+        self.listener = socket.create_server((address, port), backlog=64) if port else None
+        if self.listener:
+            threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
         while self.open:
@@ -238,6 +240,8 @@ class Seeder:
 
     def stop(self):
         self.open = False
+        if not self.listener:
+            return
         try:
             self.listener.shutdown(socket.SHUT_RDWR)
         except OSError:

@@ -1,10 +1,14 @@
 /* attack.c - see attack.h. */
 #include "tools/lab/attack.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "tools/lab/fields.h"
+
+#define CASE "hostile:"
+#define CASE_MAX 16
 
 /* Named by the shipped scenarios, and not in the world's table yet. */
 static const char *const awaited[] = { "cheater", NULL };
@@ -12,6 +16,25 @@ static const char *const awaited[] = { "cheater", NULL };
 enum sim_adversary_kind lab_attack_kind(const struct lab_adversary *a)
 {
 	return sim_adversary_named(a->kind);
+}
+
+const char *lab_attack_case(const struct lab_adversary *a)
+{
+	size_t n = sizeof CASE - 1;
+	return strncmp(a->kind, CASE, n) == 0 ? a->kind + n : NULL;
+}
+
+/* An id of tools/hostile, as far as can be told here: "W06f". */
+static bool is_case(const struct lab_adversary *a)
+{
+	const char *id = lab_attack_case(a);
+	size_t len = id != NULL ? strlen(id) : 0;
+	if (len == 0 || len > CASE_MAX)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)id[i]))
+			return false;
+	return true;
 }
 
 static bool is_awaited(const char *kind)
@@ -81,11 +104,23 @@ int lab_attack_check(const struct lab_adversary *a, char why[200])
 	enum sim_adversary_kind kind = lab_attack_kind(a);
 	char text[120];
 	size_t n;
+	if (is_case(a)) {
+		for (int i = 1; lab_adversary_fields[i].type != LAB_FIELD_END; i++) {
+			if (a->param[i - 1] == NULL)
+				continue;
+			snprintf(why, 200, "a case of tools/hostile is as it is: it has no '%s'",
+				 lab_adversary_fields[i].key);
+			return -1 - i;
+		}
+		return 0;
+	}
 	if (kind == SIM_HONEST || (kind == SIM_ADVERSARY_KINDS && !is_awaited(a->kind))) {
 		n = (size_t)snprintf(why, 200, "'%.40s' is no kind of adversary; there are: ", a->kind);
 		for (int k = SIM_HONEST + 1; k < SIM_ADVERSARY_KINDS && n < 200; k++)
 			n += (size_t)snprintf(why + n, 200 - n, "%s%s", k > SIM_HONEST + 1 ? ", " : "",
 					      sim_adversary_table[k].name);
+		if (n < 200)
+			snprintf(why + n, 200 - n, ", and hostile:CASE");
 		return -1;
 	}
 	for (int i = 1; kind < SIM_ADVERSARY_KINDS && lab_adversary_fields[i].type != LAB_FIELD_END; i++) {

@@ -12,7 +12,9 @@
  * -1 - the number in lab_adversary_fields of what is wrong, and `why`. A kind that the lab is still to get is good.
  */
 int lab_attack_check(const struct lab_adversary *a, char why[200]);
-/* SIM_ADVERSARY_KINDS: the world has none of that kind yet. */
+/* "hostile:CASE": the case of tools/hostile that real nodes of it play (--real); NULL: it is none of those. */
+const char *lab_attack_case(const struct lab_adversary *a);
+/* SIM_ADVERSARY_KINDS: the world has none of that kind yet, or never will (a case). */
 enum sim_adversary_kind lab_attack_kind(const struct lab_adversary *a);
 /* What the world is given of one that was checked. */
 struct sim_adversary_spec lab_attack_spec(const struct lab_adversary *a);

@@ -42,13 +42,20 @@ unsigned lab_build_lacks(const struct lab_scenario *s, char *what, size_t size)
 		const struct lab_group *g = &s->nodes[i];
 		if (g->count.v > 0 && g->adversary.kind != NULL &&
 		    lab_attack_kind(&g->adversary) == SIM_ADVERSARY_KINDS)
-			lack(what, size, &count, "adversaries of the kind ", g->adversary.kind);
+			lack(what, size, &count,
+			     lab_attack_case(&g->adversary) != NULL ? "real processes (--real) for "
+								    : "adversaries of the kind ",
+			     g->adversary.kind);
+		if (g->count.v > 0 && g->reorder.v > 0)
+			lack(what, size, &count, "", "real processes (--real) for lines that reorder");
 		if (g->count.v > 0 && g->kind.v != LAB_KIND_NATIVE)
 			lack(what, size, &count, "real processes (--real) for nodes of the kind ",
 			     lab_kind_name((enum lab_kind)g->kind.v));
 		if (g->behind != NULL)
 			lack(what, size, &count, "", "nodes that share an address");
 	}
+	if (s->meet.v == LAB_MEET_DHT)
+		lack(what, size, &count, "", "real processes (--real) for a DHT");
 	if (s->links_count > 0)
 		lack(what, size, &count, "", "links between groups");
 	for (unsigned i = 0; i < s->events_count; i++) {

@@ -11,6 +11,7 @@
 static const char *const formats[] = { "hybrid", "v2", "v1", NULL }; /* as enum shoal_format */
 static const char *const policies[] = { "off", "lt", "full", NULL };
 static const char *const tcps[] = { "common", "ideal", NULL };
+static const char *const meets[] = { "tracker", "dht", NULL };
 static const char *const nats[] = { "none", "cone", "address", "symmetric", NULL };
 static const char *const programs[] = { "native", "libtorrent", "transmission", "aria2", "rtorrent", "command", NULL };
 static const char *const kinds[] = { "start", "stop", "crash",	   "pause",	"cut", "split", "heal",
@@ -126,7 +127,7 @@ static const struct lab_field disk_fields[] = {
 };
 
 const struct lab_field lab_adversary_fields[] = {
-	TEXT("kind", lab_adversary, kind, NULL, "what it is: shoal lab example --adversaries names them, and what each takes"),
+	TEXT("kind", lab_adversary, kind, NULL, "what it is: shoal lab example --adversaries names them, and what each takes; or hostile:CASE (--real)"),
 	PARAM(0, "rate", "share of what it serves that is bad"),
 	PARAM(1, "burst", "bad blocks in a row"),
 	PARAM(2, "last", "yes: only the last block of a piece"),
@@ -160,6 +161,8 @@ static const struct lab_field group_fields[] = {
 	VAR("rtt", lab_group, rtt, LAB_TIME, "20ms", "to one of its own group; to another: the mean of both"),
 	VAR("jitter", lab_group, jitter, LAB_TIME, "0", "each packet is up to that much later"),
 	NUM("loss", lab_group, loss, LAB_SHARE, 0, 1, "0", "packets lost on its line"),
+	NUM("reorder", lab_group, reorder, LAB_SHARE, 0, 1, "0",
+	    "packets on its line that come up to 10 ms too late, and are overtaken (--real)"),
 	NUM("queue", lab_group, queue, LAB_TIME, 0, ENDLESS, "0", "of its line: what waits longer is dropped (0: endless)"),
 	ONE_OF("nat", lab_group, nat, nats, "none", "who can connect to it"),
 	TEXT("behind", lab_group, behind, "", "a word: nodes of all groups with that word share one address (not ports)"),
@@ -234,6 +237,7 @@ const struct lab_field lab_scenario_fields[] = {
 	NUM("peers", lab_scenario, peers, LAB_COUNT, 0, 1000, "50", "others that a node is told of when it joins, drawn"),
 	NUM("scale", lab_scenario, scale, LAB_COUNT, 1, 1024, "1", "content, pieces and all rates are divided by it: the same times, fewer bytes"),
 	ONE_OF("tcp", lab_scenario, tcp, tcps, "common", "of all streams: headers and a congestion window, or neither"),
+	ONE_OF("meet", lab_scenario, meet, meets, "tracker", "how nodes hear of others: from a tracker, or in a DHT that is theirs alone (--real)"),
 	MAP("content", lab_scenario, content, content_fields, NULL, "what is shared"),
 	LIST("nodes", lab_scenario, nodes, group_fields, LAB_GROUPS_MAX, NULL, "groups of nodes"),
 	LIST("links", lab_scenario, links, link_fields, LAB_GROUPS_MAX, "", "where the way between two groups differs"),

@@ -59,6 +59,7 @@ enum lab_kind {
 	LAB_KINDS
 };
 enum lab_tcp { LAB_TCP_COMMON, LAB_TCP_IDEAL };
+enum lab_meet { LAB_MEET_TRACKER, LAB_MEET_DHT };
 enum lab_nat { LAB_NAT_NONE, LAB_NAT_CONE, LAB_NAT_ADDRESS, LAB_NAT_SYMMETRIC };
 enum lab_event_kind {
 	LAB_EVENT_START,
@@ -100,7 +101,7 @@ struct lab_group {
 	struct lab_number has;	/* share of the content that it starts with: drawn, or */
 	bool has_first;		/* from its beginning */
 	struct lab_various up, down, rtt, jitter;
-	struct lab_number loss, queue;
+	struct lab_number loss, reorder, queue;
 	struct lab_choice nat; /* enum lab_nat */
 	char *behind;	       /* NULL: an address of its own */
 	struct lab_various join, leave, life;
@@ -152,7 +153,8 @@ struct lab_scenario {
 	char *without;	     /* "hedge, repair", or NULL */
 	unsigned leaves_out; /* enum shoal_without, of what it names */
 	struct lab_number limit, peers, scale;
-	struct lab_choice tcp; /* enum lab_tcp */
+	struct lab_choice tcp;	/* enum lab_tcp */
+	struct lab_choice meet; /* enum lab_meet */
 	struct lab_content content;
 	struct lab_group *nodes;
 	unsigned nodes_count;

@@ -15,6 +15,7 @@ struct building {
 	const struct lab_plan_node *n;
 	const struct lab_command_place *place;
 	bool short_of_memory;
+	char entry[16]; /* address of the node at which it enters the DHT; "": there is no DHT */
 };
 
 const char *lab_command_program(enum lab_kind kind)
@@ -81,8 +82,9 @@ static void torrent_copy(struct building *b, const char *path)
 
 static void native(struct building *b, const char *host)
 {
-	static const char *const closed[] = { "--no-dht", "--no-lsd", "--no-portmap", "--no-utp",
-					      "--state",  "state",    "--json",	      NULL };
+	static const char *const closed[] = {
+		"--no-lsd", "--no-portmap", "--no-utp", "--state", "state", "--json", NULL
+	};
 	word(b, "%s", b->place->shoal);
 	word(b, b->n->seed ? "seed" : "get");
 	word(b, "../set.torrent");
@@ -93,6 +95,12 @@ static void native(struct building *b, const char *host)
 	word(b, "--listen");
 	word(b, "%s:%u", host, LAB_PLAN_PORT);
 	words(b, closed);
+	if (b->entry[0] != 0) {
+		word(b, "--dht-node");
+		word(b, "%s:%u", b->entry, LAB_PLAN_PORT);
+	} else {
+		word(b, "--no-dht");
+	}
 	word(b, "--max-peers");
 	word(b, "%.0f", b->g->max_peers.v);
 	if (b->n->kind == LAB_KIND_NATIVE) {
@@ -117,7 +125,6 @@ static void native(struct building *b, const char *host)
 static void aria2(struct building *b, const char *host)
 {
 	static const char *const settings[] = { "--no-conf=true",
-						"--enable-dht=false",
 						"--enable-dht6=false",
 						"--bt-enable-lpd=false",
 						"--disable-ipv6=true",
@@ -132,6 +139,12 @@ static void aria2(struct building *b, const char *host)
 						NULL };
 	word(b, "aria2c");
 	words(b, settings);
+	word(b, "--enable-dht=%s", b->entry[0] != 0 ? "true" : "false");
+	if (b->entry[0] != 0) {
+		word(b, "--dht-listen-port=%u", LAB_PLAN_PORT);
+		word(b, "--dht-entry-point=%s:%u", b->entry, LAB_PLAN_PORT);
+		word(b, "--dht-file-path=dht.dat");
+	}
 	word(b, "--interface=%s", host);
 	word(b, "--listen-port=%u", LAB_PLAN_PORT);
 	word(b, "--bt-max-peers=%.0f", b->g->max_peers.v);
@@ -150,7 +163,7 @@ static void transmission(struct building *b, const char *host)
 	words(b, run);
 	file(b, "complete", true, HOOK);
 	file(b, "config/settings.json", false,
-	     "{\n\"dht-enabled\": false, \"lpd-enabled\": false, \"pex-enabled\": true, \"utp-enabled\": false,\n"
+	     "{\n\"dht-enabled\": %s, \"lpd-enabled\": false, \"pex-enabled\": true, \"utp-enabled\": false,\n"
 	     "\"port-forwarding-enabled\": false, \"rpc-enabled\": false, \"encryption\": 1,\n"
 	     "\"bind-address-ipv4\": \"%s\", \"bind-address-ipv6\": \"::1\", \"peer-port\": %u,\n"
 	     "\"peer-limit-global\": %.0f, \"peer-limit-per-torrent\": %.0f,\n"
@@ -159,13 +172,19 @@ static void transmission(struct building *b, const char *host)
 	     "\"download-queue-enabled\": false, \"seed-queue-enabled\": false, \"ratio-limit-enabled\": false,\n"
 	     "\"script-torrent-done-enabled\": true, \"script-torrent-done-filename\": \"./complete\",\n"
 	     "\"message-level\": 2\n}\n",
-	     host, LAB_PLAN_PORT, b->g->max_peers.v, b->g->max_peers.v);
+	     b->entry[0] != 0 ? "true" : "false", host, LAB_PLAN_PORT, b->g->max_peers.v, b->g->max_peers.v);
+	if (b->entry[0] != 0)
+		file(b, "config/dht.bootstrap", false, "%s %u\n", b->entry, LAB_PLAN_PORT);
 	torrent_copy(b, "watch/set.torrent");
 }
 
 static void rtorrent(struct building *b, const char *host)
 {
 	static const char *const run[] = { "rtorrent", "-n", "-o", "import=rc", NULL };
+	bool dht = b->entry[0] != 0;
+	char node[80] = "";
+	if (dht)
+		snprintf(node, sizeof node, "schedule2 = node,1,0,\"dht.add_node=%s:%u\"\n", b->entry, LAB_PLAN_PORT);
 	words(b, run);
 	file(b, "complete", true, HOOK);
 	file(b, "session/.keep", false, "%s", "");
@@ -173,12 +192,13 @@ static void rtorrent(struct building *b, const char *host)
 	     "system.daemon.set = true\nsession.path.set = session\ndirectory.default.set = data\n"
 	     "network.port_range.set = %u-%u\nnetwork.port_random.set = no\n"
 	     "network.bind_address.set = %s\nnetwork.local_address.set = %s\n"
-	     "dht.mode.set = disable\nprotocol.pex.set = yes\ntrackers.use_udp.set = no\n"
+	     "dht.mode.set = %s\ndht.port.set = %u\nprotocol.pex.set = yes\ntrackers.use_udp.set = no\n"
 	     "protocol.encryption.set = allow_incoming\nthrottle.max_peers.normal.set = %.0f\n"
 	     "throttle.max_peers.seed.set = %.0f\n"
 	     "method.set_key = event.download.finished,lab,\"execute2=./complete\"\n"
-	     "schedule2 = lab,0,0,\"load.start=../set.torrent\"\n",
-	     LAB_PLAN_PORT, LAB_PLAN_PORT, host, host, b->g->max_peers.v, b->g->max_peers.v);
+	     "schedule2 = lab,0,0,\"load.start=../set.torrent\"\n%s",
+	     LAB_PLAN_PORT, LAB_PLAN_PORT, host, host, dht ? "on" : "disable", LAB_PLAN_PORT, b->g->max_peers.v,
+	     b->g->max_peers.v, node);
 }
 
 /* Anybody's: it learns from its environment (crew.c) what it has to know. */
@@ -191,15 +211,26 @@ static void command(struct building *b, const char *host)
 }
 
 /* Its numbers are those of the virtual world's kind: shares in millionths, times in microseconds. */
-static void hostile(struct building *b, const char *host)
+static void adversary(struct building *b)
 {
 	struct sim_adversary_spec spec = lab_attack_spec(&b->g->adversary);
 	enum sim_adversary_kind kind = lab_attack_kind(&b->g->adversary);
-	word(b, "%s", b->place->hostile);
 	word(b, "serve");
 	word(b, "%s", b->g->adversary.kind);
 	for (const struct sim_adversary_param *p = sim_adversary_table[kind].param; p->name != NULL; p++)
 		word(b, "%s=%llu", p->name, (unsigned long long)*sim_adversary_value(&spec, p));
+}
+
+static void hostile(struct building *b, const char *host)
+{
+	const char *id = lab_attack_case(&b->g->adversary);
+	word(b, "%s", b->place->hostile);
+	if (id != NULL) {
+		word(b, "play");
+		word(b, "%s", id);
+	} else {
+		adversary(b);
+	}
 	word(b, "--torrent");
 	word(b, "../set.torrent");
 	word(b, "--data");
@@ -218,8 +249,11 @@ int lab_command_make(struct lab_command *c, const struct lab_scenario *s, const 
 		[LAB_KIND_COMMAND] = command, [LAB_KIND_ARIA2] = aria2,	      [LAB_KIND_RTORRENT] = rtorrent,
 	};
 	const struct lab_plan_node *n = &plan->node[i];
-	struct building b = { c, &s->nodes[n->group], n, place, false };
+	struct building b = { .c = c, .g = &s->nodes[n->group], .n = n, .place = place };
+	int entry = s->meet.v == LAB_MEET_DHT ? lab_plan_dht_entry(plan, i) : -1;
 	char host[16];
+	if (entry >= 0)
+		lab_wires_dotted((unsigned)entry, b.entry);
 	*c = (struct lab_command){ 0 };
 	lab_wires_dotted(i, host);
 	if (n->played)

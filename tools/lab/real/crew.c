@@ -112,6 +112,10 @@ static void set_environment(const struct lab_stage *stage, unsigned i)
 	set("LAB_TRACKER", "%s", stage->tracker);
 	set("LAB_ADDRESS", "%s", lab_wires_dotted(i, address));
 	set("LAB_PORT", "%u", LAB_PLAN_PORT);
+	int entry = stage->s->meet.v == LAB_MEET_DHT ? lab_plan_dht_entry(&stage->plan, i) : -1;
+	unsetenv("LAB_DHT_NODE");
+	if (entry >= 0)
+		set("LAB_DHT_NODE", "%s:%u", lab_wires_dotted((unsigned)entry, address), LAB_PLAN_PORT);
 	set("LAB_HAS", n->seed ? "all" : n->has != NULL ? "some" : "nothing");
 	set("LAB_MAX_PEERS", "%.0f", g->max_peers.v);
 	set("LAB_MEMORY", "%.0f", g->memory.v);

@@ -519,6 +519,12 @@ static void give_reason(struct drive *d)
 
 /* ---- the whole ------------------------------------------------------------------------------------------- */
 
+/* In a DHT's swarm the tracker tells nobody of anybody: it is there to hear who comes, and who has all. */
+static unsigned tracker_tells(const struct lab_scenario *s)
+{
+	return s->meet.v == LAB_MEET_DHT ? 0 : (unsigned)s->peers.v;
+}
+
 static int prepare(struct drive *d)
 {
 	sigset_t set;
@@ -544,7 +550,7 @@ static int prepare(struct drive *d)
 	d->crew.ended = on_ended;
 	d->crew.to = d;
 	if (rc == 0)
-		rc = lab_tracker_init(&d->tracker, d->stage->plan.nodes, (unsigned)d->s->peers.v, d->o->seed);
+		rc = lab_tracker_init(&d->tracker, d->stage->plan.nodes, tracker_tells(d->s), d->o->seed);
 	if (rc == 0)
 		rc = lab_door_open(&d->door, d->loop, d->stage->door, &d->tracker);
 	d->door.news = on_news;

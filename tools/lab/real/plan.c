@@ -40,7 +40,7 @@ static const enum sim_adversary_kind played[] = { SIM_POLLUTER, SIM_LORIS, SIM_F
 
 static bool is_played(const struct lab_adversary *a, char names[120])
 {
-	bool found = lab_attack_kind(a) == OURS;
+	bool found = lab_attack_kind(a) == OURS || lab_attack_case(a) != NULL;
 	size_t n = (size_t)snprintf(names, 120, "%s, ", sim_adversary_table[OURS].name);
 	for (size_t i = 0; i < sizeof played / sizeof *played; i++) {
 		found |= lab_attack_kind(a) == played[i];
@@ -80,6 +80,10 @@ static void check_foreign(struct checking *c, const struct lab_group *g, const c
 		snprintf(at, sizeof at, "%s.kind", path);
 		refuse(c, at, "adversaries are no %s: leave the kind away", lab_kind_name(kind));
 	}
+	if (kind == LAB_KIND_LIBTORRENT && c->s->meet.v == LAB_MEET_DHT) {
+		snprintf(at, sizeof at, "%s.kind", path);
+		refuse(c, at, "libtorrent finds nobody in a DHT of one network, which this is (meet: dht)");
+	}
 	if (kind == LAB_KIND_NATIVE || kind == LAB_KIND_COMMAND) /* which reads all of it in its environment */
 		return;
 	for (size_t i = 0; i < sizeof field / sizeof *field; i++) {
@@ -116,6 +120,8 @@ static void check_group(struct checking *c, const struct lab_group *g, unsigned 
 		IF(lab_attack_kind(&g->adversary) < SIM_ADVERSARY_KINDS && lab_attack_spec(&g->adversary).view > 0,
 		   "adversary.view", "an adversary's program waits until it is dialled");
 		bool ours = lab_attack_kind(&g->adversary) == OURS;
+		IF(!ours && c->s->meet.v == LAB_MEET_DHT, "adversary.kind",
+		   "an adversary's program hears of others from a tracker alone, and this swarm has a DHT (meet)");
 		IF(!ours && g->memory.text != NULL, "memory", "an adversary's program has no budget");
 		IF(!ours && g->max_peers.text != NULL, "max_peers", "an adversary's program takes whoever comes");
 		IF(ours ? g->limit_up.text != NULL : g->limit_up.text != NULL || g->limit_down.text != NULL,
@@ -193,11 +199,13 @@ static uint64_t ns(double seconds)
 	return (uint64_t)llround(fmin(seconds, LONGEST_S) * 1e9);
 }
 
-static bool has_rates(const struct lab_plan *plan, const struct lab_scenario *s)
+static bool counts_packets(const struct lab_plan *plan, const struct lab_scenario *s)
 {
-	for (unsigned i = 0; i < plan->nodes; i++)
-		if (plan->node[i].line.up > 0 || plan->node[i].line.down > 0)
+	for (unsigned i = 0; i < plan->nodes; i++) {
+		const struct lab_wire *l = &plan->node[i].line;
+		if (l->up > 0 || l->down > 0 || l->loss_ppm > 0 || l->reorder_ppm > 0)
 			return true;
+	}
 	for (unsigned i = 0; i < s->events_count; i++)
 		if (s->events[i].kind.v == LAB_EVENT_LINE)
 			return true;
@@ -235,7 +243,8 @@ int lab_plan_make(struct lab_plan *plan, const struct lab_scenario *s, uint32_t 
 								    4), /* passed four times, there and back */
 						     .jitter_ns = ns(drawn[k].jitter),
 						     .queue_ns = ns(g->queue.v),
-						     .loss_ppm = (uint32_t)llround(g->loss.v * 1e6) };
+						     .loss_ppm = (uint32_t)llround(g->loss.v * 1e6),
+						     .reorder_ppm = (uint32_t)llround(g->reorder.v * 1e6) };
 			if (g->has.v > 0 && g->has.v < 1) {
 				n->has = calloc(pieces, sizeof *n->has);
 				if (n->has == NULL) {
@@ -252,9 +261,17 @@ int lab_plan_make(struct lab_plan *plan, const struct lab_scenario *s, uint32_t 
 		}
 		first += count;
 	}
-	plan->wide = !has_rates(plan, s);
+	plan->wide = !counts_packets(plan, s);
 	free(drawn);
 	return 0;
+}
+
+int lab_plan_dht_entry(const struct lab_plan *plan, unsigned i)
+{
+	for (unsigned k = 0; k < plan->nodes; k++)
+		if (k != i && !plan->node[k].played && plan->node[k].kind != LAB_KIND_COMMAND)
+			return (int)k;
+	return -1;
 }
 
 void lab_plan_fini(struct lab_plan *plan)

@@ -28,7 +28,7 @@ struct lab_plan_node {
 struct lab_plan {
 	struct lab_plan_node *node;
 	unsigned nodes;
-	/* No line has a rate: the kernel's TCP hands over what it has in large packets (GSO), the fewer the better. */
+	/* No line counts packets: the kernel's TCP hands over what it has in large ones (GSO), the fewer the better. */
 	bool wide;
 };
 
@@ -40,6 +40,8 @@ struct lab_plan {
 SHOAL_MUST int lab_plan_check(const struct lab_scenario *s, struct shoal_bytes text, struct lab_fault *fault);
 /* Of a scenario that was checked, and its number of pieces. 0 or NOMEM. */
 SHOAL_MUST int lab_plan_make(struct lab_plan *plan, const struct lab_scenario *s, uint32_t pieces, uint64_t seed);
+/* The node at which node `i` enters the DHT of a scenario that has one: the first that can, or to that one the second. -1: none. */
+int lab_plan_dht_entry(const struct lab_plan *plan, unsigned i);
 void lab_plan_fini(struct lab_plan *plan);
 
 #endif

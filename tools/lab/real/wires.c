@@ -159,6 +159,14 @@ static bool loses(struct lab_wires *w, const struct lab_wire *line)
 	return line->loss_ppm > 0 && shoal_rng_below(&w->dice, 1000000) < line->loss_ppm;
 }
 
+/* For how long a packet is held back, that others may overtake it; 0: it keeps its place. */
+static uint64_t held_back(struct lab_wires *w, const struct lab_wire *line)
+{
+	if (line->reorder_ppm == 0 || shoal_rng_below(&w->dice, 1000000) >= line->reorder_ppm)
+		return 0;
+	return 1 + shoal_rng_u64(&w->dice) % LAB_WIRES_LATE_NS;
+}
+
 static uint64_t jitter(struct lab_wires *w, const struct lab_wire *line)
 {
 	return line->jitter_ns > 0 ? shoal_rng_u64(&w->dice) % (line->jitter_ns + 1) : 0;
@@ -204,7 +212,10 @@ bool lab_wires_send(struct lab_wires *w, unsigned from, struct lab_packet *p, ui
 	p->due += a->line.delay_ns + b->line.delay_ns + jitter(w, &a->line) + jitter(w, &b->line);
 	if (p->due < *latest)
 		p->due = *latest;
-	*latest = p->due;
+	uint64_t late = held_back(w, &a->line) + held_back(w, &b->line);
+	if (late == 0)
+		*latest = p->due;
+	p->due += late;
 	p->from = from;
 	p->to = to;
 	p->arrives = b->line.down == 0;

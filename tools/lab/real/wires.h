@@ -1,5 +1,5 @@
 /*
- * tools/lab/real/wires.h - lines between nodes, for packets of real programs: rate, queue, delay, jitter, loss.
+ * tools/lab/real/wires.h - lines between nodes, for packets of real programs: rate, queue, delay, jitter, loss, reordering.
  *
  * A star: node i sends over its own line up and down another's. What the lines do to a packet is what the virtual world
  * does to its bytes (tools/lab/world/line.h). Packets and a clock in, packets out: no file, no socket, no clock in here.
@@ -15,6 +15,7 @@
 #define LAB_WIRES_NODES_MAX 1024
 #define LAB_WIRES_UNDER_WAY_MAX (256u << 20) /* bytes of room for packets under way; beyond it they are dropped */
 #define LAB_WIRES_QUEUE_NS 1000000000u	     /* of a line that states none, as in the virtual world */
+#define LAB_WIRES_LATE_NS 10000000u	     /* at most, of a packet that others overtake */
 #define LAB_PACKET_HEAD 10		     /* a struct virtio_net_hdr */
 #define LAB_WIRES_NET 0x0a4d0000u	     /* 10.77.0.0/16 */
 
@@ -28,13 +29,13 @@ const char *lab_wires_dotted(unsigned node, char out[16]);
 unsigned lab_wires_node(uint32_t address);
 
 struct lab_wire {
-	uint64_t up, down;	     /* bytes a second of IP packets; 0: no limit */
-	uint64_t delay_ns;	     /* one way, its half of it */
-	uint64_t jitter_ns;	     /* each packet is up to that much later; none overtakes another to the same node */
-	uint64_t queue_ns;	     /* longest wait for either rate; 0: LAB_WIRES_QUEUE_NS */
-	uint32_t loss_ppm, reserved; /* of packets, each way */
-	uint32_t cut;		     /* nothing passes */
-	uint32_t side;		     /* nodes of different sides are apart */
+	uint64_t up, down;  /* bytes a second of IP packets; 0: no limit */
+	uint64_t delay_ns;  /* one way, its half of it */
+	uint64_t jitter_ns; /* each packet is up to that much later; none overtakes another to the same node by it */
+	uint64_t queue_ns;  /* longest wait for either rate; 0: LAB_WIRES_QUEUE_NS */
+	uint32_t loss_ppm, reorder_ppm; /* of packets, each way: lost; held back, up to LAB_WIRES_LATE_NS */
+	uint32_t cut;			/* nothing passes */
+	uint32_t side;			/* nodes of different sides are apart */
 	uint32_t everywhere, reserved2; /* it is on every side: the tracker */
 };
 
