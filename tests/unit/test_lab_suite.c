@@ -87,10 +87,26 @@ static void what_is_not_measured_is_open_and_not_held(void **state)
 	lab_suite_fini(&suite);
 }
 
+/* The virtual world says once what it is that only real processes have. */
+static void what_only_real_processes_have_is_told_once(void **state)
+{
+	static const char real[] =
+		"name: x\nsummary: y\nmeet: dht\ncontent: { size: 1M, format: v1 }\n"
+		"nodes: [{ name: a, has: all, kind: aria2 }, { name: b, kind: rtorrent, reorder: 1% }]\n";
+	struct lab_suite suite;
+	struct lab_fault fault;
+	const struct lab_suite_options o = { 0 };
+	(void)state;
+	assert_int_equal(lab_suite_open(&suite, shoal_bytes(real, sizeof real - 1), &o, &fault), 0);
+	assert_string_equal(lab_suite_lacks(&suite), "real processes (--real) for nodes of the kind aria2");
+	lab_suite_fini(&suite);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_not_measured_is_open_and_not_held),
+		cmocka_unit_test(what_only_real_processes_have_is_told_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,6 +32,16 @@ static void lack(char *what, size_t size, unsigned *count, const char *of, const
 	++*count;
 }
 
+/* What only real processes have; told once, of the first such thing. */
+static void lack_real(char *what, size_t size, unsigned *count, const char *of, const char *name)
+{
+	static const char lead[] = "real processes (--real) for ";
+	char one[80];
+	snprintf(one, sizeof one, "%s%s", of, name);
+	if (strstr(what, lead) == NULL)
+		lack(what, size, count, lead, one);
+}
+
 unsigned lab_build_lacks(const struct lab_scenario *s, char *what, size_t size)
 {
 	unsigned count = 0;
@@ -40,28 +50,26 @@ unsigned lab_build_lacks(const struct lab_scenario *s, char *what, size_t size)
 		lack(what, size, &count, "", s->needs.at[i]);
 	for (unsigned i = 0; i < s->nodes_count; i++) {
 		const struct lab_group *g = &s->nodes[i];
-		if (g->count.v > 0 && g->adversary.kind != NULL &&
-		    lab_attack_kind(&g->adversary) == SIM_ADVERSARY_KINDS)
-			lack(what, size, &count,
-			     lab_attack_case(&g->adversary) != NULL ? "real processes (--real) for "
-								    : "adversaries of the kind ",
-			     g->adversary.kind);
-		if (g->count.v > 0 && g->reorder.v > 0)
-			lack(what, size, &count, "", "real processes (--real) for lines that reorder");
+		const char *attack = g->count.v > 0 ? g->adversary.kind : NULL;
+		if (attack != NULL && lab_attack_case(&g->adversary) != NULL)
+			lack_real(what, size, &count, "adversaries of the kind ", attack);
+		else if (attack != NULL && lab_attack_kind(&g->adversary) == SIM_ADVERSARY_KINDS)
+			lack(what, size, &count, "adversaries of the kind ", attack);
 		if (g->count.v > 0 && g->kind.v != LAB_KIND_NATIVE)
-			lack(what, size, &count, "real processes (--real) for nodes of the kind ",
-			     lab_kind_name((enum lab_kind)g->kind.v));
+			lack_real(what, size, &count, "nodes of the kind ", lab_kind_name((enum lab_kind)g->kind.v));
+		if (g->count.v > 0 && g->reorder.v > 0)
+			lack_real(what, size, &count, "", "lines that reorder");
 		if (g->behind != NULL)
 			lack(what, size, &count, "", "nodes that share an address");
 	}
 	if (s->meet.v == LAB_MEET_DHT)
-		lack(what, size, &count, "", "real processes (--real) for a DHT");
+		lack_real(what, size, &count, "", "a DHT");
 	if (s->links_count > 0)
 		lack(what, size, &count, "", "links between groups");
 	for (unsigned i = 0; i < s->events_count; i++) {
 		enum lab_event_kind kind = (enum lab_event_kind)s->events[i].kind.v;
 		if (kind == LAB_EVENT_PAUSE)
-			lack(what, size, &count, "events of the kind ", lab_event_name(kind));
+			lack_real(what, size, &count, "events of the kind ", lab_event_name(kind));
 	}
 	return count;
 }
