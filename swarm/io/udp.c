@@ -7,7 +7,8 @@
 #include <string.h>
 #include "swarm/io/addr.h"
 
-#define PIECE 65535u /* what the kernel joins rows of datagrams to */
+#define PIECE 65535u  /* what the kernel joins rows of datagrams to */
+#define ONE_BY_ONE 64 /* rows, after one that a path or its device would not take in one piece */
 
 union control {
 	char bytes[CMSG_SPACE(sizeof(int))];
@@ -26,8 +27,8 @@ struct shoal_udp {
 	struct shoal_udp_user user;
 	struct door door[SHOAL_UDP_SOCKETS_MAX];
 	unsigned count;
-	int tos;      /* as that of shoal_tcp */
-	bool no_rows; /* the kernel cuts up nothing */
+	int tos;	     /* as that of shoal_tcp */
+	unsigned one_by_one; /* rows that go so from now on */
 	/* Where a batch lands. */
 	struct mmsghdr msg[SHOAL_UDP_BATCH];
 	struct iovec iov[SHOAL_UDP_BATCH];
@@ -247,10 +248,11 @@ static int send_piece(struct shoal_udp *udp, struct door *door, struct msghdr *m
 	memcpy(CMSG_DATA(c), &size, sizeof size);
 	if (udp->os->sendmsg(door->watch.fd, msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
 		return 0;
-	int rc = send_err(errno);
+	int os = errno;
 	msg->msg_control = NULL;
 	msg->msg_controllen = 0;
-	return rc == SHOAL_ERR_BUSY ? rc : SHOAL_ERR_UNSUPPORTED;
+	/* EINVAL where the path is narrower than `each`, EIO where the device makes no checksums: others may do better. */
+	return os == EINVAL || os == EIO || os == EOPNOTSUPP || os == EMSGSIZE ? SHOAL_ERR_UNSUPPORTED : send_err(os);
 }
 
 static int send_each(struct shoal_udp *udp, struct door *door, const struct msghdr *like, struct shoal_bytes data,
@@ -287,9 +289,9 @@ int shoal_udp_send_row(struct shoal_udp *udp, const struct shoal_addr *to, struc
 		bool went = udp->os->sendmsg(door->watch.fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
 		rc = went ? 0 : send_err(errno);
 	} else {
-		rc = udp->no_rows ? SHOAL_ERR_UNSUPPORTED : send_piece(udp, door, &msg, each);
+		rc = udp->one_by_one > 0 ? SHOAL_ERR_UNSUPPORTED : send_piece(udp, door, &msg, each);
 		if (rc == SHOAL_ERR_UNSUPPORTED) {
-			udp->no_rows = true;
+			udp->one_by_one = udp->one_by_one > 0 ? udp->one_by_one - 1 : ONE_BY_ONE;
 			rc = send_each(udp, door, &msg, data, each);
 		}
 	}

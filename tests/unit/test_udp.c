@@ -57,18 +57,23 @@ static int any_socket(const char *ip, struct shoal_addr *at)
 	return fd;
 }
 
-static void open_pair(struct pair *p, const char *ip, bool listen)
+static void open_pair_on(const struct shoal_os_ops *os, struct pair *p, const char *ip, bool listen)
 {
 	int os_err;
 	*p = (struct pair){ 0 };
 	struct shoal_udp_user user = { &p->heard, on_datagram };
 	assert_int_equal(shoal_loop_new(&p->loop, &shoal_os_real), 0);
-	assert_int_equal(shoal_udp_new(&p->udp, p->loop, &shoal_os_real, &user), 0);
+	assert_int_equal(shoal_udp_new(&p->udp, p->loop, os, &user), 0);
 	p->fd = any_socket(ip, &p->other);
 	int free_port = any_socket(ip, &p->at); /* learns a free port, and lets go of it */
 	close(free_port);
 	if (listen)
 		assert_int_equal(shoal_udp_bind(p->udp, &p->at, &os_err), 0);
+}
+
+static void open_pair(struct pair *p, const char *ip, bool listen)
+{
+	open_pair_on(&shoal_os_real, p, ip, listen);
 }
 
 static void close_pair(struct pair *p)
@@ -193,9 +198,10 @@ static void a_port_that_is_taken_says_so(void **state)
 /* The system's calls, and how those that matter here fail. */
 static struct {
 	struct shoal_os_ops os;
-	bool no_segments; /* as a kernel before 4.18 */
-	int full;	  /* so many sends find no room */
-	unsigned calls;
+	bool no_segments; /* as on a path that is narrower than a datagram */
+	bool no_route;
+	int full;		/* so many sends find no room */
+	unsigned calls, in_one; /* of those, rows in one piece */
 } fake;
 
 static bool has_segment(const struct msghdr *msg)
@@ -206,9 +212,14 @@ static bool has_segment(const struct msghdr *msg)
 static ssize_t fake_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	fake.calls++;
+	fake.in_one += has_segment(msg);
 	if (fake.full > 0) {
 		fake.full--;
 		errno = EAGAIN;
+		return -1;
+	}
+	if (fake.no_route) {
+		errno = ENETUNREACH;
 		return -1;
 	}
 	if (fake.no_segments && has_segment(msg)) {
@@ -301,6 +312,34 @@ static void a_row_goes_in_one_piece_and_comes_as_it_was(void **state)
 	}
 }
 
+/* One path that cannot take a row, or a moment without any, does not make all others slow for good. */
+static void what_one_path_cannot_do_others_still_may(void **state)
+{
+	static uint8_t bytes[4 * 1400];
+	struct pair p;
+	(void)state;
+	fake.os = shoal_os_real;
+	fake.os.sendmsg = fake_sendmsg;
+	fake.os.sendmmsg = fake_sendmmsg;
+	fake.no_segments = false;
+	open_pair_on(&fake.os, &p, "127.0.0.1", true);
+	struct shoal_bytes row = { bytes, sizeof bytes };
+	fake.no_route = true;
+	assert_int_equal(shoal_udp_send_row(p.udp, &p.other, row, 1400, false), SHOAL_ERR_NET);
+	fake.no_route = false;
+	fake.in_one = 0;
+	assert_int_equal(shoal_udp_send_row(p.udp, &p.other, row, 1400, false), 0);
+	assert_int_equal(fake.in_one, 1);
+	fake.no_segments = true;
+	assert_int_equal(shoal_udp_send_row(p.udp, &p.other, row, 1400, false), 0);
+	fake.no_segments = false;
+	fake.in_one = 0;
+	for (int i = 0; i < 200; i++)
+		assert_int_equal(shoal_udp_send_row(p.udp, &p.other, row, 1400, false), 0);
+	assert_true(fake.in_one > 100);
+	close_pair(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +349,7 @@ int main(void)
 		cmocka_unit_test(a_flood_is_taken_in_turns),
 		cmocka_unit_test(a_port_that_is_taken_says_so),
 		cmocka_unit_test(a_row_goes_in_one_piece_and_comes_as_it_was),
+		cmocka_unit_test(what_one_path_cannot_do_others_still_may),
 	};
 	own_net();
 	return cmocka_run_group_tests(tests, NULL, NULL);
