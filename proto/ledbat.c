@@ -107,7 +107,20 @@ void shoal_ledbat_lost(struct shoal_ledbat *l, shoal_us rtt)
 
 void shoal_ledbat_timeout(struct shoal_ledbat *l)
 {
-	l->threshold = shoal_max_u64(l->window / 2, (uint64_t)WINDOW_LEAST * l->mss);
+	if (l->window > l->mss) /* the first in a row: later ones know nothing new of the path (RFC 5681) */
+		l->threshold = shoal_max_u64(l->window / 2, (uint64_t)WINDOW_LEAST * l->mss);
 	l->window = l->mss;
 	l->slow_start = true;
+}
+
+struct shoal_ledbat_mark shoal_ledbat_mark(const struct shoal_ledbat *l)
+{
+	return (struct shoal_ledbat_mark){ l->window, l->threshold, l->slow_start };
+}
+
+void shoal_ledbat_undo(struct shoal_ledbat *l, const struct shoal_ledbat_mark *mark)
+{
+	set_window(l, shoal_max_u64(l->window, mark->window));
+	l->threshold = mark->threshold;
+	l->slow_start = mark->slow_start;
 }

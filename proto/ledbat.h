@@ -61,4 +61,12 @@ void shoal_ledbat_lost(struct shoal_ledbat *l, shoal_us rtt);
 /* Nothing came back for a whole time-out. */
 void shoal_ledbat_timeout(struct shoal_ledbat *l);
 
+/* The window before it was cut, for when it turns out that nothing was lost. */
+struct shoal_ledbat_mark {
+	uint64_t window, threshold;
+	bool slow_start;
+};
+struct shoal_ledbat_mark shoal_ledbat_mark(const struct shoal_ledbat *l);
+void shoal_ledbat_undo(struct shoal_ledbat *l, const struct shoal_ledbat_mark *mark);
+
 #endif

@@ -1,4 +1,4 @@
-/* proto/utp_out.c - a connection's sending half: packets, windows, acks, losses. */
+/* proto/utp_out.c - a connection's sending half: packets, windows, acks, time-outs. */
 #include <stdlib.h>
 #include <string.h>
 #include "proto/base/bytes.h"
@@ -8,7 +8,7 @@
 #define PAGE_SMALL (4u * 1024 - sizeof(struct utp_page))
 #define RING_START 16u
 #define RING_MAX 2048u
-#define DUP_ACKS 3u
+#define DUP_ACKS 3u /* of one that knows no selective acks */
 #define RTO_START SHOAL_S(1)
 #define TAIL_MIN SHOAL_MS(20)
 #define PACED_RTT SHOAL_MS(4) /* shorter paths are not worth a timer */
@@ -18,19 +18,9 @@
 #define STARVED SHOAL_MS(20)
 #define QUEUE_LEAST (128u * 1024)
 
-static struct utp_packet *packet_at(const struct utp_conn *c, uint16_t seq)
-{
-	return &c->packet[seq & (c->packet_room - 1)];
-}
-
 static uint32_t payload_max(const struct utp_conn *c)
 {
 	return c->mtu - SHOAL_UTP_HEAD;
-}
-
-static size_t bytes_of(const struct utp_packet *p)
-{
-	return SHOAL_UTP_HEAD + (size_t)p->len;
 }
 
 int utp_out_init(struct utp_conn *c, uint16_t seq, shoal_us now)
@@ -43,7 +33,8 @@ int utp_out_init(struct utp_conn *c, uint16_t seq, shoal_us now)
 		return SHOAL_ERR_NOMEM;
 	}
 	c->packet_room = RING_START;
-	c->una = c->nxt = c->end = c->recover = seq;
+	c->una = c->nxt = c->end = seq;
+	utp_loss_init(c, seq, now);
 	c->their_window = SHOAL_UTP_WINDOW;
 	c->mtu = SHOAL_UTP_MTU_SAFE;
 	c->mtu_top = c->addr.is_v4 ? SHOAL_UTP_MTU_V4 : SHOAL_UTP_MTU_V6;
@@ -98,7 +89,7 @@ static void packet_drop(struct utp_conn *c, struct utp_packet *p)
 void utp_out_fini(struct utp_conn *c)
 {
 	for (uint16_t seq = c->una; c->packet != NULL && seq != c->end; seq++)
-		packet_drop(c, packet_at(c, seq));
+		packet_drop(c, utp_packet_at(c, seq));
 	utp_give(c->u, c->packet_room * sizeof *c->packet);
 	free(c->packet);
 	c->packet = NULL;
@@ -116,7 +107,7 @@ static bool ring_grow(struct utp_conn *c)
 		return false;
 	}
 	for (uint16_t seq = c->una; seq != c->end; seq++)
-		ring[seq & (room - 1)] = *packet_at(c, seq);
+		ring[seq & (room - 1)] = *utp_packet_at(c, seq);
 	free(c->packet);
 	c->packet = ring;
 	c->packet_room = room;
@@ -135,7 +126,7 @@ static struct utp_packet *packet_new(struct utp_conn *c, enum shoal_utp_type typ
 			return NULL;
 		c->page = page;
 	}
-	struct utp_packet *p = packet_at(c, c->end++);
+	struct utp_packet *p = utp_packet_at(c, c->end++);
 	*p = (struct utp_packet){ .page = c->page, .at = c->page->used, .type = (uint8_t)type };
 	c->page->used += SHOAL_UTP_HEAD;
 	c->page->live++;
@@ -175,11 +166,12 @@ static uint32_t probe_size(struct utp_conn *c, size_t left, shoal_us now)
 	return c->mtu_tried == 0 ? c->mtu_top : (c->mtu + c->mtu_top + 1) / 2;
 }
 
-static void probe_ended(struct utp_conn *c, uint32_t size, bool good)
+void utp_out_probed(struct utp_conn *c, uint32_t size, bool good)
 {
-	c->probing = false;
+	c->probing = c->probing && c->mtu_tried != size;
 	if (good) {
 		c->mtu = c->ledbat.mss = size > c->mtu ? size : c->mtu;
+		c->mtu_top = c->mtu_top > c->mtu ? c->mtu_top : c->mtu; /* it had been taken for lost */
 	} else {
 		c->mtu_tried = size;
 		c->mtu_top = size - 1 > c->mtu ? size - 1 : c->mtu;
@@ -204,7 +196,7 @@ ptrdiff_t utp_out_send(struct utp_conn *c, const struct shoal_bytes v[], size_t 
 	for (size_t i = 0; i < n; i++)
 		left += v[i].len;
 	left = left < room ? left : room;
-	struct utp_packet *p = c->end != c->nxt ? packet_at(c, (uint16_t)(c->end - 1)) : NULL;
+	struct utp_packet *p = c->end != c->nxt ? utp_packet_at(c, (uint16_t)(c->end - 1)) : NULL;
 	if (p != NULL && (p->page != c->page || p->probe))
 		p = NULL;
 	for (size_t i = 0; i < n && done < left; i++) {
@@ -257,9 +249,10 @@ struct news { /* of one ack */
 
 static void packet_acked(struct utp_conn *c, uint16_t seq, struct news *news, shoal_us now)
 {
-	struct utp_packet *p = packet_at(c, seq);
+	struct utp_packet *p = utp_packet_at(c, seq);
 	if (p->acked)
 		return;
+	utp_loss_acked(c, seq, now);
 	p->acked = true;
 	news->any = true;
 	news->bytes += p->len;
@@ -276,13 +269,10 @@ static void packet_acked(struct utp_conn *c, uint16_t seq, struct news *news, sh
 	}
 	if (p->tries == 1) {
 		if (p->probe)
-			probe_ended(c, (uint32_t)bytes_of(p), true);
-	} else if (p->probe && c->probing && c->mtu_tried == bytes_of(p)) {
-		probe_ended(c, c->mtu_tried, false);
+			utp_out_probed(c, (uint32_t)utp_packet_bytes(p), true);
+	} else if (p->probe && c->probing && c->mtu_tried == utp_packet_bytes(p)) {
+		utp_out_probed(c, c->mtu_tried, false);
 	}
-	/* The ack of one sent again may be its first sending's. */
-	if ((p->tries == 1 || p->sent + c->srtt / 2 <= now) && p->sent > c->newest)
-		c->newest = p->sent;
 }
 
 static void set_rto(struct utp_conn *c)
@@ -291,8 +281,9 @@ static void set_rto(struct utp_conn *c)
 	c->rto = shoal_min_u64(shoal_max_u64(rto, SHOAL_UTP_RTO_MIN), SHOAL_UTP_RTO_MAX);
 }
 
-static void measured(struct utp_conn *c, shoal_us rtt)
+static void measured(struct utp_conn *c, shoal_us rtt, shoal_us now)
 {
+	utp_loss_measured(c, rtt, now);
 	if (c->srtt == 0) {
 		c->srtt = rtt > 0 ? rtt : 1;
 		c->rttvar = rtt / 2;
@@ -301,40 +292,6 @@ static void measured(struct utp_conn *c, shoal_us rtt)
 		c->rttvar = c->rttvar - c->rttvar / 4 + off / 4;
 		c->srtt = c->srtt - c->srtt / 8 + rtt / 8;
 		c->srtt += c->srtt == 0;
-	}
-}
-
-static void packet_lost(struct utp_conn *c, uint16_t seq)
-{
-	struct utp_packet *p = packet_at(c, seq);
-	p->lost = true;
-	c->lost_count++;
-	c->pipe -= p->len;
-	if (p->probe && p->tries == 1 && c->probing) { /* too wide: no sign of crowding */
-		probe_ended(c, (uint32_t)bytes_of(p), false);
-		return;
-	}
-	if (shoal_utp_before(seq, c->recover))
-		return;
-	c->recover = c->nxt;
-	shoal_ledbat_lost(&c->ledbat, c->srtt);
-}
-
-/* Lost is what three that were sent after it have passed, or one that was sent a good while after it. */
-static void find_lost(struct utp_conn *c)
-{
-	unsigned passed = 0;
-	shoal_us patience = c->srtt / 4 + SHOAL_MS(1);
-	for (uint16_t seq = c->nxt; seq != c->una;) {
-		struct utp_packet *p = packet_at(c, --seq);
-		if (p->acked) {
-			passed++;
-			continue;
-		}
-		if (p->lost || passed == 0)
-			continue;
-		if ((passed >= DUP_ACKS && p->tries == 1) || p->sent + patience < c->newest)
-			packet_lost(c, seq);
 	}
 }
 
@@ -351,6 +308,17 @@ static void selective(struct utp_conn *c, const struct shoal_utp_head *h, struct
 	}
 }
 
+/* They have no room for the packet that is next to be acknowledged. */
+static bool window_shut(const struct utp_conn *c)
+{
+	return c->una != c->end && utp_packet_at(c, c->una)->len > c->their_window;
+}
+
+static bool waits_for_room(const struct utp_conn *c)
+{
+	return c->una == c->nxt && window_shut(c);
+}
+
 bool utp_out_acked(struct utp_conn *c, const struct shoal_utp_head *h, shoal_us now)
 {
 	struct news news = { 0 };
@@ -363,7 +331,7 @@ bool utp_out_acked(struct utp_conn *c, const struct shoal_utp_head *h, shoal_us 
 	c->their_window = h->window;
 	for (uint16_t i = 0; i < fresh; i++) {
 		packet_acked(c, c->una, &news, now);
-		packet_drop(c, packet_at(c, c->una));
+		packet_drop(c, utp_packet_at(c, c->una));
 		c->una++;
 	}
 	if (c->una != c->nxt)
@@ -371,7 +339,7 @@ bool utp_out_acked(struct utp_conn *c, const struct shoal_utp_head *h, shoal_us 
 	/* Of the one sent last. Others may have been there for long: what lies beyond the bits of a selective ack is told
 	 * of when they have moved on, together with what was sent again and made them move. */
 	if (news.first_try && now > news.sent)
-		measured(c, now - news.sent);
+		measured(c, now - news.sent, now);
 	if (h->delay != 0)
 		shoal_ledbat_sample(&c->ledbat, h->delay, now);
 	if (news.any) {
@@ -382,15 +350,11 @@ bool utp_out_acked(struct utp_conn *c, const struct shoal_utp_head *h, shoal_us 
 		set_rto(c); /* the line is alive: no need to back off any more */
 		shoal_ledbat_acked(&c->ledbat, news.bytes, in_flight, c->srtt > 0 ? c->srtt * 2 : SHOAL_UTP_RTO_MAX);
 	}
-	if (shoal_utp_before(c->recover, c->una))
-		c->recover = c->una;
-	if (h->sack.len > 0) {
+	utp_loss_look(c, now);
+	if (h->sack.len > 0 || fresh > 0 || h->type != SHOAL_UTP_STATE || c->una == c->nxt) {
 		c->dup_acks = 0;
-		find_lost(c);
-	} else if (fresh > 0 || h->type != SHOAL_UTP_STATE || c->una == c->nxt) {
-		c->dup_acks = 0;
-	} else if (++c->dup_acks == DUP_ACKS && !packet_at(c, c->una)->acked && !packet_at(c, c->una)->lost) {
-		packet_lost(c, c->una); /* of one that knows no selective acks */
+	} else if (++c->dup_acks == DUP_ACKS && !utp_packet_at(c, c->una)->acked && !utp_packet_at(c, c->una)->lost) {
+		utp_loss_one(c, c->una);
 	}
 	utp_want_out(c);
 	return true;
@@ -398,24 +362,21 @@ bool utp_out_acked(struct utp_conn *c, const struct shoal_utp_head *h, shoal_us 
 
 /* ---- time ------------------------------------------------------------------------------- */
 
-static bool window_shut(const struct utp_conn *c)
-{
-	return c->una == c->nxt && c->nxt != c->end && packet_at(c, c->nxt)->len > c->their_window;
-}
-
 static shoal_us tail_at(const struct utp_conn *c)
 {
 	if (c->tail_probed || c->srtt == 0 || c->una == c->nxt || c->lost_count > 0)
 		return SHOAL_NEVER;
 	shoal_us wait = shoal_max_u64(2 * c->srtt + 4 * c->rttvar, TAIL_MIN);
-	return shoal_max_u64(c->progress, packet_at(c, (uint16_t)(c->nxt - 1))->sent) + wait;
+	return shoal_max_u64(c->progress, utp_packet_at(c, (uint16_t)(c->nxt - 1))->sent) + wait;
 }
 
 shoal_us utp_out_deadline(const struct utp_conn *c)
 {
 	shoal_us at = SHOAL_NEVER;
-	if (c->una != c->nxt || window_shut(c))
+	if (c->una != c->nxt || waits_for_room(c))
 		at = shoal_min_u64(c->progress + c->rto, tail_at(c));
+	if (c->loss.look_at != 0)
+		at = shoal_min_u64(at, c->loss.look_at);
 	if (c->starved_until != 0)
 		at = shoal_min_u64(at, c->starved_until);
 	if (c->pace_until != 0)
@@ -435,11 +396,7 @@ static void time_out(struct utp_conn *c, shoal_us now)
 		return utp_die(c, SHOAL_ERR_TIMEOUT);
 	if (c->una == c->nxt) /* their window is shut: one packet asks whether it still is */
 		return utp_want_out(c);
-	c->recover = c->nxt;
-	for (uint16_t seq = c->una; seq != c->nxt; seq++)
-		if (!packet_at(c, seq)->acked && !packet_at(c, seq)->lost)
-			packet_lost(c, seq);
-	shoal_ledbat_timeout(&c->ledbat);
+	utp_loss_all(c);
 	utp_want_out(c);
 }
 
@@ -453,17 +410,19 @@ void utp_out_timer(struct utp_conn *c, shoal_us now)
 		c->pace_until = 0;
 		utp_want_out(c);
 	}
-	if ((c->una != c->nxt || window_shut(c)) && c->progress + c->rto <= now)
+	if ((c->una != c->nxt || waits_for_room(c)) && c->progress + c->rto <= now)
 		return time_out(c, now);
+	if (c->loss.look_at != 0 && c->loss.look_at <= now) {
+		utp_loss_look(c, now);
+		utp_want_out(c);
+	}
 	if (tail_at(c) <= now) { /* the last ones may be lost, and nothing follows that would show it: ask */
 		c->tail_probed = true;
 		for (uint16_t seq = c->nxt; seq != c->una;) {
-			struct utp_packet *p = packet_at(c, --seq);
+			struct utp_packet *p = utp_packet_at(c, --seq);
 			if (p->acked)
 				continue;
-			p->lost = true;
-			c->lost_count++;
-			c->pipe -= p->len;
+			utp_send_again(c, p);
 			c->force = true;
 			break;
 		}
@@ -488,7 +447,7 @@ static uint64_t pacing(struct utp_conn *c, shoal_us now)
 
 static void emit(struct utp_conn *c, uint16_t seq, shoal_us now)
 {
-	struct utp_packet *p = packet_at(c, seq);
+	struct utp_packet *p = utp_packet_at(c, seq);
 	struct shoal_utp_head h = utp_head(c, (enum shoal_utp_type)p->type, seq);
 	if (p->lost) {
 		p->lost = false;
@@ -503,6 +462,7 @@ static void emit(struct utp_conn *c, uint16_t seq, shoal_us now)
 		c->u->stats.bytes_out += p->len;
 	}
 	c->spoke = true;
+	p->waited = (uint32_t)shoal_min_u64(now - p->sent, UINT32_MAX);
 	p->sent = now;
 	p->tries += p->tries < UINT8_MAX;
 	c->pipe += p->len;
@@ -522,7 +482,7 @@ static bool fits(const struct utp_conn *c, uint32_t len, uint64_t more, bool fre
 static uint16_t first_lost(const struct utp_conn *c)
 {
 	uint16_t seq = c->una;
-	while (!packet_at(c, seq)->lost)
+	while (!utp_packet_at(c, seq)->lost)
 		seq++;
 	return seq;
 }
@@ -531,16 +491,16 @@ static uint16_t first_lost(const struct utp_conn *c)
  * lost. */
 static uint16_t row(const struct utp_conn *c, uint16_t seq, uint64_t tokens)
 {
-	const struct utp_packet *first = packet_at(c, seq), *last = first;
+	const struct utp_packet *first = utp_packet_at(c, seq), *last = first;
 	bool fresh = !first->lost;
 	uint64_t bytes = first->len;
 	uint16_t count = 1;
 	uint16_t most = (uint16_t)((fresh ? c->end : c->nxt) - seq);
 	most = most < SHOAL_UTP_TRAIN_MAX ? most : SHOAL_UTP_TRAIN_MAX;
 	while (!first->probe && count < most && last->len == first->len) {
-		const struct utp_packet *p = packet_at(c, (uint16_t)(seq + count));
-		if (p->page != first->page || p->at != last->at + bytes_of(last) || p->len > first->len || p->probe ||
-		    p->lost == fresh || bytes + p->len > tokens || !fits(c, p->len, bytes, fresh) ||
+		const struct utp_packet *p = utp_packet_at(c, (uint16_t)(seq + count));
+		if (p->page != first->page || p->at != last->at + utp_packet_bytes(last) || p->len > first->len ||
+		    p->probe || p->lost == fresh || bytes + p->len > tokens || !fits(c, p->len, bytes, fresh) ||
 		    (uint16_t)(seq - c->una) + count >= SHOAL_UTP_FLIGHT_MAX)
 			break;
 		bytes += p->len;
@@ -558,7 +518,7 @@ bool utp_out_train(struct utp_conn *c, struct shoal_utp_train *train, shoal_us n
 	}
 	bool fresh = c->lost_count == 0;
 	uint16_t seq = fresh ? c->nxt : first_lost(c);
-	struct utp_packet *p = packet_at(c, seq);
+	struct utp_packet *p = utp_packet_at(c, seq);
 	if (!c->force && !fits(c, p->len, 0, fresh))
 		return false;
 	uint64_t tokens = pacing(c, now);
@@ -569,11 +529,11 @@ bool utp_out_train(struct utp_conn *c, struct shoal_utp_train *train, shoal_us n
 	}
 	uint16_t count = c->force ? 1 : row(c, seq, tokens);
 	*train = (struct shoal_utp_train){ .to = c->addr,
-					   .each = bytes_of(p),
+					   .each = utp_packet_bytes(p),
 					   .whole = p->probe && p->tries == 0,
 					   .data = { p->page->bytes + p->at, 0 } };
 	for (uint16_t i = 0; i < count; i++) {
-		train->data.len += bytes_of(packet_at(c, (uint16_t)(seq + i)));
+		train->data.len += utp_packet_bytes(utp_packet_at(c, (uint16_t)(seq + i)));
 		emit(c, (uint16_t)(seq + i), now);
 	}
 	if (tokens != SHOAL_NEVER)
@@ -592,13 +552,11 @@ void utp_out_sent(struct utp_conn *c, uint16_t seq, uint16_t count, int rc)
 	if (rc != SHOAL_ERR_BUSY && rc != SHOAL_ERR_TOO_LONG)
 		return;
 	for (uint16_t i = 0; i < count; i++) {
-		struct utp_packet *p = packet_at(c, (uint16_t)(seq + i));
+		struct utp_packet *p = utp_packet_at(c, (uint16_t)(seq + i));
 		if (rc == SHOAL_ERR_TOO_LONG && p->probe && c->probing)
-			probe_ended(c, (uint32_t)bytes_of(p), false);
+			utp_out_probed(c, (uint32_t)utp_packet_bytes(p), false);
 		p->tries -= rc == SHOAL_ERR_BUSY && p->tries < UINT8_MAX;
-		p->lost = true;
-		c->lost_count++;
-		c->pipe -= p->len;
+		utp_send_again(c, p);
 	}
 	utp_want_out(c);
 }

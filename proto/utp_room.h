@@ -3,7 +3,8 @@
  *
  *	utp.c		all connections: who a datagram is for, events, timers
  *	utp_strangers.c	datagrams without a connection: cookies, resets
- *	utp_out.c	one connection's sending half: queue, windows, acks, losses
+ *	utp_out.c	one connection's sending half: queue, windows, acks, time-outs
+ *	utp_loss.c	what of it is lost, what only late
  *	utp_in.c	its receiving half: order, selective acks, window
  */
 #ifndef SHOAL_UTP_ROOM_H
@@ -29,7 +30,9 @@ struct utp_packet {
 	uint8_t type; /* DATA or FIN */
 	uint8_t tries;
 	bool acked, lost;
-	bool probe; /* wider than the path is known to be */
+	bool probe;	 /* wider than the path is known to be */
+	uint8_t cut;	 /* of the window, that it was lost for; 0: none */
+	uint32_t waited; /* from the sending before the last to the last, microseconds */
 };
 /* Bytes that came in: in order in `in`, or alone while one before them is missing. */
 struct utp_chunk {
@@ -53,6 +56,22 @@ struct utp_list {
 	struct utp_conn *first, *last;
 };
 
+struct utp_losses {
+	uint16_t top;		     /* behind the last packet that was acknowledged */
+	uint16_t recover;	     /* what was lost before it belongs to the window that was cut already */
+	shoal_us newest, newest_rtt; /* when the packet sent last of those that arrived was sent; its round trip */
+	shoal_us least[2];	     /* round trip: of this minute, of the one before */
+	shoal_us minute;
+	shoal_us late;	  /* by so much packets come behind what was sent after them; 0: in order, as far as is known */
+	uint16_t round;	  /* a round trip is over when it is acknowledged */
+	shoal_us look_at; /* what has been overtaken is lost then; 0: nothing has */
+	/* The last cut, which is undone when nothing that it was for had been lost. */
+	struct shoal_ledbat_mark before;
+	uint32_t charged; /* packets, of which that is not known yet */
+	uint8_t cut;
+	bool may_undo;
+};
+
 struct utp_conn {
 	struct shoal_transport t; /* first: the user's pointer is ours */
 	struct shoal_utp *u;
@@ -74,7 +93,6 @@ struct utp_conn {
 	struct utp_packet *packet; /* a ring of `packet_room`, a power of two, by seq */
 	uint32_t packet_room;
 	uint16_t una, nxt, end;
-	uint16_t recover; /* losses before it belong to the window that was cut already */
 	uint16_t dup_acks;
 	struct utp_page *page; /* the last packet's */
 	uint32_t queued;       /* payload bytes not acknowledged, sent or not */
@@ -87,12 +105,12 @@ struct utp_conn {
 	bool force;		/* one packet goes whatever the windows say */
 	bool tail_probed;
 	struct shoal_ledbat ledbat;
+	struct utp_losses loss;
 	shoal_us srtt, rttvar, rto;
 	unsigned timeouts; /* in a row; SYNs sent while dialling */
 	shoal_us progress; /* the last ack that told something, or the first send of a flight */
 	shoal_us stalled;  /* the first time-out since something was acknowledged; 0: none */
 	shoal_us sent_at;  /* anything at all */
-	shoal_us newest;   /* when the latest of the packets that arrived was sent */
 	uint64_t tokens;   /* bytes that pacing lets go now */
 	shoal_us paced_at;
 	shoal_us pace_until;		  /* held back by pacing till then; 0: not */
@@ -167,6 +185,24 @@ void utp_refuse(struct shoal_utp *u, const struct shoal_addr *from, const struct
 /* A RESET. */
 void utp_reset(struct shoal_utp *u, const struct shoal_addr *from, const struct shoal_utp_head *h);
 
+static inline struct utp_packet *utp_packet_at(const struct utp_conn *c, uint16_t seq)
+{
+	return &c->packet[seq & (c->packet_room - 1)];
+}
+
+static inline size_t utp_packet_bytes(const struct utp_packet *p)
+{
+	return SHOAL_UTP_HEAD + (size_t)p->len;
+}
+
+/* It goes once more, whatever that says of the line. */
+static inline void utp_send_again(struct utp_conn *c, struct utp_packet *p)
+{
+	p->lost = true;
+	c->lost_count++;
+	c->pipe -= p->len;
+}
+
 /* utp_out.c */
 SHOAL_MUST int utp_out_init(struct utp_conn *c, uint16_t seq, shoal_us now);
 void utp_out_fini(struct utp_conn *c);
@@ -182,6 +218,19 @@ shoal_us utp_out_deadline(const struct utp_conn *c);
 /* The next train of data, if one may go. */
 bool utp_out_train(struct utp_conn *c, struct shoal_utp_train *train, shoal_us now);
 void utp_out_sent(struct utp_conn *c, uint16_t seq, uint16_t count, int rc);
+/* A datagram of `size` bytes that asked for the path's width arrived, or was lost for it. */
+void utp_out_probed(struct utp_conn *c, uint32_t size, bool good);
+
+/* utp_loss.c */
+void utp_loss_init(struct utp_conn *c, uint16_t seq, shoal_us now);
+void utp_loss_measured(struct utp_conn *c, shoal_us rtt, shoal_us now);
+/* `seq` is being acknowledged for the first time. */
+void utp_loss_acked(struct utp_conn *c, uint16_t seq, shoal_us now);
+/* All that an ack has to say has been heard: what is lost by it? */
+void utp_loss_look(struct utp_conn *c, shoal_us now);
+void utp_loss_one(struct utp_conn *c, uint16_t seq);
+/* Nothing has come for long: all under way is. */
+void utp_loss_all(struct utp_conn *c);
 
 /* utp_in.c */
 SHOAL_MUST int utp_in_init(struct utp_conn *c);

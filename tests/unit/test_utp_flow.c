@@ -47,6 +47,71 @@ static void a_lossy_line_is_used(void **state)
 	assert_true(got > 550e3);
 }
 
+/* Radio, and lines joined to one: packets overtake each other by the hundred, and none is lost. */
+static void what_is_overtaken_is_not_lost(void **state)
+{
+	static const struct {
+		uint32_t mbits;
+		shoal_us delay, jitter;
+	} cases[] = { { 20, SHOAL_MS(25), SHOAL_MS(10) },
+		      { 100, SHOAL_MS(25), SHOAL_MS(10) },
+		      { 20, SHOAL_MS(2), SHOAL_MS(10) },
+		      { 20, SHOAL_MS(50), SHOAL_MS(20) } };
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		uint64_t rate = cases[i].mbits * MBIT;
+		double got = goodput(&(struct line_options){ .seed = i + 1,
+							     .rate = rate,
+							     .queue = SHOAL_S(1),
+							     .delay = cases[i].delay,
+							     .jitter = cases[i].jitter,
+							     .mtu = 1472 },
+				     15, 15);
+		print_message("%u Mbit/s, %llu ms each way and up to %llu more: %.1f %% used, at most %llu ms queued\n",
+			      cases[i].mbits, (unsigned long long)cases[i].delay / 1000,
+			      (unsigned long long)cases[i].jitter / 1000, got * 100 / (double)rate,
+			      (unsigned long long)p.line.waited_max / 1000);
+		assert_true(got > 0.8 * (double)rate);
+		assert_true(p.line.waited_max < SHOAL_MS(100));
+	}
+}
+
+/* Some are lost, and the others overtake each other all the same. */
+static void what_is_lost_is_told_from_what_is_late(void **state)
+{
+	struct line_options o = {
+		.seed = 1, .rate = 100 * MBIT, .queue = SHOAL_MS(100), .delay = SHOAL_MS(30), .loss_ppm = 10000
+	};
+	(void)state;
+	double in_order = goodput(&o, 5, 20);
+	o.delay -= SHOAL_MS(5); /* as long a way in the mean */
+	o.jitter = SHOAL_MS(10);
+	double late = goodput(&o, 5, 20);
+	print_message("1 %% lost: %.0f kB/s, out of order too: %.0f kB/s\n", in_order / 1000, late / 1000);
+	assert_true(late > 0.8 * in_order);
+}
+
+/* Three seconds without a line are not the line's measure. */
+static void after_an_outage_the_line_is_used_again(void **state)
+{
+	struct line_options o = { .seed = 1, .rate = 20 * MBIT, .queue = SHOAL_MS(300), .delay = SHOAL_MS(100) };
+	(void)state;
+	pair_open(&p, &o, UINT64_MAX / 2, 0);
+	line_run(&p.line, p.line.now + SHOAL_S(15), NULL);
+	p.line.o.loss_ppm = 1000000;
+	line_run(&p.line, p.line.now + SHOAL_S(3), NULL);
+	p.line.o.loss_ppm = 0;
+	line_run(&p.line, p.line.now + SHOAL_S(5), NULL); /* the next time-out may be four seconds off */
+	uint64_t before = p.talk[1].got;
+	line_run(&p.line, p.line.now + SHOAL_S(3), NULL);
+	double part = (double)(p.talk[1].got - before) / (3.0 * 20 * MBIT);
+	print_message("%.1f %% used after an outage\n", part * 100);
+	assert_true(part > 0.5);
+	for (int i = 0; i < 2; i++)
+		p.talk[i].t->ops->close(p.talk[i].t);
+	line_close(&p.line);
+}
+
 static void a_clean_line_is_filled_and_its_queue_is_not(void **state)
 {
 	static const uint32_t mbits[] = { 2, 20, 60 };
@@ -292,6 +357,9 @@ int main(void)
 		cmocka_unit_test(delays_wrap_and_age),
 		cmocka_unit_test(losses_and_delays_move_the_window),
 		cmocka_unit_test(a_lossy_line_is_used),
+		cmocka_unit_test(what_is_overtaken_is_not_lost),
+		cmocka_unit_test(what_is_lost_is_told_from_what_is_late),
+		cmocka_unit_test(after_an_outage_the_line_is_used_again),
 		cmocka_unit_test(a_clean_line_is_filled_and_its_queue_is_not),
 		cmocka_unit_test(clocks_that_drift_are_no_queue),
 		cmocka_unit_test(tcp_that_is_joined_keeps_most),
