@@ -176,6 +176,12 @@ struct utp_conn *utp_conn_new(struct shoal_utp *u, const struct shoal_addr *addr
 	return c;
 }
 
+static void say_reset(struct utp_conn *c)
+{
+	struct shoal_utp_head h = utp_head(c, SHOAL_UTP_RESET, c->nxt);
+	utp_note(c->u, &c->addr, &h);
+}
+
 void utp_die(struct utp_conn *c, int err)
 {
 	if (c->state == UTP_DEAD)
@@ -183,8 +189,7 @@ void utp_die(struct utp_conn *c, int err)
 	if (c->state == UTP_SYN_SENT) {
 		c->tell = UTP_TELL_DIALED;
 	} else if (err != SHOAL_ERR_CLOSED) { /* it was not they who ended it: they should know */
-		struct shoal_utp_head h = utp_head(c, SHOAL_UTP_RESET, c->nxt);
-		utp_note(c->u, &c->addr, &h);
+		say_reset(c);
 	}
 	c->state = UTP_DEAD;
 	c->err = err;
@@ -195,7 +200,8 @@ void utp_die(struct utp_conn *c, int err)
 /* When one that its user has closed goes: it has said all, and heard the end; or it will not. */
 static shoal_us linger_until(const struct utp_conn *c)
 {
-	if (c->state == UTP_DEAD || (utp_out_done(c) && c->eof))
+	/* Their end, too, is to be acknowledged. */
+	if (c->state == UTP_DEAD || (utp_out_done(c) && c->eof && !c->ack_due))
 		return 0;
 	shoal_us since = shoal_max_u64(c->closed_at, c->acked_at);
 	return since + (utp_out_done(c) ? SHOAL_UTP_LINGER_DONE : SHOAL_UTP_LINGER);
@@ -230,6 +236,14 @@ int shoal_utp_new(struct shoal_utp **out, const struct shoal_utp_options *option
 	}
 	*out = u;
 	return 0;
+}
+
+void shoal_utp_leave(struct shoal_utp *u)
+{
+	for (uint32_t i = 0; i < u->buckets; i++)
+		for (struct utp_conn *c = u->bucket[i]; c != NULL; c = c->next_in_bucket)
+			if (c->state == UTP_OPEN && c->user_gone && !(c->fin_queued && c->nxt == c->end))
+				say_reset(c);
 }
 
 void shoal_utp_free(struct shoal_utp *u)
@@ -457,6 +471,9 @@ void shoal_utp_tick(struct shoal_utp *u, shoal_us now)
 	while ((timer = shoal_heap_due(&u->timers, now)) != NULL) {
 		c = UTP_OF(timer);
 		if (c->user_gone && linger_until(c) <= now) {
+			/* What they say from now on nobody hears. */
+			if (c->state == UTP_OPEN && !(utp_out_done(c) && c->eof))
+				say_reset(c);
 			conn_free(c);
 			continue;
 		}

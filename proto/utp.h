@@ -75,6 +75,8 @@ struct shoal_utp_train {
 };
 
 SHOAL_MUST int shoal_utp_new(struct shoal_utp **out, const struct shoal_utp_options *options, shoal_us now);
+/* Nothing more will be said, after the next output(): who has not been told of an end is told at once. */
+void shoal_utp_leave(struct shoal_utp *u);
 /* Every transport must have been closed; what lingers is dropped. NULL is fine. */
 void shoal_utp_free(struct shoal_utp *u);
 

@@ -8,6 +8,7 @@
 #define CHUNK_SMALL 2048u   /* of a connection on which little is said */
 #define SHORT SHOAL_MS(500) /* after memory was refused, little is asked for */
 #define SHORT_WINDOW 3000u
+#define SPARE 4096u /* bytes beyond the window, for the packet that all others wait for */
 #define EARLY_BYTES (SHOAL_UTP_EARLY_MAX * sizeof(struct utp_chunk *))
 
 static struct utp_chunk *chunk_new(struct utp_conn *c, uint32_t room)
@@ -170,8 +171,10 @@ void utp_in_packet(struct utp_conn *c, const struct shoal_utp_head *h)
 		c->has_fin = true;
 		c->fin = h->seq;
 	}
+	uint32_t most = SHOAL_UTP_WINDOW + (ahead == 1 && c->early_count > 0 ? SPARE : 0);
 	if (h->type == SHOAL_UTP_DATA && h->payload.len > 0 && ahead > 0 && ahead < SHOAL_UTP_EARLY_MAX &&
-	    h->payload.len <= utp_in_window(c) && !(c->has_fin && !shoal_utp_before(h->seq, c->fin))) {
+	    c->in_bytes + c->early_bytes + h->payload.len <= most &&
+	    !(c->has_fin && !shoal_utp_before(h->seq, c->fin))) {
 		if (ahead > 1) {
 			if (!keep_early(c, h->seq, h->payload))
 				c->short_until = c->u->now + SHORT; /* it will be sent again */

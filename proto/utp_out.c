@@ -231,6 +231,8 @@ void utp_out_fin(struct utp_conn *c)
 {
 	if (!c->fin_queued && packet_new(c, SHOAL_UTP_FIN, 0, 0) != NULL)
 		c->fin_queued = true;
+	else if (!c->fin_queued)
+		c->starved_until = c->u->now + STARVED;
 	utp_want_out(c);
 }
 
@@ -350,6 +352,8 @@ bool utp_out_acked(struct utp_conn *c, const struct shoal_utp_head *h, shoal_us 
 		set_rto(c); /* the line is alive: no need to back off any more */
 		shoal_ledbat_acked(&c->ledbat, news.bytes, in_flight, c->srtt > 0 ? c->srtt * 2 : SHOAL_UTP_RTO_MAX);
 	}
+	if (window_shut(c)) /* who answers is alive, and may be without room for as long as it likes */
+		c->stalled = 0;
 	utp_loss_look(c, now);
 	if (h->sack.len > 0 || fresh > 0 || h->type != SHOAL_UTP_STATE || c->una == c->nxt) {
 		c->dup_acks = 0;
@@ -394,9 +398,14 @@ static void time_out(struct utp_conn *c, shoal_us now)
 	c->force = true;
 	if (c->stalled + SHOAL_UTP_DEAD <= now)
 		return utp_die(c, SHOAL_ERR_TIMEOUT);
-	if (c->una == c->nxt) /* their window is shut: one packet asks whether it still is */
-		return utp_want_out(c);
-	utp_loss_all(c);
+	/* Their window is shut: one packet asks whether it still is. That they did not take it says nothing of the line. */
+	struct utp_packet *asks = utp_packet_at(c, c->una);
+	if (window_shut(c) && (uint16_t)(c->nxt - c->una) <= 1) {
+		if (c->una != c->nxt && !asks->lost)
+			utp_send_again(c, asks);
+	} else {
+		utp_loss_all(c);
+	}
 	utp_want_out(c);
 }
 
@@ -404,6 +413,8 @@ void utp_out_timer(struct utp_conn *c, shoal_us now)
 {
 	if (c->starved_until != 0 && c->starved_until <= now) {
 		c->starved_until = 0;
+		if (c->user_gone)
+			utp_out_fin(c);
 		utp_look_ready(c);
 	}
 	if (c->pace_until != 0 && c->pace_until <= now) {

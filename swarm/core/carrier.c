@@ -39,6 +39,8 @@ void shoal_carriers_fini(struct shoal_node *n)
 	if (n->carriers.utp == NULL)
 		return;
 	shoal_carriers_output(n, n->now); /* the ends of what was closed just now */
+	shoal_utp_leave(n->carriers.utp);
+	shoal_carriers_output(n, n->now);
 	shoal_utp_free(n->carriers.utp);
 	n->carriers.utp = NULL;
 }

@@ -235,6 +235,114 @@ static void who_is_refused_sees_the_end(void **state)
 	line_close(&p.line);
 }
 
+struct tally {
+	unsigned kind[5];
+};
+static bool tap_tally(struct line *l, int from, struct shoal_bytes data)
+{
+	struct tally *t = l->word;
+	(void)from;
+	t->kind[data.at[0] >> 4]++;
+	return true;
+}
+
+/* Each end is acknowledged, the second one too, though who said the first has nothing left to wait for. */
+static void both_ends_are_acknowledged(void **state)
+{
+	static struct line l;
+	struct tally t = { { 0 } };
+	uint8_t got[4];
+	struct shoal_space room = { got, sizeof got };
+	struct shoal_bytes word = SHOAL_LIT("x");
+	(void)state;
+	line_open(&l, &(struct line_options){ .seed = 1, .delay = 10000 });
+	l.word = &t;
+	l.tap = tap_tally;
+	assert_int_equal(shoal_utp_dial(l.utp[0], &l.addr[1], 1, l.now), 0);
+	line_run(&l, l.now + SHOAL_S(1), NULL);
+	assert_int_equal(l.kept[0]->ops->send(l.kept[0], &word, 1, false), 1);
+	line_run(&l, l.now + SHOAL_S(1), NULL);
+	assert_int_equal(l.kept_count, 2);
+	assert_int_equal(l.kept[1]->ops->recv(l.kept[1], &room, 1), 1);
+	assert_int_equal(l.kept[1]->ops->send(l.kept[1], &word, 1, false), 1);
+	line_run(&l, l.now + SHOAL_S(1), NULL);
+	l.kept[0]->ops->close(l.kept[0]);
+	line_run(&l, l.now + SHOAL_S(1), NULL);
+	assert_int_equal(l.kept[1]->ops->recv(l.kept[1], &room, 1), SHOAL_ERR_CLOSED);
+	l.kept[1]->ops->close(l.kept[1]);
+	l.kept_count = 0;
+	expect_quiet(&l);
+	assert_int_equal(t.kind[SHOAL_UTP_FIN], 2);
+	assert_int_equal(t.kind[SHOAL_UTP_RESET], 0);
+	line_close(&l);
+}
+
+/* Who closes while there is no memory says so when there is some. */
+static void an_end_waits_for_memory(void **state)
+{
+	static struct pair p;
+	(void)state;
+	pair_open(&p, &(struct line_options){ .seed = 1, .delay = 1000 }, 50000, 0);
+	p.talk[0].to_get = 1; /* it is not over of itself */
+	line_run(&p.line, p.line.now + SHOAL_S(2), NULL);
+	assert_int_equal(p.talk[1].got, 50000);
+	p.line.o.memory = 1;
+	p.talk[0].t->ops->close(p.talk[0].t);
+	p.talk[0].t = NULL;
+	p.talk[0].closed = true;
+	line_run(&p.line, p.line.now + SHOAL_S(1), NULL);
+	assert_false(p.talk[1].closed);
+	p.line.o.memory = 0;
+	line_run(&p.line, p.line.now + SHOAL_MS(100), pair_done);
+	assert_true(p.talk[1].eof);
+	expect_quiet(&p.line);
+	line_close(&p.line);
+}
+
+/* The other end goes on for ever; it is told that nobody hears it. */
+static void who_is_heard_no_more_is_told(void **state)
+{
+	static struct pair p;
+	struct tally t = { { 0 } };
+	(void)state;
+	pair_open(&p, &(struct line_options){ .seed = 1, .delay = 1000 }, 50000, 100);
+	p.talk[1].slow_every = SHOAL_S(1000); /* and reads nothing, so that it does not see the end */
+	p.line.word = &t;
+	p.line.tap = tap_tally;
+	line_run(&p.line, p.line.now + SHOAL_S(1), NULL);
+	p.talk[0].t->ops->close(p.talk[0].t);
+	p.talk[0].t = NULL;
+	p.talk[0].closed = true;
+	line_run(&p.line, p.line.now + SHOAL_UTP_LINGER_DONE + SHOAL_S(1), NULL);
+	assert_int_equal(t.kind[SHOAL_UTP_RESET], 1);
+	assert_int_equal(shoal_utp_stats(p.line.utp[0]).connections, 0);
+	p.talk[1].slow_every = 0;
+	line_run(&p.line, p.line.now + SHOAL_MS(300), NULL);
+	assert_int_equal(p.talk[1].got, 50000); /* what had come is not lost by it */
+	assert_true(p.talk[1].closed);
+	line_close(&p.line);
+}
+
+/* A node that goes while much is queued cannot say all of it, but says that it goes. */
+static void who_leaves_says_so(void **state)
+{
+	static struct pair p;
+	(void)state;
+	pair_open(&p, &(struct line_options){ .seed = 1, .delay = 20000 }, 5000000, 0);
+	line_run(&p.line, p.line.now + SHOAL_MS(300), NULL);
+	assert_false(p.talk[1].closed);
+	p.talk[0].t->ops->close(p.talk[0].t);
+	p.talk[0].t = NULL;
+	p.talk[0].closed = true;
+	shoal_utp_leave(p.line.utp[0]);
+	line_run(&p.line, p.line.now, NULL); /* the last round */
+	p.line.o.loss_ppm = 1000000;	     /* all that is sent from now on nobody sends */
+	line_run(&p.line, p.line.now + SHOAL_MS(200), NULL);
+	assert_true(p.talk[1].closed);
+	assert_int_equal(p.talk[1].err, SHOAL_ERR_CLOSED);
+	line_close(&p.line);
+}
+
 /* One that is closed before a word was said is gone at once: refused ones take no places. */
 static void the_refused_take_no_place(void **state)
 {
@@ -381,6 +489,26 @@ static void a_slow_reader_is_waited_for(void **state)
 	line_run(&p.line, p.line.now + SHOAL_S(100), pair_done);
 	expect_all(&p);
 	assert_true(p.line.peak[1] < SHOAL_UTP_WINDOW + (256u << 10)); /* with what pages and tables cost */
+	expect_quiet(&p.line);
+	line_close(&p.line);
+}
+
+/* Who has no room, and says so, is alive, however long that takes; and it is no sign of a crowded line. */
+static void a_shut_window_is_no_death(void **state)
+{
+	static struct pair p;
+	(void)state;
+	pair_open(&p, &(struct line_options){ .seed = 1, .delay = 25000, .rate = 2500000, .queue = SHOAL_S(1) },
+		  20000000, 0);
+	line_run(&p.line, p.line.now + SHOAL_S(4), NULL);
+	struct shoal_utp_look before = shoal_utp_look(p.talk[0].t);
+	p.talk[1].slow_every = 2 * SHOAL_UTP_DEAD;
+	line_run(&p.line, p.line.now + 2 * SHOAL_UTP_DEAD - SHOAL_S(10), NULL);
+	assert_non_null(p.talk[0].t);
+	assert_true(shoal_utp_look(p.talk[0].t).window >= before.window / 2);
+	p.talk[1].slow_every = 0;
+	line_run(&p.line, p.line.now + SHOAL_S(40), pair_done);
+	expect_all(&p);
 	expect_quiet(&p.line);
 	line_close(&p.line);
 }
@@ -600,7 +728,7 @@ static void early_packets_are_kept_within_the_window(void **state)
 	line_run(&l, l.now + SHOAL_MS(1), NULL);
 	struct shoal_utp_head h = { .type = SHOAL_UTP_DATA, .id = 8, .seq = 2, .ack = (uint16_t)(caught.last.seq - 1) };
 	say(&l, &from, h, SHOAL_LIT("x"));
-	for (uint32_t i = 0; i < 0x10000; i++) {
+	for (uint32_t i = 0; i < 0xffff; i++) { /* all but the one they wait for */
 		h.seq = (uint16_t)(4 + i);
 		say(&l, &from, h, shoal_bytes(body, sizeof body));
 	}
@@ -609,6 +737,41 @@ static void early_packets_are_kept_within_the_window(void **state)
 	assert_int_equal(caught.last.type, SHOAL_UTP_STATE);
 	assert_int_equal(caught.last.ack, 2);
 	assert_true(caught.last.sack.len > 64 && caught.last.sack.len <= SHOAL_UTP_SACK_MAX);
+	line_close(&l);
+}
+
+/* All that is kept waits for one packet: it has a place, or nothing would ever move again. */
+static void what_all_wait_for_finds_a_place(void **state)
+{
+	static struct line l;
+	static uint8_t body[1400], sink[2 << 20];
+	struct caught caught = { 0 };
+	struct shoal_addr from = stranger(1);
+	(void)state;
+	line_open(&l, &(struct line_options){ .seed = 1 });
+	l.tap = tap_catch;
+	l.word = &caught;
+	say(&l, &from, (struct shoal_utp_head){ .type = SHOAL_UTP_SYN, .id = 7, .seq = 1 },
+	    (struct shoal_bytes){ NULL, 0 });
+	line_run(&l, l.now + SHOAL_MS(1), NULL);
+	struct shoal_utp_head h = { .type = SHOAL_UTP_DATA, .id = 8, .seq = 2, .ack = (uint16_t)(caught.last.seq - 1) };
+	say(&l, &from, h, SHOAL_LIT("x"));
+	line_run(&l, l.now + SHOAL_MS(1), NULL);
+	assert_int_equal(l.kept_count, 1);
+	uint16_t count = SHOAL_UTP_WINDOW / sizeof body + 2; /* more than there is room for */
+	for (uint16_t i = 1; i < count; i++) {
+		h.seq = (uint16_t)(3 + i);
+		say(&l, &from, h, shoal_bytes(body, sizeof body));
+	}
+	h.seq = 3;
+	say(&l, &from, h, shoal_bytes(body, sizeof body));
+	line_run(&l, l.now + SHOAL_MS(1), NULL);
+	assert_true(caught.last.ack > 2 + SHOAL_UTP_WINDOW / sizeof body - 5);
+	assert_true(l.used[1] < SHOAL_UTP_WINDOW + (128u << 10));
+	struct shoal_space v = { sink, sizeof sink };
+	ptrdiff_t got = l.kept[0]->ops->recv(l.kept[0], &v, 1);
+	assert_true(got > (ptrdiff_t)(SHOAL_UTP_WINDOW - 2 * sizeof body) &&
+		    got < (ptrdiff_t)(SHOAL_UTP_WINDOW + 4096));
 	line_close(&l);
 }
 
@@ -624,12 +787,17 @@ int main(void)
 		cmocka_unit_test(nobody_there_ends_in_a_time_out),
 		cmocka_unit_test(one_that_falls_silent_is_given_up),
 		cmocka_unit_test(who_is_refused_sees_the_end),
+		cmocka_unit_test(both_ends_are_acknowledged),
+		cmocka_unit_test(an_end_waits_for_memory),
+		cmocka_unit_test(who_is_heard_no_more_is_told),
+		cmocka_unit_test(who_leaves_says_so),
 		cmocka_unit_test(the_refused_take_no_place),
 		cmocka_unit_test(many_connections_keep_apart),
 		cmocka_unit_test(one_half_may_end_long_before_the_other),
 		cmocka_unit_test(a_forgotten_connection_is_reset),
 		cmocka_unit_test(closing_at_any_moment_leaves_nothing),
 		cmocka_unit_test(a_slow_reader_is_waited_for),
+		cmocka_unit_test(a_shut_window_is_no_death),
 		cmocka_unit_test(short_of_memory_it_is_slow_and_whole),
 		cmocka_unit_test(a_flood_of_forged_syns_costs_nothing),
 		cmocka_unit_test(only_who_heard_the_answer_is_let_in),
@@ -637,6 +805,7 @@ int main(void)
 		cmocka_unit_test(a_reset_must_know_what_was_sent),
 		cmocka_unit_test(acks_of_the_future_are_dropped),
 		cmocka_unit_test(early_packets_are_kept_within_the_window),
+		cmocka_unit_test(what_all_wait_for_finds_a_place),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

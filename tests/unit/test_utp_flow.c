@@ -66,7 +66,7 @@ static void what_is_overtaken_is_not_lost(void **state)
 							     .delay = cases[i].delay,
 							     .jitter = cases[i].jitter,
 							     .mtu = 1472 },
-				     15, 15);
+				     15, 6);
 		print_message("%u Mbit/s, %llu ms each way and up to %llu more: %.1f %% used, at most %llu ms queued\n",
 			      cases[i].mbits, (unsigned long long)cases[i].delay / 1000,
 			      (unsigned long long)cases[i].jitter / 1000, got * 100 / (double)rate,
