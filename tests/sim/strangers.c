@@ -432,7 +432,7 @@ static size_t make_torrent(struct strangers *w, uint8_t *out)
 	if (w->o.v2) {
 		at += put(out + at, "12:piece layersd32:", 19);
 		at += put(out + at, root, 32);
-		at += (size_t)sprintf((char *)out + at, "%zu:", layer);
+		at += (size_t)snprintf((char *)out + at, 24, "%zu:", layer);
 		at += put(out + at, zeros, layer);
 		out[at++] = 'e';
 	}
