@@ -168,7 +168,7 @@ struct segment;
 SHOAL_MUST int shoal_files_guarded(struct shoal_files *files, const struct entry *e, const struct iovec *v, int n,
 				   size_t skip, const struct segment *seg, struct shoal_files_fault *fault);
 
-/* ---- files.c ---- */
+/* ---- files_bytes.c ---- */
 struct segment { /* a stretch of the stream within one file */
 	uint32_t file;
 	uint64_t offset; /* in the file */
@@ -186,6 +186,7 @@ SHOAL_MUST int shoal_files_part_open(struct shoal_files *files, struct storage *
 				     struct stat *stat, bool *made);
 void shoal_files_part_look(struct shoal_files *files, struct storage *st, struct shoal_seen *seen);
 
+/* ---- files.c ---- */
 /* The folder, for opening beneath; made, with what lacks above it, when `make`. */
 SHOAL_MUST int shoal_files_folder(struct shoal_files *files, struct storage *st, bool make,
 				  struct shoal_beneath *beneath, struct shoal_files_fault *fault);
