@@ -324,7 +324,7 @@ int shoal_files_folder(struct shoal_files *files, struct storage *st, bool make,
 		}
 	}
 	pthread_mutex_unlock(&st->setup_lock);
-	beneath->root = root;
+	beneath->root = rc == 0 ? root : -1;
 	return rc;
 }
 
