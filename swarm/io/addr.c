@@ -1,3 +1,4 @@
+/* addr.c - see addr.h. */
 #include "swarm/io/addr.h"
 
 #include <arpa/inet.h>

@@ -125,17 +125,17 @@ int shoal_files_sync_locked(struct shoal_files *files, struct storage *st, struc
 
 /* ---- what was written by other hands ------------------------------------------------------- */
 
+/*
+ * Files may hold bytes that no write() of ours brought: found there and hashed, left by a process that was
+ * killed, or right in spite of a sync that failed. So may the folders above them hold new names. All that may be
+ * in the page cache alone, and a claim stands for it as well: once, a syncfs covers it.
+ */
 static bool stranger(const struct storage *st, uint32_t file)
 {
 	enum place place = st->flag[file] & PLACE_MASK;
 	return (place == PLACE_PART || place == PLACE_WHOLE) && !(st->flag[file] & FLAG_SYNCED);
 }
 
-/*
- * Files may hold bytes that no write() of ours brought: found there and hashed, left by a process that was
- * killed, or right in spite of a sync that failed. So may the folders above them hold new names. All that may be
- * in the page cache alone, and a claim stands for it as well: once, a syncfs covers it.
- */
 static void strangers_mark(struct shoal_files *files, struct storage *st, const uint32_t *list, uint32_t count)
 {
 	pthread_mutex_lock(&files->lock);

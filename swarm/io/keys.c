@@ -1,3 +1,4 @@
+/* keys.c - see keys.h. */
 #include "swarm/io/keys.h"
 
 #include <errno.h>

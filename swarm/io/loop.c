@@ -1,3 +1,4 @@
+/* loop.c - see loop.h. */
 #include "swarm/io/loop.h"
 
 #include <assert.h>

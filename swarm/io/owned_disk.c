@@ -1,3 +1,4 @@
+/* owned_disk.c - see owned_disk.h. */
 #include "swarm/io/owned_disk.h"
 
 #include <stdlib.h>

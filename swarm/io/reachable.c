@@ -1,3 +1,4 @@
+/* reachable.c - see reachable.h. */
 #include "swarm/io/reachable.h"
 
 #include <ifaddrs.h>

@@ -1,3 +1,4 @@
+/* resolve.c - see resolve.h. */
 #include "swarm/io/resolve.h"
 
 #include <netdb.h>

@@ -1,3 +1,4 @@
+/* tcp.c - see tcp.h. */
 #include "swarm/io/tcp.h"
 
 #include <assert.h>

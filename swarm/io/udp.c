@@ -1,3 +1,4 @@
+/* udp.c - see udp.h. */
 #include "swarm/io/udp.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* own_net.c - see own_net.h. */
 #include "tests/unit/own_net.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+/* own_trackers.c - see own_trackers.h. */
 #include "tests/unit/own_trackers.h"
 
 #include <setjmp.h>
