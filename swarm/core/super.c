@@ -229,7 +229,8 @@ static void show(struct shoal_peer *p, uint32_t piece, shoal_us now)
 	shoal_peer_say(p, &msg, now); /* the last line that may end it: `x` may be gone */
 }
 
-static void show_fresh(struct shoal_peer *p, uint32_t piece, shoal_us now)
+/* From now on it is looked after whether that gets there. */
+static void take_down(struct shoal_peer *p, uint32_t piece, shoal_us now)
 {
 	struct shoal_super_peer *x = p->super;
 	uint32_t bytes = shoal_metainfo_piece_bytes(p->swarm->mi, piece);
@@ -237,6 +238,11 @@ static void show_fresh(struct shoal_peer *p, uint32_t piece, shoal_us now)
 	x->shown[x->count++] = (struct shoal_super_shown){ .piece = piece, .left = bytes, .at = now };
 	x->unsent += bytes;
 	owned(p->swarm, p, piece);
+}
+
+static void show_fresh(struct shoal_peer *p, uint32_t piece, shoal_us now)
+{
+	take_down(p, piece, now);
 	show(p, piece, now);
 }
 
@@ -413,8 +419,8 @@ void shoal_super_asked(struct shoal_peer *p, uint32_t piece, shoal_us now)
 	x->busy = now;
 	if (e != NULL)
 		e->at = now;
-	else if (shoal_bits_get(&p->swarm->super.fresh, piece))
-		owned(p->swarm, p, piece); /* it chose by itself */
+	else if (x->count < SHOAL_SUPER_SHOWN_MAX && shoal_bits_get(&p->swarm->super.fresh, piece))
+		take_down(p, piece, now); /* it chose by itself, and may not get there either */
 }
 
 void shoal_super_gave(struct shoal_peer *p, uint32_t piece, uint32_t bytes, shoal_us now)
@@ -506,7 +512,7 @@ static void look_at(struct shoal_peer *p, shoal_us now)
 	if (waits || (p->interested && p->choked))
 		x->busy = now; /* for that, or for its turn, and for nothing else */
 	shoal_us patience = p->interested && !p->choked ? SHOAL_SUPER_LAPSE : SHOAL_SUPER_TRUTH;
-	if (x->busy + patience <= now && s->super.fresh.ones > 0) {
+	if (x->mode == SHOAL_SUPER_MASKED && x->busy + patience <= now && s->super.fresh.ones > 0) {
 		while (x->count > 0)
 			lapse(s, p, &x->shown[0]);
 		tell_all(p);
