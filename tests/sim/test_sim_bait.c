@@ -17,7 +17,7 @@ struct leech {
 	struct stranger *s, *other; /* what it has, the other has a moment later */
 	uint32_t told[PIECES], told_count, asked;
 	uint32_t has[PIECES], got, announced;
-	bool served, greedy;
+	bool served, other_served, greedy;
 };
 
 static void say_have(struct stranger *s, uint32_t piece)
@@ -28,12 +28,17 @@ static void say_have(struct stranger *s, uint32_t piece)
 	stranger_say(s, raw, sizeof raw);
 }
 
-static void ask(struct stranger *s, uint32_t piece)
+static void ask_part(struct stranger *s, uint32_t piece, uint32_t len)
 {
 	uint8_t raw[17];
-	const struct shoal_wire_msg msg = { .id = SHOAL_WIRE_REQUEST, .index = piece, .len = 1024 };
+	const struct shoal_wire_msg msg = { .id = SHOAL_WIRE_REQUEST, .index = piece, .len = len };
 	assert_int_equal(shoal_wire_encode(&msg, (struct shoal_space){ raw, sizeof raw }), sizeof raw);
 	stranger_say(s, raw, sizeof raw);
+}
+
+static void ask(struct stranger *s, uint32_t piece)
+{
+	ask_part(s, piece, 1024);
 }
 
 static void hear(void *to, struct stranger *s, const struct shoal_wire_msg *msg)
@@ -46,6 +51,14 @@ static void hear(void *to, struct stranger *s, const struct shoal_wire_msg *msg)
 		l->told[l->told_count++] = msg->index;
 	if (msg->id == SHOAL_WIRE_PIECE && l->got < PIECES)
 		l->has[l->got++] = msg->index;
+}
+
+static void hear_both(void *to, struct stranger *s, const struct shoal_wire_msg *msg)
+{
+	struct leech *l = to;
+	if (s == l->other && msg->id == SHOAL_WIRE_UNCHOKE)
+		l->other_served = true;
+	hear(to, s, msg);
 }
 
 static void step(struct strangers *w, struct leech *l)
@@ -100,10 +113,57 @@ static void no_bait_is_shown_where_there_is_no_room(void **state)
 	strangers_free(w);
 }
 
+/* One that knows of everything chooses a piece, takes half of it, and wants nothing more. It is shown to the other in time,
+ * like any: not when all has come to a halt for want of it. */
+static void what_one_chose_and_left_is_shown_to_another(void **state)
+{
+	enum { ALL = 48, CHOSEN = 7 };
+	static struct leech l;
+	(void)state;
+	l = (struct leech){ 0 };
+	struct strangers *w = strangers_new(&(struct strangers_options){
+		.torrent = true, .seeds = true, .small_pieces = ALL, .on_message = hear_both, .to = &l });
+	strangers_run(w, SHOAL_S(8));
+	struct shoal_addr at = strangers_addr("80.1.2.3:6000"), other = strangers_addr("81.1.2.3:6000");
+	l.other = stranger_come(w, &other, other.port); /* alone as yet: told everything */
+	l.s = stranger_come(w, &at, at.port);
+	strangers_run(w, SHOAL_MS(100));
+	assert_int_equal(l.told_count, 0);
+	stranger_say(l.other, "\0\0\0\1\2", 5); /* interested */
+	for (unsigned i = 0; i < 100 && !l.other_served; i++)
+		strangers_run(w, SHOAL_MS(100));
+	assert_true(l.other_served);
+	ask_part(l.other, CHOSEN, 512);
+	strangers_run(w, SHOAL_MS(100));
+	stranger_say(l.other, "\0\0\0\1\3", 5); /* not interested */
+	shoal_us last = 0, chosen = 0;
+	for (unsigned second = 0; second < 120 && l.told_count < ALL; second++) {
+		uint32_t told = l.told_count;
+		if (second == 2)
+			stranger_say(l.s, "\0\0\0\1\2", 5);
+		if (l.served && l.asked < told)
+			ask(l.s, l.told[l.asked++]);
+		strangers_run(w, SHOAL_MS(200));
+		for (; l.announced < l.got; l.announced++) {
+			say_have(l.s, l.has[l.announced]);
+			say_have(l.other, l.has[l.announced]);
+		}
+		strangers_run(w, SHOAL_MS(800));
+		for (uint32_t i = told; i < l.told_count; i++)
+			*(l.told[i] == CHOSEN ? &chosen : &last) = w->now;
+	}
+	assert_int_equal(l.told_count, ALL);
+	print_message("it was told of the last of the others at %.1f s, and of that one at %.1f s\n",
+		      (double)last / 1e6, (double)chosen / 1e6);
+	assert_true(chosen < last + SHOAL_S(4));
+	strangers_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_bait_is_shown_where_there_is_no_room),
+		cmocka_unit_test(what_one_chose_and_left_is_shown_to_another),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
