@@ -69,6 +69,7 @@ enum shoal_adopt_way {
 struct shoal_disk_adopt {
 	const char *folder, *path;
 	unsigned ways;
+	bool same_size;	      /* only if it is as long as ours: its name was guessed */
 	uint64_t offset, len; /* COPY: this range of the file, at the same place in both. The others: all of it */
 	unsigned way;	      /* the disk's answer */
 	uint64_t done;	      /* bytes brought, from `offset` on */
@@ -126,6 +127,8 @@ struct shoal_piece_hash {
 	bool blank;	       /* CHECK: all that was read is zeros */
 };
 
+#define SHOAL_DISK_THERE UINT32_MAX
+
 struct shoal_disk_job {
 	struct shoal_disk_job *next; /* the disk's, while it has the job */
 	bool ahead;		     /* so is this: it went before others */
@@ -135,6 +138,8 @@ struct shoal_disk_job {
 	uint32_t piece, begin, len; /* bytes within the piece; begin is a multiple of 16 KiB */
 	struct shoal_slot **slot;   /* ceil(len / 16 KiB) of them */
 	uint32_t slot_count;
+	/* WRITE, or NULL: slots of origin SHOAL_DISK_THERE were read from where they belong: they are hashed, not written. */
+	const uint32_t *origin;
 	struct shoal_piece_hash *hash;
 	uint32_t file, count;	 /* SCAN. SYNC: the first `file` of list[] need not be looked at, a FINISH follows */
 	const uint32_t *list;	 /* SYNC, FINISH: files; `count` of them */
@@ -147,6 +152,11 @@ struct shoal_disk_job {
 	void *owner;	   /* the submitter's */
 	uint64_t cookie;   /* the submitter's */
 };
+
+static inline bool shoal_disk_there(const struct shoal_disk_job *job, uint32_t slot)
+{
+	return job->origin != NULL && job->origin[slot] == SHOAL_DISK_THERE;
+}
 
 /* A piece's bytes that the transport may send by itself. */
 struct shoal_disk_span {

@@ -59,6 +59,18 @@ static void move_slots(const struct shoal_disk_work *w, struct shoal_disk_job *j
 	}
 }
 
+/* All slots of a WRITE but those whose bytes lie there. */
+static void write_slots(const struct shoal_disk_work *w, struct shoal_disk_job *job)
+{
+	for (uint32_t first = 0, end; first < job->slot_count; first = end) {
+		bool there = shoal_disk_there(job, first);
+		for (end = first + 1; end < job->slot_count && shoal_disk_there(job, end) == there;)
+			end++;
+		if (!there)
+			move_slots(w, job, first, end - first);
+	}
+}
+
 static void zero_pads(const struct shoal_metainfo *mi, struct shoal_disk_job *job)
 {
 	for (uint32_t first = 0; first < job->slot_count; first += WRITE_SLOTS) {
@@ -223,7 +235,7 @@ void shoal_disk_work_hashed(struct shoal_disk_work *w, struct shoal_disk_job *co
 	for (unsigned i = 0; i < n; i++)
 		if (alive[i] && job[i]->op == SHOAL_DISK_WRITE && (job[i]->flags & SHOAL_DISK_IF_GOOD) &&
 		    job[i]->hash->good)
-			move_slots(w, job[i], 0, job[i]->slot_count);
+			write_slots(w, job[i]);
 }
 
 void shoal_disk_work_one(const struct shoal_disk_work *w, struct shoal_disk_job *job)

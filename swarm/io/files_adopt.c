@@ -292,6 +292,10 @@ int shoal_files_adopt(struct shoal_files *files, uint32_t storage, uint32_t file
 		a->why = errno;
 		goto out;
 	}
+	if (a->same_size && (uint64_t)c.st.st_size != shoal_metainfo_file_size(st->mi, file)) {
+		a->why = ENODATA;
+		goto out;
+	}
 	if (a->ways & SHOAL_ADOPT_LINK) {
 		rc = link_up(files, st, file, &c, a, fault);
 		if (rc < 0 || a->way)

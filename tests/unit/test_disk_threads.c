@@ -288,6 +288,33 @@ static void if_good_writes_nothing_wrong(void **state)
 	}
 }
 
+/* Hashed with the rest, and left as it lies. */
+static void what_lies_there_is_not_written(void **state)
+{
+	static const struct own_file one = { "a", 200000, false };
+	static const uint32_t origin[] = { SHOAL_DISK_THERE, 7, SHOAL_DISK_THERE, SHOAL_DISK_THERE };
+	static const uint8_t zeros[SHOAL_BLOCK];
+	static uint8_t got[4 * SHOAL_BLOCK], want[4 * SHOAL_BLOCK];
+	struct own_torrent t;
+	(void)state;
+	own_torrent_make(&t, OWN_V1, sizeof want, "n", &one, 1, false);
+	struct shoal_disk_threads *dt = own_disk_threads(&own_faults, 2);
+	uint32_t storage = own_disk_opened(dt, &t, false);
+	struct own_task *k = own_task_new(&t, SHOAL_DISK_WRITE, SHOAL_DISK_LAST | SHOAL_DISK_IF_GOOD, storage, 0, 0,
+					  sizeof want);
+	own_piece(&t, 0, 0, want, sizeof want);
+	k->job.origin = origin;
+	assert_int_equal(own_disk_run(dt, &k->job), 0);
+	assert_int_equal(k->hash.good, 1);
+	assert_int_equal(own_read(own_place, "n/a.part", got, sizeof got), 2 * SHOAL_BLOCK);
+	assert_memory_equal(got, zeros, SHOAL_BLOCK);
+	assert_memory_equal(got + SHOAL_BLOCK, want + SHOAL_BLOCK, SHOAL_BLOCK);
+	own_task_free(k);
+	shoal_disk_threads_free(dt);
+	own_torrent_free(&t);
+	own_place_clear("n");
+}
+
 static void missing_and_short_files_are_gone(void **state)
 {
 	(void)state;
@@ -591,6 +618,7 @@ int main(void)
 						own_place_teardown),
 		cmocka_unit_test_setup_teardown(a_flipped_bit_is_found, own_place_setup, own_place_teardown),
 		cmocka_unit_test_setup_teardown(if_good_writes_nothing_wrong, own_place_setup, own_place_teardown),
+		cmocka_unit_test_setup_teardown(what_lies_there_is_not_written, own_place_setup, own_place_teardown),
 		cmocka_unit_test_setup_teardown(missing_and_short_files_are_gone, own_place_setup, own_place_teardown),
 		cmocka_unit_test_setup_teardown(broken_jobs_are_refused, own_place_setup, own_place_teardown),
 		cmocka_unit_test_setup_teardown(the_queue_is_bounded, own_place_setup, own_place_teardown),

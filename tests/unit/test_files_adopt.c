@@ -99,6 +99,29 @@ static bool is_right(const char *path)
 	return right;
 }
 
+/* Under a name that was guessed: only if it is as long as it should be. */
+static void of_another_length_it_is_left(void **state)
+{
+	(void)state;
+	for (int more = -1; more <= 1; more++) {
+		struct shoal_disk_adopt a = ask(SHOAL_ADOPT_LINK | SHOAL_ADOPT_REFLINK | SHOAL_ADOPT_COPY);
+		uint8_t *bytes = calloc(1, SIZE + 1);
+		own_write(folder, "theirs/x/z", bytes, (size_t)((int)SIZE + more));
+		free(bytes);
+		a.path = "x/z";
+		a.same_size = true;
+		assert_int_equal(shoal_files_adopt(files, storage, FILE_NO, &a, &fault), 0);
+		assert_int_equal(a.way, more == 0 ? SHOAL_ADOPT_LINK : 0);
+		assert_int_equal(a.why, more == 0 ? 0 : ENODATA);
+		assert_int_equal(own_exists(folder, PART), more == 0);
+		if (more == 0) {
+			char full[600];
+			snprintf(full, sizeof full, "%s/%s", folder, PART);
+			assert_int_equal(unlink(full), 0);
+		}
+	}
+}
+
 static uint64_t inode_of(const char *path, unsigned *names)
 {
 	char full[600];
@@ -533,6 +556,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		TEST(of_another_length_it_is_left),
 		cmocka_unit_test(the_ways_that_are_allowed_are_tried_in_order),
 		cmocka_unit_test(a_copy_brings_its_range_alone),
 		TEST(a_hole_stays_a_hole),

@@ -370,6 +370,12 @@ void sim_disk_truncate(struct sim_disk *d, const char *folder, const struct shoa
 	sim_file_truncate(&d->medium, sim_disk_file_of(d, folder, mi, file), size, sim_disk_now_ns(d));
 }
 
+void sim_disk_rot_file(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi, uint32_t file,
+		       uint64_t offset)
+{
+	sim_file_flip(&d->medium, sim_disk_file_of(d, folder, mi, file), offset);
+}
+
 void sim_disk_rot(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi, uint32_t piece)
 {
 	struct part part;

@@ -63,6 +63,9 @@ void sim_disk_skip_sync(struct sim_disk *d, bool skip); /* a planted fault, for 
 void sim_disk_remove(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi, uint32_t file);
 void sim_disk_truncate(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi, uint32_t file,
 		       uint64_t size);
+/* One bit of a file's byte `offset`, silently. */
+void sim_disk_rot_file(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi, uint32_t file,
+		       uint64_t offset);
 /* One bit of the first byte of a piece, silently. */
 void sim_disk_rot(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi, uint32_t piece);
 

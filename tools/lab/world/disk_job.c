@@ -106,8 +106,10 @@ static int put(struct sim_disk *d, struct storage *st, struct shoal_disk_job *jo
 			uint32_t in = part.at - job->begin + done;
 			uint32_t n = SHOAL_BLOCK - in % SHOAL_BLOCK;
 			n = n < part.len - done ? n : part.len - done;
-			sim_file_write(&d->medium, st->file[part.file], part.offset + done,
-				       job->slot[in / SHOAL_BLOCK]->at + in % SHOAL_BLOCK, n, sim_disk_now_ns(d));
+			if (!shoal_disk_there(job, in / SHOAL_BLOCK))
+				sim_file_write(&d->medium, st->file[part.file], part.offset + done,
+					       job->slot[in / SHOAL_BLOCK]->at + in % SHOAL_BLOCK, n,
+					       sim_disk_now_ns(d));
 			done += n;
 		}
 	}
@@ -238,8 +240,8 @@ int sim_disk_perform(struct sim_disk *d, struct shoal_disk_job *job)
 	case SHOAL_DISK_CHECK: return do_check(d, st, job);
 	case SHOAL_DISK_SYNC: return do_sync(d, st, job, true);
 	case SHOAL_DISK_FINISH: return sim_disk_do_finish(d, st, job, true);
-	case SHOAL_DISK_ADOPT:
-	case SHOAL_DISK_FIND: return SHOAL_ERR_UNSUPPORTED;
+	case SHOAL_DISK_ADOPT: return sim_disk_do_adopt(d, st, job);
+	case SHOAL_DISK_FIND: return sim_disk_do_find(d, job->find);
 	case SHOAL_DISK_REVEAL: return sim_disk_do_reveal(d, st, job, job->count);
 	case SHOAL_DISK_UNPART: return do_unpart(d, st);
 	}

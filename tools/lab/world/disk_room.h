@@ -1,5 +1,5 @@
 /*
- * tools/lab/world/disk_room.h - what disk.c, disk_job.c, disk_hash.c and disk_place.c share. Internal.
+ * tools/lab/world/disk_room.h - what the files of the disk share. Internal.
  */
 #ifndef SIM_DISK_ROOM_H
 #define SIM_DISK_ROOM_H
@@ -87,6 +87,10 @@ bool sim_disk_part_place(const struct storage *st, uint32_t piece, uint32_t *at,
 void sim_disk_hash_block(const struct sim_disk *d, struct shoal_disk_job *job, uint32_t block, const uint8_t *at,
 			 size_t len);
 void sim_disk_hash_end(const struct sim_disk *d, struct shoal_disk_job *job);
+
+/* ---- disk_adopt.c ---- */
+int sim_disk_do_adopt(struct sim_disk *d, struct storage *st, struct shoal_disk_job *job);
+int sim_disk_do_find(const struct sim_disk *d, struct shoal_disk_find *find);
 
 /* ---- disk_job.c ---- */
 struct storage *sim_disk_storage(struct sim_disk *d, const struct shoal_disk_job *job);

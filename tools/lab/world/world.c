@@ -357,6 +357,8 @@ void sim_node_start(struct sim_node *n)
 				.folder = { (const uint8_t *)SIM_FOLDER, sizeof SIM_FOLDER - 1 } };
 	char link[512];
 	add.files = n->o.files;
+	if (n->o.adopt_from != NULL)
+		add.adopt_from = shoal_bytes(n->o.adopt_from, strlen(n->o.adopt_from));
 	if (n->o.magnet)
 		add.text = (struct shoal_bytes){ (const uint8_t *)link,
 						 (size_t)snprintf(link, sizeof link, "%s%s%s", c->magnet,

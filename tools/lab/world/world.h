@@ -100,6 +100,7 @@ struct sim_node_options {
 	shoal_us latency[2]; /* of its disk; 0: 100 to 500 us */
 	uint64_t disk_rate;
 	unsigned flags;		  /* SHOAL_ADD_* */
+	const char *adopt_from;	  /* a folder of its disk that it looks in for what is wanted; NULL: none */
 	struct shoal_bytes files; /* priorities it is given at ADD */
 	const char *so;		  /* of its magnet link */
 	bool magnet;		  /* it has the link alone */
