@@ -41,6 +41,7 @@ struct shoal_run_torrent {
 	bool added, started, complete, over, seen_peer, stats_asked, stats_known;
 	uint64_t checked, check_total; /* bytes, while a check runs */
 	uint64_t size, had;	       /* bytes; what was there when it began */
+	uint64_t adopted;	       /* of that, bytes that lay in other files */
 	shoal_us began;		       /* with the run, or when its name came to stand for it */
 	uint64_t peers_waiting;	       /* a PEERS question is open */
 	struct shoal_stats stats;

@@ -147,14 +147,16 @@ void shoal_run_tell_checked(struct shoal_run *r, struct shoal_run_torrent *t, co
 
 void shoal_run_tell_adopted(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
 {
-	char size[SHOAL_HUMAN_MAX], files[SHOAL_HUMAN_MAX * 2], from[SHOAL_SAY_TEXT_MAX];
+	char size[SHOAL_HUMAN_MAX], files[SHOAL_HUMAN_MAX * 2], from[SHOAL_SAY_TEXT_MAX], wait[SHOAL_HUMAN_MAX];
 	bool link = shoal_bytes_equal(ev->data, SHOAL_LIT("link")),
 	     copy = shoal_bytes_equal(ev->data, SHOAL_LIT("copy"));
 	bool shared = shoal_bytes_equal(ev->data, SHOAL_LIT("reflink"));
+	t->adopted += ev->done;
 	if (r->tool->json) {
 		struct shoal_json *j = begin(r, t, "adopted", ev->t);
 		shoal_json_u64(j, "bytes", ev->done);
 		shoal_json_u64(j, "files", ev->index);
+		shoal_json_u64(j, "waiting", ev->stats.size);
 		shoal_json_str(j, "from", ev->text);
 		shoal_json_str(j, "how", ev->data);
 		shoal_say_event_end(r->tool);
@@ -166,6 +168,9 @@ void shoal_run_tell_adopted(struct shoal_run *r, struct shoal_run_torrent *t, co
 		  : link ? "hard links"
 		  : copy ? "copied"
 			 : "reflinks and copies");
+	if (ev->stats.size > 0)
+		shoal_say(r->tool, "%s: %s more lies in pieces whose rest has changed: known when that is fetched",
+			  t->name, shoal_human_size(ev->stats.size, wait));
 }
 
 void shoal_run_tell_complete(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
@@ -183,7 +188,8 @@ void shoal_run_tell_complete(struct shoal_run *r, struct shoal_run_torrent *t, c
 		shoal_say_event_end(r->tool);
 		return;
 	}
-	uint64_t fetched = t->size > t->had ? t->size - t->had : 0;
+	uint64_t here = t->had + (ev->stats.adopted > t->adopted ? ev->stats.adopted - t->adopted : 0);
+	uint64_t fetched = t->size > here ? t->size - here : 0;
 	if (fetched == 0)
 		shoal_say(r->tool, "%s: complete, all of it was here already", t->name);
 	else

@@ -223,7 +223,9 @@ enum shoal_event_kind {
 	SHOAL_EV_EXT,	  /* `peer`, `text` the extension, `data` the message */
 	SHOAL_EV_PAUSED,  /* storage trouble: err, `text`; tries again by itself */
 	SHOAL_EV_RESUMED,
-	SHOAL_EV_ADOPTED, /* before CHECKED: `done` bytes of `index` files came from folder `text`; `data`: "reflink,copy" */
+	/* Before CHECKED: `done` bytes of `index` files came from folder `text`; `data`: "reflink,copy"; `stats.size`: bytes more, in
+	 * pieces whose rest is to be fetched before anybody can tell whether they are right. */
+	SHOAL_EV_ADOPTED,
 	SHOAL_EV_WARNING, /* `text` */
 	SHOAL_EV_ERROR,	  /* `torrent` has ended: err, `text` says what and where */
 	SHOAL_EV_STOPPED,
@@ -257,7 +259,7 @@ struct shoal_stats {
 	uint64_t size, done;	       /* bytes wanted (see SHOAL_OP_FILES); of those verified and durable */
 	uint64_t verified;	       /* verified, perhaps not durable yet */
 	uint64_t downloaded, uploaded; /* payload bytes this session */
-	uint64_t adopted;	       /* bytes taken from other files of this machine */
+	uint64_t adopted;	       /* bytes taken from other files of this machine, and proven */
 	uint64_t wasted;	       /* payload that came for nothing: duplicates, bad, dropped */
 	uint64_t hash_failures;	       /* pieces */
 	uint64_t down_rate, up_rate;   /* bytes a second */

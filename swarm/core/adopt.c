@@ -6,6 +6,7 @@
 #include <string.h>
 #include "swarm/core/adopt_room.h"
 #include "swarm/core/node_room.h"
+#include "swarm/core/offered.h"
 
 #define PATH_USUAL 128 /* bytes, of a candidate's path, for the budget */
 
@@ -72,6 +73,10 @@ void shoal_adopt_free(struct shoal_swarm *s)
 			free(a->place[i].found[k].path);
 		free(a->place[i].found);
 		free(a->place[i].folder);
+	}
+	for (uint32_t i = 0; i < a->kin_count; i++) {
+		free(a->kin[i].ours);
+		free(a->kin[i].theirs);
 	}
 	shoal_budget_give(s->node->budget, a->charged);
 	free(a->want);
@@ -145,6 +150,7 @@ static int submit(struct shoal_swarm *s, struct shoal_adopt_work *w, unsigned wa
 	w->ask = (struct shoal_disk_adopt){ .folder = a->place[w->try[w->try_at].place].folder,
 					    .path = w->try[w->try_at].path,
 					    .ways = ways,
+					    .same_size = w->try[w->try_at].by == SHOAL_ADOPT_BY_KIN,
 					    .offset = from,
 					    .len = to - from };
 	w->job = (struct shoal_disk_job){
@@ -235,13 +241,59 @@ void shoal_adopt_job(struct shoal_swarm *s, struct shoal_disk_job *job, shoal_us
 	}
 }
 
+static void forget_others(struct shoal_adopt_work *w)
+{
+	while (w->try_count > w->try_at + 1)
+		free(w->try[--w->try_count].path);
+}
+
 static void account(struct shoal_swarm *s, const struct shoal_adopt_work *w)
 {
 	struct shoal_adopt_place *p = &s->adopt->place[w->try[w->try_at].place];
+	bool of_use = w->gained > 0 || s->file[w->file].offered != 0;
 	p->bytes += w->gained;
-	p->files += w->gained > 0;
-	p->ways |= w->gained > 0 ? w->way : 0;
+	p->files += of_use;
+	p->ways |= of_use ? w->way : 0;
 	s->adopted += w->gained;
+}
+
+/* Whether piece number `i` of the file lies in no other. */
+static bool is_own(const struct shoal_swarm *s, const struct shoal_adopt_work *w, uint32_t i)
+{
+	uint32_t first, last;
+	shoal_metainfo_piece_files(s->mi, w->first + i, &first, &last);
+	return first == last;
+}
+
+/* All of piece number `i` that lies in the file was brought, and is not right as things are. */
+static bool is_left(const struct shoal_swarm *s, const struct shoal_adopt_work *w, uint32_t i)
+{
+	uint64_t from, to;
+	piece_span(s, w, i, &from, &to);
+	return from >= w->ask.offset && to <= w->ask.offset + w->ask.done && i >= w->run_first && i < w->run_end &&
+	       !shoal_picker_is_done(s->picker, w->first + i);
+}
+
+/*
+ * What was brought of pieces that the file shares may be right all the same: it is offered. Unless the piece beside it
+ * is the file's own, and false: then the file has changed, and near there. true: another candidate could only spoil that.
+ */
+static bool offer_ends(struct shoal_swarm *s, const struct shoal_adopt_work *w)
+{
+	uint32_t last = w->pieces - 1, own_false = 0;
+	bool any = false;
+	for (uint32_t k = 0; k < 2; k++) {
+		uint32_t i = k == 0 ? 0 : last, beside = k == 0 ? 1 : last - 1;
+		if ((k == 1 && last == 0) || !is_left(s, w, i) || is_own(s, w, i))
+			continue;
+		bool changed = last > 0 && is_own(s, w, beside) && !shoal_picker_is_done(s->picker, w->first + beside);
+		own_false += changed;
+		if (changed)
+			continue;
+		shoal_offered_put(s, w->file, w->first + i);
+		any = true;
+	}
+	return any && own_false == 0;
 }
 
 /* The hashes of a run are known. */
@@ -249,13 +301,16 @@ static void judge(struct shoal_swarm *s, struct shoal_adopt_work *w)
 {
 	uint64_t gained = w->blind ? w->ask.done : verified(s, w, w->run_first, w->run_end) - w->was;
 	w->gained += gained;
+	/* Of the size alone that it should have, and nothing of it right: not even worth a try. */
+	bool likely = w->gained > 0 || w->try[w->try_at].by != SHOAL_ADOPT_BY_SIZE;
+	bool offers = !s->has_v2 && likely && offer_ends(s, w);
 	if (w->way == SHOAL_ADOPT_COPY && gained > 0 && next_run(s, w)) {
 		w->state = SHOAL_ADOPT_AGAIN;
 		return;
 	}
 	account(s, w);
-	if (w->blind)
-		w->try_count = w->try_at + 1; /* whether another one would be better, nobody can tell yet */
+	if (w->blind || offers) /* whether another one would be better, nobody can tell yet */
+		forget_others(w);
 	next_candidate(w);
 }
 
@@ -291,7 +346,7 @@ static bool looked_for(const struct shoal_swarm *s, uint32_t file)
 	bool real = !(shoal_metainfo_file_flags(s->mi, file) & (SHOAL_FILE_PAD | SHOAL_FILE_SYMLINK));
 	/* One that lies there under its final name is somebody's: it is mended from peers, or refused. */
 	return real && f->left > 0 && shoal_select_priority(&s->select, file) > 0 &&
-	       (f->seen == SHOAL_SEEN_NONE || f->seen == SHOAL_SEEN_PART);
+	       (f->seen == SHOAL_SEEN_NONE || f->seen == SHOAL_SEEN_PART) && !(s->adopt->second && f->begun);
 }
 
 /* Takes the next files for which there are candidates. */
@@ -310,13 +365,54 @@ static void take(struct shoal_swarm *s)
 		*w = (struct shoal_adopt_work){ .owner = a, .file = file };
 		w->pieces = shoal_claim_pieces(s->mi, file, &w->first, &w->skew);
 		shoal_adopt_candidates(s, w);
-		if (w->try_count == 0)
+		if (w->try_count == 0) {
+			a->without++;
 			continue;
+		}
 		w->there = s->file[file].seen == SHOAL_SEEN_PART;
 		w->blind = !shoal_swarm_piece_known(s, w->first);
 		w->state = SHOAL_ADOPT_NEXT;
 		a->works++;
 	}
+}
+
+/* Bytes of files that were brought, in pieces that wait for others. */
+static uint64_t waiting(const struct shoal_swarm *s)
+{
+	uint64_t sum = 0, from, to;
+	for (uint32_t f = 0; f < s->adopt->files; f++) {
+		struct shoal_adopt_work w = { .file = f };
+		if (s->file[f].offered == 0)
+			continue;
+		w.pieces = shoal_claim_pieces(s->mi, f, &w.first, &w.skew);
+		for (uint32_t k = 0; k < 2 && k < w.pieces; k++) {
+			uint32_t i = k == 0 ? 0 : w.pieces - 1;
+			if (!shoal_offered_has(s, f, w.first + i))
+				continue;
+			piece_span(s, &w, i, &from, &to);
+			sum += to - from;
+		}
+	}
+	return sum;
+}
+
+/* A piece that files share comes right with the last of them, when others have been judged: what is missing from the sums
+ * is put down to the folder that most came from. */
+static void settle(struct shoal_swarm *s)
+{
+	struct shoal_adopt *a = s->adopt;
+	struct shoal_adopt_place *most = NULL;
+	uint64_t all = s->verified_bytes - a->verified;
+	for (uint32_t i = 0; i < a->place_count; i++)
+		if (a->place[i].ways != 0 && (most == NULL || a->place[i].files > most->files))
+			most = &a->place[i];
+	if (most == NULL || s->has_v2)
+		return;
+	if (all > s->adopted) {
+		most->bytes += all - s->adopted;
+		s->adopted = all;
+	}
+	most->waiting = waiting(s);
 }
 
 static void tell(struct shoal_swarm *s, shoal_us now)
@@ -338,8 +434,9 @@ static void tell(struct shoal_swarm *s, shoal_us now)
 					  .total = s->size,
 					  .index = p->files,
 					  .text = shoal_bytes(p->folder, strlen(p->folder)),
-					  .data = shoal_bytes(ways, len) };
-		if (p->bytes > 0)
+					  .data = shoal_bytes(ways, len),
+					  .stats = { .size = p->waiting } };
+		if (p->bytes > 0 || p->waiting > 0)
 			shoal_swarm_say(s, &ev, now);
 	}
 }
@@ -353,6 +450,7 @@ static bool begin(struct shoal_swarm *s)
 		lacking += looked_for(s, f);
 	a->begun = true;
 	a->files = files;
+	a->verified = s->verified_bytes;
 	a->records = shoal_adopt_any_record(s);
 	if (lacking > 0)
 		shoal_adopt_hints(s);
@@ -413,8 +511,23 @@ static bool find(struct shoal_swarm *s, shoal_us now)
 	return a->finding;
 }
 
+/* Files came before the first of those that show where they lie: they have another turn. */
+static bool look_again(struct shoal_swarm *s)
+{
+	struct shoal_adopt *a = s->adopt;
+	if (!a->second && a->without > 0 && a->kin_count == 0 && a->records)
+		shoal_adopt_kin(s);
+	bool again = !a->second && a->without > 0 && a->kin_count > 0;
+	a->second = true;
+	if (again)
+		a->file_at = 0;
+	return again;
+}
+
 static bool end(struct shoal_swarm *s, shoal_us now)
 {
+	if (s->adopt->begun)
+		settle(s);
 	tell(s, now);
 	shoal_adopt_free(s);
 	return false;
@@ -440,9 +553,9 @@ bool shoal_adopt_tick(struct shoal_swarm *s, shoal_us now)
 			;
 	if (s->stopping)
 		return a->jobs > 0; /* the rest goes with the swarm */
-	if (a->jobs > 0 || a->works > 0 || a->file_at < a->files || s->to_check.ones > 0)
+	if (a->jobs > 0 || a->works > 0 || a->file_at < a->files || s->to_check.ones > 0 || s->checks_out > 0)
 		return true;
-	return end(s, now);
+	return (!a->over && look_again(s)) || end(s, now);
 }
 
 bool shoal_adopt_eager(const struct shoal_swarm *s)

@@ -11,6 +11,9 @@
  * fetched. So neither a record nor a stamp is believed, a candidate that changes
  * midway costs nothing, and a crash leaves a `.part` that is looked at again.
  *
+ * In v1 files share pieces, and a piece that is not right may lack one of them alone: what was brought of such pieces
+ * stays offered (offered.h).
+ *
  * A copy goes in runs: one that brings not a single right piece ends its
  * candidate. A file that has a second name (hard link) is never written to:
  * the file layer makes it a file of its own first.
@@ -25,12 +28,14 @@
 
 #define SHOAL_ADOPT_FOLDERS_MAX 64	 /* named by the user, or by records: those are told by name, others as one */
 #define SHOAL_ADOPT_TRIES 4		 /* candidates of one file */
+#define SHOAL_ADOPT_KIN 8		 /* folders in which files are looked for that no record speaks of */
 #define SHOAL_ADOPT_BATCH 256		 /* files under work */
 #define SHOAL_ADOPT_JOBS 16		 /* with the disk */
 #define SHOAL_ADOPT_LOOKUPS 512		 /* records looked for in one turn of the loop */
 #define SHOAL_ADOPT_RUN (32u << 20)	 /* bytes copied by one job, and hashed before the next */
 #define SHOAL_ADOPT_FIND_MAX (16u << 20) /* bytes for what is found below one named folder */
-#define SHOAL_ADOPT_V1_MIN 16384u	 /* smaller files of v1 torrents are not looked for by name */
+#define SHOAL_ADOPT_V1_MIN \
+	16384u /* smaller files of v1 torrents have no record of their name: they lie beside others */
 
 struct shoal_swarm;
 struct shoal_adopt;

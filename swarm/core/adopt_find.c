@@ -5,7 +5,8 @@
 #include "swarm/core/adopt_room.h"
 #include "swarm/core/node_room.h"
 
-#define ROWS_MAX 64  /* records of one content that are looked at */
+#define ROWS_MAX 64 /* records of one content that are looked at */
+#define KIN_LOOKUPS 64
 #define ALIKE_MAX 64 /* found files of one name and size */
 
 /* ---- names --------------------------------------------------------------------------------- */
@@ -101,7 +102,7 @@ static bool place_of(struct shoal_adopt *a, struct shoal_bytes folder, uint32_t 
 
 /* Adds a candidate, the likeliest first: the one whose path is most like ours. */
 static void add(struct shoal_adopt_work *w, size_t rank[SHOAL_ADOPT_TRIES], uint32_t place, struct shoal_bytes path,
-		size_t likeness)
+		size_t likeness, enum shoal_adopt_by by)
 {
 	uint32_t at = w->try_count;
 	while (at > 0 && rank[at - 1] < likeness)
@@ -117,9 +118,38 @@ static void add(struct shoal_adopt_work *w, size_t rank[SHOAL_ADOPT_TRIES], uint
 		w->try[i] = w->try[i - 1];
 		rank[i] = rank[i - 1];
 	}
-	w->try[at] = (struct shoal_adopt_try){ place, copy };
+	w->try[at] = (struct shoal_adopt_try){ place, copy, by };
 	rank[at] = likeness;
 	w->try_count++;
+}
+
+/* ---- beside another ------------------------------------------------------------------------------ */
+
+/* A candidate of one file was found: the folders above it, as far as they are not the same. */
+static void note_kin(struct shoal_adopt *a, struct shoal_bytes own, const struct shoal_adopt_try *t)
+{
+	struct shoal_bytes other = shoal_bytes(t->path, strlen(t->path));
+	size_t same = alike(own, other);
+	/* Back to where a component begins in both. */
+	while (same > 0 && ((same < own.len && own.at[own.len - same - 1] != '/') ||
+			    (same < other.len && other.at[other.len - same - 1] != '/')))
+		same--;
+	if (same == 0 || a->kin_count == SHOAL_ADOPT_KIN)
+		return; /* it has another name, and tells nothing */
+	struct shoal_bytes ours = shoal_bytes(own.at, own.len - same), theirs = shoal_bytes(other.at, other.len - same);
+	for (uint32_t i = 0; i < a->kin_count; i++)
+		if (a->kin[i].place == t->place && strlen(a->kin[i].ours) == ours.len &&
+		    memcmp(a->kin[i].ours, ours.at, ours.len) == 0 && strlen(a->kin[i].theirs) == theirs.len &&
+		    memcmp(a->kin[i].theirs, theirs.at, theirs.len) == 0)
+			return;
+	struct shoal_adopt_kin kin = { t->place, strndup((const char *)ours.at, ours.len),
+				       strndup((const char *)theirs.at, theirs.len) };
+	if (kin.ours != NULL && kin.theirs != NULL) {
+		a->kin[a->kin_count++] = kin;
+		return;
+	}
+	free(kin.ours);
+	free(kin.theirs);
 }
 
 struct looking {
@@ -145,8 +175,25 @@ static int on_row(void *to, struct shoal_bytes key, struct shoal_bytes value)
 	    memchr(claim.path.at, 0, claim.path.len) != NULL || memchr(claim.folder.at, 0, claim.folder.len) != NULL)
 		return 0;
 	if (place_of(l->s->adopt, claim.folder, &place))
-		add(l->w, l->rank, place, claim.path, alike(claim.path, l->own));
+		add(l->w, l->rank, place, claim.path, alike(claim.path, l->own), SHOAL_ADOPT_BY_NAME);
 	return 0;
+}
+
+/* Under the path it would have there. */
+static void from_kin(struct looking *l)
+{
+	const struct shoal_adopt *a = l->s->adopt;
+	char path[2 * SHOAL_PATH_BYTES_MAX + 1];
+	for (uint32_t i = 0; i < a->kin_count; i++) {
+		size_t ours = strlen(a->kin[i].ours), theirs = strlen(a->kin[i].theirs);
+		if (ours >= l->own.len || memcmp(l->own.at, a->kin[i].ours, ours) != 0 ||
+		    theirs + (l->own.len - ours) >= sizeof path)
+			continue;
+		memcpy(path, a->kin[i].theirs, theirs);
+		memcpy(path + theirs, l->own.at + ours, l->own.len - ours);
+		add(l->w, l->rank, a->kin[i].place, shoal_bytes(path, theirs + l->own.len - ours), l->own.len - ours,
+		    SHOAL_ADOPT_BY_KIN);
+	}
 }
 
 static void from_records(struct looking *l, const uint8_t key[SHOAL_CLAIM_KEY_LEN])
@@ -164,6 +211,20 @@ static void from_records(struct looking *l, const uint8_t key[SHOAL_CLAIM_KEY_LE
 		rc = store->ops->scan(store->s, SHOAL_STORE_NAMED, shoal_bytes(name, sizeof name), on_row, l);
 	}
 	(void)rc; /* what cannot be looked up is fetched */
+}
+
+void shoal_adopt_kin(struct shoal_swarm *s)
+{
+	uint32_t lookups = KIN_LOOKUPS;
+	for (uint32_t f = 0; f < s->adopt->files && lookups > 0 && s->adopt->kin_count == 0; f++) {
+		struct shoal_adopt_work w = { .file = f };
+		if (s->file[f].left > 0 || !shoal_adopt_by_name(s->mi, f))
+			continue;
+		lookups--;
+		shoal_adopt_candidates(s, &w);
+		while (w.try_count > 0)
+			free(w.try[--w.try_count].path);
+	}
 }
 
 /* ---- folders that were walked -------------------------------------------------------------------- */
@@ -230,7 +291,8 @@ static void from_place(struct looking *l, uint32_t place, bool stranger)
 			       p->found[i].stranger == stranger && (stranger || p->found[i].name == key.name);
 	     i++) {
 		struct shoal_bytes path = shoal_bytes(p->found[i].path, strlen(p->found[i].path));
-		add(l->w, l->rank, place, path, alike(path, l->own));
+		add(l->w, l->rank, place, path, alike(path, l->own),
+		    stranger ? SHOAL_ADOPT_BY_SIZE : SHOAL_ADOPT_BY_NAME);
 	}
 }
 
@@ -249,4 +311,10 @@ void shoal_adopt_candidates(struct shoal_swarm *s, struct shoal_adopt_work *w)
 		from_place(&l, i, false);
 	for (uint32_t i = 0; i < s->adopt->place_count; i++)
 		from_place(&l, i, true);
+	if (shoal_metainfo_file_root(s->mi, w->file) != NULL)
+		return;
+	if (w->try_count > 0)
+		note_kin(s->adopt, l.own, &w->try[0]);
+	else
+		from_kin(&l);
 }

@@ -14,7 +14,8 @@ struct shoal_adopt_place {
 	bool hinted;			/* if it is gone, that is nobody's mistake */
 	struct shoal_disk_found *found; /* below it; sorted by size and name */
 	uint32_t found_count;
-	uint64_t bytes; /* adopted from it */
+	uint64_t bytes;	  /* adopted from it */
+	uint64_t waiting; /* brought, in pieces that lack others (offered.h); put down to one folder */
 	uint32_t files;
 	unsigned ways; /* enum shoal_adopt_way */
 };
@@ -22,6 +23,13 @@ struct shoal_adopt_place {
 struct shoal_adopt_try {
 	uint32_t place;
 	char *path; /* below it; heap */
+	enum shoal_adopt_by { SHOAL_ADOPT_BY_NAME, SHOAL_ADOPT_BY_KIN, SHOAL_ADOPT_BY_SIZE } by;
+};
+
+/* Where one file of the torrent was found others of it may lie: `ours` before the path they share, here, is `theirs` there. */
+struct shoal_adopt_kin {
+	uint32_t place;
+	char *ours, *theirs; /* heap; whole components and a '/', or nothing */
 };
 
 /* A file under work. */
@@ -52,12 +60,16 @@ struct shoal_adopt {
 	bool over;						 /* trouble at our end: no more is begun */
 	struct shoal_adopt_place place[SHOAL_ADOPT_FOLDERS_MAX]; /* first those that were named */
 	uint32_t place_count, find_at;
+	struct shoal_adopt_kin kin[SHOAL_ADOPT_KIN];
+	uint32_t kin_count;
+	bool second;		      /* those for which nothing was found are looked for once more, beside what was */
 	struct shoal_disk_want *want; /* sizes and names, for FIND */
 	uint32_t want_count;
 	struct shoal_disk_find find;
 	struct shoal_disk_job find_job;
-	struct shoal_adopt_work *work; /* SHOAL_ADOPT_BATCH of them */
-	uint32_t works, jobs, file_at, files;
+	struct shoal_adopt_work *work;		       /* SHOAL_ADOPT_BATCH of them */
+	uint32_t works, jobs, file_at, files, without; /* without: a candidate, of those looked for */
+	uint64_t verified;			       /* bytes of the torrent, when it began */
 	size_t charged;
 };
 
@@ -67,6 +79,8 @@ void shoal_adopt_hints(struct shoal_swarm *s);
 /* adopt_find.c */
 bool shoal_adopt_any_record(struct shoal_swarm *s);
 void shoal_adopt_candidates(struct shoal_swarm *s, struct shoal_adopt_work *w);
+/* None of the files that were looked for shows where others lie: those may that are whole. */
+void shoal_adopt_kin(struct shoal_swarm *s);
 void shoal_adopt_want(struct shoal_swarm *s, uint32_t file);
 void shoal_adopt_want_sort(struct shoal_adopt *a);
 void shoal_adopt_sort(struct shoal_adopt_place *p);

@@ -73,7 +73,8 @@ uint32_t shoal_blame_contradicted(const struct shoal_blame *b, uint32_t piece, c
 	uint32_t found = 0;
 	for (const struct shoal_blame_piece *p = b->head; p != NULL; p = p->next) {
 		for (uint32_t i = 0; p->piece == piece && i < p->blocks && i < n; i++) {
-			if (p->source[i] == source[i] && memcmp(p->digest[i], digest[i], sizeof digest[i]) != 0) {
+			if (source[i] != SHOAL_BLAME_NOBODY && p->source[i] == source[i] &&
+			    memcmp(p->digest[i], digest[i], sizeof digest[i]) != 0) {
 				guilty(to, source[i], i);
 				found++;
 			}
@@ -129,7 +130,8 @@ uint32_t shoal_blame_settle(struct shoal_blame *b, uint32_t piece, const uint8_t
 			continue;
 		}
 		for (uint32_t i = 0; i < p->blocks && i < n; i++) {
-			if (memcmp(p->digest[i], truth[i], sizeof truth[i]) == 0 || had_before(p, i))
+			if (p->source[i] == SHOAL_BLAME_NOBODY ||
+			    memcmp(p->digest[i], truth[i], sizeof truth[i]) == 0 || had_before(p, i))
 				continue;
 			found++;
 			if (!p->counted)

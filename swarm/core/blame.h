@@ -15,6 +15,7 @@
 
 #define SHOAL_BLAME_PIECES 64	/* failed pieces remembered, the oldest forgotten first */
 #define SHOAL_BLAME_BLOCKS 4096 /* of one piece */
+#define SHOAL_BLAME_NOBODY 0u	/* sent a block: it lay here, and is never anybody's fault */
 
 struct shoal_blame_piece;
 struct shoal_blame {

@@ -262,10 +262,12 @@ bool shoal_evidence_digests(const struct shoal_swarm *s, const struct shoal_open
 void shoal_evidence_remember(struct shoal_swarm *s, struct shoal_open *open, shoal_us now)
 {
 	uint8_t(*digest)[32] = malloc((size_t)open->blocks * 32);
-	if (digest == NULL)
-		return;
-	if (shoal_evidence_digests(s, open, digest))
-		remember(s, open->piece, (const uint8_t(*)[32])digest, open->source, open->blocks, now);
+	uint32_t *source = malloc(open->blocks * sizeof *source);
+	for (uint32_t b = 0; source != NULL && b < open->blocks; b++)
+		source[b] = open->source[b] != SHOAL_SOURCE_HERE ? open->source[b] : SHOAL_BLAME_NOBODY;
+	if (digest != NULL && source != NULL && shoal_evidence_digests(s, open, digest))
+		remember(s, open->piece, (const uint8_t(*)[32])digest, source, open->blocks, now);
+	free(source);
 	free(digest);
 }
 
@@ -317,6 +319,10 @@ static void credit(struct shoal_swarm *s, const struct shoal_open *open, shoal_u
 	uint64_t bytes;
 	for (uint32_t i = 0, n; i < open->blocks; i += n) {
 		n = stretch(open, i, &bytes);
+		if (open->source[i] == SHOAL_SOURCE_HERE) {
+			s->adopted += bytes;
+			continue;
+		}
 		struct shoal_peer *p = shoal_evidence_peer(s, open->source[i]);
 		if (p == NULL) {
 			struct who gone;
@@ -358,6 +364,7 @@ void shoal_evidence_good(struct shoal_swarm *s, struct shoal_open *open, shoal_u
 	}
 	credit(s, open, now);
 	shoal_hints_helped(s, open);
+	shoal_evidence_ask_again(s, now);
 	shoal_note_good(s, open, now);
 	if (open->strangers > 0 && s->strangers_most < SHOAL_EVIDENCE_STRANGERS_MAX)
 		s->strangers_most++;

@@ -8,6 +8,9 @@
  * those are (hints.h); else the blocks of the likeliest suspects are, from others, and once the piece has come
  * good the digests of what failed say exactly who it was. Records and their arithmetic: reputation.h.
  *
+ * A piece of which some lay here already (offered.h) is nobody's fault: a hint says which blocks are false, and without one
+ * what lay here goes, and all that was sent stays. Only when it fails again without it is anybody suspected.
+ *
  * Who is banned leaves nothing behind: blocks of it that nobody has verified are dropped from all pieces under way.
  */
 #ifndef SHOAL_EVIDENCE_H
@@ -44,6 +47,8 @@ void shoal_evidence_leaves(struct shoal_swarm *s, uint32_t piece, const uint8_t 
 /* Somebody says what the blocks of a disputed piece of v1 are; NULL: it does not. Believed only so far as to fetch those
  * again that are otherwise. */
 void shoal_evidence_hint(struct shoal_swarm *s, struct shoal_open *open, const uint8_t (*digest)[32], shoal_us now);
+/* Somebody may be asked for a hint who could not be before: for pieces that wait for that. */
+void shoal_evidence_ask_again(struct shoal_swarm *s, shoal_us now);
 /* Leaf hashes and hints that do not come are waited for no longer. */
 void shoal_evidence_tick(struct shoal_swarm *s, shoal_us now);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "proto/merkle.h"
 #include "swarm/core/node_room.h"
+#include "swarm/core/offered.h"
 
 #define SUSPECT_MASS 0.5 /* of the blame: so much of it is fetched again at a time */
 #define OWN_FAULTS 2	 /* times a piece is hashed again without being fetched */
@@ -176,7 +177,8 @@ static int patch(struct shoal_swarm *s, struct shoal_open *open, const bool *wro
 
 static void drop_block(struct shoal_swarm *s, struct shoal_open *open, uint32_t block)
 {
-	s->wasted += shoal_open_block_len(open, block);
+	if (open->source[block] != SHOAL_SOURCE_HERE)
+		s->wasted += shoal_open_block_len(open, block);
 	shoal_open_drop(&s->landing, open, block);
 }
 
@@ -252,11 +254,90 @@ static void mend_or_begin_anew(struct shoal_swarm *s, struct shoal_open *open, c
 		blame_sole(s, source, piece, now);
 }
 
+/* ---- blocks that lay here ------------------------------------------------------------------------------ */
+
+static bool some_lay_here(const struct shoal_open *open)
+{
+	return shoal_open_has_source(open, SHOAL_SOURCE_HERE);
+}
+
+static void drop_what_lay_here(struct shoal_swarm *s, struct shoal_open *open, shoal_us now)
+{
+	mend(s, open, now);
+	for (uint32_t b = 0; b < open->blocks; b++)
+		if (open->source[b] == SHOAL_SOURCE_HERE)
+			drop_block(s, open, b);
+}
+
+static bool some_was_sent(const struct shoal_open *open)
+{
+	uint32_t b = 0;
+	while (b < open->blocks && open->source[b] == SHOAL_SOURCE_HERE)
+		b++;
+	return b < open->blocks;
+}
+
+/* It is false, and some of it lay here: that says nothing of anybody, but what was sent is remembered, for when it comes
+ * good. Meanwhile it waits for a hint, asked for now or as soon as that can be. */
+static void failed_with_ours(struct shoal_swarm *s, struct shoal_open *open, shoal_us now)
+{
+	bool hints = s->node->policy->names_liars && shoal_node_uses(s->node, SHOAL_WITHOUT_HINTS) && !open->hinted;
+	shoal_offered_take_all(s, open->piece);
+	if (s->node->policy->names_liars && some_was_sent(open))
+		shoal_evidence_remember(s, open, now);
+	open->hinted = false;
+	open->hint_of = 0;
+	s->dirty_fill = true;
+	if (!hints || (!shoal_hints_ask(s, open, 0, now) && !shoal_hints_hoped(s, open->piece, now)))
+		return drop_what_lay_here(s, open, now);
+	open->state = SHOAL_OPEN_DISPUTED;
+	open->disputed_until = now + SHOAL_EVIDENCE_DISPUTE;
+	s->disputes++;
+}
+
+/* What is said of it (NULL: nothing). */
+static void hint_of_ours(struct shoal_swarm *s, struct shoal_open *open, const uint8_t (*digest)[32], shoal_us now)
+{
+	uint8_t(*ours)[32] = digest != NULL ? malloc((size_t)open->blocks * 32) : NULL;
+	bool known = ours != NULL && shoal_evidence_digests(s, open, ours), helps = false;
+	for (uint32_t b = 0; known && !helps && b < open->blocks; b++)
+		helps = memcmp(ours[b], digest[b], 32) != 0;
+	s->dirty_fill = true;
+	if (!helps && open->disputed_until > now && shoal_hints_hoped(s, open->piece, now)) {
+		open->hint_of = 0; /* somebody else may, or the same when it is less busy */
+		free(ours);
+		return;
+	}
+	s->disputes--;
+	if (!helps) {
+		drop_what_lay_here(s, open, now);
+	} else {
+		mend(s, open, now);
+		open->hinted = true;
+		for (uint32_t b = 0; b < open->blocks; b++)
+			if (memcmp(ours[b], digest[b], 32) != 0)
+				drop_block(s, open, b);
+	}
+	free(ours);
+}
+
+void shoal_evidence_ask_again(struct shoal_swarm *s, shoal_us now)
+{
+	for (struct shoal_open *o = s->landing.head; o != NULL && s->disputes > 0; o = o->next)
+		if (o->state == SHOAL_OPEN_DISPUTED && o->hint_of == 0 && some_lay_here(o) &&
+		    !shoal_hints_ask(s, o, 0, now))
+			break;
+}
+
+/* ---- failed, and come good again ----------------------------------------------------------------------------- */
+
 void shoal_evidence_failed(struct shoal_swarm *s, struct shoal_open *open, shoal_us now)
 {
 	const struct shoal_policy *policy = s->node->policy;
 	struct shoal_event ev = { .kind = SHOAL_EV_HASH_FAILED, .index = open->piece };
 	struct sender all[SHOAL_EVIDENCE_SENDERS];
+	if (some_lay_here(open))
+		return failed_with_ours(s, open, now);
 	if (policy->scores && own_fault(s, open, now))
 		return;
 	open->hinted = false; /* what was said of it before has not helped */
@@ -308,6 +389,8 @@ void shoal_evidence_leaves(struct shoal_swarm *s, uint32_t piece, const uint8_t 
 
 void shoal_evidence_hint(struct shoal_swarm *s, struct shoal_open *open, const uint8_t (*digest)[32], shoal_us now)
 {
+	if (some_lay_here(open))
+		return hint_of_ours(s, open, digest, now);
 	uint8_t(*ours)[32] = digest != NULL ? malloc((size_t)open->blocks * 32) : NULL;
 	uint32_t others = 0, source = open->source[0], piece = open->piece;
 	struct sender all[SHOAL_EVIDENCE_SENDERS];
@@ -334,11 +417,17 @@ void shoal_evidence_hint(struct shoal_swarm *s, struct shoal_open *open, const u
 void shoal_evidence_tick(struct shoal_swarm *s, shoal_us now)
 {
 	struct sender all[SHOAL_EVIDENCE_SENDERS];
+	shoal_evidence_ask_again(s, now);
 	for (struct shoal_open *o = s->landing.head, *next; o != NULL && s->disputes > 0; o = next) {
 		next = o->next;
 		if (o->state != SHOAL_OPEN_DISPUTED || o->disputed_until > now)
 			continue;
 		s->disputes--;
+		if (some_lay_here(o)) {
+			drop_what_lay_here(s, o, now);
+			s->dirty_fill = true;
+			continue;
+		}
 		size_t n = suspects_of(s, o, all);
 		mend_or_begin_anew(s, o, all, n, now);
 		s->dirty_fill = true;

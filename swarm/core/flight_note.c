@@ -421,7 +421,7 @@ void shoal_note_good(struct shoal_swarm *s, const struct shoal_open *open, shoal
 		size_t i = 0;
 		while (i < n && source[i] != open->source[b])
 			i++;
-		if (i == n && n == SHOAL_EVIDENCE_SENDERS)
+		if ((i == n && n == SHOAL_EVIDENCE_SENDERS) || open->source[b] == SHOAL_SOURCE_HERE)
 			continue;
 		if (i == n) {
 			source[n] = open->source[b];

@@ -16,11 +16,29 @@ static void say(struct shoal_peer *p, const struct shoal_hint_msg *msg, shoal_us
 		shoal_peer_say_ext(p, p->ext_leaves, shoal_bytes(raw, (size_t)n), now);
 }
 
-static bool may_know(const struct shoal_peer *p, const struct shoal_open *open, uint32_t not_of)
+static bool may_know(const struct shoal_peer *p, uint32_t piece)
 {
-	return p->ext_leaves != 0 && !p->closing && p->hints_owed < SHOAL_HINTS_ASKED &&
-	       p->hints_in_vain < SHOAL_HINTS_IN_VAIN && p->source != not_of && shoal_bits_get(&p->have, open->piece) &&
+	return p->ext_leaves != 0 && !p->closing && shoal_bits_get(&p->have, piece) &&
 	       shoal_rep_regard(shoal_peer_standing(p)) != SHOAL_REGARD_BAD;
+}
+
+static bool may_be_asked(const struct shoal_peer *p)
+{
+	return p->hints_owed < SHOAL_HINTS_ASKED && p->hints_in_vain < SHOAL_HINTS_IN_VAIN;
+}
+
+/* What it was asked for last may yet turn out to be of use. */
+static bool is_awaited(const struct shoal_peer *p, shoal_us now)
+{
+	return p->hint_at != 0 && p->hint_at + SHOAL_EVIDENCE_DISPUTE > now;
+}
+
+bool shoal_hints_hoped(const struct shoal_swarm *s, uint32_t piece, shoal_us now)
+{
+	const struct shoal_peer *p = s->peers;
+	while (p != NULL && !(may_know(p, piece) && (may_be_asked(p) || is_awaited(p, now))))
+		p = p->in_swarm;
+	return p != NULL;
 }
 
 /* Less is better. Whoever sent some of the piece may have a reason to say that it was others. */
@@ -34,12 +52,14 @@ bool shoal_hints_ask(struct shoal_swarm *s, struct shoal_open *open, uint32_t no
 {
 	struct shoal_peer *best = NULL;
 	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm)
-		if (may_know(p, open, not_of) && (best == NULL || rank_of(p, open) < rank_of(best, open)))
+		if (may_know(p, open->piece) && may_be_asked(p) && p->source != not_of &&
+		    (best == NULL || rank_of(p, open) < rank_of(best, open)))
 			best = p;
 	if (best == NULL)
 		return false;
 	best->hints_owed++;
 	best->hints_in_vain++; /* until it has helped */
+	best->hint_at = now;
 	open->hint_of = best->serial;
 	say(best, &(struct shoal_hint_msg){ .kind = SHOAL_HINT_ASK, .piece = open->piece }, now);
 	return !best->closing;
@@ -63,10 +83,18 @@ static int on_answer(struct shoal_peer *p, const struct shoal_hint_msg *msg, sho
 		return 0; /* it was waited for no longer */
 	bool tells = msg->kind == SHOAL_HINT_TELL && msg->blocks == open->blocks;
 	shoal_evidence_hint(s, open, tells ? msg->digest : NULL, now);
+	if (tells)
+		shoal_evidence_ask_again(s, now);
 	return 0;
 }
 
 /* ---- answering --------------------------------------------------------------------------------- */
+
+/* What an answer costs. */
+static int32_t mib_of(const struct shoal_swarm *s, uint32_t piece)
+{
+	return (int32_t)((shoal_metainfo_piece_bytes(s->mi, piece) + (1u << 20) - 1) >> 20);
+}
 
 static int on_ask(struct shoal_peer *p, uint32_t piece, shoal_us now)
 {
@@ -78,8 +106,10 @@ static int on_ask(struct shoal_peer *p, uint32_t piece, shoal_us now)
 		return 0;
 	bool ours = s->mi != NULL && !s->has_v2 && shoal_swarm_running(s) && piece < s->claimed.count &&
 		    shoal_bits_get(&s->claimed, piece) && !shoal_super_masked(p);
-	if (ours && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_LOW / 2 &&
-	    shoal_patience_charge(&p->leaves, SHOAL_PATIENCE_LEAVES, SHOAL_PATIENCE_LEAVES_MINUTE, now) &&
+	/* Small as it is, it goes along with whatever else that one is sent. */
+	if (ours && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_HIGH &&
+	    shoal_patience_charge_many(&p->leaves, mib_of(s, piece), SHOAL_PATIENCE_HINTS, SHOAL_PATIENCE_HINTS_MINUTE,
+				       now) &&
 	    shoal_swarm_check_piece(s, piece, SHOAL_CHECK_LEAVES, SHOAL_DISK_LEAVES, &check) == 0) {
 		check->peer_serial = p->serial;
 		return 0;

@@ -7,7 +7,9 @@
  * again, whoever sent them; nobody is blamed for a hint, and none makes a piece right. When it does not come, or tells
  * nothing, all is as it were without.
  *
- * An answer costs us a piece read and hashed: as many as for leaves of v2, of the same account (patience.h).
+ * What lay here already and is false (offered.h) is asked about in the same way: about many pieces at a time.
+ *
+ * An answer costs us a piece read and hashed: a peer gets so many MiB of them (patience.h), of the account for leaves of v2.
  */
 #ifndef SHOAL_HINTS_H
 #define SHOAL_HINTS_H
@@ -24,6 +26,8 @@ struct shoal_swarm;
 
 /* Somebody is asked, but not of whom blocks are remembered by `not_of` (0: anybody). false: there is nobody. */
 SHOAL_MUST bool shoal_hints_ask(struct shoal_swarm *s, struct shoal_open *open, uint32_t not_of, shoal_us now);
+/* Whether somebody can be asked now, or soon: who may be asked for no more till it is seen what its last hints are worth. */
+bool shoal_hints_hoped(const struct shoal_swarm *s, uint32_t piece, shoal_us now);
 /* A message of the extension; < 0 ends the peer. */
 SHOAL_MUST int shoal_hints_heard(struct shoal_peer *p, struct shoal_bytes body, shoal_us now);
 /* The piece that somebody asked about has been read (SHOAL_CHECK_LEAVES). */

@@ -208,7 +208,7 @@ int shoal_landing_again(struct shoal_landing *l, struct shoal_open *open, shoal_
 	open->unasked = open->blocks;
 	open->here = open->handed = open->from = 0;
 	open->suspect = open->repaired = open->hinted = false; /* all of it is written anew */
-	open->owner = 0;
+	open->owner = open->offer = 0;
 	assert(open->weak == 0);
 	open->opened = now;
 	memset(open->asked, 0, open->blocks);
@@ -357,8 +357,7 @@ static uint32_t to_come(const struct shoal_open *open)
 	return n;
 }
 
-/* A slot that held nothing of use becomes a promise to the piece again, while the piece can need it. */
-static void slot_to_promise(struct shoal_landing *l, struct shoal_open *open, struct shoal_slot *slot)
+void shoal_open_slot_back(struct shoal_landing *l, struct shoal_open *open, struct shoal_slot *slot)
 {
 	if (slot == NULL)
 		return;
@@ -395,7 +394,7 @@ void shoal_open_unask(struct shoal_landing *l, struct shoal_open *open, uint32_t
 		open->weak--;
 	else
 		unasked_again(open, block);
-	slot_to_promise(l, open, slot);
+	shoal_open_slot_back(l, open, slot);
 }
 
 bool shoal_open_landed(struct shoal_landing *l, struct shoal_open *open, uint32_t block, struct shoal_slot *slot,
@@ -452,6 +451,7 @@ int shoal_open_run(struct shoal_open *open)
 		.len = stop - begin,
 		.slot = open->slot + open->handed,
 		.slot_count = end - open->handed,
+		.origin = open->source + open->handed,
 		.hash = &open->hash,
 		.owner = owner,
 	};

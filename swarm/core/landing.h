@@ -26,7 +26,8 @@
 /* Whole pieces that wait for the disk, bytes: past this no new piece is opened. More would only make the memory that
  * is used over and over colder. */
 #define SHOAL_LANDING_BACKLOG (32u << 20)
-#define SHOAL_LANDING_RUN 16u /* blocks written at a time when a piece does not stay whole */
+#define SHOAL_LANDING_RUN 16u		   /* blocks written at a time when a piece does not stay whole */
+#define SHOAL_SOURCE_HERE SHOAL_DISK_THERE /* who sent a block: nobody, it was read from a file of ours (offered.h) */
 
 enum shoal_open_state {
 	SHOAL_OPEN_FETCHING, /* blocks are missing */
@@ -52,6 +53,7 @@ struct shoal_open {
 	uint32_t attempts;   /* times it failed its hash in this session */
 	uint32_t strangers;  /* peers in no good standing that joined it */
 	uint32_t hint_of;    /* the peer that was asked for a hint last (hints.h), 0 nobody */
+	uint32_t offer;	     /* the reading of blocks that lie here (offered.h), 0 there is none */
 	bool hinted;	     /* by its hint those are fetched again that are missing */
 	unsigned own_faults; /* times it failed and was right after all */
 	uint8_t how;	     /* enum shoal_flight_how: for what reason it was begun */
@@ -125,6 +127,8 @@ void shoal_open_unask(struct shoal_landing *l, struct shoal_open *open, uint32_t
 		      struct shoal_slot *slot);
 /* A slot for a block about to land. NULL only when the promise is used and no spare memory is there (a duplicate). */
 struct shoal_slot *shoal_open_slot(struct shoal_landing *l, struct shoal_open *open);
+/* A slot that came to nothing: a promise again, while the piece can need it. */
+void shoal_open_slot_back(struct shoal_landing *l, struct shoal_open *open, struct shoal_slot *slot);
 /* The block has landed in `slot` (ours from now on). false: it was here already, and the slot goes back to the caller. */
 bool shoal_open_landed(struct shoal_landing *l, struct shoal_open *open, uint32_t block, struct shoal_slot *slot,
 		       uint32_t source, shoal_us now);

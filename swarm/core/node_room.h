@@ -37,7 +37,8 @@
 #define SHOAL_EXT_LEAVES 9		  /* for sh_leaves (leaf_hints.h) */
 #define SHOAL_EXT_DONTHAVE 7		  /* and for lt_donthave (BEP 54) */
 #define SHOAL_EXT_USER_MAX 16
-#define SHOAL_NODE_JOB_DATA 0x100 /* a disk job's flag: it answers SHOAL_OP_READ */
+#define SHOAL_NODE_JOB_DATA 0x100  /* a disk job's flag: it answers SHOAL_OP_READ */
+#define SHOAL_NODE_JOB_OFFER 0x200 /* and that: it reads blocks for a piece that is open (offered.h) */
 
 /* The top byte of a cookie: which room asked the world. */
 enum shoal_cookie_kind {

@@ -4,7 +4,8 @@
 #define MINUTE SHOAL_S(60)
 #define FORGIVEN_MAX 4096 /* more than anybody is asked for at a time */
 
-bool shoal_patience_charge(struct shoal_patience *p, int32_t at_once, uint32_t a_minute, shoal_us now)
+bool shoal_patience_charge_many(struct shoal_patience *p, int32_t count, int32_t at_once, uint32_t a_minute,
+				shoal_us now)
 {
 	shoal_us gone = now > p->since ? now - p->since : 0;
 	if (gone > MINUTE)
@@ -20,8 +21,13 @@ bool shoal_patience_charge(struct shoal_patience *p, int32_t at_once, uint32_t a
 	}
 	if (p->used >= at_once)
 		return false;
-	p->used++;
+	p->used += count;
 	return true;
+}
+
+bool shoal_patience_charge(struct shoal_patience *p, int32_t at_once, uint32_t a_minute, shoal_us now)
+{
+	return shoal_patience_charge_many(p, 1, at_once, a_minute, now);
 }
 
 void shoal_patience_forgive(struct shoal_patience *p, uint32_t count)

@@ -22,10 +22,15 @@ struct shoal_patience {
 #define SHOAL_PATIENCE_UNASKED_MINUTE 60
 #define SHOAL_PATIENCE_LEAVES 64 /* pieces hashed because it asked for their leaves */
 #define SHOAL_PATIENCE_LEAVES_MINUTE 240
+#define SHOAL_PATIENCE_HINTS 1024 /* MiB of pieces hashed because it asked for a hint; a piece is one at least */
+#define SHOAL_PATIENCE_HINTS_MINUTE 4096
 #define SHOAL_PATIENCE_METADATA 64 /* blocks of the info dictionary given, beside twice its length */
 
 /* One more. false: it is too much. */
 SHOAL_MUST bool shoal_patience_charge(struct shoal_patience *p, int32_t at_once, uint32_t a_minute, shoal_us now);
+/* `count` more, if one could be. */
+SHOAL_MUST bool shoal_patience_charge_many(struct shoal_patience *p, int32_t count, int32_t at_once, uint32_t a_minute,
+					   shoal_us now);
 /* `count` of them would be our own doing. */
 void shoal_patience_forgive(struct shoal_patience *p, uint32_t count);
 

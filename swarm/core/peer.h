@@ -183,6 +183,7 @@ struct shoal_peer {
 	unsigned metadata_asked;
 	unsigned hash_asked, hash_in_vain; /* under way; since it last answered well */
 	uint8_t hints_owed, hints_in_vain; /* the same of hints (hints.h); since one helped */
+	shoal_us hint_at;		   /* it was asked for one last; 0 never */
 	unsigned metadata_lapses;	   /* asks it let pass since it last answered */
 
 	/* down */

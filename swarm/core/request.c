@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "swarm/core/node_room.h"
+#include "swarm/core/offered.h"
 #include "swarm/core/turnover.h"
 
 #define ASK_ROOM_START 32u
@@ -155,7 +156,7 @@ static struct shoal_open *join_open(struct shoal_peer *p, bool help, shoal_us no
 struct shoal_open *shoal_swarm_open_piece(struct shoal_swarm *s, uint32_t piece, uint32_t owner, shoal_us now)
 {
 	struct shoal_open *open;
-	if (s->landing.full_bytes > SHOAL_LANDING_BACKLOG)
+	if (s->landing.full_bytes > SHOAL_LANDING_BACKLOG || shoal_offered_busy(s, piece))
 		return NULL; /* the disk is behind: its turn */
 	if (shoal_landing_open(&s->landing, piece, shoal_metainfo_piece_bytes(s->mi, piece), s->has_v2, &open, now) < 0)
 		return NULL; /* memory: the pieces under way come first */
@@ -166,6 +167,9 @@ struct shoal_open *shoal_swarm_open_piece(struct shoal_swarm *s, uint32_t piece,
 	shoal_picker_open(s->picker, piece);
 	open->owner = owner;
 	open->job.owner = open;
+	shoal_offered_fill(s, open, now);
+	if (open->unasked == 0) /* there is nothing in it to be anybody's */
+		open->owner = 0;
 	return open;
 }
 
@@ -223,6 +227,8 @@ static struct shoal_open *next_open(struct shoal_peer *p, shoal_us now)
 	if (open == NULL || !may_join(p, open, true, now) || shoal_open_unasked(open) == UINT32_MAX)
 		open = join_open(p, false, now);
 	if (open == NULL)
+		open = open_new(p, now);
+	while (open != NULL && open->unasked == 0) /* all of it lies here, and is being read */
 		open = open_new(p, now);
 	if (open == NULL)
 		open = join_open(p, true, now);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "swarm/core/node_room.h"
+#include "swarm/core/offered.h"
 #include "swarm/core/turnover.h"
 
 /* ---- making ----------------------------------------------------------------------------- */
@@ -65,6 +66,7 @@ void shoal_swarm_free(struct shoal_swarm *s)
 	shoal_finder_forget(s);
 	shoal_contacts_fini(s);
 	shoal_adopt_free(s);
+	shoal_offered_fini(s);
 	shoal_landing_fini(&s->landing);
 	shoal_blame_fini(&s->blame);
 	shoal_metadata_fini(&s->metadata);
@@ -414,6 +416,7 @@ void shoal_swarm_tick(struct shoal_swarm *s, shoal_us now)
 			recheck_ended(s, now);
 		shoal_swarm_layers_tick(s, now);
 		shoal_parts_tick(s, now);
+		shoal_offered_tick(s);
 		shoal_swarm_pieces_tick(s, now);
 	}
 	/* A finished check or a stop is recorded whatever state we are in; while paused nothing is. */
@@ -495,7 +498,12 @@ void shoal_swarm_job_done(struct shoal_swarm *s, struct shoal_disk_job *job, sho
 	case SHOAL_DISK_CHECK: shoal_swarm_check_done(s, job->owner, now); break;
 	case SHOAL_DISK_SYNC:
 	case SHOAL_DISK_FINISH: shoal_swarm_barrier_job(s, job, now); break;
-	case SHOAL_DISK_READ: shoal_peer_read_done(job->owner, now); break;
+	case SHOAL_DISK_READ:
+		if (job->flags & SHOAL_NODE_JOB_OFFER)
+			shoal_offered_job(s, job, now);
+		else
+			shoal_peer_read_done(job->owner, now);
+		break;
 	case SHOAL_DISK_ADOPT:
 	case SHOAL_DISK_FIND: shoal_adopt_job(s, job, now); break;
 	case SHOAL_DISK_REVEAL:

@@ -88,6 +88,7 @@ struct shoal_swarm_file {
 	bool too_long : 1;     /* it has more bytes than the torrent says */
 	bool begun : 1;	       /* we wrote to it in this life */
 	bool brief : 1;	       /* it had some bytes, and fewer, when it was first looked at */
+	uint8_t offered : 2; /* what it has of its first (1) and last piece (2) was brought and is not proven (offered.h) */
 };
 _Static_assert(sizeof(struct shoal_swarm_file) == 8, "what a file costs is a promise");
 /* The stamp of a file whose record is not simply right, from the scan to the baseline. */
@@ -210,6 +211,9 @@ struct shoal_swarm {
 
 	struct shoal_adopt *adopt; /* NULL: not asked for, or over */
 	uint64_t adopted;
+	struct shoal_offer *offers; /* pieces of which blocks are being read (offered.h) */
+	uint32_t offer_count, offer_last;
+	bool offers_wait; /* for the disk */
 	bool torrent_recorded;
 
 	/* barrier */

@@ -314,7 +314,8 @@ static void barrier_failed(struct shoal_swarm *s, int err, const char *what, sho
 		s->fresh_bytes = 0;
 		s->sync_failures++;
 		for (struct shoal_open *o = s->landing.head; o != NULL; o = o->next)
-			o->suspect |= o->job_out || o->handed > 0 || (o->repaired && !o->whole);
+			o->suspect |= o->job_out || o->handed > 0 || (o->repaired && !o->whole) ||
+				      shoal_open_has_source(o, SHOAL_SOURCE_HERE);
 	}
 	s->check_flags = SHOAL_DISK_DROP;
 	s->barrier = SHOAL_BARRIER_IDLE;

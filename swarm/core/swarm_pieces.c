@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "swarm/core/node_room.h"
+#include "swarm/core/offered.h"
 #include "swarm/core/turnover.h"
 
 /* ---- what a piece must come to ------------------------------------------------------- */
@@ -49,6 +50,7 @@ static void each_file(struct shoal_swarm *s, uint32_t piece, int32_t left)
 		if (shoal_claim_pieces(s->mi, f, &at, &skew) == 0)
 			continue;
 		s->file[f].left = (uint32_t)((int32_t)s->file[f].left + left);
+		shoal_offered_take(s, f, piece);
 		if (left > 0)
 			s->file[f].whole = false;
 		shoal_swarm_file_dirty(s, shoal_parts_in(s, f, piece) ? shoal_metainfo_file_count(s->mi) : f);
@@ -248,6 +250,8 @@ void shoal_swarm_pieces_tick(struct shoal_swarm *s, shoal_us now)
 		if (shoal_open_run(o) == 0)
 			continue;
 		o->job.storage = s->storage;
+		if (s->sync_failures > 0) /* what can be read may not be on the medium, for all we know */
+			o->job.origin = NULL;
 		if (shoal_swarm_submit(s, &o->job) < 0) {
 			waiting = true; /* the disk is at its bound: with the next job that comes back */
 			continue;

@@ -64,6 +64,25 @@ static void each_failed_attempt_counts(void **state)
 	assert_int_equal(b.count, 0);
 }
 
+/* What lay here was nobody's. */
+static void nobody_is_not_named(void **state)
+{
+	(void)state;
+	struct shoal_blame b = { 0 };
+	struct named named = { 0 };
+	uint8_t first[3][32], second[3][32], good[3][32];
+	const uint32_t source[3] = { SHOAL_BLAME_NOBODY, 5, SHOAL_BLAME_NOBODY };
+	digests(good, 3, 1);
+	digests(first, 3, 50);
+	digests(second, 3, 90);
+	assert_int_equal(shoal_blame_failed(&b, 0, (const uint8_t(*)[32])first, source, 3), 0);
+	assert_int_equal(shoal_blame_contradicted(&b, 0, (const uint8_t(*)[32])second, source, 3, name_it, &named), 1);
+	assert_int_equal(shoal_blame_settle(&b, 0, (const uint8_t(*)[32])good, 3, name_it, &named), 1);
+	assert_int_equal(named.count, 2);
+	assert_int_equal(named.source[0] + named.source[1], 5 + 5);
+	assert_int_equal(named.block[0] + named.block[1], 1 + 1);
+}
+
 static void memory_is_bounded(void **state)
 {
 	(void)state;
@@ -86,6 +105,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_liar_is_named_and_nobody_else),
 		cmocka_unit_test(each_failed_attempt_counts),
+		cmocka_unit_test(nobody_is_not_named),
 		cmocka_unit_test(memory_is_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,6 +46,17 @@ static void what_is_forgiven_comes_on_top(void **state)
 	assert_in_range(-p.used, 1, 5000);
 }
 
+static void several_are_taken_whole_or_not(void **state)
+{
+	(void)state;
+	struct shoal_patience p = { 0 };
+	assert_true(shoal_patience_charge_many(&p, 7, 10, 60, 1));
+	assert_true(shoal_patience_charge_many(&p, 7, 10, 60, 1)); /* there was room for one */
+	assert_false(shoal_patience_charge_many(&p, 1, 10, 60, 1));
+	assert_false(shoal_patience_charge_many(&p, 1, 10, 60, 1 + SHOAL_S(4)));
+	assert_true(shoal_patience_charge_many(&p, 1, 10, 60, 1 + SHOAL_S(5)));
+}
+
 static void a_clock_that_steps_back_gives_nothing(void **state)
 {
 	(void)state;
@@ -61,6 +72,7 @@ int main(void)
 		cmocka_unit_test(so_many_at_once_and_then_as_time_gives_them),
 		cmocka_unit_test(asking_often_loses_no_time),
 		cmocka_unit_test(what_is_forgiven_comes_on_top),
+		cmocka_unit_test(several_are_taken_whole_or_not),
 		cmocka_unit_test(a_clock_that_steps_back_gives_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
