@@ -214,6 +214,8 @@ void utp_set_timer(struct utp_conn *c)
 		at = c->progress + c->rto;
 	else if (c->state == UTP_OPEN)
 		at = shoal_min_u64(utp_out_deadline(c), c->sent_at + SHOAL_UTP_ALIVE);
+	if (c->state == UTP_OPEN && !c->ack_now) /* else this round's output() has it */
+		at = shoal_min_u64(at, utp_in_ack_at(c));
 	if (c->user_gone)
 		at = shoal_min_u64(at, linger_until(c));
 	if (c->timer.pos == 0 || c->timer.at != at)
@@ -482,9 +484,11 @@ void shoal_utp_tick(struct shoal_utp *u, shoal_us now)
 		else if (c->state == UTP_OPEN)
 			utp_out_timer(c, now);
 		if (c->state == UTP_OPEN && c->sent_at + SHOAL_UTP_ALIVE <= now) {
-			c->ack_due = true;
+			c->ack_due = c->ack_now = true;
 			utp_want_out(c);
 		}
+		if (utp_in_ack_at(c) <= now)
+			utp_want_out(c);
 		if (!c->out.in) /* else output() sets it */
 			utp_set_timer(c);
 	}
@@ -524,13 +528,13 @@ static bool syn_train(struct utp_conn *c, struct shoal_utp_train *train, shoal_u
 static bool ack_train(struct utp_conn *c, struct shoal_utp_train *train, shoal_us now)
 {
 	uint8_t sack[SHOAL_UTP_SACK_MAX];
-	if (c->state != UTP_OPEN || !c->ack_due)
+	if (c->state != UTP_OPEN || utp_in_ack_at(c) > now)
 		return false;
 	struct shoal_utp_head h = utp_head(c, SHOAL_UTP_STATE, c->nxt);
 	h.sack = shoal_bytes(sack, utp_in_sack(c, sack));
 	size_t len = shoal_utp_encode(&h, c->u->head);
 	*train = (struct shoal_utp_train){ c->addr, { c->u->head, len }, len, false };
-	c->ack_due = false;
+	utp_in_told(c, now);
 	c->sent_at = now;
 	return true;
 }
@@ -578,7 +582,7 @@ void shoal_utp_sent(struct shoal_utp *u, int rc)
 	if (u->train_count > 0)
 		utp_out_sent(c, u->train_seq, u->train_count, rc);
 	else if (rc == SHOAL_ERR_BUSY && c->state == UTP_OPEN)
-		c->ack_due = true;
+		c->ack_due = c->ack_now = true;
 }
 
 struct shoal_utp_stats shoal_utp_stats(const struct shoal_utp *u)

@@ -33,8 +33,10 @@
 #define SHOAL_UTP_SYNS 4		  /* sent, 1, 2, 4 and 4 s apart, before a dial ends in TIMEOUT */
 #define SHOAL_UTP_RTO_MIN SHOAL_MS(500)	  /* BEP 29 */
 #define SHOAL_UTP_RTO_MAX SHOAL_S(8)
-#define SHOAL_UTP_DEAD SHOAL_S(60)	 /* nothing acknowledged for so long, with something to acknowledge */
-#define SHOAL_UTP_ALIVE SHOAL_S(25)	 /* a silent one says so, for the sake of NATs */
+#define SHOAL_UTP_DEAD SHOAL_S(60)	   /* nothing acknowledged for so long, with something to acknowledge */
+#define SHOAL_UTP_ACK_EVERY 16u		   /* packets in order are acknowledged at least, or ... */
+#define SHOAL_UTP_ACK_WAIT ((shoal_us)250) /* ... those that came so soon after the last ack */
+#define SHOAL_UTP_ALIVE SHOAL_S(25)	   /* a silent one says so, for the sake of NATs */
 #define SHOAL_UTP_LINGER SHOAL_S(10)	 /* one that its user has closed, and of which nothing is acknowledged, goes */
 #define SHOAL_UTP_LINGER_DONE SHOAL_S(3) /* or all is, and only their end is waited for */
 #define SHOAL_UTP_COOKIE_AGE SHOAL_S(16) /* an answered SYN is good for one to two of these */

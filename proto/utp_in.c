@@ -167,6 +167,7 @@ uint32_t utp_in_tell(const struct utp_conn *c)
 void utp_in_packet(struct utp_conn *c, const struct shoal_utp_head *h)
 {
 	uint16_t ahead = (uint16_t)(h->seq - c->ack); /* 1: the very next */
+	bool had_early = c->early_count > 0;
 	if (h->type == SHOAL_UTP_FIN && !c->has_fin && ahead > 0 && ahead <= SHOAL_UTP_EARLY_MAX) {
 		c->has_fin = true;
 		c->fin = h->seq;
@@ -192,7 +193,10 @@ void utp_in_packet(struct utp_conn *c, const struct shoal_utp_head *h)
 		c->eof = true;
 		early_end(c);
 	}
-	c->ack_due = true; /* a packet that came twice, too: its ack was lost */
+	/* A sender pays for each ack as for a packet: those of a fast stream wait for each other. What is missing, came twice (its
+	 * ack was lost) or ends it is told at once. */
+	c->ack_due = true;
+	c->ack_now |= ahead != 1 || had_early || c->early_count > 0 || c->eof || ++c->ack_owed >= SHOAL_UTP_ACK_EVERY;
 	utp_want_out(c);
 }
 
@@ -219,7 +223,7 @@ ptrdiff_t utp_in_recv(struct utp_conn *c, const struct shoal_space v[], size_t n
 	}
 	c->in_bytes -= (uint32_t)done;
 	if (narrow && utp_in_window(c) >= SHOAL_UTP_WINDOW / 2) { /* they may have stopped for want of it */
-		c->ack_due = true;
+		c->ack_due = c->ack_now = true;
 		utp_want_out(c);
 	}
 	if (done > 0)
@@ -227,6 +231,20 @@ ptrdiff_t utp_in_recv(struct utp_conn *c, const struct shoal_space v[], size_t n
 	if (c->state == UTP_DEAD)
 		return c->err;
 	return c->eof ? SHOAL_ERR_CLOSED : 0;
+}
+
+void utp_in_told(struct utp_conn *c, shoal_us now)
+{
+	c->ack_due = c->ack_now = false;
+	c->ack_owed = 0;
+	c->acked_out_at = now;
+}
+
+shoal_us utp_in_ack_at(const struct utp_conn *c)
+{
+	if (!c->ack_due)
+		return SHOAL_NEVER;
+	return c->ack_now ? 0 : c->acked_out_at + SHOAL_UTP_ACK_WAIT;
 }
 
 void utp_in_drop(struct utp_conn *c)

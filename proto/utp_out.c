@@ -552,7 +552,7 @@ bool utp_out_train(struct utp_conn *c, struct shoal_utp_train *train, shoal_us n
 	c->force = false;
 	c->sent_at = now;
 	if (c->early_count == 0) /* what is missing is told by an ack of its own */
-		c->ack_due = false;
+		utp_in_told(c, now);
 	c->u->train_seq = seq;
 	c->u->train_count = count;
 	return true;

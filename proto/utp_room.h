@@ -122,7 +122,10 @@ struct utp_conn {
 	uint16_t ack; /* all up to it are here */
 	uint16_t fin; /* the last packet there will be */
 	bool has_fin, eof, ack_due;
-	shoal_us short_until; /* memory was refused */
+	bool ack_now;	       /* it does not wait for others */
+	uint32_t ack_owed;     /* packets since the last */
+	shoal_us acked_out_at; /* which was then */
+	shoal_us short_until;  /* memory was refused */
 	struct utp_chunk *in, *in_last, *in_spare;
 	uint32_t in_bytes, early_bytes, early_count;
 	uint16_t early_far;	  /* the furthest early packet, from `ack` */
@@ -240,6 +243,10 @@ ptrdiff_t utp_in_recv(struct utp_conn *c, const struct shoal_space v[], size_t n
 void utp_in_drop(struct utp_conn *c);		  /* nobody reads any more */
 uint32_t utp_in_window(const struct utp_conn *c); /* bytes there is room for */
 uint32_t utp_in_tell(const struct utp_conn *c);	  /* and how many they are told of */
+/* An ack has gone out, alone or with data. */
+void utp_in_told(struct utp_conn *c, shoal_us now);
+/* When the one that is due goes: it waits for more packets where they come fast. */
+shoal_us utp_in_ack_at(const struct utp_conn *c);
 /* The selective ack there is to send; its length, 0: nothing is missing. */
 size_t utp_in_sack(const struct utp_conn *c, uint8_t sack[SHOAL_UTP_SACK_MAX]);
 

@@ -775,6 +775,48 @@ static void what_all_wait_for_finds_a_place(void **state)
 	line_close(&l);
 }
 
+/* An ack costs its sender and its reader as much as a packet: those of a fast stream are few. None that matters waits. */
+static void acks_of_a_fast_stream_are_few(void **state)
+{
+	static struct line l;
+	static uint8_t body[1400];
+	struct caught caught = { 0 };
+	struct shoal_addr from = stranger(1);
+	(void)state;
+	line_open(&l, &(struct line_options){ .seed = 1 });
+	l.tap = tap_catch;
+	l.word = &caught;
+	say(&l, &from, (struct shoal_utp_head){ .type = SHOAL_UTP_SYN, .id = 7, .seq = 1 },
+	    (struct shoal_bytes){ NULL, 0 });
+	line_run(&l, l.now, NULL);
+	struct shoal_utp_head h = { .type = SHOAL_UTP_DATA, .id = 8, .seq = 1, .ack = (uint16_t)(caught.last.seq - 1) };
+	caught.count = 0;
+	for (int round = 0; round < 100; round++) {
+		for (int i = 0; i < 4; i++) {
+			h.seq++;
+			say(&l, &from, h, shoal_bytes(body, sizeof body));
+		}
+		line_run(&l, l.now, NULL);
+		l.now += 20;
+	}
+	print_message("400 packets, %llu acks\n", (unsigned long long)caught.count);
+	assert_in_range(caught.count, 20, 30);
+	/* The last ones' is not long in coming, though nothing follows. */
+	line_run(&l, l.now + SHOAL_MS(1), NULL);
+	assert_int_equal(caught.last.ack, h.seq);
+	/* A single one's is not late at all, nor is what tells of a gap, of its end, or of one that came twice. */
+	static const int steps[] = { 1, 2, -1, 0 };
+	line_run(&l, l.now + SHOAL_MS(10), NULL);
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		uint64_t before = caught.count;
+		h.seq = (uint16_t)(h.seq + steps[i]);
+		say(&l, &from, h, shoal_bytes(body, sizeof body));
+		line_run(&l, l.now, NULL);
+		assert_int_equal(caught.count, before + 1);
+	}
+	line_close(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -806,6 +848,7 @@ int main(void)
 		cmocka_unit_test(acks_of_the_future_are_dropped),
 		cmocka_unit_test(early_packets_are_kept_within_the_window),
 		cmocka_unit_test(what_all_wait_for_finds_a_place),
+		cmocka_unit_test(acks_of_a_fast_stream_are_few),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
