@@ -121,6 +121,12 @@ static shoal_us real_now(void)
 	return (shoal_us)t.tv_sec * 1000000 + (shoal_us)t.tv_nsec / 1000;
 }
 
+static void real_nap(shoal_us us)
+{
+	struct timespec t = { .tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000 };
+	nanosleep(&t, NULL);
+}
+
 static int64_t real_unix_s(void)
 {
 	struct timespec t;
@@ -176,6 +182,7 @@ const struct shoal_os_ops shoal_os_real = {
 	.thread_start = real_thread_start,
 	.getrandom = real_getrandom,
 	.now = real_now,
+	.nap = real_nap,
 	.unix_s = real_unix_s,
 };
 

@@ -75,6 +75,7 @@ struct shoal_os_ops {
 	int (*thread_start)(pthread_t *thread, void *(*run)(void *arg), void *arg); /* all signals blocked in it */
 	ssize_t (*getrandom)(void *to, size_t len);
 	shoal_us (*now)(void);	 /* CLOCK_MONOTONIC; cannot fail */
+	void (*nap)(shoal_us);	 /* sleeps so long, a little longer, or less when a signal comes */
 	int64_t (*unix_s)(void); /* CLOCK_REALTIME, seconds; cannot fail */
 };
 

@@ -30,6 +30,10 @@ struct shoal_udp {
 	unsigned count;
 	int tos;	     /* as that of shoal_tcp */
 	unsigned one_by_one; /* rows that go so from now on */
+	/* How fast they come: pieces since then, rows of datagrams counting as one. */
+	shoal_us since;
+	unsigned pieces;
+	bool fast, drained; /* in the millisecond before; in the round before: we are ahead of them */
 	/* Where a batch lands. */
 	struct mmsghdr msg[SHOAL_UDP_BATCH];
 	struct iovec iov[SHOAL_UDP_BATCH];
@@ -97,11 +101,27 @@ static void take(struct shoal_udp *udp, struct mmsghdr *msg, unsigned i)
 	}
 }
 
+/* Lets more of a fast stream arrive before it is looked at. */
+static void let_gather(struct shoal_udp *udp)
+{
+	shoal_us now = shoal_loop_now(udp->loop), passed = now - udp->since;
+	if (passed >= SHOAL_MS(1)) {
+		udp->fast = (uint64_t)udp->pieces * SHOAL_MS(1) >= SHOAL_UDP_FAST * passed;
+		udp->since = now;
+		udp->pieces = 0;
+	}
+	if (!udp->fast || !udp->drained)
+		return;
+	udp->os->nap(SHOAL_UDP_NAP);
+	shoal_loop_refresh(udp->loop);
+}
+
 static void on_ready(void *to, unsigned what)
 {
 	struct door *door = to;
 	struct shoal_udp *udp = door->udp;
 	(void)what;
+	let_gather(udp);
 	for (int batch = 0; batch < SHOAL_UDP_BATCHES; batch++) {
 		for (unsigned i = 0; i < SHOAL_UDP_BATCH; i++) {
 			udp->iov[i] = (struct iovec){ udp->bytes[i], sizeof udp->bytes[i] };
@@ -115,6 +135,8 @@ static void on_ready(void *to, unsigned what)
 		int n = udp->os->recvmmsg(door->watch.fd, udp->msg, SHOAL_UDP_BATCH, MSG_DONTWAIT);
 		for (int i = 0; i < n; i++)
 			take(udp, &udp->msg[i], (unsigned)i);
+		udp->pieces += n > 0 ? (unsigned)n : 0;
+		udp->drained = n < (int)SHOAL_UDP_BATCH;
 		/* Level triggered: what is left comes in the next round. An error was some datagram's, and is used up. */
 		if (n < (int)SHOAL_UDP_BATCH)
 			return;

@@ -202,6 +202,7 @@ static struct {
 	bool no_route;
 	int full;		/* so many sends find no room */
 	unsigned calls, in_one; /* of those, rows in one piece */
+	unsigned naps;
 } fake;
 
 static bool has_segment(const struct msghdr *msg)
@@ -312,6 +313,45 @@ static void a_row_goes_in_one_piece_and_comes_as_it_was(void **state)
 	}
 }
 
+static void fake_nap(shoal_us us)
+{
+	assert_int_equal(us, SHOAL_UDP_NAP);
+	fake.naps++;
+}
+
+/* One by one, as soon as the one before is taken. */
+static void trickle(struct pair *p, unsigned count, shoal_us apart)
+{
+	unsigned before = p->heard.count;
+	for (unsigned i = 1; i <= count; i++) {
+		say(p, "x", 1);
+		hear(p, before + i);
+		if (apart > 0)
+			shoal_os_real.nap(apart);
+	}
+}
+
+/* What comes fast, and one by one, is let gather; nothing else waits. */
+static void a_fast_trickle_is_let_gather(void **state)
+{
+	struct pair p;
+	(void)state;
+	memset(&fake, 0, sizeof fake);
+	fake.os = shoal_os_real;
+	fake.os.nap = fake_nap;
+	open_pair_on(&fake.os, &p, "127.0.0.1", true);
+	trickle(&p, 20, SHOAL_MS(1));
+	assert_int_equal(fake.naps, 0);
+	for (int i = 0; i < 50 && fake.naps == 0; i++) /* a machine that is busy may need more than one try */
+		trickle(&p, 500, 0);
+	assert_true(fake.naps > 0);
+	trickle(&p, 3, SHOAL_MS(2)); /* it is over */
+	fake.naps = 0;
+	trickle(&p, 20, SHOAL_MS(1));
+	assert_int_equal(fake.naps, 0);
+	close_pair(&p);
+}
+
 /* One path that cannot take a row, or a moment without any, does not make all others slow for good. */
 static void what_one_path_cannot_do_others_still_may(void **state)
 {
@@ -350,6 +390,7 @@ int main(void)
 		cmocka_unit_test(a_port_that_is_taken_says_so),
 		cmocka_unit_test(a_row_goes_in_one_piece_and_comes_as_it_was),
 		cmocka_unit_test(what_one_path_cannot_do_others_still_may),
+		cmocka_unit_test(a_fast_trickle_is_let_gather),
 	};
 	own_net();
 	return cmocka_run_group_tests(tests, NULL, NULL);
