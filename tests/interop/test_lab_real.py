@@ -13,10 +13,14 @@ import time
 import unittest
 
 SHOAL = os.environ.get("SHOAL", "shoal")
-SLOW = os.environ.get("SHOAL_SHORT") == "1"  # a sanitized build: nothing is as fast as its line
 LONG = os.environ.get("SHOAL_LONG") == "1"
 HEAD = "name: small\nsummary: of real processes\nlimit: 100s\n"
 ALL = "must_hold: [always completed == 100%, always false_bans == 0]\n"
+
+
+def slow():
+    """A sanitized build, or a host with much else to do: nothing is as fast as its line."""
+    return os.environ.get("SHOAL_SHORT") == "1" or os.getloadavg()[0] > 4 * (os.cpu_count() or 1)
 
 
 RUN, CHECK, CALIBRATE = ("run", "--real"), ("check", "--real"), ("calibrate", "--seeds", "1..1")
@@ -110,15 +114,15 @@ class Real(unittest.TestCase):
         events = self.run_all(HEAD + "content: { size: 1M, piece: 16K }\nnodes:\n"
                               "  - { name: seed, has: all, up: 4Mbit }\n  - { name: leech }\n" + ALL, "--beside")
         beside = next(e for e in events if e["event"] == "beside")
-        self.assertEqual((beside["group"], beside["tmax"]["real"] > 2.1, SLOW or abs(beside["tmax"]["off"]) < 0.4),
+        self.assertEqual((beside["group"], beside["tmax"]["real"] > 2.1, slow() or abs(beside["tmax"]["off"]) < 0.4),
                          ("leech", True, True), beside)
         took = next(e for e in events if e["event"] == "run")["tmax"]
-        self.assertTrue(2.1 < took and (SLOW or took < 4), took)
+        self.assertTrue(2.1 < took and (slow() or took < 4), took)
         events = self.run_all(HEAD + "content: { size: 1M, piece: 16K }\nnodes:\n"
                               "  - { name: seed, has: all, up: 4Mbit }\n  - { name: leech, join: 500ms }\n"
                               "events:\n  - { at: 50%, kind: line, who: seed, up: 40Mbit }\n" + ALL)
         second = next(e for e in events if e["event"] == "run")["tmax"]
-        self.assertTrue(1.0 < second and (SLOW or second < took), second)
+        self.assertTrue(1.0 < second and (slow() or second < took), second)
 
     def test_who_leaves_and_who_is_late(self):
         # (A group may be called as the lab calls a thing of its own.)
@@ -145,8 +149,8 @@ class Real(unittest.TestCase):
         # But for who comes back; also for one that is called while it is on its way out.
         back = [e for e in events if e["event"] == "node" and e["group"] == "back"]
         self.assertEqual([(n["starts"], n["left"], n["complete"] is not None) for n in back], 2 * [(2, None, True)])
-        self.assertTrue(1.4 < nodes["late"]["joined"] < (20 if SLOW else 2.5))
-        self.assertTrue(0.9 < nodes["never"]["joined"] < (20 if SLOW else 1.5))
+        self.assertTrue(1.4 < nodes["late"]["joined"] < 20)
+        self.assertTrue(0.9 < nodes["never"]["joined"] < 20)
         self.assertIsNotNone(nodes["early"]["left"])
         self.assertIsNone(nodes["hasty"]["complete"])
         self.assertIsNotNone(nodes["hasty"]["left"])
@@ -164,7 +168,7 @@ class Real(unittest.TestCase):
                 time.sleep(0.05)
             self.assertEqual(len(self.left()), 5, "four processes, and their folder")
             process.send_signal(sig)
-            self.assertEqual(process.wait(20), code, process.stderr.read())
+            self.assertEqual(process.wait(60), code, process.stderr.read())
             process.stderr.close()
             self.nothing_is_left()
 
@@ -244,7 +248,7 @@ class Real(unittest.TestCase):
                     time.sleep(0.3)
                     os.kill(int(pid), signal.SIGSEGV)
                     done = pid
-        out = process.communicate(timeout=20)[0]
+        out = process.communicate(timeout=60)[0]
         self.assertEqual(process.returncode, 1, out)
         self.assertRegex(out, r"a rule was broken: node 1 \(leech\) has ended by itself")
         self.nothing_is_left()
