@@ -25,6 +25,8 @@ DATA = b"\x55" * BLOCK
 
 
 class Content:
+    count = 8
+
     @staticmethod
     def piece_length(_):
         return 4 * BLOCK
@@ -71,6 +73,9 @@ class Serve(unittest.TestCase):
                 self.assertEqual(it.answer(0, 0, DATA), DATA)
         self.assertEqual(sleep.call_count, 2)
         self.assertTrue(all(2 <= call.args[0] <= 4 for call in sleep.call_args_list))
+
+    def test_a_fake_haver_claims_the_share_it_is_told(self):
+        self.assertEqual([foe("fake-haver", claims=c).first() for c in (1000000, 500000, 0)], [0, 4, 8])
 
     def test_a_fake_haver_gives_nothing(self):
         self.assertIsNone(foe("fake-haver").answer(1, BLOCK, DATA))

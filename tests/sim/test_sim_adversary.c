@@ -8,7 +8,9 @@
 
 #include <cmocka.h>
 
+#include "swarm/core/node_room.h"
 #include "tests/sim/scene.h"
+#include "tools/lab/world/held.h"
 
 struct stage {
 	struct sim_content c;
@@ -228,6 +230,31 @@ static void a_fake_haver_says_it_has_all_and_gives_nothing(void **state)
 	}
 }
 
+/* It is asked for nothing that it does not claim. */
+static void a_fake_haver_may_claim_a_part(void **state)
+{
+	static const uint64_t shares[] = { 0, 250000, 1000000 };
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct stage s;
+		struct sim_adversary_spec spec = sim_adversary_spec(SIM_FAKE_HAVER);
+		spec.claims = shares[i];
+		stage_open(&s, SHOAL_FORMAT_V2, 64 * KIB, 4 * MIB, 27);
+		struct sim_node *fake = sim_node_new(s.sim, &(struct sim_node_options){ .adversary = spec });
+		struct sim_node *leech = sim_node_new(s.sim, &(struct sim_node_options){ 0 });
+		sim_node_meet(leech, fake);
+		scene_start_all(s.sim);
+		sim_run_for(s.sim, SHOAL_S(5));
+		const struct shoal_peer *p = leech->node->peers;
+		assert_non_null(p);
+		uint32_t pieces = p->have.count, most = (uint32_t)(pieces * shares[i] / 1000000);
+		assert_int_equal(p->have.ones, most);
+		assert_true(most == 0 || shoal_bits_get(&p->have, pieces - most));
+		assert_int_equal(deeds(&s, 0)->refused > 0, most > 0);
+		stage_close(&s);
+	}
+}
+
 /* However long it goes on: what each asks of it can be counted on the fingers. */
 static void who_never_gives_is_hardly_asked(void **state)
 {
@@ -389,6 +416,11 @@ static void a_whitewasher_comes_back_as_somebody_else(void **state)
 
 /* ---- relay ---------------------------------------------------------------------------------------- */
 
+static void note_held(void *to, const struct sim_node *other, double blocks)
+{
+	((double *)to)[other->index] = blocks;
+}
+
 /* It stands in front of an honest seed, whose words these are: the one that is banned is the one at that address. */
 static void a_relay_takes_the_blame_for_what_it_spoils(void **state)
 {
@@ -396,11 +428,12 @@ static void a_relay_takes_the_blame_for_what_it_spoils(void **state)
 	struct sim_adversary_spec spec = sim_adversary_spec(SIM_RELAY);
 	(void)state;
 	spec.target = 1;
+	spec.rate = 100000; /* some good comes before two that are bad */
 	stage_open(&s, SHOAL_FORMAT_V2, 64 * KIB, 4 * MIB, 17);
 	scene_seed(s.sim, (struct sim_node_options){ .up = 256 * KIB });
-	struct sim_node *framed = scene_seed(s.sim, (struct sim_node_options){ .up = MIB });
+	struct sim_node *framed = scene_seed(s.sim, (struct sim_node_options){ .up = MIB, .keyed = true });
 	struct sim_node *relay = sim_node_new(s.sim, &(struct sim_node_options){ .adversary = spec });
-	scene_leeches(s.sim, (struct sim_node_options){ .up = MIB }, 2, 1, 0);
+	scene_leeches(s.sim, (struct sim_node_options){ .up = MIB, .keyed = true }, 2, 1, 0);
 	for (unsigned i = 3; i < 5; i++)
 		sim_node_meet(sim_node(s.sim, i), relay);
 	scene_start_all(s.sim);
@@ -412,8 +445,15 @@ static void a_relay_takes_the_blame_for_what_it_spoils(void **state)
 	assert_true(framed->stats.uploaded > 0);
 	assert_true(deeds(&s, 2)->spoiled > 0);
 	for (unsigned i = 3; i < 5; i++) {
+		double held[5] = { 0 };
 		assert_int_equal(sim_node(s.sim, i)->bans, 1);
 		assert_int_equal(sim_node(s.sim, i)->banned[0], relay->index);
+		/* The framed one's proof came along, and so the good that came with it is noted under its key; the bad
+		 * is the relay's. */
+		sim_node_held(sim_node(s.sim, i), note_held, held);
+		for (unsigned k = 0; k < 5; k++)
+			assert_true(k == relay->index ? held[k] >= 4 : held[k] == 0);
+		assert_non_null(shoal_repute_find_key(&sim_node(s.sim, i)->node->repute, framed->key.shown));
 	}
 	stage_close(&s);
 }
@@ -498,6 +538,7 @@ int main(void)
 		cmocka_unit_test(a_loris_serves_well_and_then_hardly_at_all),
 		cmocka_unit_test(lorises_hold_up_nobody_who_knows_a_seed),
 		cmocka_unit_test(a_fake_haver_says_it_has_all_and_gives_nothing),
+		cmocka_unit_test(a_fake_haver_may_claim_a_part),
 		cmocka_unit_test(who_never_gives_is_hardly_asked),
 		cmocka_unit_test(a_free_rider_takes_and_gives_nothing),
 		cmocka_unit_test(a_large_view_finds_everybody),

@@ -40,14 +40,19 @@ class Foe(Seeder):
         theirs = peer.hello[20:28]
         if theirs[EXT_BIT[0]] & EXT_BIT[1]:
             peer.raw(extended(0, bencode({"m": {}, "reqq": 500, "v": "hostile"})))
-        if theirs[FAST_BIT[0]] & FAST_BIT[1]:
+        first = self.first()
+        if first == 0 and theirs[FAST_BIT[0]] & FAST_BIT[1]:
             peer.raw(message(HAVE_ALL))
         else:
             field = bytearray((self.content.count + 7) // 8)
-            for i in range(self.content.count):
+            for i in range(first, self.content.count):
                 field[i // 8] |= 0x80 >> i % 8
             peer.raw(message(wire.BITFIELD, bytes(field)))
         peer.raw(message(UNCHOKE))
+
+    def first(self):
+        """The piece from which on it says it has them."""
+        return 0
 
     def _hook(self, name, *args):
         return self.answer(*args) if name == "block" else super()._hook(name, *args)
@@ -89,7 +94,10 @@ class Loris(Foe):
 
 
 class FakeHaver(Foe):
-    defaults = {"answer": 0}
+    defaults = {"answer": 0, "claims": 1000000}
+
+    def first(self):
+        return self.content.count - self.content.count * self.of["claims"] // 1000000
 
     def answer(self, piece, begin, data):
         if self.of["answer"] == 0:

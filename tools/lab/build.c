@@ -59,8 +59,6 @@ unsigned lab_build_lacks(const struct lab_scenario *s, char *what, size_t size)
 			lack_real(what, size, &count, "nodes of the kind ", lab_kind_name((enum lab_kind)g->kind.v));
 		if (g->count.v > 0 && g->reorder.v > 0)
 			lack_real(what, size, &count, "", "lines that reorder");
-		if (g->behind != NULL)
-			lack(what, size, &count, "", "nodes that share an address");
 	}
 	if (s->meet.v == LAB_MEET_DHT)
 		lack_real(what, size, &count, "", "a DHT");
@@ -128,6 +126,22 @@ static void give(const struct lab_group *g, struct sim_node *n, struct shoal_rng
 	free(has);
 }
 
+/* Of a node behind the word of `group`: the same host, in the open network, for all of them, and the next port. */
+static struct shoal_addr shared(const struct lab_scenario *s, unsigned group, unsigned in_group)
+{
+	struct shoal_addr addr = { .ip = { 93, 184 }, .is_v4 = 1 };
+	unsigned first = group, before = 0;
+	for (unsigned i = group; i-- > 0;) {
+		if (s->nodes[i].behind == NULL || strcmp(s->nodes[i].behind, s->nodes[group].behind) != 0)
+			continue;
+		first = i;
+		before += (unsigned)s->nodes[i].count.v;
+	}
+	addr.ip[3] = (uint8_t)(1 + first);
+	addr.port = (uint16_t)(SIM_PORT + before + in_group);
+	return addr;
+}
+
 static const enum sim_nat nats[] = {
 	[LAB_NAT_NONE] = SIM_NAT_NONE,
 	[LAB_NAT_CONE] = SIM_NAT_OPEN,
@@ -173,6 +187,11 @@ void lab_build_nodes(const struct lab_scenario *s, struct sim *sim, uint64_t see
 				.without = s->leaves_out,
 			};
 			o.delay = o.delay > 0 ? o.delay : 1;
+			o.keyed = g->keys.v > 0;
+			if (g->behind != NULL) {
+				o.addr = shared(s, i, k);
+				o.stranger = true;
+			}
 			if (g->adversary.kind != NULL)
 				o.adversary = lab_attack_spec(&g->adversary);
 			struct sim_node *n = sim_node_new(sim, &o);

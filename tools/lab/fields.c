@@ -13,6 +13,7 @@ static const char *const policies[] = { "off", "lt", "full", NULL };
 static const char *const tcps[] = { "common", "ideal", NULL };
 static const char *const meets[] = { "tracker", "dht", NULL };
 static const char *const nats[] = { "none", "cone", "address", "symmetric", NULL };
+static const char *const no_yes[] = { "no", "yes", NULL };
 static const char *const programs[] = { "native", "libtorrent", "transmission", "aria2", "rtorrent", "command", NULL };
 static const char *const kinds[] = { "start", "stop", "crash",	   "pause",	"cut", "split", "heal",
 				     "reset", "line", "slow_disk", "full_disk", "rot", NULL };
@@ -146,6 +147,7 @@ const struct lab_field lab_adversary_fields[] = {
 	PARAM(15, "keep", "share of the content that it really keeps"),
 	PARAM(16, "target", "the node a relay stands in front of, by number"),
 	PARAM(17, "identities", "nodes that share one machine"),
+	PARAM(18, "claims", "share of the content that it says it has"),
 	END
 };
 
@@ -166,6 +168,9 @@ static const struct lab_field group_fields[] = {
 	NUM("queue", lab_group, queue, LAB_TIME, 0, ENDLESS, "0", "of its line: what waits longer is dropped (0: endless)"),
 	ONE_OF("nat", lab_group, nat, nats, "none", "who can connect to it"),
 	TEXT("behind", lab_group, behind, "", "a word: nodes of all groups with that word share one address (not ports)"),
+	ONE_OF("keys", lab_group, keys, no_yes, "no", "yes: it shows other shoals a key to be known by"),
+	NUM("play", lab_group, play, LAB_SHARE, 0, 10, "0", "it plays what comes, in order, at this share of what the honest that begin with all can send"),
+	NUM("lead", lab_group, lead, LAB_TIME, 0, 3600, "5s", "of play: it begins so long after it joined"),
 	VAR("join", lab_group, join, LAB_TIME, "0", "when it starts"),
 	VAR("leave", lab_group, leave, LAB_TIME, "never", "so long after it has all"),
 	VAR("life", lab_group, life, LAB_TIME, "never", "gives up when it has not all by then"),

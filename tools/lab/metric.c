@@ -358,6 +358,38 @@ static double memory(const struct lab_result *r, int g)
 	return most;
 }
 
+static double victims_moved(const struct lab_result *r, int g)
+{
+	double most = 0;
+	for (unsigned i = 0; i < r->nodes; i++)
+		if (meant(&r->node[i], g))
+			most = fmax(most, r->node[i].held);
+	return most;
+}
+
+/* Of those that play. */
+static double of_players(const struct lab_result *r, int g, size_t field)
+{
+	double sum = 0, players = 0, v;
+	for (unsigned i = 0; i < r->nodes; i++) {
+		if (!leech(&r->node[i], g) || r->s->nodes[r->node[i].group].play.v <= 0)
+			continue;
+		memcpy(&v, (const char *)&r->node[i] + field, sizeof v);
+		sum += v;
+		players++;
+	}
+	return players > 0 ? sum / players : NAN;
+}
+static double stalls(const struct lab_result *r, int g)
+{
+	double pieces = ceil(r->s->content.size.v / r->s->content.piece.v);
+	return of_players(r, g, offsetof(struct lab_result_node, stalls)) / pieces * 300;
+}
+static double rebuffer(const struct lab_result *r, int g)
+{
+	return of_players(r, g, offsetof(struct lab_result_node, rebuffer));
+}
+
 static double rules_broken(const struct lab_result *r, int g)
 {
 	(void)g;
@@ -412,9 +444,10 @@ static const struct lab_metric metrics[] = {
 	{ "same_twice", LAB_SHOW_PLAIN, NULL, NULL, "1 if the same seed gave the same digest again" },
 	{ "have_share", LAB_SHOW_SHARE, NULL, "a profile", "CPU time spent on HAVE messages" },
 	{ "evidence", LAB_SHOW_SIZE, NULL, "the evidence table", "bytes of a node's evidence table at most" },
-	{ "victims_moved", LAB_SHOW_PLAIN, NULL, "the evidence table", "change in the integrity of those spoken ill of" },
-	{ "stalls", LAB_SHOW_PLAIN, NULL, "streaming", "pieces not there when they were to be played, per 300" },
-	{ "rebuffer", LAB_SHOW_TIME, NULL, "streaming", "time spent waiting for them" },
+	{ "victims_moved", LAB_SHOW_PLAIN, victims_moved, NULL,
+	  "the most that an honest node came to hold against another one, under its address or its key: false blocks' worth" },
+	{ "stalls", LAB_SHOW_PLAIN, stalls, NULL, "pieces not there when they were to be played, per 300" },
+	{ "rebuffer", LAB_SHOW_TIME, rebuffer, NULL, "time spent waiting for them" },
 	{ "credit", LAB_SHOW_SIZE, NULL, "receipts", "credit granted to the Sybils together" },
 	{ "worth", LAB_SHOW_SIZE, NULL, "receipts", "what their one worker gave" },
 	{ "caught", LAB_SHOW_TIME, NULL, "replicas", "until a holder that cheats is found out" },
@@ -426,7 +459,8 @@ static const struct lab_metric metrics[] = {
 bool lab_metric_virtual_only(unsigned index)
 {
 	static const char *const name[] = { "bad_blocks", "copies_out", "copies_least", "memory",
-					    "isolation",  "asked_each", "idle",		"same_twice" };
+					    "isolation",  "asked_each", "idle",		"same_twice",
+					    "stalls",	  "rebuffer",	"victims_moved" };
 	for (size_t i = 0; i < sizeof name / sizeof *name; i++)
 		if (strcmp(metrics[index].name, name[i]) == 0)
 			return true;

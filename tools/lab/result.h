@@ -22,9 +22,11 @@ struct lab_result_node {
 	uint64_t to_attackers;	       /* of `up` */
 	uint64_t asked;		       /* of an attacker: requests it was sent, served or not */
 	uint64_t memory_peak;
-	uint64_t rss;	    /* of a real process, at most: bytes; 0: not known */
-	double cpu;	    /* CPU seconds of a real process */
-	unsigned banned_by; /* honest nodes that banned it */
+	uint64_t rss;		 /* of a real process, at most: bytes; 0: not known */
+	double cpu;		 /* CPU seconds of a real process */
+	unsigned banned_by;	 /* honest nodes that banned it */
+	double held;		 /* of an honest one: what another honest one had against it at most (world/held.h) */
+	double stalls, rebuffer; /* of one that plays (play.h): pieces that came late; seconds spent waiting for them */
 	unsigned starts;
 };
 /* What one honest node had of one attacker that sent it something bad. */

@@ -9,7 +9,9 @@
 #include "tools/lab/draw.h"
 #include "tools/lab/dump.h"
 #include "tools/lab/pages.h"
+#include "tools/lab/play.h"
 #include "tools/lab/world/digest.h"
+#include "tools/lab/world/held.h"
 
 #define POINTS_WANTED 100 /* samples up to the fluid bound */
 #define PAIRS_MAX (16u << 20)
@@ -28,6 +30,7 @@ enum what {
 	SAMPLE,
 	HAPPEN, /* an event of the scenario */
 	UNDO,
+	PLAY,
 };
 /* Something on the calendar; lives as long as the run. */
 struct task {
@@ -59,6 +62,7 @@ struct run {
 	unsigned *running;		   /* scratch: nodes that run */
 	double *had;			   /* by node: share of the content, when it was last seen */
 	uint32_t *copies;		   /* scratch: by piece */
+	struct lab_play *play;		   /* by node: of those that play */
 	struct shoal_bits out;		   /* pieces that somebody else than a seed has had */
 	unsigned attackers, to_join, open; /* honest that still want something, and may get it */
 	unsigned sides;
@@ -96,19 +100,15 @@ static struct task *task_at(struct run *run, double t, enum what what, unsigned 
 
 /* ---- what the nodes are seen to do ----------------------------------------------------------------- */
 
-/* Who listens there, or has connected from there; -1: nobody of us. */
-static int node_of(struct run *run, const struct shoal_addr *addr)
-{
-	for (unsigned i = 0; i < run->r->nodes; i++)
-		if (memcmp(sim_node(run->sim, i)->addr.ip, addr->ip, sizeof addr->ip) == 0)
-			return (int)i;
-	return -1;
-}
-
 static void closes(struct run *run, unsigned i)
 {
 	if (run->r->node[i].honest && run->r->node[i].wants)
 		run->open--;
+}
+
+static int index_of(const struct sim_node *n)
+{
+	return n != NULL ? (int)n->index : -1;
 }
 
 static void on_event(void *to, struct sim_node *n, const struct shoal_event *ev)
@@ -119,7 +119,7 @@ static void on_event(void *to, struct sim_node *n, const struct shoal_event *ev)
 	if (ev->kind == SHOAL_EV_FLIGHT)
 		return run->o->recorded(run->o->recorded_to, ev->data, ev->t);
 	if (ev->kind == SHOAL_EV_PEER_BANNED || (run->diary.trace != NULL && ev->kind == SHOAL_EV_PEER_JOINED))
-		other = node_of(run, &ev->addr);
+		other = index_of(sim_node_at(run->sim, &ev->addr));
 	lab_diary_event(&run->diary, n, other, ev, seconds(run), run->r->steps);
 	if (ev->kind == SHOAL_EV_PEER_BANNED && other >= 0 && r->honest)
 		run->r->node[other].banned_by++;
@@ -157,6 +157,14 @@ static void on_block(void *to, struct sim_node *from, struct sim_node *dest, uin
 		pair->first = pair->last;
 }
 
+static void on_held(void *to, const struct sim_node *other, double blocks)
+{
+	struct run *run = to;
+	struct lab_result_node *r = &run->r->node[other->index];
+	if (r->honest && blocks > r->held)
+		r->held = blocks;
+}
+
 /* What its own counters say goes with it when it ends: into the result. */
 static void bank(struct run *run, unsigned i)
 {
@@ -168,6 +176,8 @@ static void bank(struct run *run, unsigned i)
 	r->wasted += n->stats.wasted;
 	if (n->budget.peak > r->memory_peak)
 		r->memory_peak = n->budget.peak;
+	if (r->honest)
+		sim_node_held(n, on_held, run);
 }
 
 /* ---- samples ------------------------------------------------------------------------------------------ */
@@ -254,6 +264,36 @@ static bool comes(const struct run *run, unsigned i)
 	return isfinite(run->times[i].join) && run->times[i].join <= run->s->limit.v;
 }
 
+/* Bytes a second of what those who begin with all can send. */
+static double sources(const struct run *run)
+{
+	double sum = 0;
+	for (unsigned i = 0; i < run->r->nodes; i++)
+		if (run->r->node[i].honest && !run->r->node[i].wants)
+			sum += run->r->node[i].up_rate;
+	return sum;
+}
+
+static void play(struct run *run, unsigned i)
+{
+	struct lab_play *p = &run->play[i];
+	shoal_us next = lab_play_on(p);
+	run->r->node[i].stalls = p->stalls;
+	run->r->node[i].rebuffer = (double)p->rebuffer / 1e6;
+	if (next != SHOAL_NEVER)
+		task_at(run, (double)(next - SIM_START) / 1e6, PLAY, i);
+}
+
+static void begin_to_play(struct run *run, unsigned i)
+{
+	const struct lab_group *g = &run->s->nodes[run->r->node[i].group];
+	double rate = g->play.v * sources(run);
+	if (!(rate > 0) || !isfinite(rate) || !sim_node(run->sim, i)->added)
+		return;
+	lab_play_begin(&run->play[i], sim_node(run->sim, i), rate, (shoal_us)(g->lead.v * 1e6));
+	play(run, i);
+}
+
 static void start(struct run *run, unsigned i)
 {
 	struct sim_node *n = sim_node(run->sim, i);
@@ -274,6 +314,8 @@ static void start(struct run *run, unsigned i)
 	r->starts++;
 	note(run, i, "starts");
 	sim_node_start(n);
+	if (r->starts == 1)
+		begin_to_play(run, i);
 }
 
 static void leave(struct run *run, unsigned i, const char *why)
@@ -441,6 +483,7 @@ static void on_task(struct sim *sim, void *arg)
 			more->again = task->again - 1;
 		}
 		return;
+	case PLAY: return play(run, task->node);
 	case UNDO:
 		for (unsigned i = 0; i < task->who_count; i++)
 			undo_of(run, task->event, task->who[i]);
@@ -491,6 +534,7 @@ static void prepare(struct run *run)
 	run->attacker = must(calloc(r->nodes, sizeof *run->attacker));
 	run->had = must(calloc(r->nodes, sizeof *run->had));
 	run->running = must(calloc(r->nodes, sizeof *run->running));
+	run->play = must(calloc(r->nodes, sizeof *run->play));
 	run->fired = must(calloc((size_t)s->events_count + 1, sizeof *run->fired));
 	uint32_t pieces = shoal_metainfo_piece_count(run->o->content->mi);
 	run->copies = must(calloc(pieces, sizeof *run->copies));
@@ -570,6 +614,7 @@ static void tidy(struct run *run)
 	free(run->attacker);
 	free(run->had);
 	free(run->running);
+	free(run->play);
 	free(run->fired);
 	free(run->copies);
 	free(run->pair);

@@ -102,8 +102,10 @@ struct lab_group {
 	bool has_first;		/* from its beginning */
 	struct lab_various up, down, rtt, jitter;
 	struct lab_number loss, reorder, queue;
-	struct lab_choice nat; /* enum lab_nat */
-	char *behind;	       /* NULL: an address of its own */
+	struct lab_choice nat;	/* enum lab_nat */
+	char *behind;		/* NULL: an address of its own */
+	struct lab_choice keys; /* 1: it shows other shoals a key */
+	struct lab_number play, lead;
 	struct lab_various join, leave, life;
 	struct lab_number memory, max_peers, slots, limit_up, limit_down;
 	struct lab_choice policy; /* enum lab_policy; without text: the scenario's */

@@ -110,6 +110,8 @@ static void check_group(struct checking *c, const struct lab_group *g, unsigned 
 	} while (0)
 	IF(g->nat.v != LAB_NAT_NONE, "nat", "a real run has no NAT");
 	IF(g->behind != NULL, "behind", "real nodes have an address each");
+	IF(g->keys.v > 0, "keys", "real nodes show theirs as they do: on private networks");
+	IF(g->play.v > 0, "play", "no program is told when a piece is due");
 	IF(g->slots.v > 0, "slots", "no program is told how many peers it may serve");
 	IF(g->policy.text != NULL && g->policy.v != LAB_POLICY_FULL, "policy",
 	   "a real node chooses as its program does; for libtorrent's rules: kind: libtorrent");

@@ -57,6 +57,7 @@ static const struct sim_adversary_param of_loris[] = {
 };
 static const struct sim_adversary_param of_fake_haver[] = {
 	WORD(answer, answers, 2, "what a request gets"),
+	SHARE(claims, ALL, "share of the content that it says it has: the last of it"),
 	VIEW,
 	END,
 };
@@ -98,7 +99,7 @@ const struct sim_adversary_row sim_adversary_table[SIM_ADVERSARY_KINDS] = {
 	[SIM_HONEST] = { "honest", "keeps to the protocol and gives what it has", of_honest },
 	[SIM_POLLUTER] = { "polluter", "serves false blocks", of_polluter },
 	[SIM_LORIS] = { "slow-loris", "serves well for a while, then hardly at all", of_loris },
-	[SIM_FAKE_HAVER] = { "fake-haver", "says it has everything, and gives none of it", of_fake_haver },
+	[SIM_FAKE_HAVER] = { "fake-haver", "says it has what it has not, and gives none of it", of_fake_haver },
 	[SIM_FREE_RIDER] = { "free-rider", "takes, and gives nothing", of_free_rider },
 	[SIM_TRAITOR] = { "traitor", "serves well, then a burst of false blocks, and again", of_traitor },
 	[SIM_SLANDERER] = { "slanderer", "tells others of hosts that are not there", of_slanderer },

@@ -42,6 +42,7 @@ struct sim_adversary_spec {
 	uint64_t slow_from;  /* then one block after so long ... */
 	uint64_t slow_until; /* ... to so long */
 	uint64_t answer;     /* enum sim_adversary_answer, to a request */
+	uint64_t claims;     /* share of the content that it says it has: the last of it */
 	uint64_t good, bad;  /* blocks served well, then blocks of which `rate` are spoiled; over all connections */
 	uint64_t hosts;	     /* dead ones, to each message ... */
 	uint64_t every;	     /* ... of which there is one, on each connection, every so long */

@@ -176,15 +176,14 @@ static void fake_begins(struct sim_guise *g)
 	const struct sim_adversary *a = g->mind;
 	uint32_t pieces = shoal_metainfo_piece_count(a->node->witness.content->mi);
 	size_t len = (pieces + 7) / 8;
-	uint8_t *all = malloc(len);
-	if (all == NULL)
+	uint8_t *claims = calloc(len, 1);
+	if (claims == NULL)
 		abort();
-	memset(all, 0xff, len);
-	if (pieces % 8 != 0)
-		all[len - 1] = (uint8_t)(0xff << (8 - pieces % 8));
-	sim_guise_say(g, &(struct shoal_wire_msg){ .id = SHOAL_WIRE_BITFIELD, .body = { all, len } });
+	for (uint64_t i = pieces - pieces * a->spec.claims / 1000000; i < pieces; i++)
+		claims[i / 8] |= (uint8_t)(0x80 >> i % 8);
+	sim_guise_say(g, &(struct shoal_wire_msg){ .id = SHOAL_WIRE_BITFIELD, .body = { claims, len } });
 	sim_guise_say(g, &(struct shoal_wire_msg){ .id = SHOAL_WIRE_UNCHOKE });
-	free(all);
+	free(claims);
 }
 
 /* Of what its node says, only what is not about pieces. */

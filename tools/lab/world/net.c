@@ -16,6 +16,7 @@
 #define DATAGRAM_HEAD 28u /* IPv4 and UDP: charged to the line */
 #define DATAGRAM_MAX 65507u
 #define PORTS_MAPPED 20000u /* where NATs begin to count */
+#define PORTS_DIALLED 40000u
 
 struct sim_dial {
 	struct sim_alarm alarm;
@@ -242,11 +243,20 @@ static void dial_arrives(struct sim_dial *d)
 	struct shoal_transport *end[2];
 	struct shoal_addr addr = from->addr;
 	struct shoal_rng rng = shoal_rng_split(sim->o.seed ^ UINT64_C(0x9199), ++sim->pipes);
-	addr.port = (uint16_t)(40000 + sim->pipes % 20000);
+	addr.port = (uint16_t)(PORTS_DIALLED + sim->pipes % SIM_PORTS);
+	sim->dialled[sim->pipes % SIM_PORTS] = from;
 	sim_pipe_new(&sim->streams, rng, (struct sim_line *const[2]){ &from->line, &to->line },
 		     (void *const[2]){ from, to }, end);
 	d->end = end[0];
 	accepts(to, end[1], &addr);
+}
+
+/* The last one that used the port, if that is its host. */
+struct sim_node *sim_net_dialled_from(const struct sim *sim, const struct shoal_addr *addr)
+{
+	unsigned at = addr->port - PORTS_DIALLED;
+	struct sim_node *n = addr->port >= PORTS_DIALLED && at < SIM_PORTS ? sim->dialled[at] : NULL;
+	return n != NULL && memcmp(n->addr.ip, addr->ip, sizeof addr->ip) == 0 ? n : NULL;
 }
 
 static void on_dial(struct sim_alarm *alarm)

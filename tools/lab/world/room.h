@@ -7,6 +7,8 @@
 #include "tools/lab/world/book.h"
 #include "tools/lab/world/world.h"
 
+#define SIM_PORTS 20000u /* that connections come from, one after the other */
+
 struct sim_dial;
 struct sim_event;
 struct sim_flying;
@@ -27,6 +29,7 @@ struct sim {
 	struct sim_host *hosts;
 	struct sim_node *touched, **touched_tail;
 	struct sim_dial *dials;
+	struct sim_node *dialled[SIM_PORTS]; /* by port */
 	struct sim_event *events;
 	struct sim_flying *flying;
 	struct sim_question *questions;
@@ -45,6 +48,7 @@ void *sim_must(void *at); /* aborts on NULL: a test machine without memory */
 int sim_net_dial(struct sim_node *n, const struct shoal_addr *to, uint64_t cookie);
 int sim_net_datagram(struct sim_node *n, const struct shoal_addr *to, struct shoal_bytes data);
 int sim_net_resolve(struct sim_node *n, const char *host, uint64_t cookie);
+struct sim_node *sim_net_dialled_from(const struct sim *sim, const struct shoal_addr *addr); /* NULL: nobody */
 void sim_net_init(struct sim *sim);
 void sim_net_fini(struct sim *sim);
 void sim_net_forget(struct sim_node *n); /* its NAT's mappings */

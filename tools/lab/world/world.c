@@ -137,18 +137,17 @@ static void on_disk_or_store(void *to)
 
 static void note_ban(struct sim_node *n, const struct shoal_event *ev)
 {
-	for (unsigned i = 0; i < n->sim->nodes; i++) {
-		if (memcmp(n->sim->node[i]->addr.ip, ev->addr.ip, 16) != 0)
-			continue;
-		if (!n->sim->node[i]->o.liar && !n->sim->o.figures)
-			sim_breach(n->sim, n, "banned node %u, which is honest: %.*s", i, (int)ev->text.len,
-				   (const char *)ev->text.at);
-		if (n->bans < sizeof n->banned / sizeof *n->banned)
-			n->banned[n->bans] = i;
-		n->bans++;
-		if (n->sim->node[i]->adversary != NULL)
-			sim_adversary_banned(n->sim->node[i]->adversary);
-	}
+	const struct sim_node *other = sim_node_at(n->sim, &ev->addr);
+	if (other == NULL)
+		return;
+	if (!other->o.liar && !n->sim->o.figures)
+		sim_breach(n->sim, n, "banned node %u, which is honest: %.*s", other->index, (int)ev->text.len,
+			   (const char *)ev->text.at);
+	if (n->bans < sizeof n->banned / sizeof *n->banned)
+		n->banned[n->bans] = other->index;
+	n->bans++;
+	if (other->adversary != NULL)
+		sim_adversary_banned(other->adversary);
 }
 
 static void note_text(struct sim_node *n, const struct shoal_event *ev)
@@ -258,6 +257,11 @@ struct sim_node *sim_node_new(struct sim *sim, const struct sim_node_options *op
 				       .is_v4 = 1 };
 	if (n->o.addr.port != 0)
 		n->addr = n->o.addr;
+	sim_key_init(&n->key, n);
+	if (n->o.keyed) {
+		n->o.identity = &n->key.identity;
+		n->o.show_key = SHOAL_SHOW_KEY_ON;
+	}
 	sim_book_set(&sim->book, &n->addr, n);
 	n->line = (struct sim_line){ .up = n->o.up,
 				     .down = n->o.down,
@@ -296,7 +300,8 @@ struct sim_node *sim_node_new(struct sim *sim, const struct sim_node_options *op
 static void introduce(struct sim_node *n, struct sim_node *other)
 {
 	struct shoal_op op = { .kind = SHOAL_OP_PEER, .torrent = n->torrent, .addr = other->addr };
-	if (sim_node_do(n, &op) < 0)
+	op.flags = other->o.stranger ? SHOAL_PEER_FROM_LINK : 0;
+	if (sim_node_do(n, &op) < 0 && !other->o.stranger) /* of one host it takes so many, unless its user says so */
 		sim_breach(n->sim, n, "would not be told of node %u", other->index);
 }
 
@@ -655,6 +660,17 @@ struct sim_node *sim_node(struct sim *sim, unsigned index)
 {
 	assert(index < sim->nodes);
 	return sim->node[index];
+}
+
+struct sim_node *sim_node_at(const struct sim *sim, const struct shoal_addr *addr)
+{
+	struct sim_node *n = sim_book_find(&sim->book, addr);
+	if (n == NULL)
+		n = sim_net_dialled_from(sim, addr);
+	for (unsigned i = 0; n == NULL && i < sim->nodes; i++)
+		if (memcmp(sim->node[i]->addr.ip, addr->ip, sizeof addr->ip) == 0)
+			n = sim->node[i];
+	return n;
 }
 
 const char *sim_wrong(const struct sim *sim)

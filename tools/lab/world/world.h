@@ -19,6 +19,7 @@
 #include "tools/lab/world/clock.h"
 #include "tools/lab/world/content.h"
 #include "tools/lab/world/disk.h"
+#include "tools/lab/world/key.h"
 #include "tools/lab/world/pipe.h"
 #include "tools/lab/world/store.h"
 #include "tools/lab/world/watch.h"
@@ -108,8 +109,9 @@ struct sim_node_options {
 	bool no_store;
 	unsigned quiet;	   /* enum shoal_quiet */
 	unsigned carriers; /* enum shoal_carrier; 0: TCP alone */
-	/* Port 0: 10.x.y.z, as its number is. Behind a NAT: the one outside; several may share its host. */
+	/* Port 0: 10.x.y.z, as its number is. Behind a NAT: the one outside. Several may share a host, each with its port. */
 	struct shoal_addr addr;
+	bool stranger; /* others are told of it as by a tracker, and not by their user: they do not trust it for that */
 	struct sim_adversary_spec adversary; /* one of those: counts as a liar (sim_adversary_spec()) */
 	enum shoal_rules rules;
 	unsigned without;		   /* enum shoal_without */
@@ -120,6 +122,7 @@ struct sim_node_options {
 	enum shoal_encryption encryption;
 	const struct shoal_identity *identity; /* NULL: it has no key */
 	enum shoal_show_key show_key;
+	bool keyed; /* it has one of the world's own (key.h), and shows it to all */
 };
 
 struct sim_node {
@@ -138,6 +141,7 @@ struct sim_node {
 	struct shoal_rng rng;
 	struct sim_witness witness;
 	struct sim_account account;
+	struct sim_key key;
 	struct sim_adversary *adversary; /* NULL: it is none */
 	/* Through which all it says and hears passes (adversary_guise.h), and the hand's own; NULL: through none. */
 	const struct sim_guise_ops *hand;
@@ -172,6 +176,8 @@ shoal_us sim_now(const struct sim *sim);
 struct shoal_rng *sim_dice(struct sim *sim); /* the world's own: for tests */
 unsigned sim_nodes(const struct sim *sim);
 struct sim_node *sim_node(struct sim *sim, unsigned index);
+/* Who listens there, or has connected from there; NULL: nobody of us. */
+struct sim_node *sim_node_at(const struct sim *sim, const struct shoal_addr *addr);
 
 /* What a recorded one has decided and not told yet, it tells now. */
 void sim_node_record(struct sim_node *n);
