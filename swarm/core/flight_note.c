@@ -213,14 +213,6 @@ void shoal_note_stance(struct shoal_peer *p, shoal_us now)
 
 /* ---- asking ---------------------------------------------------------------------------------------- */
 
-static bool has_deadline(const struct shoal_swarm *s, uint32_t piece)
-{
-	for (uint32_t i = 0; i < s->select.deadlines; i++)
-		if (s->select.deadline[i].piece == piece)
-			return true;
-	return false;
-}
-
 static enum shoal_flight_limit limit_of(const struct shoal_peer *p, uint64_t worth)
 {
 	if (p->choking_us)
@@ -277,11 +269,11 @@ void shoal_note_ask(struct shoal_peer *p, const struct shoal_open *open, shoal_u
 	const struct shoal_rep *r = shoal_peer_standing(p);
 	uint64_t worth = r != NULL && shoal_node_uses(p->node, SHOAL_WITHOUT_WINDOW) ? shoal_rep_window(r) : UINT32_MAX;
 	struct shoal_flight f = { .kind = SHOAL_FLIGHT_ASK, .peer = p->source, .piece = open->piece };
-	f.term[0] = p->choking_us		   ? SHOAL_FLIGHT_HOW_ALLOWED
-		    : has_deadline(s, open->piece) ? SHOAL_FLIGHT_HOW_URGENT
-		    : open->attempts > 0	   ? SHOAL_FLIGHT_HOW_REPAIR
-		    : begun			   ? open->how
-						   : SHOAL_FLIGHT_HOW_JOINED;
+	f.term[0] = p->choking_us	       ? SHOAL_FLIGHT_HOW_ALLOWED
+		    : open->due != SHOAL_NEVER ? SHOAL_FLIGHT_HOW_URGENT
+		    : open->attempts > 0       ? SHOAL_FLIGHT_HOW_REPAIR
+		    : begun		       ? open->how
+					       : SHOAL_FLIGHT_HOW_JOINED;
 	f.term[1] = shoal_picker_copies(s->picker, open->piece);
 	f.term[2] = p->noted.window;
 	f.term[3] = limit_of(p, worth);

@@ -167,6 +167,7 @@ int shoal_landing_open(struct shoal_landing *l, uint32_t piece, uint32_t bytes, 
 	open->promised = window;
 	open->charged = size;
 	open->opened = now;
+	open->due = SHOAL_NEVER;
 	open->prev = l->tail;
 	if (l->tail != NULL)
 		l->tail->next = open;

@@ -58,6 +58,7 @@ struct shoal_open {
 	unsigned own_faults; /* times it failed and was right after all */
 	uint8_t how;	     /* enum shoal_flight_how: for what reason it was begun */
 	shoal_us opened, ready, disputed_until;
+	shoal_us due;		  /* its deadline; SHOAL_NEVER: none */
 	struct shoal_slot **slot; /* landed and still ours */
 	uint32_t *source;	  /* who sent each block: a peer's serial */
 	uint8_t *asked;		  /* how many were asked for it; LANDED once it is here */

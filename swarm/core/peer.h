@@ -249,6 +249,9 @@ void shoal_peer_believe(struct shoal_peer *p);
 /* request.c: asking */
 /* Asks for as much as is good for now, `most` blocks of it at the most; how many it was. */
 uint32_t shoal_peer_fill(struct shoal_peer *p, uint32_t most, shoal_us now);
+struct shoal_open;
+/* Whether it may take blocks of a piece under way that has some for it (policy.h). */
+bool shoal_peer_may_join(const struct shoal_peer *p, const struct shoal_open *open, bool help, shoal_us now);
 void shoal_peer_interest(struct shoal_peer *p, shoal_us now);
 /* Every block asked of it is nobody's again. */
 void shoal_peer_unask_all(struct shoal_peer *p, shoal_us now);

@@ -5,13 +5,13 @@
 #include "swarm/core/node_room.h"
 #include "swarm/core/offered.h"
 #include "swarm/core/turnover.h"
+#include "swarm/core/urgent.h"
 
 #define ASK_ROOM_START 32u
 #define DUPLICATES_MAX 2	/* end game: askers of one block */
 #define HEDGE_ANYWAY SHOAL_S(3) /* what takes longer is asked for twice whatever the budget says */
-#define HEDGE_STALL SHOAL_S(4)
-#define IN_VAIN_MOST 3	    /* the longest wait is 8^3 s: who claims, and never gives, costs few requests */
-#define DUPLICATE_BLOCKS 64 /* end game: blocks one peer may have asked that others were asked for too */
+#define IN_VAIN_MOST 3		/* the longest wait is 8^3 s: who claims, and never gives, costs few requests */
+#define DUPLICATE_BLOCKS 64	/* end game: blocks one peer may have asked that others were asked for too */
 
 /* ---- the ring of asks ---------------------------------------------------------------- */
 
@@ -139,7 +139,7 @@ void shoal_peer_interest(struct shoal_peer *p, shoal_us now)
 
 /* ---- which block next -------------------------------------------------------------------- */
 
-static bool may_join(const struct shoal_peer *p, const struct shoal_open *open, bool help, shoal_us now)
+bool shoal_peer_may_join(const struct shoal_peer *p, const struct shoal_open *open, bool help, shoal_us now)
 {
 	return open->state == SHOAL_OPEN_FETCHING && open->unasked > 0 && shoal_bits_get(&p->have, open->piece) &&
 	       p->node->policy->may_join(p, open, help, now);
@@ -148,7 +148,7 @@ static bool may_join(const struct shoal_peer *p, const struct shoal_open *open, 
 static struct shoal_open *join_open(struct shoal_peer *p, bool help, shoal_us now)
 {
 	for (struct shoal_open *o = p->swarm->landing.head; o != NULL; o = o->next)
-		if (may_join(p, o, help, now) && shoal_open_unasked(o) != UINT32_MAX)
+		if (shoal_peer_may_join(p, o, help, now) && shoal_open_unasked(o) != UINT32_MAX)
 			return o;
 	return NULL;
 }
@@ -166,6 +166,7 @@ struct shoal_open *shoal_swarm_open_piece(struct shoal_swarm *s, uint32_t piece,
 	}
 	shoal_picker_open(s->picker, piece);
 	open->owner = owner;
+	open->due = shoal_select_due(s, piece);
 	open->job.owner = open;
 	shoal_offered_fill(s, open, now);
 	if (open->unasked == 0) /* there is nothing in it to be anybody's */
@@ -204,27 +205,12 @@ static struct shoal_open *open_new(struct shoal_peer *p, shoal_us now)
 	return open;
 }
 
-/* A piece with a deadline: the soonest one of which there is a block to ask for; all who have it share the work. */
-static struct shoal_open *urgent_open(struct shoal_peer *p, shoal_us now)
-{
-	struct shoal_swarm *s = p->swarm;
-	uint32_t at = 0, piece;
-	while ((piece = shoal_select_urgent(s, p, &at)) != SHOAL_PIECE_NONE) {
-		struct shoal_open *open = shoal_landing_find(&s->landing, piece);
-		if (open == NULL && !shoal_picker_is_taken(s->picker, piece))
-			open = shoal_swarm_open_piece(s, piece, p->serial, now);
-		if (open != NULL && may_join(p, open, true, now) && shoal_open_unasked(open) != UINT32_MAX)
-			return open;
-	}
-	return NULL;
-}
-
 static struct shoal_open *next_open(struct shoal_peer *p, shoal_us now)
 {
 	struct shoal_open *open = NULL;
 	if (p->piece != SHOAL_PIECE_NONE)
 		open = shoal_landing_find(&p->swarm->landing, p->piece);
-	if (open == NULL || !may_join(p, open, true, now) || shoal_open_unasked(open) == UINT32_MAX)
+	if (open == NULL || !shoal_peer_may_join(p, open, true, now) || shoal_open_unasked(open) == UINT32_MAX)
 		open = join_open(p, false, now);
 	if (open == NULL)
 		open = open_new(p, now);
@@ -253,52 +239,23 @@ static struct shoal_open *next_allowed(struct shoal_peer *p, shoal_us now)
 		struct shoal_open *open = shoal_landing_find(&s->landing, piece);
 		if (open == NULL && shoal_picker_is_untouched(s->picker, piece))
 			return shoal_swarm_open_piece(s, piece, p->serial, now);
-		if (open != NULL && may_join(p, open, true, now) && shoal_open_unasked(open) != UINT32_MAX)
+		if (open != NULL && shoal_peer_may_join(p, open, true, now) && shoal_open_unasked(open) != UINT32_MAX)
 			return open;
 	}
 	return NULL;
 }
 
-static bool is_urgent(const struct shoal_swarm *s, uint32_t piece)
-{
-	for (uint32_t i = 0; i < s->select.deadlines; i++)
-		if (s->select.deadline[i].piece == piece)
-			return true;
-	return false;
-}
-
-/* How long until ask number i of a peer is answered, by what it delivers; a stall is a wait of its own. */
-static shoal_us time_left(struct shoal_peer *q, uint32_t i, shoal_us now)
-{
-	uint64_t rate = shoal_rate_now(&q->flow.down, now);
-	if (q->snubbed || q->choking_us || rate < SHOAL_BLOCK / 4)
-		return HEDGE_STALL;
-	return (shoal_us)(i + 1) * SHOAL_BLOCK * SHOAL_S(1) / rate;
-}
-
-/* And until one more asked of `p` would be. */
-static shoal_us own_time(struct shoal_peer *p, shoal_us now)
-{
-	uint64_t rate = shoal_flow_rate(&p->flow);
-	if (rate == 0)
-		rate = shoal_rate_now(&p->flow.down, now);
-	if (p->snubbed || rate < SHOAL_BLOCK / 4)
-		return HEDGE_STALL / 4;
-	return (shoal_us)(p->ask_count + 1) * SHOAL_BLOCK * SHOAL_S(1) / rate + shoal_flow_delay(&p->flow);
-}
-
-/* End game: a block that others were asked for and that has not come, for a peer with nothing else to do; or, `urgent`, one
- * of a piece with a deadline, for any peer. */
-static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uint32_t *block, bool urgent, shoal_us now)
+/* End game: a block that others were asked for and that has not come, for a peer with nothing else to do. */
+static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uint32_t *block, shoal_us now)
 {
 	struct shoal_swarm *s = p->swarm;
 	shoal_us patience = 2 * p->flow.delay_mean + SHOAL_MS(50);
 	/* Or no other piece can be begun: a window may stand behind the one block that does not come. */
 	const struct shoal_policy *policy = p->node->policy;
-	bool hedge = shoal_node_uses(p->node, SHOAL_WITHOUT_HEDGE) && !urgent;
-	shoal_us gain = 0, own = hedge ? own_time(p, now) : 0;
+	bool hedge = shoal_node_uses(p->node, SHOAL_WITHOUT_HEDGE);
+	shoal_us gain = 0, own = hedge ? shoal_peer_own_time(p, now) : 0;
 	uint32_t most = policy->strict_double ? 1 : DUPLICATE_BLOCKS;
-	if ((!urgent && shoal_picker_untouched(s->picker) > 0 && !s->landing.busy) || p->ask_count >= most)
+	if ((shoal_picker_untouched(s->picker) > 0 && !s->landing.busy) || p->ask_count >= most)
 		return false;
 	for (struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm) {
 		if (q == p)
@@ -308,15 +265,13 @@ static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uin
 			struct shoal_open *open;
 			if (a->at + patience > now || !shoal_bits_get(&p->have, a->piece))
 				continue;
-			if (urgent && !is_urgent(s, a->piece))
-				continue;
 			open = shoal_landing_find(&s->landing, a->piece);
 			if (policy->may_double != NULL && !policy->may_double(p, open, q, now))
 				continue;
 			if (open->asked[a->block] >= DUPLICATES_MAX || ask_find(p, a->piece, a->block) != UINT32_MAX)
 				continue;
 			if (hedge) {
-				shoal_us left = time_left(q, i, now);
+				shoal_us left = shoal_peer_time_left(q, i, now);
 				if (own > left / 10 * 7 || left - own <= gain ||
 				    (s->hedges < SHOAL_SWARM_HEDGE_UNIT && left < HEDGE_ANYWAY))
 					continue;
@@ -343,17 +298,19 @@ static uint32_t next_block(struct shoal_peer *p, struct shoal_open **open, shoal
 		return *open != NULL ? shoal_open_unasked(*open) : UINT32_MAX;
 	}
 	if (p->swarm->select.deadlines > 0) {
-		*open = urgent_open(p, now);
+		if (shoal_urgent_twice(p, open, &block, now))
+			return block;
+		*open = shoal_urgent_open(p, false, now);
 		if (*open != NULL)
 			return shoal_open_unasked(*open);
-		if (duplicate_block(p, open, &block, true, now))
-			return block;
 	}
 	*open = next_open(p, now);
+	if (*open == NULL && p->swarm->select.deadlines > 0)
+		*open = shoal_urgent_open(p, true, now);
 	if (*open != NULL)
 		block = shoal_open_unasked(*open);
 	if (block == UINT32_MAX)
-		(void)duplicate_block(p, open, &block, false, now);
+		(void)duplicate_block(p, open, &block, now);
 	return block;
 }
 

@@ -274,9 +274,21 @@ static void deadline_drop(struct shoal_select *sel, uint32_t at)
 	sel->deadlines--;
 }
 
-static void deadline_set(struct shoal_select *sel, uint32_t piece, shoal_us when)
+shoal_us shoal_select_due(const struct shoal_swarm *s, uint32_t piece)
 {
+	for (uint32_t i = 0; i < s->select.deadlines; i++)
+		if (s->select.deadline[i].piece == piece)
+			return s->select.deadline[i].at;
+	return SHOAL_NEVER;
+}
+
+static void deadline_set(struct shoal_swarm *s, uint32_t piece, shoal_us when)
+{
+	struct shoal_select *sel = &s->select;
+	struct shoal_open *open = shoal_landing_find(&s->landing, piece);
 	uint32_t at = 0;
+	if (open != NULL)
+		open->due = when;
 	for (uint32_t i = 0; i < sel->deadlines; i++) {
 		if (sel->deadline[i].piece == piece) {
 			deadline_drop(sel, i);
@@ -317,7 +329,7 @@ int shoal_select_deadline(struct shoal_swarm *s, const struct shoal_op *op, shoa
 	}
 	for (uint32_t p = first; p <= last; p++)
 		if (never || !shoal_picker_is_done(s->picker, p))
-			deadline_set(sel, p,
+			deadline_set(s, p,
 				     never || op->within > SHOAL_NEVER - 1 - now ? SHOAL_NEVER : now + op->within);
 	s->dirty_fill = true;
 	struct shoal_event ev = { .kind = SHOAL_EV_DONE, .ticket = op->ticket };

@@ -78,6 +78,8 @@ uint32_t shoal_select_piece_bytes(const struct shoal_swarm *s, uint32_t piece);
 bool shoal_select_all_claimed(const struct shoal_swarm *s);
 /* All that is wanted is here, and it is not everything: a partial seed (BEP 21). */
 bool shoal_select_partial(const struct shoal_swarm *s);
+/* When `piece` is needed; SHOAL_NEVER: whenever it comes. */
+shoal_us shoal_select_due(const struct shoal_swarm *s, uint32_t piece);
 /* The next piece with a deadline that `p` may be asked for a block of; SHOAL_PIECE_NONE. `*at`: where to look, 0 at first. */
 uint32_t shoal_select_urgent(struct shoal_swarm *s, const struct shoal_peer *p, uint32_t *at);
 

@@ -7,6 +7,7 @@
 #include "swarm/core/node_room.h"
 #include "swarm/core/offered.h"
 #include "swarm/core/turnover.h"
+#include "swarm/core/urgent.h"
 
 /* ---- making ----------------------------------------------------------------------------- */
 
@@ -396,6 +397,13 @@ static void peers_tick(struct shoal_swarm *s, shoal_us now)
 	shoal_note_state(s, now);
 }
 
+/* What has a deadline is looked at between blocks too: one that does not come makes no noise. */
+static shoal_us late_due(const struct shoal_swarm *s)
+{
+	bool any = s->state == SHOAL_SWARM_RUN && s->select.deadlines > 0 && s->landing.count > 0 && s->peer_count > 0;
+	return any ? s->late_at + SHOAL_URGENT_LOOK : SHOAL_NEVER;
+}
+
 void shoal_swarm_tick(struct shoal_swarm *s, shoal_us now)
 {
 	if (s->state == SHOAL_SWARM_ENDED)
@@ -432,6 +440,10 @@ void shoal_swarm_tick(struct shoal_swarm *s, shoal_us now)
 		}
 	}
 	shoal_webseeds_tick(s, now);
+	if (late_due(s) <= now) {
+		s->late_at = now;
+		s->dirty_fill = true;
+	}
 	if (s->state == SHOAL_SWARM_RUN)
 		shoal_super_tick(s, now);
 	if (s->dirty_fill && s->state == SHOAL_SWARM_RUN) {
@@ -455,6 +467,7 @@ shoal_us shoal_swarm_deadline(const struct shoal_swarm *s)
 		at = shoal_min_u64(at, shoal_swarm_barrier_due(s));
 		at = shoal_min_u64(at, shoal_super_deadline(s));
 		at = shoal_min_u64(at, shoal_reread_deadline(s));
+		at = shoal_min_u64(at, late_due(s));
 		if (s->peer_count > 0)
 			at = shoal_min_u64(at, s->rechoke ? s->rechoked_at + SHOAL_MS(100)
 							  : s->choke_at + s->node->policy->choke_round);

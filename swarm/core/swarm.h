@@ -141,6 +141,7 @@ struct shoal_swarm {
 	uint32_t dirty_count; /* of dirty_file */
 	unsigned disk_jobs;   /* of this swarm with the disk */
 	uint32_t checks_out;
+	shoal_us late_at;  /* when it was last looked for what will be late (urgent.h) */
 	uint32_t hedges;   /* what is left of the budget for asking twice */
 	uint32_t disputes; /* pieces that wait for their leaf hashes or a hint */
 	struct shoal_metainfo *mi;

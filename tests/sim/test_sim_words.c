@@ -94,11 +94,33 @@ static void who_shares_an_address_is_told_apart(void **state)
 	      "  - always victims_moved == 0\n");
 }
 
+/* S13, and a third of its content: of twenty some stall, and four give hardly anything. Nothing is waited for, and that does
+ * not take asking for everything twice. */
+static void a_stream_is_in_time_and_asks_twice_for_little(void **state)
+{
+	(void)state;
+	holds("name: stream\n"
+	      "summary: one watches, of peers of all speeds\n"
+	      "content: { size: 100M, piece: 1M }\n"
+	      "nodes:\n"
+	      "  - { name: viewer, down: 200Mbit, rtt: 40ms, play: 60% }\n"
+	      "  - { name: holders, count: 16, has: all, up: \"lognormal(8Mbit, 0.6)\", rtt: \"loguniform(20ms, "
+	      "200ms)\" }\n"
+	      "  - { name: slow, count: 4, has: all, up: 8Mbit, rtt: 60ms, adversary: { kind: slow-loris } }\n"
+	      "events:\n"
+	      "  - { at: 3s, kind: cut, who: 1 of holders, for: 4s, every: 4s, times: 20 }\n"
+	      "must_hold:\n"
+	      "  - always completed == 100%\n"
+	      "  - always stalls == 0\n"
+	      "  - always waste <= 3%\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_comes_in_time_is_played_and_what_does_not_is_waited_for),
 		cmocka_unit_test(what_is_held_against_the_honest_is_seen),
+		cmocka_unit_test(a_stream_is_in_time_and_asks_twice_for_little),
 		cmocka_unit_test(who_shares_an_address_is_told_apart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,112 @@
+/* swarm/core/urgent.c - see urgent.h. */
+#include "swarm/core/urgent.h"
+
+#include "swarm/core/node_room.h"
+
+#define STALL SHOAL_S(4)
+#define SILENT SHOAL_MS(500) /* and three times what a block takes it: it stalls, most likely */
+#define AHEAD SHOAL_MS(500)  /* twice its time and so much before it is due: it may begin a piece */
+#define ASKERS_MAX 3u	     /* of one block */
+
+/* ---- when a peer would answer ------------------------------------------------------------ */
+
+/* Nothing came for much longer than its blocks take. */
+static shoal_us silence(const struct shoal_peer *q, shoal_us each, shoal_us now)
+{
+	if (q->ask_count == 0)
+		return 0;
+	shoal_us since = shoal_max_u64(q->ask[q->ask_head].at, q->flow.last_block);
+	return since + 3 * each + shoal_flow_delay(&q->flow) + SILENT < now ? STALL : 0;
+}
+
+shoal_us shoal_peer_time_left(struct shoal_peer *q, uint32_t i, shoal_us now)
+{
+	uint64_t rate = shoal_rate_now(&q->flow.down, now);
+	if (q->snubbed || q->choking_us || rate < SHOAL_BLOCK / 4)
+		return STALL;
+	shoal_us each = SHOAL_BLOCK * SHOAL_S(1) / rate;
+	return (i + 1) * each + silence(q, each, now);
+}
+
+shoal_us shoal_peer_own_time(struct shoal_peer *p, shoal_us now)
+{
+	uint64_t rate = shoal_flow_rate(&p->flow);
+	if (rate == 0)
+		rate = shoal_rate_now(&p->flow.down, now);
+	if (p->snubbed || rate < SHOAL_BLOCK / 4)
+		return STALL / 4;
+	shoal_us each = SHOAL_BLOCK * SHOAL_S(1) / rate;
+	return (p->ask_count + 1) * each + shoal_flow_delay(&p->flow) + silence(p, each, now);
+}
+
+/* ---- who is asked ---------------------------------------------------------------------------- */
+
+static bool twice_as_fast(struct shoal_peer *p, uint32_t piece, shoal_us own, shoal_us now)
+{
+	for (struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm)
+		if (q != p && !q->choking_us && !q->snubbed && !q->closing && shoal_bits_get(&q->have, piece) &&
+		    shoal_peer_own_time(q, now) < own / 2)
+			return true;
+	return false;
+}
+
+struct shoal_open *shoal_urgent_open(struct shoal_peer *p, bool help, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	shoal_us own = shoal_peer_own_time(p, now);
+	uint32_t at = 0, piece;
+	while ((piece = shoal_select_urgent(s, p, &at)) != SHOAL_PIECE_NONE) {
+		struct shoal_open *open = shoal_landing_find(&s->landing, piece);
+		shoal_us due = s->select.deadline[at - 1].at;
+		if (open == NULL ? shoal_picker_is_taken(s->picker, piece)
+				 : !shoal_peer_may_join(p, open, true, now) || shoal_open_unasked(open) == UINT32_MAX)
+			continue;
+		if (!help && now + 2 * own + AHEAD > due && twice_as_fast(p, piece, own, now))
+			continue;
+		if (open == NULL)
+			open = shoal_swarm_open_piece(s, piece, p->serial, now);
+		if (open != NULL && shoal_open_unasked(open) != UINT32_MAX)
+			return open;
+	}
+	return NULL;
+}
+
+static bool is_asked(const struct shoal_peer *p, uint32_t piece, uint32_t block)
+{
+	for (uint32_t i = 0; i < p->ask_count; i++) {
+		const struct shoal_ask *a = &p->ask[(p->ask_head + i) & (p->ask_room - 1)];
+		if (a->piece == piece && a->block == block)
+			return true;
+	}
+	return false;
+}
+
+bool shoal_urgent_twice(struct shoal_peer *p, struct shoal_open **piece, uint32_t *block, shoal_us now)
+{
+	struct shoal_swarm *s = p->swarm;
+	const struct shoal_policy *policy = p->node->policy;
+	shoal_us own = shoal_peer_own_time(p, now), soonest = SHOAL_NEVER;
+	if (s->hedges < SHOAL_SWARM_HEDGE_UNIT)
+		return false;
+	for (struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm) {
+		for (uint32_t i = 0; q != p && i < q->ask_count; i++) {
+			const struct shoal_ask *a = &q->ask[(q->ask_head + i) & (q->ask_room - 1)];
+			struct shoal_open *open = shoal_landing_find(&s->landing, a->piece);
+			shoal_us left = shoal_peer_time_left(q, i, now);
+			if (open == NULL || open->due >= soonest || now + left + AHEAD <= open->due ||
+			    own > left / 10 * 7)
+				continue;
+			if (open->asked[a->block] >= ASKERS_MAX || !shoal_bits_get(&p->have, a->piece) ||
+			    is_asked(p, a->piece, a->block) ||
+			    (policy->may_double != NULL && !policy->may_double(p, open, q, now)))
+				continue;
+			soonest = open->due;
+			*piece = open;
+			*block = a->block;
+		}
+	}
+	if (soonest == SHOAL_NEVER)
+		return false;
+	s->hedges -= SHOAL_SWARM_HEDGE_UNIT;
+	return true;
+}
