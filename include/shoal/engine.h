@@ -47,7 +47,6 @@ enum shoal_without {
 	SHOAL_WITHOUT_WINDOW = 4,	/* queues are as deep for strangers as for others */
 	SHOAL_WITHOUT_REPAIR = 8,	/* a piece that failed is fetched again whole */
 	SHOAL_WITHOUT_PURGE = 16,	/* unverified blocks of the banned are kept */
-	SHOAL_WITHOUT_STRANGERS = 32,	/* any number of strangers share a piece */
 	SHOAL_WITHOUT_CREDIBILITY = 64, /* all claims count for what is rare */
 	SHOAL_WITHOUT_HEDGE = 128,	/* the end game asks twice for whatever is late, without a budget */
 	SHOAL_WITHOUT_TRIALS = 256,	/* trial slots go by dice alone */

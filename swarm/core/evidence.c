@@ -366,8 +366,6 @@ void shoal_evidence_good(struct shoal_swarm *s, struct shoal_open *open, shoal_u
 	shoal_hints_helped(s, open);
 	shoal_evidence_ask_again(s, now);
 	shoal_note_good(s, open, now);
-	if (open->strangers > 0 && s->strangers_most < SHOAL_EVIDENCE_STRANGERS_MAX)
-		s->strangers_most++;
 	if (s->node->policy->passed != NULL)
 		s->node->policy->passed(s, open, now);
 }

@@ -22,10 +22,6 @@
 #define SHOAL_EVIDENCE_DISPUTE SHOAL_S(2) /* a piece waits so long for its leaf hashes */
 #define SHOAL_EVIDENCE_REPAIRS 3  /* in v1: attempts to mend a piece before it is begun anew, by one peer alone */
 #define SHOAL_EVIDENCE_SENDERS 64 /* of one piece that are told apart */
-/* Peers in no good standing that may share a piece of v1: at first, and at most. It halves with a piece of theirs that
- * fails, and grows by one with each that comes good. */
-#define SHOAL_EVIDENCE_STRANGERS 16
-#define SHOAL_EVIDENCE_STRANGERS_MAX 64
 
 struct shoal_check;
 struct shoal_node;

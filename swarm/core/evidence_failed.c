@@ -347,8 +347,6 @@ void shoal_evidence_failed(struct shoal_swarm *s, struct shoal_open *open, shoal
 	shoal_note_bad(s, open, n, now);
 	if (policy->scores)
 		suspect(s, open, all, n, now);
-	if (open->strangers > 1 && s->strangers_most > 1)
-		s->strangers_most /= 2;
 	if (policy->failed != NULL && n != 1)
 		policy->failed(s, open, now);
 	if (policy->names_liars && (open->whole || open->hash.has_v2))

@@ -29,7 +29,7 @@ static const struct shoal_flight_shape shapes[SHOAL_FLIGHT_KINDS] = {
 			       false },
 	[SHOAL_FLIGHT_NOT] = { "not", { "why", "asked", "window", "standing" }, false },
 	[SHOAL_FLIGHT_TWICE] = { "twice", { "block", "other", "waited_us", "other_stalls" }, false },
-	[SHOAL_FLIGHT_IDLE] = { "idle",
+	[SHOAL_FLIGHT_IDLE] = { "idle", /* (`strangers`: of records made by earlier versions) */
 				{ "needs", "open", "doubt", "strangers", "alone", "owned", "busy", "doubts" },
 				false },
 	[SHOAL_FLIGHT_STALL] = { "stall", { "waited_us", "patience_us", "owed", "reliability_ppm" }, false },

@@ -317,14 +317,13 @@ void shoal_note_idle(struct shoal_peer *p, shoal_us now)
 	f.term[0] = p->needs != SHOAL_PIECE_NONE;
 	f.term[1] = open;
 	f.term[2] = held[SHOAL_HOLD_DOUBT];
-	f.term[3] = held[SHOAL_HOLD_STRANGERS];
 	f.term[4] = held[SHOAL_HOLD_ALONE];
 	f.term[5] = held[SHOAL_HOLD_OWNED];
 	f.term[6] = s->landing.busy || s->landing.full_bytes > SHOAL_LANDING_BACKLOG;
 	f.term[7] = p->doubt;
 	uint64_t idle = 1 | f.term[0] << 1 | (uint64_t)(held[SHOAL_HOLD_DOUBT] > 0) << 2 |
-			(uint64_t)(held[SHOAL_HOLD_STRANGERS] > 0) << 3 | (uint64_t)(held[SHOAL_HOLD_ALONE] > 0) << 4 |
-			(uint64_t)(held[SHOAL_HOLD_OWNED] > 0) << 5 | f.term[6] << 6;
+			(uint64_t)(held[SHOAL_HOLD_ALONE] > 0) << 4 | (uint64_t)(held[SHOAL_HOLD_OWNED] > 0) << 5 |
+			f.term[6] << 6;
 	if (idle == p->noted.idle)
 		return;
 	p->noted.idle = idle;

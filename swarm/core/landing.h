@@ -51,7 +51,6 @@ struct shoal_open {
 	uint32_t weak;	     /* asks that do not count in `asked` */
 	uint32_t owner;	     /* the peer that fetches it alone, 0 nobody */
 	uint32_t attempts;   /* times it failed its hash in this session */
-	uint32_t strangers;  /* peers in no good standing that joined it */
 	uint32_t hint_of;    /* the peer that was asked for a hint last (hints.h), 0 nobody */
 	uint32_t offer;	     /* the reading of blocks that lie here (offered.h), 0 there is none */
 	bool hinted;	     /* by its hint those are fetched again that are missing */

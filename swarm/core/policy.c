@@ -3,9 +3,8 @@
 
 #include "swarm/core/node_room.h"
 
-#define SLOW_ALONE SHOAL_S(30) /* of a piece that failed before */
-#define TRUST_WAIT SHOAL_S(10) /* a suspect idles for so long, when somebody better may come to serve us */
-#define STRANGERS_WAIT SHOAL_S(10)
+#define SLOW_ALONE SHOAL_S(30)	 /* of a piece that failed before */
+#define TRUST_WAIT SHOAL_S(10)	 /* a suspect idles for so long, when somebody better may come to serve us */
 #define DEPTH_UNTRIED 4u	 /* blocks asked of one that has given none yet, or refused what it said it has */
 #define UNPROVEN_TIME SHOAL_S(5) /* for the first block of a peer, while others deliver */
 
@@ -73,14 +72,6 @@ static uint32_t full_depth(struct shoal_peer *p, shoal_us now)
 	return depth < worth ? depth : worth;
 }
 
-/* Too many whom nobody knows in one piece of v1, and a failure could be anybody's. A preference: not for long. */
-static bool too_many_strangers(const struct shoal_peer *p, const struct shoal_open *open, shoal_us now)
-{
-	return stranger(p) && shoal_node_uses(p->node, SHOAL_WITHOUT_STRANGERS) && !open->hash.has_v2 &&
-	       p->piece != open->piece && open->strangers >= p->swarm->strangers_most &&
-	       open->opened + STRANGERS_WAIT > now;
-}
-
 /* Standing first, then failures it had a part in: who comes back under a new name has no failures, and is not the one to
  * trust for that. */
 static bool less_suspect(const struct shoal_peer *q, const struct shoal_peer *p)
@@ -115,8 +106,6 @@ static enum shoal_hold full_hold(const struct shoal_peer *p, const struct shoal_
 {
 	if (!trusted_with(p, open, now))
 		return SHOAL_HOLD_DOUBT;
-	if (too_many_strangers(p, open, now))
-		return SHOAL_HOLD_STRANGERS;
 	if (open->owner == 0 || open->owner == p->serial)
 		return SHOAL_HOLD_NONE;
 	/* One of the peers that filled this piece lied, and BEP 3 cannot say which. Until one of them is cleared, each

@@ -35,10 +35,9 @@ struct shoal_swarm;
 /* Why a peer may not take blocks of a piece under way. */
 enum shoal_hold {
 	SHOAL_HOLD_NONE,
-	SHOAL_HOLD_DOUBT,     /* the piece has failed, and others are less suspected of that */
-	SHOAL_HOLD_STRANGERS, /* of v1, and enough strangers share it */
-	SHOAL_HOLD_ALONE,     /* it has failed, and one fills it alone to see whether that one lies */
-	SHOAL_HOLD_OWNED,     /* one fills it, and is fast enough */
+	SHOAL_HOLD_DOUBT, /* the piece has failed, and others are less suspected of that */
+	SHOAL_HOLD_ALONE, /* it has failed, and one fills it alone to see whether that one lies */
+	SHOAL_HOLD_OWNED, /* one fills it, and is fast enough */
 };
 
 struct shoal_policy {

@@ -220,9 +220,6 @@ static struct shoal_open *next_open(struct shoal_peer *p, shoal_us now)
 		open = join_open(p, true, now);
 	if (open == NULL)
 		return NULL;
-	const struct shoal_rep *rep = shoal_peer_standing(p);
-	if (p->piece != open->piece && rep != NULL && rep->state != SHOAL_REP_GOOD && rep->state != SHOAL_REP_TRUST)
-		open->strangers++;
 	p->piece = open->piece;
 	if (open->attempts > 0 && open->owner == 0 && !open->repaired)
 		open->owner = p->serial;

@@ -40,7 +40,6 @@ int shoal_swarm_new(struct shoal_swarm **out, struct shoal_node *node, struct sh
 	s->dial_now = true;
 	shoal_metadata_init(&s->metadata, node->budget);
 	s->blame.budget = node->budget;
-	s->strangers_most = SHOAL_EVIDENCE_STRANGERS;
 	s->hedges = SHOAL_SWARM_HEDGE_BURST;
 	peer_id_of(s);
 	*out = s;
