@@ -106,7 +106,8 @@ void shoal_pw_unland(struct shoal_pw *pw, const uint8_t *at);
 /* ---- out ---- */
 /* Our handshake (68 bytes). For one who accepts: the info hash of the HANDSHAKE event, or the v2 one (BEP 52). */
 SHOAL_MUST int shoal_pw_greet(struct shoal_pw *pw, const struct shoal_wire_handshake *hs);
-/* Queues a small message, copied. TOO_LONG at SHOAL_PW_OUT_MAX, NOMEM. */
+/* Queues a small message, copied: behind those said before, but (a choke aside) before blocks of which nothing has gone
+ * out. TOO_LONG at SHOAL_PW_OUT_MAX, NOMEM. */
 SHOAL_MUST int shoal_pw_say(struct shoal_pw *pw, const struct shoal_wire_msg *msg);
 /* Queues a block behind all said before. TOO_LONG at SHOAL_PW_GIVES_MAX, NOMEM; USAGE without a token or a length. */
 SHOAL_MUST int shoal_pw_give(struct shoal_pw *pw, const struct shoal_pw_give *block);

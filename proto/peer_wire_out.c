@@ -3,7 +3,11 @@
  *
  * Two queues make one stream: small messages as bytes, blocks as records.
  * Each block carries the count of small bytes that go before it, so neither
- * queue is ever searched to find what comes next.
+ * queue is ever searched to find what comes next. A small message goes before
+ * blocks of which nothing has gone out: on a slow line those may take a
+ * minute, and a request or a cancel that waits for them is as good as lost.
+ * Only a choke stays behind the blocks given before it, since to who knows
+ * no BEP 6 it says that none will come.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -91,6 +95,18 @@ int shoal_pw_greet(struct shoal_pw *pw, const struct shoal_wire_handshake *hs)
 	return SHOAL_OK;
 }
 
+/* Blocks that nothing has been said after, and nothing has gone of, go after the `len` bytes that have come to the tail.
+ * (What lies before other small bytes lies before a choke, or is on its way.) */
+static void blocks_let_pass(struct pw_out *out, uint64_t tail, size_t len)
+{
+	for (uint32_t i = out->block_count; i-- > 0;) {
+		struct pw_block_out *b = block_at(out, i);
+		if (b->gone > 0 || b->mark < tail)
+			return;
+		b->mark += len;
+	}
+}
+
 int shoal_pw_say(struct shoal_pw *pw, const struct shoal_wire_msg *msg)
 {
 	struct pw_out *out = &pw->out;
@@ -106,7 +122,10 @@ int shoal_pw_say(struct shoal_pw *pw, const struct shoal_wire_msg *msg)
 	ptrdiff_t len = shoal_wire_encode(msg, (struct shoal_space){ out->small + out->tail, need });
 	if (len < 0)
 		return (int)len;
+	uint64_t tail = out->sent + waiting(out);
 	out->tail += (size_t)len;
+	if (msg->id != SHOAL_WIRE_CHOKE)
+		blocks_let_pass(out, tail, (size_t)len);
 	return SHOAL_OK;
 }
 

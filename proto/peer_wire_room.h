@@ -12,7 +12,7 @@
 /* A block that waits to be sent. */
 struct pw_block_out {
 	struct shoal_pw_give give;
-	uint64_t mark; /* small bytes said before it, since the beginning of the connection */
+	uint64_t mark; /* small bytes that go before it, since the beginning of the connection */
 	uint32_t gone; /* bytes of header and block that went out */
 	uint8_t head[SHOAL_WIRE_PIECE_HEAD];
 };

@@ -44,10 +44,17 @@ static void model_fini(struct model *m)
 	shoal_pw_free(m->pw);
 }
 
+/* Before the blocks at the end that have not begun; a choke behind them. */
 static void model_say(struct model *m, const struct shoal_wire_msg *msg)
 {
-	struct item *it = &m->item[m->count++];
+	size_t at = m->count++;
 	assert_true(m->count <= sizeof m->item / sizeof *m->item);
+	while (msg->id != SHOAL_WIRE_CHOKE && at > m->first && m->item[at - 1].give.token != NULL &&
+	       m->item[at - 1].gone == 0)
+		at--;
+	memmove(&m->item[at + 1], &m->item[at], (m->count - 1 - at) * sizeof m->item[0]);
+	struct item *it = &m->item[at];
+	memset(it, 0, sizeof *it);
 	it->bytes = malloc(msg->body.len + 64);
 	assert_non_null(it->bytes);
 	it->len = (size_t)shoal_wire_encode(msg, (struct shoal_space){ it->bytes, msg->body.len + 64 });
@@ -138,6 +145,7 @@ static void model_sent(struct model *m, size_t n)
 }
 
 static const struct shoal_wire_msg have = { .id = SHOAL_WIRE_HAVE, .index = 0x01020304 };
+static const struct shoal_wire_msg choke = { .id = SHOAL_WIRE_CHOKE };
 
 /* ---- tests ---- */
 
@@ -148,7 +156,7 @@ static void a_short_talk(struct model *m)
 	model_say(m, &have);
 	model_give(m, 1, 40, false);
 	model_give(m, 2, 30, true);
-	model_say(m, &have);
+	model_say(m, &choke);
 	model_say(m, &have);
 	model_give(m, 3, 1, true);
 	model_give(m, 4, 20, false);
@@ -187,7 +195,44 @@ static void small_messages_are_one_part(void **state)
 	assert_int_equal(v[0].len, 9000);
 	model_give(&m, 1, 100, true);
 	model_say(&m, &have);
+	assert_int_equal(shoal_pw_output(m.pw, v, 8), 3);
+	assert_int_equal(v[0].len, 9009);
+	model_say(&m, &choke);
 	assert_int_equal(shoal_pw_output(m.pw, v, 8), 4);
+	model_fini(&m);
+}
+
+static uint8_t id_of(const struct shoal_pw_piece_out *v)
+{
+	return v->at[4];
+}
+
+/* A request does not wait until a minute's worth of blocks has gone; a choke does, and what is said after it. */
+static void what_is_said_passes_blocks_that_wait(void **state)
+{
+	(void)state;
+	static struct model m;
+	const struct shoal_wire_msg request = { .id = SHOAL_WIRE_REQUEST, .len = 16384 };
+	struct shoal_pw_piece_out v[16];
+	model_init(&m);
+	model_give(&m, 1, 40, false);
+	model_give(&m, 2, 40, false);
+	model_say(&m, &request);
+	assert_int_equal(shoal_pw_output(m.pw, v, 16), 5);
+	assert_int_equal(id_of(&v[0]), SHOAL_WIRE_REQUEST);
+	model_sent(&m, 17 + 1); /* the first block has begun */
+	model_say(&m, &have);
+	assert_int_equal(shoal_pw_output(m.pw, v, 16), 5);
+	assert_int_equal(v[2].len, 9);
+	assert_int_equal(id_of(&v[2]), SHOAL_WIRE_HAVE);
+	model_say(&m, &choke);
+	model_give(&m, 3, 40, false); /* (of those that the choked get) */
+	model_say(&m, &request);
+	size_t n = shoal_pw_output(m.pw, v, 16);
+	assert_int_equal(n, 8);
+	assert_int_equal(v[5].len, 5 + 17); /* behind the second block, and before the third */
+	assert_int_equal(id_of(&v[5]), SHOAL_WIRE_CHOKE);
+	check_output(&m, 16);
 	model_fini(&m);
 }
 
@@ -268,7 +313,6 @@ static void what_may_wait_is_bounded(void **state)
 	assert_int_equal(shoal_pw_queued(pw), said);
 	assert_true(shoal_pw_bytes(pw) <= rest + 2 * SHOAL_PW_OUT_MAX);
 	/* What is smaller still fits, and is in its place. */
-	const struct shoal_wire_msg choke = { .id = SHOAL_WIRE_CHOKE };
 	while (shoal_pw_say(pw, &choke) == 0)
 		said += 5;
 	assert_true(said > SHOAL_PW_OUT_MAX - 5);
@@ -346,7 +390,7 @@ static void tokens_without_room_wait_for_the_next_call(void **state)
 		struct shoal_pw_give give = { .len = 10, .at = disk, .token = (void *)i };
 		assert_int_equal(shoal_pw_give(pw, &give), 0);
 	}
-	assert_int_equal(shoal_pw_say(pw, &have), 0);
+	assert_int_equal(shoal_pw_say(pw, &choke), 0);
 	assert_int_equal(shoal_pw_sent(pw, 4 * 23 + 5, done, 2, 9), 2);
 	assert_ptr_equal(done[0], (void *)1);
 	assert_ptr_equal(done[1], (void *)2);
@@ -358,7 +402,7 @@ static void tokens_without_room_wait_for_the_next_call(void **state)
 	assert_int_equal(shoal_pw_spoke(pw), 9);
 	assert_int_equal(shoal_pw_sent(pw, 8, NULL, 0, 11), 0); /* past the fourth, which still waits */
 	assert_int_equal(shoal_pw_queued_blocks(pw), 1);
-	assert_int_equal(shoal_pw_sent(pw, 10 + 9, done, 2, 11), 2);
+	assert_int_equal(shoal_pw_sent(pw, 10 + 5, done, 2, 11), 2);
 	assert_ptr_equal(done[0], (void *)4);
 	assert_ptr_equal(done[1], (void *)5);
 	assert_int_equal(shoal_pw_queued_blocks(pw), 0);
@@ -397,6 +441,8 @@ static void any_order_of_calls_matches_the_model(void **state)
 			uint32_t dice = shoal_rng_below(&rng, 100);
 			if (dice < 35) {
 				model_say(&m, &have);
+			} else if (dice < 37) {
+				model_say(&m, &choke);
 			} else if (dice < 40) {
 				struct shoal_wire_msg ext = { .id = SHOAL_WIRE_EXTENDED,
 							      .body = { body, shoal_rng_below(&rng, sizeof body) } };
@@ -445,6 +491,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sent_by_any_number_of_bytes),
 		cmocka_unit_test(small_messages_are_one_part),
+		cmocka_unit_test(what_is_said_passes_blocks_that_wait),
 		cmocka_unit_test(the_handshake_goes_first_and_once),
 		cmocka_unit_test(only_blocks_without_a_byte_gone_come_back),
 		cmocka_unit_test(of_two_alike_the_newer_comes_back),
