@@ -19,7 +19,7 @@ import swarm  # noqa: E402
 for name in sorted(os.listdir(os.path.join(TREE, "tools", "hostilekit"))):
     if name.startswith("cases_"):
         __import__(name[:-3])
-from wire import BLOCK, REJECT, message, words  # noqa: E402
+from wire import BLOCK, FAST_BIT, REJECT, REQUEST, handshake, message, words  # noqa: E402
 
 DATA = b"\x55" * BLOCK
 
@@ -79,9 +79,21 @@ class Serve(unittest.TestCase):
 
     def test_a_fake_haver_gives_nothing(self):
         self.assertIsNone(foe("fake-haver").answer(1, BLOCK, DATA))
-        self.assertEqual(foe("fake-haver", answer=1).answer(1, BLOCK, DATA), [message(REJECT, words(1, BLOCK, BLOCK))])
+        it = foe("fake-haver", answer=1)
+        it.here.fast = True
+        self.assertEqual(it.answer(1, BLOCK, DATA), [message(REJECT, words(1, BLOCK, BLOCK))])
         garbage = foe("fake-haver", answer=2).answer(1, BLOCK, DATA)
         self.assertTrue(len(garbage) == BLOCK and garbage != DATA)
+
+    def test_nobody_is_rejected_who_does_not_know_the_word(self):
+        """BEP 6: a REJECT is for those alone who claimed the fast extension."""
+        it, said = foe("fake-haver", answer=1), []
+        it.asked, it.content, it.delay, it.hooks = [], mock.Mock(v2=False, block=lambda *of: DATA), 0, {"block": None}
+        for fast in (0, FAST_BIT[1]):
+            hello = bytearray(handshake(bytes(20), bytes(20), ()))
+            hello[20 + FAST_BIT[0]] |= fast
+            it._answer(mock.Mock(hello=bytes(hello), raw=said.append), REQUEST, words(1, BLOCK, BLOCK))
+        self.assertEqual(said, [message(REJECT, words(1, BLOCK, BLOCK))])
 
     def test_a_traitor_is_good_until_it_is_not(self):
         self.assertEqual(false_ones(foe("traitor", good=3, bad=2, rate=1000000), 10), [False, False, False, True, True] * 2)

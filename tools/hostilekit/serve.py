@@ -59,6 +59,7 @@ class Foe(Seeder):
 
     def _answer(self, peer, kind, body):
         self.here.served = getattr(self.here, "served", 0) + (kind == wire.REQUEST)
+        self.here.fast = bool(peer.hello[20 + FAST_BIT[0]] & FAST_BIT[1])
         super()._answer(peer, kind, body)
 
     def answer(self, piece, begin, data):
@@ -102,8 +103,8 @@ class FakeHaver(Foe):
     def answer(self, piece, begin, data):
         if self.of["answer"] == 0:
             return None
-        if self.of["answer"] == 1:
-            return [message(REJECT, words(piece, begin, len(data)))]
+        if self.of["answer"] == 1:  # whoever did not claim the fast extension has no such message: it hears nothing
+            return [message(REJECT, words(piece, begin, len(data)))] if self.here.fast else None
         return self.dice.randbytes(len(data))
 
 
