@@ -124,6 +124,7 @@ struct shoal_piece_hash {
 	bool has_v1, has_v2;   /* which of the two are wanted; both must hold */
 	uint8_t (*leaf)[32];   /* room for ceil(bytes / 16 KiB); NULL: only for v1 without LEAVES */
 	int good;	       /* the verdict after LAST or CHECK: 1 right, 0 wrong */
+	bool torn;	       /* wrong by one of the two, and right by the other: the torrent contradicts itself */
 	bool blank;	       /* CHECK: all that was read is zeros */
 };
 

@@ -68,6 +68,17 @@ static bool own_fault(struct shoal_swarm *s, struct shoal_open *open, shoal_us n
 	return true;
 }
 
+/* Nobody can send a block that is right by a root and wrong by a piece's SHA-1, or the other way round, but for a torrent
+ * that was made so: whoever sends what it names would look like a liar, and be banned. */
+static void contradiction(struct shoal_swarm *s, const struct shoal_open *open, shoal_us now)
+{
+	char text[160];
+	snprintf(text, sizeof text,
+		 "the torrent contradicts itself: its v1 and v2 hashes of piece %u are of different bytes",
+		 open->piece);
+	shoal_swarm_fail(s, SHOAL_ERR_MALFORMED, text, now);
+}
+
 /* ---- failed ------------------------------------------------------------------------------------------ */
 
 struct sender {
@@ -340,6 +351,8 @@ void shoal_evidence_failed(struct shoal_swarm *s, struct shoal_open *open, shoal
 		return failed_with_ours(s, open, now);
 	if (policy->scores && own_fault(s, open, now))
 		return;
+	if (open->hash.torn)
+		return contradiction(s, open, now);
 	open->hinted = false; /* what was said of it before has not helped */
 	s->hash_failures++;
 	shoal_swarm_say(s, &ev, now);

@@ -124,18 +124,20 @@ void shoal_disk_hash_verdict(struct shoal_disk_lane *const lane[], size_t n, uin
 	for (size_t l = 0; l < n; l++) {
 		struct shoal_piece_hash *hash = lane[l]->hash;
 		uint8_t got[32];
-		hash->good = hash->has_v1 || hash->has_v2;
+		unsigned wrong = 0;
 		if (hash->has_v1) {
 			shoal_sha1_final(&hash->sha1, got);
 			if (memcmp(got, hash->want_sha1, sizeof hash->want_sha1) != 0)
-				hash->good = 0;
+				wrong++;
 		}
 		if (hash->has_v2) {
 			uint32_t count = blocks_of(hash->bytes);
 			memcpy(scratch, hash->leaf, count * sizeof *scratch); /* the leaves are kept, for blame */
 			shoal_merkle_root(scratch, count, hash->width, 0, got);
 			if (memcmp(got, hash->want_root, sizeof got) != 0)
-				hash->good = 0;
+				wrong++;
 		}
+		hash->good = wrong == 0 && (hash->has_v1 || hash->has_v2);
+		hash->torn = wrong == 1 && hash->has_v1 && hash->has_v2;
 	}
 }

@@ -17,7 +17,7 @@ static void answer(struct shoal_disk_job *job, int err, const struct shoal_files
 		job->os = fault ? fault->os : 0;
 		job->bad_file = fault ? fault->file : SHOAL_FILES_NO_FILE;
 		if (job->hash)
-			job->hash->good = 0;
+			job->hash->good = job->hash->torn = 0;
 	}
 }
 

@@ -5,7 +5,8 @@ import threading
 import time
 
 import wire
-from scene import BANNED, BOUNDED, CLOSED, COMPLETES, case
+from content import Content
+from scene import BANNED, BOUNDED, CLOSED, COMPLETES, REFUSED, case
 from target import PORT
 from wire import (ALLOWED_FAST, BLOCK, CHOKE, HAVE, HAVE_ALL, PIECE, REJECT, SUGGEST, UNCHOKE, Unexpected, bencode, extended,
                   message, words)
@@ -72,9 +73,10 @@ ANSWERS = [
     ("W08b", "blocks of half the length", lambda c: dict(block=lambda p, b, d: d[:len(d) // 2])),
     ("W08c", "blocks of another piece", lambda c: dict(
         block=lambda p, b, d: [message(PIECE, words((p + 1) % c.content.count, b) + d)])),
-    ("W08d", "blocks from one byte further on", lambda c: dict(block=lambda p, b, d: [message(PIECE, words(p, b + 1) + d)])),
-    ("W08e", "the right block of a piece that is none", lambda c: dict(
-        block=lambda p, b, d: [message(PIECE, words(c.content.count + p, b) + d)])),
+    ("W08d", "blocks from one byte further on", lambda c: dict(
+        block=lambda p, b, d: [message(PIECE, words(p, b + 1) + c.content.block(p, b + 1, len(d)).ljust(len(d), b"\0"))])),
+    ("W08e", "blocks of a piece that is none", lambda c: dict(
+        block=lambda p, b, d: [message(PIECE, words(c.content.count + p, b) + spoil(d))])),
     ("W08f", "each block twice, the second false", lambda c: dict(
         block=lambda p, b, d: [message(PIECE, words(p, b) + d), message(PIECE, words(p, b) + spoil(d))])),
     ("W25a", "hangs up at each request", lambda c: dict(block=lambda p, b, d: hang_up())),
@@ -161,12 +163,19 @@ def _(c):
     c.complete(18)
 
 
+def nobody(c):
+    """The first of the seeders is no peer of this torrent."""
+    if c.seeders[0].asked:
+        raise Unexpected("it was asked for blocks")
+
+
 @case("W17a", "answers with the handshake of another torrent", COMPLETES, role="get")
 def _(c):
     c.seeder(handshake=lambda h, i, bits: wire.handshake(b"\x11" * 20, i, bits))
     c.honest_seeder(delay=0.01)
     c.get()
     c.complete(40)
+    nobody(c)
 
 
 @case("W17b", "answers with what was said to it, peer id and all", COMPLETES, role="get")
@@ -175,6 +184,7 @@ def _(c):
     c.honest_seeder(delay=0.01)
     c.get()
     c.complete(40)
+    nobody(c)
 
 
 @case("V06a", "answers a v1 greeting with the v2 hash, though it cannot v2", COMPLETES, role="get")
@@ -183,6 +193,28 @@ def _(c):
     c.honest_seeder(delay=0.01)
     c.get()
     c.complete(40)
+    if not c.seeders[0].asked:  # the hash says it (libtorrent without metadata leaves the bit out)
+        raise Unexpected("it was not asked for blocks")
+
+
+TORN = [("V06b", "a hybrid whose v1 and v2 hashes are of different bytes; who has those of v2 comes", False),
+        ("V06c", "the same, and who comes has those of v1", True)]
+for id_, what_, v1_ in TORN:
+    @case(id_, what_, REFUSED, role="get")
+    def _(c, v1=v1_):
+        true = c.content.data
+        false = b"".join(spoil(true[i:i + BLOCK]) for i in range(0, len(true), BLOCK))
+        c.content = Content("hybrid", true, c.content.piece, sha1_of=false)
+        honest = [c.honest_seeder(k, block=(lambda p, b, d: spoil(d)) if v1 else lambda p, b, d: d) for k in range(2)]
+        c.get()
+        c.program.wait("error", 15 * c.patience)
+        code = c.program.process.wait(10) if c.program.last("error") else None
+        if code != 3:
+            raise Unexpected(f"exit code {code} where 3 (a bad torrent) was due")
+        if "contradicts itself" not in c.program.last("error")["what"]:
+            raise Unexpected("it does not say why")
+        if not any(s.asked for s in honest):
+            raise Unexpected("nobody was asked")
 
 
 @case("M11a", "the v2 bit on a torrent without v2, then hash messages", CLOSED, role="get", form="v1")
@@ -190,10 +222,12 @@ def _(c):
     def hello(peer):
         s.greet(peer)
         peer.raw(message(wire.HASHES, bytes(32) + words(0, 0, 2, 0) + bytes(64)))
-    s = c.seeder(bits=(wire.EXT_BIT, wire.FAST_BIT, wire.V2_BIT), hello=hello)
-    c.honest_seeder(delay=0.01)
+    s = c.seeder(bits=(wire.EXT_BIT, wire.FAST_BIT, wire.V2_BIT), hello=hello, block=lambda p, b, d: None)
+    c.honest_seeder(delay=0.08)
     c.get()
     c.until(lambda: s.left > 0, 5, "it is let go")
+    if c.program.last("complete"):
+        raise Unexpected("it is let go when all is over")
     c.complete(40)
 
 

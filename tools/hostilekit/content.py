@@ -38,11 +38,13 @@ def pad_at(height):
 class Content:
     """One file (that is all a case needs), its bytes, its hashes and its .torrent."""
 
-    def __init__(self, form, data, piece, name="content"):
+    def __init__(self, form, data, piece, name="content", private=False, sha1_of=None):
+        """`sha1_of`: a hybrid's v1 hashes are of these bytes instead."""
         self.form, self.data, self.piece, self.name = form, data, piece, name
         self.v1, self.v2 = form in ("v1", "hybrid"), form in ("v2", "hybrid")
-        info = {"name": name, "piece length": piece}
-        self.pieces = [hashlib.sha1(data[i:i + piece]).digest() for i in range(0, len(data), piece)]
+        info = {"name": name, "piece length": piece, **({"private": 1} if private else {})}
+        other = sha1_of or data
+        self.pieces = [hashlib.sha1(other[i:i + piece]).digest() for i in range(0, len(data), piece)]
         if self.v1:
             info.update({"length": len(data), "pieces": b"".join(self.pieces)})
         layers = {}
