@@ -196,7 +196,7 @@ struct shoal_peer {
 	/* up */
 	shoal_us sated_at; /* it was when last looked at; 0 never */
 	unsigned bad_requests;
-	struct shoal_patience talk, unasked, leaves, metadata_given;
+	struct shoal_patience talk, unasked, leaves, metadata_given, introduced;
 	uint32_t given_alone, passed_on; /* pieces of super-seeding it was sent; that a third was seen to have then */
 };
 

@@ -61,6 +61,9 @@ static void introduce(struct shoal_peer *p, const struct shoal_holepunch *asked,
 					       : 0;
 	if (err != 0)
 		return say(p, &(struct shoal_holepunch){ SHOAL_HOLEPUNCH_ERROR, asked->addr, err }, now);
+	/* The other did not ask for this, and has a patience with us of its own. */
+	if (!shoal_patience_charge(&p->introduced, SHOAL_PATIENCE_INTRODUCED, SHOAL_PATIENCE_INTRODUCED_MINUTE, now))
+		return;
 	say(other, &(struct shoal_holepunch){ SHOAL_HOLEPUNCH_CONNECT, p->addr, 0 }, now);
 	say(p, &(struct shoal_holepunch){ SHOAL_HOLEPUNCH_CONNECT, other->addr, 0 }, now);
 }

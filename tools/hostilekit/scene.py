@@ -63,7 +63,7 @@ class Stage:
         self.number = number
         self.case, self.content, self.target, self.start, self.pid = case, content, target, start, pid
         self.patience, self.judge_memory = patience, judge_memory
-        self.program = None
+        self.program, self.ran = None, []  # the one that runs; those before it
         self.seeders, self.peers = [], []
         self.town = krpc.Town()
         self.others, self.traps = [], []  # what is to be stopped; whom nobody may dial
@@ -158,6 +158,7 @@ class Stage:
             f.write(self.content.naming(tiers, seeds))
         what = link or (self.content.magnet() if magnet else torrent)
         addresses = [(s.address, targets.PORT) for s in self.seeders if told] + list(peers)
+        self.ran.append(self.program)
         self.program = self.start.get(what, addresses, *more)
         self.pid, self.target = self.program.pid, self.start.target
         return self.program
@@ -201,8 +202,10 @@ class Stage:
     # ---- afterwards ----
 
     def memory(self):
-        """Peak resident MiB above what it was when the case began (a leech: in all)."""
+        """Peak resident MiB above what it was when the case began (a leech: in all; one that has ended, as last seen)."""
         now = rss_of(self.pid) if self.pid else None
+        if self.case.role == "get":
+            now = max((p.peak for p in self.ran + [self.program] if p and p.peak), default=now)
         return None if now is None else now - (self.rss_before or 0)
 
     def fds(self):

@@ -1,4 +1,4 @@
-"""servers.py - an HTTP server and a UDP tracker whose every answer is the case's own.
+"""servers.py - an HTTP server and a UDP tracker whose every answer is the case's own; and doors that let nobody in.
 
 An HTTP answer is a function answer(q): q.path, q.range (from, to) or None; q.send(bytes), which counts and gives False
 once the other side has gone; q.head(status, **headers). It ends when the function returns.
@@ -115,6 +115,29 @@ class Udp:
         self.open = False
         self.thread.join(2)
         self.s.close()
+
+
+class Doors:
+    """TCP listeners; count() says how often they were dialled."""
+
+    def __init__(self, places):
+        self.open, self.came = [socket.create_server(place, backlog=8) for place in places], 0
+        for d in self.open:
+            d.setblocking(False)
+
+    def count(self):
+        for d in self.open:
+            try:
+                while True:
+                    d.accept()[0].close()
+                    self.came += 1
+            except OSError:
+                pass
+        return self.came
+
+    def stop(self):
+        for d in self.open:
+            d.close()
 
 
 def connected(tid, id_=77):

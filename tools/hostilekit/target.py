@@ -48,8 +48,10 @@ class Program:
             self.process = subprocess.Popen(command, stdout=out, stderr=log, stdin=subprocess.DEVNULL, preexec_fn=limit,
                                             env={**os.environ, **(env or {})})
         self.pid = self.process.pid
+        self.peak = None  # MiB, as last seen while it lived
 
     def alive(self):
+        self.peak = rss_of(self.pid) or self.peak
         return self.process.poll() is None
 
     def events(self):
@@ -141,6 +143,7 @@ class Seeder:
         self.peer_id = peer_id or wire.new_id()
         self.hooks = hooks
         self.metadata_size = len(content.info)
+        self.more_ext = {}     # further extensions it says it has: name, number
         self.greetings = 0
         self.asked = []        # blocks asked of us
         self.hint_asked = []   # pieces of which it was asked for the leaves
@@ -164,7 +167,7 @@ class Seeder:
         return self.hooks[name](*args)
 
     def greet(self, peer):
-        m = {"ut_metadata": OUR_METADATA, **({"sh_leaves": OUR_LEAVES} if "hint" in self.hooks else {})}
+        m = {"ut_metadata": OUR_METADATA, **({"sh_leaves": OUR_LEAVES} if "hint" in self.hooks else {}), **self.more_ext}
         ext = {"m": m, "metadata_size": self.metadata_size, "reqq": 500, "v": "hostile"}
         peer.raw(extended(0, bencode(ext)) + message(HAVE_ALL) + message(wire.UNCHOKE))
 
