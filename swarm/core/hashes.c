@@ -12,8 +12,7 @@
 
 #define LAYER_CHUNK 2048u /* hashes asked for at a time */
 #define LAYER_ASK_TIME SHOAL_S(10)
-#define UNCLES_MAX 64u		 /* in one answer: as many as there are layers, and more */
-#define LEAF_SEARCH_FILES 10000u /* files looked through for a root that has no layer */
+#define UNCLES_MAX 64u /* in one answer: as many as there are layers, and more */
 
 struct shoal_layer_want {
 	uint32_t file, known, width; /* hashes it has; the width of its layer */
@@ -91,6 +90,9 @@ void shoal_swarm_layers_end(struct shoal_swarm *s)
 			want_end(s, &s->layers_wanted[i]);
 	free(s->layers_wanted);
 	s->layers_wanted = NULL;
+	if (s->roots.place != NULL)
+		shoal_budget_give(s->node->budget, shoal_roots_bytes(s->mi));
+	shoal_roots_fini(&s->roots);
 }
 
 static struct shoal_peer *somebody(const struct shoal_swarm *s, uint32_t piece, uint32_t not_this)
@@ -247,24 +249,26 @@ bool shoal_swarm_leaves_wanted(struct shoal_swarm *s, uint32_t piece, shoal_us n
 	return !p->closing;
 }
 
-static uint32_t file_of_root(const struct shoal_swarm *s, const uint8_t root[32])
+/* No memory for the table: it is as if we did not have the file. */
+static uint32_t file_of_root(struct shoal_swarm *s, const uint8_t root[32])
 {
-	uint32_t files = shoal_metainfo_file_count(s->mi);
-	for (uint32_t i = 0; i < shoal_metainfo_layer_count(s->mi); i++) {
-		uint32_t f = shoal_metainfo_layer_file(s->mi, i);
-		if (memcmp(shoal_metainfo_file_root(s->mi, f), root, 32) == 0)
-			return f;
+	struct shoal_node *n = s->node;
+	if (s->roots.place == NULL) {
+		uint8_t secret[16];
+		size_t bytes = shoal_roots_bytes(s->mi);
+		n->world.ops->secret(n->world.w, (struct shoal_space){ secret, sizeof secret });
+		if (!shoal_node_charge(n, bytes))
+			return UINT32_MAX;
+		if (shoal_roots_make(&s->roots, s->mi, shoal_sipkey(secret)) < 0) {
+			shoal_budget_give(n->budget, bytes);
+			return UINT32_MAX;
+		}
 	}
-	for (uint32_t f = 0; f < files && f < LEAF_SEARCH_FILES; f++) {
-		const uint8_t *r = shoal_metainfo_file_root(s->mi, f);
-		if (r != NULL && memcmp(r, root, 32) == 0)
-			return f;
-	}
-	return UINT32_MAX;
+	return shoal_roots_find(&s->roots, s->mi, root);
 }
 
 /* The piece whose leaves [index, index+length) of `root` are, if they lie in one. */
-static uint32_t piece_of_leaves(const struct shoal_swarm *s, const struct shoal_wire_hash_range *r)
+static uint32_t piece_of_leaves(struct shoal_swarm *s, const struct shoal_wire_hash_range *r)
 {
 	uint32_t first, skew;
 	uint32_t per_piece = shoal_metainfo_piece_size(s->mi) / SHOAL_BLOCK;

@@ -83,8 +83,8 @@ void shoal_swarm_free(struct shoal_swarm *s)
 	if (s->storage_open)
 		s->node->disk.ops->close(s->node->disk.d, s->storage);
 	shoal_budget_give(s->node->budget, s->charged + s->mi_charged);
-	shoal_metainfo_free(s->mi);
 	shoal_swarm_layers_end(s);
+	shoal_metainfo_free(s->mi);
 	shoal_swarm_own_layers_end(s);
 	shoal_select_fini(s);
 	free(s->file);

@@ -32,6 +32,7 @@
 #include "swarm/core/peer.h"
 #include "swarm/core/picker.h"
 #include "swarm/core/reread.h"
+#include "swarm/core/roots.h"
 #include "swarm/core/select.h"
 #include "swarm/core/skeys.h"
 #include "swarm/core/store.h"
@@ -249,6 +250,7 @@ struct shoal_swarm {
 	/* v2 hashes */
 	uint32_t layer_at; /* next file whose layer may be missing */
 	struct shoal_layer_want *layers_wanted;
+	struct shoal_roots roots; /* made when a peer names the first */
 	unsigned hash_requests;
 
 	struct shoal_super super;

@@ -1,7 +1,10 @@
 """cases_hashes.py - BEP 52's hash messages: to a seed, bad requests; to a leech, forged layers and leaves (V01 to V03, V10)."""
+import copy
+import time
+
 import wire
-from scene import BANNED, CLOSED, COMPLETES, IGNORED, REFUSED, case
-from wire import BLOCK, HASH_REJECT, HASH_REQUEST, HASHES, U32, Unexpected, message, words
+from scene import BANNED, BOUNDED, CLOSED, COMPLETES, IGNORED, REFUSED, case
+from wire import BLOCK, HASH_REJECT, HASH_REQUEST, HASHES, U32, Unexpected, bencode, message, words
 
 MANY = dict(size=40_000_000, piece=16384)  # 2,442 pieces: a layer of 4,096, asked for in two parts with a proof
 FAR = dict(memory=96)
@@ -52,6 +55,35 @@ def _(c):
     p = c.join_v2().settle(0.1).say(HASH_REQUEST, b"\x77" * 32 + words(0, 0, 2, 0))
     p.wait_for(HASH_REJECT, 5 * c.patience)
     good_request(c, p)
+
+
+@case("V02p", "5,000 hash requests for roots nobody has, of a torrent of 150,000 files: each is no work", BOUNDED, role="get", form="v2",
+      memory=400)
+def _(c):
+    """The roots are made up, and so are the files: nobody has a byte of them."""
+    files, root = 150_000, lambda k: k.to_bytes(32, "big")
+    c.content = copy.copy(c.content)
+    c.content.info = bencode({"file tree": {f"{k:06}": {"": {"length": 20_000, "pieces root": root(1 << 200 | k)}} for k in range(files)},
+                              "meta version": 2, "name": "content", "piece length": 16384})
+    c.content.torrent = b"d4:info" + c.content.info + b"e"
+    c.content._hashes()
+    said, asks = [], 5000
+
+    def hello(peer):
+        peer.raw(message(wire.HAVE_NONE))
+        peer.settle(0.5)
+        began = time.monotonic()
+        for k in range(0, asks, 100):
+            peer.raw(b"".join(message(HASH_REQUEST, root(k + i) + words(0, 0, 2, 0)) for i in range(100)))
+            while peer.seen.get(HASH_REJECT, 0) < k + 100 and time.monotonic() < began + 60:
+                peer.read(began + 60)
+        said.append((peer.seen.get(HASH_REJECT, 0), time.monotonic() - began))
+    c.seeder(hello=hello)
+    c.get()
+    c.until(lambda: said, 90, "the requests are answered")
+    count, took = said[0]
+    if count < asks or took > 2 * c.patience:
+        raise Unexpected(f"{count} are answered in {took:.1f} s")
 
 
 @case("V02n", "a hash request of 47 bytes", CLOSED, needs_v2=True)
@@ -111,7 +143,6 @@ for id_, what_, expect_, forge, how in FORGED:
 
 
 def wait_for(done, seconds):
-    import time
     end = time.monotonic() + seconds
     while not done() and time.monotonic() < end:
         time.sleep(0.02)
@@ -119,7 +150,6 @@ def wait_for(done, seconds):
 
 def hidden(c, hashes):
     """The honest one is the first to come and the only one with metadata, which it gives late: four liars are there by then."""
-    import time
     for k in range(4):
         c.seeder(k, hashes=hashes, block=lambda p, b, d: None, metadata=lambda i, d: None,
                  handshake=lambda *said: (time.sleep(0.7), wire.handshake(*said))[1])
@@ -143,7 +173,7 @@ def _(c):
 def _(c):
     c.seeder(hashes=lambda body, asked, truth: [message(HASH_REJECT, body[:32] + words(0, 0, 4, 0)),
                                                 message(HASH_REJECT, body[:32] + words(0, U32, U32, U32))])
-    c.honest_seeder()
+    c.honest_seeder(handshake=lambda *said: (wait_for(lambda: c.seeders[0].hash_asked, 8), wire.handshake(*said))[1])
     c.get(magnet=True)
     c.complete(60)
 
