@@ -7,6 +7,7 @@ import time
 
 import ed25519
 import krpc
+from content import Content
 from krpc import bencode, compact, query
 from scene import BOUNDED, COMPLETES, IGNORED, REFUSED, case
 from target import Seeder
@@ -322,6 +323,27 @@ def _(c):
         elsewhere.stop()
 
 
+@case("M12a", "a magnet link whose torrent turns out to be private: the DHT hears no more of it", COMPLETES, role="get", town=3)
+def _(c):
+    c.content = Content("hybrid", c.content.data, c.content.piece, private=True)
+    c.found_town()
+    s = c.honest_seeder(delay=0.06, metadata=lambda i, d: (time.sleep(1), d)[1])
+    ours = {c.content.sha1, c.content.sha256[:20]}
+    for n in c.town.nodes:
+        n.peers = {h: [(s.address, 7000)] for h in ours}
+    c.get(magnet=True)  # told of the seed by the user, too: whom the DHT alone knows it lets go of then
+    if not c.program.wait("metadata", 20):
+        raise Unexpected("no metadata")
+    if not any(args.get(b"info_hash") in ours for n in c.town.nodes for _, args, _ in n.asked):
+        raise Unexpected("the DHT was not asked before, either")
+    time.sleep(0.5)  # what was on its way
+    before = [len(n.asked) for n in c.town.nodes]
+    c.complete(30)
+    after = [m for n, k in zip(c.town.nodes, before) for m, args, _ in n.asked[k:] if args.get(b"info_hash") in ours]
+    if after:
+        raise Unexpected(f"it goes on: {after}")
+
+
 # ---- what others store ----
 
 @case("D08a", "one host announces 80 torrents: 64 are kept", BOUNDED, town=1, net=11, slow=20)
@@ -575,6 +597,15 @@ def _(c):
 @case("D14a", "every node names eight that are closer, half of them dead, without end: a search ends", BOUNDED, role="get", town=1,
       net=11, slow=25)
 def _(c):
+    lure(c, lambda k: k % 2)
+
+
+@case("D14b", "every node names eight that are closer, without end: a search ends", BOUNDED, role="get", town=1, net=11, slow=25)
+def _(c):
+    lure(c, lambda k: False)
+
+
+def lure(c, dead):
     c.found_town()
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.setsockopt(socket.IPPROTO_IP, 8, 1)  # IP_PKTINFO: where it came to, and whence it is answered
@@ -615,13 +646,13 @@ def _(c):
         elif target not in over:
             asked[target] = asked.get(target, 0) + 1
         id_, k = ids.get(socket.inet_ntoa(info[8:12]), (b"x" * 20, 0))
-        if k % 2:
+        if dead(k):
             continue
         said = bencode({"r": {"id": id_, "token": b"t", "nodes": fresh(target)}, "t": m[b"t"], "y": "r"})
         s.sendmsg([said], [(socket.IPPROTO_IP, 8, bytes(4) + info[8:12] + bytes(4))], 0, from_)
     s.close()
     most = max(asked.values(), default=0)
-    if not 8 <= most <= 105:
+    if not 8 <= most <= 64:
         raise Unexpected(f"{most} questions for one target")
 
 

@@ -5,8 +5,8 @@ import struct
 import time
 
 import wire
-from scene import BOUNDED, IGNORED, SERVED, case
-from wire import Unexpected
+from scene import BOUNDED, CLOSED, IGNORED, SERVED, case
+from wire import INTERESTED, Unexpected, message, request
 
 DATA, FIN, STATE, RESET, SYN = range(5)
 HEAD = struct.Struct(">BBHIIIHH")
@@ -164,15 +164,36 @@ def _(c):
     c.honest(within=15)
 
 
+@case("U08a", "asks for all it can by uTP and has no room for it, but stays alive", CLOSED, slow=65)
+def _(c):
+    u = Utp(c).connect()
+    blocks = list(c.content.blocks())
+    said = message(INTERESTED) + b"".join(request(*b) for b in blocks)
+    for at in range(0, len(said), 1000):
+        u.say(said[at:at + 1000])
+    began = time.monotonic()
+    while time.monotonic() < began + 75 * c.patience:
+        # What was under way is acknowledged, and that there is no room for more; later, that alone.
+        u.send(head(DATA, u.id + 1, u.seq, u.ack, window=0) + bytes(4))
+        u.seq += 1
+        for kind, _, _, seq, _, data in u.answers(1 / c.patience):
+            if kind in (FIN, RESET):
+                return
+            if kind == DATA and seq == (u.ack + 1) & 0xffff and time.monotonic() < began + 3:
+                u.ack = seq
+    raise Unexpected("it still waits for the room that never comes")
+
+
 @case("U09a", "one place, 1,000 connections: there is an end to them, and others are served", BOUNDED, memory=64, slow=5)
 def _(c):
     u = Utp(c)
     for k in range(0, 2000, 2):
         u.send(head(SYN, k, 1, 0))
-        for kind, id_, _, seq, _, _ in u.answers(0.001):
-            if kind == STATE:
-                u.send(head(DATA, id_ + 1, 2, seq - 1) + b"\x13BitTorrent")
-    c.honest(within=20)
+        if k % 100 == 98:
+            for kind, id_, _, seq, _, _ in u.answers(0.05):
+                if kind == STATE:
+                    u.send(head(DATA, id_ + 1, 2, seq - 1) + b"\x13BitTorrent")
+    c.honest(within=7 / c.patience)  # sooner than those time out
 
 
 @case("U12a", "sequence numbers around their turn, lost, repeated and shuffled", SERVED)

@@ -181,6 +181,37 @@ def _(c):
     c.told("tracker", lambda e: e["error"] is not None)
 
 
+# ---- what it says of them ----
+
+@case("T14a", "a tracker whose reason has colours, a title for the terminal, and lines of a log", COMPLETES, role="get", net=11)
+def _(c):
+    words = b"no\r\n\x1b]0;owned\x07\x1b[31m\x9b2J\nshoal: all is well\xff\xe2\x80\xae"
+    s = tracker(c, lambda q: q.body(bencode({"failure reason": words})))
+    fetched(c, s.url(), delay=0.05)
+    if not s.questions:
+        raise Unexpected("nobody was asked")
+    for path in (c.program.log, c.program.out):
+        with open(path, "rb") as f:
+            lines = f.read().split(b"\n")
+        if any(set(line) & set(range(32)) or b"\x9b2J" in line or line.startswith(b"shoal: all") for line in lines):
+            raise Unexpected("it is said as it came")
+    c.told("tracker", lambda e: "all is well" in e.get("what", ""))
+
+
+@case("T05a", "trackers with a passkey or a password in their URLs: nobody is told of it", IGNORED, role="get", net=11)
+def _(c):
+    s = tracker(c, lambda q: q.head(500))
+    at = "%s:%d" % s.place
+    fetched(c, f"http://{at}/s3cret/announce?key=s3cret", f"http://ann:s3cret@{at}/announce", f"udp://ann:s3cret@{at}/announce",
+            seeds=[f"http://ann:s3cret@{at}/content"])
+    c.told("tracker", lambda e: e["error"])  # the link that is to be shared has them (`started`), and nothing else
+    for path in (c.program.log, c.program.out):
+        with open(path, "rb") as f:
+            lines = [line for line in f.read().split(b"\n") if b"s3cret" in line and b'"started"' not in line]
+        if lines:
+            raise Unexpected("it tells the secret: " + lines[0].decode(errors="replace"))
+
+
 # ---- victims ----
 
 @case("T09a", "a tracker names 40 ports of one host: it gets three connections", BOUNDED, role="get", net=11, slow=5)
