@@ -44,7 +44,7 @@ def _(c):
         raise Unexpected(f"an honest peer needed {took:.1f} s")
 
 
-@case("W06p", "100,000 good requests at once, answers read", BOUNDED, memory=6)
+@case("W06p", "100,000 good requests at once, answers read", BOUNDED, memory=16)
 def _(c):
     p = c.join().unchoked()
     blocks = list(c.content.blocks())

@@ -77,11 +77,12 @@ def spoil(data):
 
 # A piece has failed, and the one who is asked what its blocks are says this.
 HINTS = [
-    ("H02a", "the leaves of no piece at all", lambda truth: [bytes(32)] * len(truth)),
-    ("H02b", "leaves of which all but the false one are wrong", lambda truth: [truth[0]] + [bytes(32)] * (len(truth) - 1)),
-    ("H02c", "one leaf too few", lambda truth: truth[:-1]),
-    ("H02d", "that every block is as it should be", None),
-    ("H02e", "nothing", lambda truth: None),
+    ("H02a", "the leaves of no piece at all", lambda false, truth: [bytes(32)] * len(truth)),
+    ("H02b", "leaves of which all but the false one are wrong", lambda false, truth: [truth[0]] + [bytes(32)] * (len(truth) - 1)),
+    ("H02c", "one leaf too few", lambda false, truth: truth[:-1]),
+    ("H02d", "that every block is as it should be", lambda false, truth: [false] + truth[1:]),
+    ("H02e", "nothing", lambda false, truth: None),
+    ("H02g", "that the false block is right, and no other is", lambda false, truth: [false] + [bytes(32)] * (len(truth) - 1)),
 ]
 for id_, what_, hint_ in HINTS:
     @case(id_, f"a polluter beside one who is asked for the leaves, and says {what_}", COMPLETES, role="get", form="v1",
@@ -89,8 +90,7 @@ for id_, what_, hint_ in HINTS:
     def _(c, hint=hint_):
         false = lambda piece, begin, data: spoil(data) if begin == 0 else data  # noqa: E731
         c.seeder(0, block=false)
-        as_sent = lambda piece, truth: [c.content.false_digest(piece)] + truth[1:]  # noqa: E731
-        c.seeder(1, delay=0.01, hint=(lambda piece, truth: hint(truth)) if hint else as_sent)
+        c.seeder(1, delay=0.01, hint=lambda piece, truth: hint(c.content.false_digest(piece), truth))
         c.honest_seeder(delay=0.01)
         c.get()
         c.complete(60)

@@ -197,4 +197,5 @@ def _(c):
     p, hand = keys(c, pad=bytes(512))
     for b in hand.named(c.content.hash) + hand.offer(1, pad=512, payload=c.hello()):
         p.raw(bytes([b]))
+        time.sleep(0.0005)
     served(c, p, hand)
