@@ -340,6 +340,14 @@ void shoal_swarm_hash_rejected(struct shoal_swarm *s, struct shoal_peer *p, cons
 
 /* ---- serving ---------------------------------------------------------------------------------- */
 
+/* Whether `p` may have the leaves of one more piece: each is a piece read and hashed. */
+static bool gives_leaves(struct shoal_peer *p, shoal_us now)
+{
+	int32_t mebibytes = (int32_t)(shoal_metainfo_piece_size(p->swarm->mi) >> 20);
+	return shoal_patience_charge_many(&p->leaves, 1 + mebibytes, SHOAL_PATIENCE_LEAVES,
+					  SHOAL_PATIENCE_LEAVES_MINUTE, now);
+}
+
 static void say_range(struct shoal_peer *p, enum shoal_wire_id id, const struct shoal_wire_hash_range *r,
 		      struct shoal_bytes body, shoal_us now)
 {
@@ -387,8 +395,7 @@ void shoal_swarm_hash_request(struct shoal_swarm *s, struct shoal_peer *p, const
 			struct shoal_check *check;
 			/* Each is a piece read and hashed: nobody needs many. */
 			if (piece != SHOAL_PIECE_NONE && shoal_swarm_running(s) && shoal_bits_get(&s->claimed, piece) &&
-			    shoal_patience_charge(&p->leaves, SHOAL_PATIENCE_LEAVES, SHOAL_PATIENCE_LEAVES_MINUTE,
-						  now) &&
+			    gives_leaves(p, now) &&
 			    shoal_swarm_check_piece(s, piece, SHOAL_CHECK_LEAVES, SHOAL_DISK_LEAVES, &check) == 0) {
 				check->peer_serial = p->serial;
 				check->range = *r;

@@ -20,7 +20,7 @@ struct shoal_patience {
 #define SHOAL_PATIENCE_TALK_MINUTE 30000
 #define SHOAL_PATIENCE_UNASKED 64 /* blocks we did not ask for; each ask we took back forgives one */
 #define SHOAL_PATIENCE_UNASKED_MINUTE 60
-#define SHOAL_PATIENCE_LEAVES 64 /* pieces hashed because it asked for their leaves */
+#define SHOAL_PATIENCE_LEAVES 64 /* pieces hashed because it asked for their leaves: one, and one for each MiB */
 #define SHOAL_PATIENCE_LEAVES_MINUTE 240
 #define SHOAL_PATIENCE_HINTS 1024 /* MiB of pieces hashed because it asked for a hint; a piece is one at least */
 #define SHOAL_PATIENCE_HINTS_MINUTE 4096

@@ -83,7 +83,9 @@ DIGESTS = (HINTS, "	if (tells ? digests == 0 || digests % 32 != 0 || digests / 3
 
 GUARDS = [
     # hints of ours
-    ("H01g", ("swarm/core/hints.c", "	    shoal_patience_charge(&p->leaves, SHOAL_PATIENCE_LEAVES, SHOAL_PATIENCE_LEAVES_MINUTE, now) &&\n", "")),
+    ("H01g", ("swarm/core/hints.c", "	    shoal_patience_charge_many(&p->leaves, mib_of(s, piece), SHOAL_PATIENCE_HINTS, SHOAL_PATIENCE_HINTS_MINUTE,\n				       now) &&\n", "")),
+    ("V02q", (HASHES, "	return shoal_patience_charge_many(&p->leaves, 1 + mebibytes, SHOAL_PATIENCE_LEAVES,",
+                   "	return shoal_patience_charge_many(&p->leaves, 1, SHOAL_PATIENCE_LEAVES,")),
     ("H01h", TALK, *QUEUE),
     ("H01i", TALK),
     ("H02e", ("swarm/core/evidence_failed.c", "		if (o->state != SHOAL_OPEN_DISPUTED || o->disputed_until > now)",
@@ -157,7 +159,7 @@ GUARDS = [
     ("W05a W14a W14b W20b W15i W15j W06n W15k W19b M07a V54c", TALK),
     ("W06o W06q", TALK, *QUEUE),
     ("W08a W09a W08g W08h", UNASKED),
-    ("V02a", (HASHES, "			    shoal_patience_charge(&p->leaves, SHOAL_PATIENCE_LEAVES, SHOAL_PATIENCE_LEAVES_MINUTE,\n						  now) &&\n", "")),
+    ("V02a", (HASHES, "			    gives_leaves(p, now) &&\n", "")),
     ("M04a", (SMETA, "	return shoal_patience_charge(&p->metadata_given, most, (uint32_t)most, now);", "	return most > 0 || now == 1;")),
     ("R11a", (PEER, "	if (p->blocked_since != 0 && p->blocked_since + SHOAL_PEER_BLOCKED_TIME <= now)", "	if (p->blocked_since == 1)"),
      ("swarm/io/tcp.c", "	set_int(tcp, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, SHOAL_TCP_UNTAKEN_MS);", "")),

@@ -137,24 +137,27 @@ def _(c):
         raise Unexpected(f"{got >> 10} KiB of metadata in 3 s for one peer")
 
 
-@case("V02a", "requests for leaf hashes without end", BOUNDED, only_ours=True, needs_v2=True)
-def _(c):
-    """One after the other: many at once are refused while a piece is being read."""
-    p = c.join_v2().settle(0.1)
-    per, given, end = c.content.piece // BLOCK, 0, time.monotonic() + 6
-    for i in range(400):
-        p.raw(message(wire.HASH_REQUEST, c.content.root + words(0, (i % 16) * per, per, 0)))
-        try:
-            while (came := p.read(end)) is not None and came[0] not in (wire.HASHES, HASH_REJECT):
-                pass
-        except wire.Closed:
-            break
-        if came is None:
-            break
-        given += came[0] == wire.HASHES
-    # Each reads and hashes a whole piece: not more of it than a blame could ever want.
-    if not 1 <= given <= 100:
-        raise Unexpected(f"{given} pieces read and hashed for one peer in 6 s")
+# Each reads and hashes a whole piece: not more of it than a blame could ever want.
+SHARES = [("V02a", "requests for leaf hashes without end", 100, {}),
+          ("V02q", "requests for leaf hashes of pieces of 16 MiB, without end", 10, dict(size=33_000_000, piece=1 << 24))]
+for id_, what_, most_, how in SHARES:
+    @case(id_, what_, BOUNDED, only_ours=True, needs_v2=True, memory=96 if how else 48, **how)
+    def _(c, most=most_):
+        """One after the other: many at once are refused while a piece is being read."""
+        p = c.join_v2().settle(0.1)
+        per, pieces, given, end = c.content.piece // BLOCK, min(16, c.content.count), 0, time.monotonic() + 6
+        for i in range(400):
+            p.raw(message(wire.HASH_REQUEST, c.content.root + words(0, (i % pieces) * per, per, 0)))
+            try:
+                while (came := p.read(end)) is not None and came[0] not in (wire.HASHES, HASH_REJECT):
+                    pass
+            except wire.Closed:
+                break
+            if came is None:
+                break
+            given += came[0] == wire.HASHES
+        if not 1 <= given <= most:
+            raise Unexpected(f"{given} pieces read and hashed for one peer in 6 s")
 
 
 @case("W06q", "REQUEST and CANCEL of it, without end", CLOSED, only_ours=True)
