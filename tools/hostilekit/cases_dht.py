@@ -122,7 +122,7 @@ def asked(n, c, packets):
 @case("D02a", "each kind of question from an address that is not proved: three bytes for one, at most", BOUNDED, town=12)
 def _(c):
     up(c)
-    c.until(lambda: all(n.asked for n in c.town.nodes), 20, "the target knows the town")
+    c.until(lambda: sum(bool(n.asked) for n in c.town.nodes) >= 9, 20, "the target knows enough for a full answer")
     for k in range(20):
         if announce(c, stranger(c, 10 + k)):
             raise Unexpected("an honest announce was refused")
