@@ -119,7 +119,7 @@ void put_stats(shoal_stats &s, const torrent &t, const lt::torrent_status &st)
 	auto ti = t.handle.torrent_file();
 	s.pieces = ti ? static_cast<uint32_t>(ti->num_pieces()) : 0;
 	s.pieces_done = static_cast<uint32_t>(st.num_pieces);
-	s.complete = st.is_finished;
+	s.complete = t.chosen && st.is_finished;
 	s.checking = st.state == lt::torrent_status::checking_files ||
 		     st.state == lt::torrent_status::checking_resume_data;
 	s.paused = static_cast<bool>(st.errc);
@@ -149,7 +149,8 @@ static void sync_folder(const torrent &t)
 
 static void complete(engine &e, torrent &t)
 {
-	if (t.told || t.over || !t.checked || !t.chosen || !t.handle.status().is_finished)
+	// Until the choice is in force nothing is wanted, and of that nothing is missing.
+	if (t.told || t.over || !t.checked || !chose(t) || !t.handle.status().is_finished)
 		return;
 	look_at_peers(e, t); // while they are there: two full copies part now
 	lt::settings_pack s;
@@ -167,10 +168,8 @@ static void want_all(torrent &t)
 	auto ti = t.handle.torrent_file();
 	if (!ti)
 		return;
-	std::vector<lt::download_priority_t> prio(static_cast<std::size_t>(ti->num_files()), lt::default_priority);
-	leave_links_out(prio, ti->files(), lt::default_priority);
-	t.handle.prioritize_files(prio);
-	t.chosen = true;
+	std::vector<lt::download_priority_t> all(static_cast<std::size_t>(ti->num_files()), lt::default_priority);
+	choose(t, std::move(all), ti->files());
 }
 
 static void on_checked(engine &e, torrent &t)

@@ -48,7 +48,8 @@ struct torrent {
 	lt::torrent_handle handle;
 	std::string folder;
 	unsigned flags = 0;
-	bool chosen = false; // it has been said which files are wanted
+	bool chosen = false;			     // it has been said which files are wanted
+	std::vector<lt::download_priority_t> wanted; // how much, by file; empty: as it was added
 	bool checked = false, told = false, first = false, flushing = false, over = false;
 	uint64_t hash_failures = 0;
 	std::map<std::string, peer_seen> peers;
@@ -113,9 +114,9 @@ std::string key_of(const lt::tcp::endpoint &at);
 // libtorrent tells of dials, not of greetings: who has said hello is seen here, when somebody asks, and at the end.
 void look_at_peers(engine &e, torrent &t);
 int limit_of(uint64_t bytes);
-// Files that are links are not wanted; where `prio` is shorter than the list, the others up to them get `rest`.
-void leave_links_out(std::vector<lt::download_priority_t> &prio, const lt::file_storage &fs,
-		     lt::download_priority_t rest);
+// From now on these files are wanted, but for links. libtorrent takes its time: chose() says when it has.
+void choose(torrent &t, std::vector<lt::download_priority_t> prio, const lt::file_storage &fs);
+bool chose(const torrent &t);
 // What an operation does; throws what libtorrent throws.
 int do_op_unsafe(engine &e, const shoal_op &op);
 

@@ -72,8 +72,9 @@ static bool is_link(const lt::file_storage &fs, lt::file_index_t f)
 	return static_cast<bool>(fs.file_flags(f) & lt::file_storage::flag_symlink);
 }
 
-void leave_links_out(std::vector<lt::download_priority_t> &prio, const lt::file_storage &fs,
-		     lt::download_priority_t rest)
+// Files that are links are not wanted; where `prio` is shorter than the list, the others up to them get `rest`.
+static void leave_links_out(std::vector<lt::download_priority_t> &prio, const lt::file_storage &fs,
+			    lt::download_priority_t rest)
 {
 	for (auto f : fs.file_range()) {
 		std::size_t at = static_cast<std::size_t>(static_cast<int>(f));
@@ -83,6 +84,28 @@ void leave_links_out(std::vector<lt::download_priority_t> &prio, const lt::file_
 			prio.resize(at + 1, rest);
 		prio[at] = lt::dont_download;
 	}
+}
+
+void choose(torrent &t, std::vector<lt::download_priority_t> prio, const lt::file_storage &fs)
+{
+	leave_links_out(prio, fs, lt::default_priority);
+	t.handle.prioritize_files(prio);
+	t.wanted = std::move(prio);
+	t.chosen = true;
+}
+
+bool chose(const torrent &t)
+{
+	if (!t.chosen || t.wanted.empty())
+		return t.chosen;
+	auto ti = t.handle.torrent_file();
+	std::vector<lt::download_priority_t> now = t.handle.get_file_priorities();
+	for (std::size_t i = 0; i < t.wanted.size(); i++) {
+		lt::download_priority_t is = i < now.size() ? now[i] : lt::default_priority;
+		if (is != t.wanted[i] && !(ti && ti->files().pad_file_at(lt::file_index_t(static_cast<int>(i)))))
+			return false;
+	}
+	return true;
 }
 
 static int fail_add(engine &e, const shoal_op &op, int err, const std::string &text)
@@ -244,7 +267,7 @@ static int op_files(engine &e, const shoal_op &op, torrent &t)
 	uint64_t count = static_cast<uint64_t>(fs.num_files());
 	if (count > files_max || op.offset > count || op.files.len > count - op.offset)
 		return SHOAL_ERR_RANGE;
-	std::vector<lt::download_priority_t> prio = t.handle.get_file_priorities();
+	std::vector<lt::download_priority_t> prio = t.wanted.empty() ? t.handle.get_file_priorities() : t.wanted;
 	prio.resize(static_cast<std::size_t>(count), lt::default_priority);
 	if (op.files.len > 0) {
 		for (size_t i = 0; i < op.files.len; i++) {
@@ -252,10 +275,8 @@ static int op_files(engine &e, const shoal_op &op, torrent &t)
 				return SHOAL_ERR_RANGE;
 			prio[static_cast<std::size_t>(op.offset) + i] = lt::download_priority_t(op.files.at[i]);
 		}
-		leave_links_out(prio, fs, lt::default_priority);
-		t.handle.prioritize_files(prio);
+		choose(t, std::move(prio), fs);
 		t.told = false; // what is wanted has changed: COMPLETE is about that
-		t.chosen = true;
 		e.done(op, 0);
 		return 0;
 	}

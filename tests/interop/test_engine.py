@@ -78,6 +78,17 @@ def both_engines_both_ways(case):
         assert seed.stop() == 0, "a seed that is told to end ends well"
 
 
+def many_links_at_once(case):
+    """libtorrent takes its time to want what it is told to want: while nothing is wanted nothing is missing, or complete."""
+    case.seed("native")
+    link = subprocess.run([Shoal.program, "magnet", case.torrent], check=True, capture_output=True, text=True).stdout.strip()
+    names = [f"one-of-many-{i}" for i in range(5)]
+    gets = [case.shoal(name, "get", link, "-o", os.path.join(case.work, name + ".copy"), "--engine", "libtorrent", "--listen",
+                       f"127.0.0.{2 + i}:7002", "--peer", "127.0.0.1:7001", "--adopt", "off") for i, name in enumerate(names)]
+    for s, name in zip(gets, names):
+        case.fetched(s, name)
+
+
 def only_some_files(case):
     case.seed("native")
     s = case.get("some", "libtorrent", "--peer", "127.0.0.1:7001", "--only", "b")
@@ -188,8 +199,8 @@ def without_it_we_say_so(case):
 
 
 CASES = [
-    both_engines_both_ways, only_some_files, a_symlink_is_not_made, goes_on_where_it_stopped, nobody_is_there, a_seed_without_its_data,
-    an_address_that_is_taken, strangers_need_a_newer_one, its_process_dies, nothing_is_left_when_we_die, it_is_shut_in,
+    both_engines_both_ways, many_links_at_once, only_some_files, a_symlink_is_not_made, goes_on_where_it_stopped, nobody_is_there,
+    a_seed_without_its_data, an_address_that_is_taken, strangers_need_a_newer_one, its_process_dies, nothing_is_left_when_we_die, it_is_shut_in,
     by_hand_it_says_what_it_is, without_it_we_say_so,
 ]
 
