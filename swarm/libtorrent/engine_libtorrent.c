@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define OPEN_MS 15000
+#define OPEN_MS 60000 /* on a host that is busy; where it dies, that is known at once */
 #define CLOSE_MS 2000
 #define DYING_MS 300
 #define CHILD_FD 3
@@ -176,6 +176,7 @@ static int await_hello(struct engine *e, char what[160])
 		struct pollfd p = { e->stream.fd, POLLIN, 0 };
 		(void)poll(&p, 1, 100);
 	}
+	snprintf(what, 160, "the process of libtorrent does not begin");
 	return SHOAL_ERR_TIMEOUT;
 }
 
