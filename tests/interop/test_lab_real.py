@@ -155,6 +155,12 @@ class Real(unittest.TestCase):
         self.assertIsNone(nodes["hasty"]["complete"])
         self.assertIsNotNone(nodes["hasty"]["left"])
 
+    def test_the_last_one_leaves_as_well(self):
+        events = self.run_all(HEAD + "content: { size: 1M, piece: 64K }\nnodes:\n"
+                              "  - { name: seed, has: all, up: 8Mbit }\n  - { name: leech, leave: 0s }\n" + ALL)
+        leech = next(e for e in events if e["event"] == "node" and e["group"] == "leech")
+        self.assertEqual(leech["left"] is not None and leech["left"] >= leech["complete"], True, leech)
+
     def test_nothing_stays_of_a_run_that_is_stopped_or_killed(self):
         path = self.put(HEAD + "content: { size: 8M }\nnodes:\n  - { name: seed, has: all, up: 1Mbit }\n"
                         "  - { name: leeches, count: 3, up: 1Mbit }\n")

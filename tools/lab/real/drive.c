@@ -172,8 +172,12 @@ static void completes(struct drive *d, unsigned i)
 	if (!isfinite(r->left))
 		closes(d, i);
 	r->complete = now_of(d);
-	if (isfinite(d->stage->plan.node[i].drawn.leave))
-		task_at(d, r->complete + d->stage->plan.node[i].drawn.leave, LAB_TASK_LEAVE, i);
+	/* (At once, if it is so: with the last of them the run is over, and no task is done any more.) */
+	double stays = d->stage->plan.node[i].drawn.leave;
+	if (stays <= 0)
+		leave(d, i);
+	else if (isfinite(stays))
+		task_at(d, r->complete + stays, LAB_TASK_LEAVE, i);
 }
 
 /* ---- what is heard -------------------------------------------------------------------------------- */
