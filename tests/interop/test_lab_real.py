@@ -1,4 +1,4 @@
-"""test_lab_real.py - shoal lab run --real: real processes of several programs on made lines, and nothing left of them.
+"""test_lab_real.py - shoal lab run, check --real and calibrate: real processes of several programs on made lines, and nothing left of them.
 
 The closed place is made by the program itself: nothing here needs a namespace, but to know whether there are any.
 """
@@ -162,17 +162,22 @@ class Real(unittest.TestCase):
         self.assertEqual(leech["left"] is not None and leech["left"] >= leech["complete"], True, leech)
 
     def test_nothing_stays_of_a_run_that_is_stopped_or_killed(self):
-        path = self.put(HEAD + "content: { size: 8M }\nnodes:\n  - { name: seed, has: all, up: 1Mbit }\n"
-                        "  - { name: leeches, count: 3, up: 1Mbit }\n")
+        foe = "  - { name: foe, has: all, up: 1Mbit, adversary: { kind: hostile:W06b } }\n"
+        text = (HEAD + "content: { size: 8M }\nnodes:\n  - { name: seed, has: all, up: 1Mbit }\n"
+                "  - { name: leeches, count: 3, up: 1Mbit }\n")
+        path = self.put(text + foe)
         for verb, sig, code in ((RUN, signal.SIGINT, 130), (RUN, signal.SIGTERM, 130), (RUN, signal.SIGKILL, -9),
                                 (CHECK, signal.SIGINT, 130), (CHECK, signal.SIGKILL, -9),
                                 (CALIBRATE, signal.SIGTERM, 130), (CALIBRATE, signal.SIGKILL, -9)):
+            if verb == CALIBRATE:  # a case has no virtual run
+                path = self.put(text)
             process = subprocess.Popen([SHOAL, "lab", *verb, path, "--quiet", "--scratch", self.scratch],
                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
             end = time.monotonic() + 20
-            while len(self.left()) < 5 and time.monotonic() < end and process.poll() is None:
+            wanted = 5 if verb == CALIBRATE else 6
+            while len(self.left()) < wanted and time.monotonic() < end and process.poll() is None:
                 time.sleep(0.05)
-            self.assertEqual(len(self.left()), 5, "four processes, and their folder")
+            self.assertEqual(len(self.left()), wanted, "the processes, and their folder")
             process.send_signal(sig)
             self.assertEqual(process.wait(60), code, process.stderr.read())
             process.stderr.close()
