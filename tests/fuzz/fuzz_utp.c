@@ -167,6 +167,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *raw, size_t len)
 	while (shoal_utp_poll(s.u, &ev) > 0)
 		if (ev.t != NULL && ev.kind != SHOAL_UTP_READY)
 			ev.t->ops->close(ev.t);
+	s.t = NULL;
+	shoal_utp_leave(s.u);
+	turn(&s);
+	assert(s.t == NULL);
 	shoal_utp_free(s.u);
 	assert(s.used == 0);
 	return 0;

@@ -172,6 +172,9 @@ def line_table(groups):
     ours, theirs = "shoal:utp", "libtorrent:utp"
     (a, mine), (b, other) = of("lossy", ours, "mbit_s"), of("lossy", theirs, "mbit_s")
     rows = [row("uTP, 100 Mbit/s, 50 ms, 1 % loss", mine, other, "Mbit/s", ">= libtorrent", at_least(1.0), a, b)]
+    a, mine = of("jitter", ours, "mbit_s")
+    rows.append(row("uTP, 100 Mbit/s, 50 ms and up to 10 more each way", mine, 40.0, "Mbit/s", ">= 40", at_least(1.0), a))
+    rows[-1]["libtorrent"] = of("jitter", theirs, "mbit_s")[1]
     a, mine = of("waiting", ours, "wait95_ms")
     rows.append(row("uTP alone, 95 % of packets wait less", mine, 100.0, "ms", "<= 100 ms", at_most(1.0), a))
     rows[-1]["libtorrent"] = of("waiting", theirs, "wait95_ms")[1]

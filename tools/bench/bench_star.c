@@ -1,9 +1,10 @@
 /*
  * bench_star.c - lines to the net, in user space: a star of nodes, each behind an uplink and a downlink of its own.
  *
- *     bench_star NODES UP DOWN DELAY_US [LOSS_PPM [QUEUE_MS]]
+ *     bench_star NODES UP DOWN DELAY_US [LOSS_PPM [QUEUE_MS [JITTER_US]]]
  *                  bits/s, how long a packet is on its way between two lines, how many of a million get lost there,
- *                  and how long one waits at the most before its uplink
+ *                  how long one waits at the most before its uplink, and by how much its way may take longer than
+ *                  another's, which then overtakes it
  *
  * Makes a TUN device for each node, star0, star1 ..., in its own network namespace, says "ready" and carries IPv4 packets
  * from one to the other until SIGTERM. Node i is 10.8.0.(i + 1); whoever asked moves the devices where they belong. The
@@ -58,7 +59,7 @@ struct star {
 	struct node node[NODES_MAX];
 	unsigned nodes;
 	double up, down;
-	uint64_t delay, up_queue; /* ns */
+	uint64_t delay, up_queue, jitter; /* ns */
 	uint32_t loss_ppm;
 	uint64_t dice;
 	struct packet *heap[UNDER_WAY_MAX];
@@ -120,12 +121,12 @@ static uint64_t line(uint64_t *free_at, uint64_t now, uint64_t queue, double rat
 	return *free_at = from + (uint64_t)(len * 8e9 / rate);
 }
 
-static bool lost(struct star *s)
+static uint64_t dice(struct star *s, uint64_t sides)
 {
 	s->dice ^= s->dice << 13;
 	s->dice ^= s->dice >> 7;
 	s->dice ^= s->dice << 17;
-	return s->dice % 1000000 < s->loss_ppm;
+	return s->dice % sides;
 }
 
 static void count_wait(struct node *n, uint64_t ns)
@@ -169,13 +170,13 @@ static bool leave(struct star *s, unsigned from, struct packet *p)
 	n->sent += p->len;
 	if (!unlimited)
 		count_wait(n, wait);
-	if (!unlimited && lost(s)) { /* behind its line: the line was busy with it */
+	if (!unlimited && dice(s, 1000000) < s->loss_ppm) { /* behind its line: the line was busy with it */
 		n->lost++;
 		return false;
 	}
 	p->to = (uint8_t)to;
 	p->arrives = unlimited;
-	p->due = through + (unlimited ? 0 : s->delay);
+	p->due = through + (unlimited ? 0 : s->delay + (s->jitter > 0 ? dice(s, s->jitter) : 0));
 	push(s, p);
 	return true;
 }
@@ -263,16 +264,17 @@ static void carry(struct star *s)
 int main(int argc, char **argv)
 {
 	static struct star s;
-	long nodes = argc >= 5 && argc <= 7 ? strtol(argv[1], NULL, 10) : 0;
+	long nodes = argc >= 5 && argc <= 8 ? strtol(argv[1], NULL, 10) : 0;
 	if (nodes < 2 || nodes > NODES_MAX || (s.up = strtod(argv[2], NULL)) <= 0 ||
 	    (s.down = strtod(argv[3], NULL)) <= 0) {
-		fprintf(stderr, "usage: bench_star NODES UP DOWN DELAY_US [LOSS_PPM [QUEUE_MS]]\n");
+		fprintf(stderr, "usage: bench_star NODES UP DOWN DELAY_US [LOSS_PPM [QUEUE_MS [JITTER_US]]]\n");
 		return 2;
 	}
 	s.nodes = (unsigned)nodes;
 	s.delay = strtoull(argv[4], NULL, 10) * 1000u;
 	s.loss_ppm = argc > 5 ? (uint32_t)strtoul(argv[5], NULL, 10) : 0;
 	s.up_queue = (argc > 6 ? strtoull(argv[6], NULL, 10) : UP_QUEUE_MS) * 1000000u;
+	s.jitter = argc > 7 ? strtoull(argv[7], NULL, 10) * 1000u : 0;
 	s.dice = 0x9e3779b97f4a7c15u; /* the same losses for everybody */
 	for (unsigned i = 0; i < s.nodes; i++) {
 		s.node[i].fd = device(i);

@@ -11,15 +11,17 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 MIB = 1 << 20
 RATE, WAY_US = 100 * 10**6, 25000  # bit/s both ways; one way, so that a round trip takes 50 ms
 LOSS_PPM = 10000
+JITTER_US = 10000
 DEEP_MS = 400  # a home router's queue: what fills it is felt
 
 
 class Line:
     """A seed at the end of one line, a leech at the other's, both by uTP alone; and room for one more beside each."""
 
-    def __init__(self, bench, engine, payload, tracker, loss_ppm=0, queue_ms=100):
+    def __init__(self, bench, engine, payload, tracker, loss_ppm=0, queue_ms=100, jitter_us=0):
         self.bench, self.payload, self.engine, self.tracker = bench, payload, bench.engines[engine], tracker
-        self.net = Star(bench.options.star, 3, RATE, RATE, WAY_US, bench.scratch.fresh("star"), loss_ppm, queue_ms)
+        self.net = Star(bench.options.star, 3, RATE, RATE, WAY_US, bench.scratch.fresh("star"), loss_ppm, queue_ms,
+                        jitter_us)
         self.addr = [f"{host}:6881" for host in self.net.hosts]
 
     def __enter__(self):
@@ -46,9 +48,9 @@ class Line:
             node.stop()
 
 
-def alone(bench, engine, payload, tracker, loss_ppm, queue_ms):
+def alone(bench, engine, payload, tracker, loss_ppm, queue_ms, jitter_us=0):
     """Launch to done, and how long packets waited at the seed's line."""
-    with Line(bench, engine, payload, tracker, loss_ppm, queue_ms) as line:
+    with Line(bench, engine, payload, tracker, loss_ppm, queue_ms, jitter_us) as line:
         leech, others = line.start()
         seconds = leech.wait("complete", bench.options.limit) - leech.began
         percent = others.percent()
@@ -63,6 +65,10 @@ def alone(bench, engine, payload, tracker, loss_ppm, queue_ms):
 
 def lossy(bench, engine, payload, tracker):
     return alone(bench, engine, payload, tracker, LOSS_PPM, 100)
+
+
+def jitter(bench, engine, payload, tracker):
+    return alone(bench, engine, payload, tracker, 0, 100, JITTER_US)
 
 
 def waiting(bench, engine, payload, tracker):

@@ -103,11 +103,11 @@ def capped(bench, engine, payload, count):
 class Star:
     """Network namespaces behind lines of their own, on `bench_star`; the last one is ours and has no line."""
 
-    def __init__(self, program, count, up, down, delay_us, state, loss_ppm=0, queue_ms=100):
+    def __init__(self, program, count, up, down, delay_us, state, loss_ppm=0, queue_ms=100, jitter_us=0):
         self.hosts = [f"10.8.0.{i + 1}" for i in range(count + 1)]
         self.holders = []
         self.lines = Node("bench_star", [program, str(count + 1), str(up), str(down), str(delay_us), str(loss_ppm),
-                                           str(queue_ms)], state)
+                                           str(queue_ms), str(jitter_us)], state)
         self.lines.wait("ready", 10)
         try:
             for i, host in enumerate(self.hosts):
