@@ -342,7 +342,7 @@ GUARDS = [
     ("D02e", (QUOTA, "	       drip(&net->due, ticks(now), SHOAL_QUOTA_NET_RATE, SHOAL_QUOTA_NET_BURST);", "	       true;")),
     ("D11a", (QUOTA, "	if (h->asks >= SHOAL_QUOTA_UNPROVED)", "	if (h->asks >= 60000)")),
     ("D11a", (SEARCH, "		namer = slot >= 0 ? slot : shoal_lookup_slot_of(&s->lookup, &node);", "		namer = slot;"),
-     (SEARCH, "	if (!s->writing && namer >= 0)", "	if (!s->writing)")),
+     (SEARCH, "	if (namer >= 0)\n		take_nodes", "	if (s != NULL)\n		take_nodes")),
     ("D11b", (DHT, "node->addr.port >= SHOAL_DHT_PORT_MIN &&", "true &&")),
     ("D11c", (DHT, "		return shoal_reach_of(by) == SHOAL_REACH_LOOPBACK;", "		return true;")),
     ("D11d", (SEARCH, "		if (got[i].port == 0 || !shoal_dht_near(by, &got[i]) ||", "		if (got[i].port == 0 ||")),

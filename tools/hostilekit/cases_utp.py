@@ -65,8 +65,8 @@ class Utp:
                 return self
         raise Unexpected("a greeting by uTP is not answered")
 
-    def say(self, data):
-        self.send(head(DATA, self.id + 1, self.seq, self.ack) + data)
+    def say(self, data, window=1 << 20):
+        self.send(head(DATA, self.id + 1, self.seq, self.ack, window) + data)
         self.seq += 1
 
     def alive(self):
@@ -170,7 +170,7 @@ def _(c):
     blocks = list(c.content.blocks())
     said = message(INTERESTED) + b"".join(request(*b) for b in blocks)
     for at in range(0, len(said), 1000):
-        u.say(said[at:at + 1000])
+        u.say(said[at:at + 1000], window=0)
     began = time.monotonic()
     while time.monotonic() < began + 75 * c.patience:
         # What was under way is acknowledged, and that there is no room for more; later, that alone.
