@@ -317,7 +317,7 @@ GUARDS = [
     ("E02c", (MSE, "	if (memcmp(at, zeros, VC) != 0)", "	if (memcmp(zeros, zeros, VC) != 0)")),
     ("E03a", ("proto/dh768.c", "	if (!sound(&base))", "	if (!sound(&base) && theirs == NULL)")),
     ("E04a", ("swarm/core/peer_mse.c", "	return shoal_patience_charge(&n->agreed, SHOAL_NODE_AGREES, 60 * SHOAL_NODE_AGREES, now) &&\n	      ", "	return n != NULL &&\n	      ")),
-    ("E04b", ("swarm/core/guard.c", "	if (h->agreed >= SHOAL_GUARD_AGREES)", "	if (h->agreed >= 10000)")),
+    ("E04b", ("swarm/core/guard.c", "	if (h->agreed >= SHOAL_GUARD_AGREES)", "	if (h->agreed >= UINT8_MAX)")),
     ("E05a", ("swarm/core/peer_mse.c", "e != NULL ? &e->hash : NULL);", "e != NULL ? &e->hash : &p->node->swarms->v1);")),
     ("E06a", (MSE, "	if (both == 0)", "	if (both == 99)")),
     ("E06b", (MSE, "	if ((method != SHOAL_MSE_PLAIN && method != SHOAL_MSE_RC4) || !(method & m->methods))", "	if (method == 99)")),

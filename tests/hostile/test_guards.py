@@ -21,6 +21,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, HERE)
 from guards import BARE, FAULTS, GUARDS  # noqa: E402
 
+KINDS = (("", GUARDS), ("fault in ", FAULTS))
 ROWS = GUARDS + FAULTS
 # Without its guard a function may have arguments, and a file functions, that nobody uses.
 QUIET = "".join(f'#pragma GCC diagnostic ignored "-Wunused-{what}"\n' for what in (
@@ -122,7 +123,8 @@ class Table:
         if not self.page:
             return
         at = {c: k for k, c in enumerate(order)}
-        rows = sorted((r for r in self.rows.values() if r[0] in at), key=lambda r: (at[r[0]], r[2]))
+        there = {(i, kind + names_of(edits)) for kind, rows in KINDS for ids, *edits in rows for i in ids.split()}
+        rows = sorted((r for of, r in self.rows.items() if of in there), key=lambda r: (at[r[0]], r[2]))
         red = sum(r[1] == "red" for r in rows)
         with open(self.page, "w", encoding="utf-8") as f:
             f.write("# What each case makes of a program without its guard\n\nMade by `test_guards.py --run --table teeth.md` "
@@ -139,7 +141,7 @@ def run(wanted, page):
         (shutil.copytree if os.path.isdir(source) else shutil.copy)(source, os.path.join(pristine, name))
     building = threading.Lock()
     todo, green, lock, count, table, order = queue.Queue(), [], threading.Lock(), [0], Table(page), known_cases()
-    for rows, kind in ((GUARDS, ""), (FAULTS, "fault in ")):
+    for kind, rows in KINDS:
         for row in rows:
             if not wanted or any(i.startswith(w) for i in row[0].split() for w in wanted):
                 todo.put((kind, row))

@@ -10,12 +10,6 @@ from wire import BITFIELD, BLOCK, EXTENDED, HAVE, HAVE_ALL, OUR_METADATA, UNCHOK
 LONG = dict(size=20_000_000, piece=16384)  # its info dictionary takes two metadata blocks
 
 
-def honest_too(c, within=40, **hooks):
-    c.honest_seeder(**hooks)
-    c.get(magnet=True)
-    c.complete(within)
-
-
 def late(c):
     """The honest one comes when all places are taken."""
     c.honest_seeder(hello=lambda peer: (time.sleep(1), c.seeders[-1].greet(peer)))
@@ -122,7 +116,8 @@ def _(c):
 def _(c):
     for k in range(6):
         c.seeder(k, metadata=lambda i, d: None)
-    honest_too(c)
+    late(c)
+    c.complete(40)
 
 
 @case("M05b", "rejects every metadata request", COMPLETES, role="get")
