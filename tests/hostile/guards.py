@@ -434,12 +434,12 @@ FAULTS = [
     ("V03a", (HASHES, "	if (s->mi == NULL || p->hash_asked == 0)\n		return;", "	if (s->mi == NULL || p->hash_asked == 0)\n		return shoal_peer_close(p, SHOAL_ERR_REFUSED, now);")),
     ("H01a", ("swarm/core/hints.c", "		return shoal_peer_idle_talk(p, now); /* of a later version */", "		return rc; /* of a later version */")),
     ("H02a H02b H02c H02d", ("swarm/core/evidence_failed.c", "	} else { /* what it says does not help */\n		mend_or_begin_anew(s, open, all, n, now);", "	} else { /* what it says does not help */\n		(void)piece;")),
-    ("H02g", ("swarm/core/evidence_failed.c", "			if (memcmp(ours[b], digest[b], 32) != 0)\n				drop_block(s, open, b);", "			if (memcmp(ours[b], digest[b], 32) != 0)\n				shoal_evidence_false(s, open->source[b], piece, b, SHOAL_REP_WHY_FALSE_DIFF, now);")),
+    ("H02g", ("swarm/core/evidence_failed.c", "			if (memcmp(ours[b], digest[b], 32) != 0)\n				drop_block(s, open, b);\n		if (n == 1)", "			if (memcmp(ours[b], digest[b], 32) != 0)\n				shoal_evidence_false(s, open->source[b], piece, b, SHOAL_REP_WHY_FALSE_DIFF, now);\n		if (n == 1)")),
     ("H02f", ("swarm/core/hints.c", "	if (best == NULL)\n		return false;", "	if (best == NULL || now > 0)\n		return false;")),
     # floods that cost too much, or whose peers are never done with
     ("W05b", (IN, "	if (!shoal_bits_set(&p->have, piece))\n		return shoal_peer_idle_talk(p, now);", "	for (volatile unsigned i = 0; i < 100000; i++)\n		;\n	if (!shoal_bits_set(&p->have, piece))\n		return 0;")),
     # false data
-    ("W11a", ("swarm/core/evidence_failed.c", "	if (n == 1)\n		blame_sole(s, source, piece, now);\n}\n\nvoid shoal_evidence_failed", "	uint32_t there[64], k = 0;\n	for (struct shoal_peer *p = s->peers; p != NULL && k < 64; p = p->in_swarm)\n		there[k++] = p->source;\n	while (k > 0)\n		shoal_swarm_ban(s, there[--k], piece, \"was there\", now);\n}\n\nvoid shoal_evidence_failed")),
+    ("W11a", ("swarm/core/evidence_failed.c", "	if (n == 1)\n		blame_sole(s, source, piece, now);\n}\n\n/* ---- blocks that lay", "	uint32_t there[64], k = 0;\n	for (struct shoal_peer *p = s->peers; p != NULL && k < 64; p = p->in_swarm)\n		there[k++] = p->source;\n	while (k > 0)\n		shoal_swarm_ban(s, there[--k], piece, \"was there\", now);\n}\n\n/* ---- blocks that lay")),
     # uTP
     ("U01b", ("proto/utp.c", "	if (shoal_utp_decode(data, &h) < 0)\n		return true;", "	if (shoal_utp_decode(data, &h) < 0) {\n		struct utp_conn *whose = utp_find(u, from, (uint16_t)(data.at[2] << 8 | data.at[3]));\n		if (whose != NULL)\n			utp_die(whose, SHOAL_ERR_MALFORMED);\n		return true;\n	}")),
     ("U02a", ("proto/utp_strangers.c", "		utp_note(u, from, &answer);\n}", "		for (int twice = 0; twice < 2; twice++)\n			utp_note(u, from, &answer);\n}")),
