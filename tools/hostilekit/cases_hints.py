@@ -90,7 +90,7 @@ for id_, what_, hint_ in HINTS:
           size=4_000_000, piece=1 << 18, only_ours=True)
     def _(c, hint=hint_):
         false = lambda piece, begin, data: spoil(data) if begin == 0 else data  # noqa: E731
-        c.seeder(0, block=false)
+        c.seeder(0, block=false, delay=0.01)
         c.seeder(1, delay=0.01, hint=lambda piece, truth: hint(c.content.false_digest(piece), truth))
         c.honest_seeder(delay=0.01)
         c.get()
