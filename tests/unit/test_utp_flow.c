@@ -53,10 +53,11 @@ static void what_is_overtaken_is_not_lost(void **state)
 	static const struct {
 		uint32_t mbits;
 		shoal_us delay, jitter;
-	} cases[] = { { 20, SHOAL_MS(25), SHOAL_MS(10) },
-		      { 100, SHOAL_MS(25), SHOAL_MS(10) },
-		      { 20, SHOAL_MS(2), SHOAL_MS(10) },
-		      { 20, SHOAL_MS(50), SHOAL_MS(20) } };
+		unsigned warm; /* seconds */
+	} cases[] = { { 20, SHOAL_MS(25), SHOAL_MS(10), 8 },
+		      { 100, SHOAL_MS(25), SHOAL_MS(10), 5 },
+		      { 20, SHOAL_MS(2), SHOAL_MS(10), 5 },
+		      { 20, SHOAL_MS(50), SHOAL_MS(20), 15 } };
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		uint64_t rate = cases[i].mbits * MBIT;
@@ -66,7 +67,7 @@ static void what_is_overtaken_is_not_lost(void **state)
 							     .delay = cases[i].delay,
 							     .jitter = cases[i].jitter,
 							     .mtu = 1472 },
-				     15, 6);
+				     cases[i].warm, 4);
 		print_message("%u Mbit/s, %llu ms each way and up to %llu more: %.1f %% used, at most %llu ms queued\n",
 			      cases[i].mbits, (unsigned long long)cases[i].delay / 1000,
 			      (unsigned long long)cases[i].jitter / 1000, got * 100 / (double)rate,
