@@ -562,11 +562,11 @@ void shoal_note_state(struct shoal_swarm *s, shoal_us now)
 		return;
 	for (const struct shoal_open *o = s->landing.head; o != NULL && waits < SHOAL_FLIGHT_WAITS; o = o->next)
 		waits += note_wait(s, o, now);
-	if (s->flight_state_at != 0 && s->flight_state_at + SHOAL_FLIGHT_STATE_EVERY > now && s->peer_count > 0)
+	bool done = shoal_picker_left(s->picker) == 0, late = s->flight_state_at + SHOAL_FLIGHT_STATE_EVERY <= now;
+	/* The end is written at once, and once: who waits for nothing any more may be gone soon. */
+	if (done ? s->flight_done : s->flight_state_at != 0 && !late && s->peer_count > 0)
 		return;
-	if (shoal_picker_left(s->picker) == 0 && s->flight_done)
-		return;
-	s->flight_done = shoal_picker_left(s->picker) == 0;
+	s->flight_done = done;
 	s->flight_state_at = now;
 	f.term[0] = shoal_picker_left(s->picker);
 	f.term[1] = shoal_picker_untouched(s->picker);

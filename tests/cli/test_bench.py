@@ -130,10 +130,11 @@ class Tiny(unittest.TestCase):
         rate = {"--up": records(least=0.98, most=1.02, window_s=5.0), "--down": records(least=0.96, most=1.0, window_s=5.0)}
         self.assertEqual([r["verdict"] for r in bars.rate_table(rate)], ["met", "MISSED"])
         line = {"lossy": {"shoal:utp": records(mbit_s=3.0), "libtorrent:utp": records(mbit_s=3.01)},
-                "waiting": {"shoal:utp": records(wait95_ms=100)}, "shared": {"shoal:utp": records(joined=0.899, joins=0.9)}}
-        self.assertEqual([r["verdict"] for r in bars.line_table(line)], ["MISSED", "met", "MISSED", "met"])
+                "jitter": {"shoal:utp": records(mbit_s=40.0)}, "waiting": {"shoal:utp": records(wait95_ms=100)},
+                "shared": {"shoal:utp": records(joined=0.899, joins=0.9)}}
+        self.assertEqual([r["verdict"] for r in bars.line_table(line)], ["MISSED", "met", "met", "MISSED", "met"])
         line["lossy"]["shoal:utp"], line["shared"] = records(mbit_s=3.01), {"libtorrent:utp": records(joined=1.0)}
-        self.assertEqual([r["verdict"] for r in bars.line_table(line)], ["met", "met", "skipped", "skipped"])
+        self.assertEqual([r["verdict"] for r in bars.line_table(line)], ["met", "met", "met", "skipped", "skipped"])
         rows = bars.update_table({"v2": records(moved=0.06), "hybrid": records(moved=0.061)})
         self.assertEqual([r["verdict"] for r in rows], ["met", "MISSED"])
 

@@ -209,9 +209,9 @@ must_hold: [always completed == 100%, always rules_broken == 0]
         self.assertEqual([e["verdict"] for e in self.events("check", path, code=2)], ["not_runnable"])
         self.assertIn("needs: teleportation", self.lab("run", path, code=2).stderr)
         # A line that the lab cannot tell yet keeps its scenario from being held.
-        path = self.put(SMALL + "must_hold: [tmax <= 1h, always stalls == 0]\n")
+        path = self.put(SMALL + "must_hold: [tmax <= 1h, always lost == 0]\n")
         done = self.lab("check", path)
-        self.assertRegex(done.stdout, r"open +always stalls == 0 +needs: streaming")
+        self.assertRegex(done.stdout, r"open +always lost == 0 +needs: replicas")
         self.assertIn("0 held, 0 missed, 1 held as far as can be told", done.stdout)
 
     def test_small_swarms_hold(self):
