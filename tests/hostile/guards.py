@@ -288,7 +288,6 @@ GUARDS = [
     ("T12a", ("proto/tracker_udp.c", "	if (!q->sent || head->transaction != q->transaction)", "	if (!q->sent)")),
     ("T12b", (ASK, "way->state != SHOAL_WAY_RUNS || !shoal_addr_equal(&way->addr, from))", "way->state != SHOAL_WAY_RUNS)")),
     ("T12c", ("proto/tracker_udp.c", "	if (!error && (q->connecting || head->action != asked))", "	if (!error && head->action != asked)")),
-    ("T13a", ("proto/tracker_udp.c", "	if (r.bad || (action == SHOAL_TRACKER_UDP_ANNOUNCE && in.len < ANSWER_HEAD))", "	if (r.bad)")),
     # what is said of them
     ("T14a", ("tools/say.c", "	shoal_text_escape(raw, (struct shoal_space){ (uint8_t *)out, SHOAL_SAY_TEXT_MAX });",
               "	snprintf(out, SHOAL_SAY_TEXT_MAX, \"%.*s\", (int)raw.len, (const char *)raw.at);")),
@@ -452,6 +451,7 @@ FAULTS = [
     ("T06b", ("swarm/core/announce_host.c", "	shoal_us wait = SHOAL_ANNOUNCE_RETRY;", "	shoal_us wait = SHOAL_ANNOUNCE_RETRY;\n	if (fails > 0)\n		return SHOAL_MS(20);"),
      (CURL, "	if (f->headers > SHOAL_HTTP_HEADERS_MAX) {", "	if (f->headers > SIZE_MAX / 2) {")),
     ("D01a", (DHT, "	if (shoal_krpc_decode(data, &m) < 0)\n		return false;", "	if (shoal_krpc_decode(data, &m) < 0)\n		m = (struct shoal_krpc){ .kind = SHOAL_KRPC_QUERY, .method = SHOAL_KRPC_PING, .tid = shoal_bytes(data.at, 2) };")),
+    ("T13a", ("proto/tracker_udp.c", "	if (r.bad || (action == SHOAL_TRACKER_UDP_ANNOUNCE && in.len < ANSWER_HEAD))", "	if (r.bad || (action == SHOAL_TRACKER_UDP_ANNOUNCE && in.len < ANSWER_HEAD))\n		__builtin_trap();\n	if (r.bad)")),
     ("T11a", ("proto/tracker_http.c", "	ptrdiff_t n = shoal_ben_pick(body, SHOAL_BEN_DEPTH_SMALL, f, FIELDS);\n	if (n < 0)\n		return (int)n;", "	ptrdiff_t n = shoal_ben_pick(body, SHOAL_BEN_DEPTH_SMALL, f, FIELDS);\n	if (n < 0)\n		__builtin_trap();")),
 ]
 
