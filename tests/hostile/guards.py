@@ -48,7 +48,7 @@ OWN_ID = (IN, "	if (memcmp(p->id.b, s->peer_id.b, 20) == 0) {", "	if (p->incomin
 ANY_HASH = (IN, "	if (s == NULL || (p->swarm", "	if (s == NULL)\n		s = p->node->swarms;\n	if ((p->swarm")
 # Who owes blocks for too long stops others from being asked for them; at the end, two may be asked for one.
 OVERDUE = (REQ, "	if (since + patience > now)\n		return;", "	if (now > 0)\n		return;")
-DOUBLE = (REQ, "	if ((!urgent && shoal_picker_untouched(s->picker) > 0 && !s->landing.busy) || p->ask_count >= most)",
+DOUBLE = (REQ, "	if ((shoal_picker_untouched(s->picker) > 0 && !s->landing.busy) || p->ask_count >= most)",
           "	if (most < 1000)")
 # A block lands only where it was asked for, as long as it was asked for; and what landed is hashed.
 PLACE = (REQ, "	if (i == UINT32_MAX)\n		return NULL;\n	struct shoal_ask *ask = ask_at(p, i);\n"
