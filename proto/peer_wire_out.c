@@ -2,12 +2,12 @@
  * proto/peer_wire_out.c - the half of a peer's stream that goes out.
  *
  * Two queues make one stream: small messages as bytes, blocks as records.
- * Each block carries the count of small bytes that go before it, so neither
- * queue is ever searched to find what comes next. A small message goes before
- * blocks of which nothing has gone out: on a slow line those may take a
- * minute, and a request or a cancel that waits for them is as good as lost.
- * Only a choke stays behind the blocks given before it, since to who knows
- * no BEP 6 it says that none will come.
+ * A small message goes before blocks of which nothing has gone out: on a slow
+ * line those may take a minute, and a request or a cancel that waits for them
+ * is as good as lost. Only a choke stays behind the blocks given before it,
+ * since to who knows no BEP 6 it says that none will come: these carry the
+ * count of small bytes that go before them, so neither queue is ever searched
+ * to find what comes next.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -95,16 +95,19 @@ int shoal_pw_greet(struct shoal_pw *pw, const struct shoal_wire_handshake *hs)
 	return SHOAL_OK;
 }
 
-/* Blocks that nothing has been said after, and nothing has gone of, go after the `len` bytes that have come to the tail.
- * (What lies before other small bytes lies before a choke, or is on its way.) */
-static void blocks_let_pass(struct pw_out *out, uint64_t tail, size_t len)
+/* How many of the small bytes that wait go before it. */
+static size_t before(const struct pw_out *out, const struct pw_block_out *b)
 {
-	for (uint32_t i = out->block_count; i-- > 0;) {
-		struct pw_block_out *b = block_at(out, i);
-		if (b->gone > 0 || b->mark < tail)
-			return;
-		b->mark += len;
-	}
+	if (b->gone > 0 || b->mark <= out->sent)
+		return 0;
+	return b->mark == PW_LETS_PASS ? waiting(out) : (size_t)(b->mark - out->sent);
+}
+
+/* What is said from now on stays behind the blocks given so far. Once for each of them. */
+static void blocks_let_nothing_pass(struct pw_out *out)
+{
+	for (uint32_t i = out->block_count; i-- > 0 && block_at(out, i)->mark == PW_LETS_PASS;)
+		block_at(out, i)->mark = out->sent + before(out, block_at(out, i));
 }
 
 int shoal_pw_say(struct shoal_pw *pw, const struct shoal_wire_msg *msg)
@@ -122,10 +125,9 @@ int shoal_pw_say(struct shoal_pw *pw, const struct shoal_wire_msg *msg)
 	ptrdiff_t len = shoal_wire_encode(msg, (struct shoal_space){ out->small + out->tail, need });
 	if (len < 0)
 		return (int)len;
-	uint64_t tail = out->sent + waiting(out);
+	if (msg->id == SHOAL_WIRE_CHOKE)
+		blocks_let_nothing_pass(out);
 	out->tail += (size_t)len;
-	if (msg->id != SHOAL_WIRE_CHOKE)
-		blocks_let_pass(out, tail, (size_t)len);
 	return SHOAL_OK;
 }
 
@@ -160,7 +162,7 @@ int shoal_pw_give(struct shoal_pw *pw, const struct shoal_pw_give *give)
 	}
 	struct pw_block_out *b = block_at(out, out->block_count++);
 	b->give = *give;
-	b->mark = out->sent + waiting(out);
+	b->mark = PW_LETS_PASS;
 	b->gone = 0;
 	shoal_wire_piece_head(b->head, give->piece, give->begin, give->len);
 	out->blocks_open++;
@@ -195,7 +197,7 @@ size_t shoal_pw_output(const struct shoal_pw *pw, struct shoal_pw_piece_out v[],
 
 	for (uint32_t i = 0; i < out->block_count && n < max; i++) {
 		const struct pw_block_out *b = block_at(out, i);
-		size_t until = out->head + (b->mark > out->sent ? (size_t)(b->mark - out->sent) : 0);
+		size_t until = out->head + before(out, b);
 		uint32_t gone = b->gone;
 
 		if (until > pos) {
@@ -262,8 +264,8 @@ size_t shoal_pw_sent(struct shoal_pw *pw, size_t n, void *done[], size_t max, sh
 		pw->spoke = now;
 	for (uint32_t i = 0; i < out->block_count && n > 0; i++) {
 		struct pw_block_out *b = block_at(out, i);
-		size_t before = b->mark > out->sent ? (size_t)(b->mark - out->sent) : 0;
-		size_t small = n < before ? n : before;
+		size_t ahead = before(out, b);
+		size_t small = n < ahead ? n : ahead;
 		size_t left = block_size(b) - b->gone;
 
 		if (small > 0)

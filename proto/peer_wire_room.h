@@ -9,10 +9,12 @@
 
 #include "proto/peer_wire.h"
 
+#define PW_LETS_PASS UINT64_MAX /* a mark: whatever is said goes before it, until its first byte has gone */
+
 /* A block that waits to be sent. */
 struct pw_block_out {
 	struct shoal_pw_give give;
-	uint64_t mark; /* small bytes that go before it, since the beginning of the connection */
+	uint64_t mark; /* small bytes that go before it, since the beginning of the connection; or PW_LETS_PASS */
 	uint32_t gone; /* bytes of header and block that went out */
 	uint8_t head[SHOAL_WIRE_PIECE_HEAD];
 };
