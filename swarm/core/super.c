@@ -304,8 +304,8 @@ static bool hoards(const struct shoal_peer *p, shoal_us now)
 static bool wants_bait(struct shoal_peer *p, shoal_us now)
 {
 	const struct shoal_super_peer *x = p->super;
-	if (x->mode != SHOAL_SUPER_MASKED)
-		return false;
+	if (x->mode != SHOAL_SUPER_MASKED || x->count == SHOAL_SUPER_SHOWN_MAX)
+		return false; /* knows all; or has chosen so many by itself that there is no room */
 	if (x->bait == SHOAL_PIECE_NONE)
 		return x->told.ones == 0;
 	return p->swarm->peer_count <= p->node->upload_slots + 1u && shoal_bits_get(&p->have, x->bait) &&

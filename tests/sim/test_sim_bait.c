@@ -113,6 +113,33 @@ static void no_bait_is_shown_where_there_is_no_room(void **state)
 	strangers_free(w);
 }
 
+/* It is served before it was shown anything, asks for as many pieces of its own choice as may be shown to one, and wants
+ * nothing more: it was given no bait yet, and there is no room for one. */
+static void none_is_shown_to_who_chose_too_much(void **state)
+{
+	static struct leech l;
+	(void)state;
+	l = (struct leech){ 0 };
+	struct strangers *w = strangers_new(&(struct strangers_options){
+		.torrent = true, .seeds = true, .small_pieces = PIECES, .on_message = hear, .to = &l });
+	strangers_run(w, SHOAL_S(8));
+	struct shoal_addr at = strangers_addr("80.1.2.3:6000"), other = strangers_addr("81.1.2.3:6000");
+	l.other = stranger_come(w, &other, other.port); /* alone as yet: told everything */
+	l.s = stranger_come(w, &at, at.port);
+	stranger_say(l.s, "\0\0\0\1\2", 5); /* interested */
+	for (unsigned i = 0; i < 90 && !l.served; i++)
+		strangers_run(w, SHOAL_MS(5));
+	assert_true(l.served);
+	assert_int_equal(l.told_count, 0); /* or this shows nothing */
+	for (uint32_t piece = 0; piece < SHOAL_SUPER_SHOWN_MAX; piece++)
+		ask_part(l.s, piece * 7, 16);
+	stranger_say(l.s, "\0\0\0\1\3", 5); /* not interested */
+	strangers_run(w, SHOAL_S(2));
+	assert_int_equal(l.told_count, 0);
+	assert_true(l.s->open);
+	strangers_free(w);
+}
+
 /* One that knows of everything chooses a piece, takes half of it, and wants nothing more. It is shown to the other in time,
  * like any: not when all has come to a halt for want of it. */
 static void what_one_chose_and_left_is_shown_to_another(void **state)
@@ -163,6 +190,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_bait_is_shown_where_there_is_no_room),
+		cmocka_unit_test(none_is_shown_to_who_chose_too_much),
 		cmocka_unit_test(what_one_chose_and_left_is_shown_to_another),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
