@@ -19,13 +19,28 @@ static shoal_us silence(const struct shoal_peer *q, shoal_us each, shoal_us now)
 	return since + 3 * each + shoal_flow_delay(&q->flow) + SILENT < now ? STALL : 0;
 }
 
-shoal_us shoal_peer_time_left(struct shoal_peer *q, uint32_t i, shoal_us now)
+/* Ask number `i` of a peer is answered after `wait`, and `each` for it and for each before it. */
+struct pace {
+	shoal_us wait, each;
+};
+
+static struct pace pace_of(struct shoal_peer *q, shoal_us now)
 {
 	uint64_t rate = shoal_rate_now(&q->flow.down, now);
 	if (q->snubbed || q->choking_us || rate < SHOAL_BLOCK / 4)
-		return STALL;
+		return (struct pace){ .wait = STALL };
 	shoal_us each = SHOAL_BLOCK * SHOAL_S(1) / rate;
-	return (i + 1) * each + silence(q, each, now);
+	return (struct pace){ .wait = silence(q, each, now), .each = each };
+}
+
+static shoal_us left_of(struct pace pace, uint32_t i)
+{
+	return pace.wait + (i + 1) * pace.each;
+}
+
+shoal_us shoal_peer_time_left(struct shoal_peer *q, uint32_t i, shoal_us now)
+{
+	return left_of(pace_of(q, now), i);
 }
 
 shoal_us shoal_peer_own_time(struct shoal_peer *p, shoal_us now)
@@ -81,20 +96,34 @@ static bool is_asked(const struct shoal_peer *p, uint32_t piece, uint32_t block)
 	return false;
 }
 
+/* Whether an answer that comes `left` from now is late for what is due `when`, and one that comes after `own` clearly sooner. */
+static bool helps(shoal_us left, shoal_us own, shoal_us when, shoal_us now)
+{
+	return now + left + AHEAD > when && own <= left / 10 * 7;
+}
+
 bool shoal_urgent_twice(struct shoal_peer *p, struct shoal_open **piece, uint32_t *block, shoal_us now)
 {
 	struct shoal_swarm *s = p->swarm;
 	const struct shoal_policy *policy = p->node->policy;
 	shoal_us own = shoal_peer_own_time(p, now), soonest = SHOAL_NEVER;
-	if (s->hedges < SHOAL_SWARM_HEDGE_UNIT)
+	if (s->hedges < SHOAL_SWARM_HEDGE_UNIT || s->select.deadlines == 0)
 		return false;
+	shoal_us first = s->select.deadline[0].at; /* nothing is due before */
 	for (struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm) {
-		for (uint32_t i = 0; q != p && i < q->ask_count; i++) {
+		if (q == p || q->ask_count == 0)
+			continue;
+		/* While all goes well not even its last answer is late: nothing is looked up for each request. */
+		struct pace pace = pace_of(q, now);
+		if (!helps(left_of(pace, q->ask_count - 1), own, first, now))
+			continue;
+		for (uint32_t i = 0; i < q->ask_count; i++) {
 			const struct shoal_ask *a = &q->ask[(q->ask_head + i) & (q->ask_room - 1)];
+			shoal_us left = left_of(pace, i);
+			if (!helps(left, own, first, now))
+				continue;
 			struct shoal_open *open = shoal_landing_find(&s->landing, a->piece);
-			shoal_us left = shoal_peer_time_left(q, i, now);
-			if (open == NULL || open->due >= soonest || now + left + AHEAD <= open->due ||
-			    own > left / 10 * 7)
+			if (open == NULL || open->due >= soonest || !helps(left, own, open->due, now))
 				continue;
 			if (open->asked[a->block] >= ASKERS_MAX || !shoal_bits_get(&p->have, a->piece) ||
 			    is_asked(p, a->piece, a->block) ||
