@@ -7,6 +7,7 @@
 #define SILENT SHOAL_MS(500) /* and three times what a block takes it: it stalls, most likely */
 #define AHEAD SHOAL_MS(500)  /* twice its time and so much before it is due: it may begin a piece */
 #define ASKERS_MAX 3u	     /* of one block */
+#define FASTER_MAX 32u	     /* peers that are looked at, for thousands of pieces perhaps */
 
 /* ---- when a peer would answer ------------------------------------------------------------ */
 
@@ -56,13 +57,28 @@ shoal_us shoal_peer_own_time(struct shoal_peer *p, shoal_us now)
 
 /* ---- who is asked ---------------------------------------------------------------------------- */
 
-static bool twice_as_fast(struct shoal_peer *p, uint32_t piece, shoal_us own, shoal_us now)
+/* Those who answer in half the time. The first that are found will do. */
+struct faster {
+	bool known;
+	uint32_t count;
+	const struct shoal_peer *peer[FASTER_MAX];
+};
+
+static void faster_find(struct faster *f, const struct shoal_peer *p, shoal_us own, shoal_us now)
 {
-	for (struct shoal_peer *q = p->swarm->peers; q != NULL; q = q->in_swarm)
-		if (q != p && !q->choking_us && !q->snubbed && !q->closing && shoal_bits_get(&q->have, piece) &&
-		    shoal_peer_own_time(q, now) < own / 2)
-			return true;
-	return false;
+	f->known = true;
+	f->count = 0;
+	for (struct shoal_peer *q = p->swarm->peers; q != NULL && f->count < FASTER_MAX; q = q->in_swarm)
+		if (q != p && !q->choking_us && !q->snubbed && !q->closing && shoal_peer_own_time(q, now) < own / 2)
+			f->peer[f->count++] = q;
+}
+
+static bool faster_has(const struct faster *f, uint32_t piece)
+{
+	uint32_t i = 0;
+	while (i < f->count && !shoal_bits_get(&f->peer[i]->have, piece))
+		i++;
+	return i < f->count;
 }
 
 struct shoal_open *shoal_urgent_open(struct shoal_peer *p, bool help, shoal_us now)
@@ -70,13 +86,18 @@ struct shoal_open *shoal_urgent_open(struct shoal_peer *p, bool help, shoal_us n
 	struct shoal_swarm *s = p->swarm;
 	shoal_us own = shoal_peer_own_time(p, now);
 	uint32_t at = 0, piece;
+	struct faster faster;
+	faster.known = false;
 	while ((piece = shoal_select_urgent(s, p, &at)) != SHOAL_PIECE_NONE) {
 		struct shoal_open *open = shoal_landing_find(&s->landing, piece);
 		shoal_us due = s->select.deadline[at - 1].at;
 		if (open == NULL ? shoal_picker_is_taken(s->picker, piece)
 				 : !shoal_peer_may_join(p, open, true, now) || shoal_open_unasked(open) == UINT32_MAX)
 			continue;
-		if (!help && now + 2 * own + AHEAD > due && twice_as_fast(p, piece, own, now))
+		bool tight = !help && now + 2 * own + AHEAD > due;
+		if (tight && !faster.known)
+			faster_find(&faster, p, own, now);
+		if (tight && faster_has(&faster, piece))
 			continue;
 		if (open == NULL)
 			open = shoal_swarm_open_piece(s, piece, p->serial, now);
