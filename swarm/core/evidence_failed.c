@@ -202,6 +202,28 @@ static void mend(struct shoal_swarm *s, struct shoal_open *open, shoal_us now)
 		open->hash.good = 0;
 }
 
+/* Blocks of it that are not what `digest` says: [block], on the heap, and how many. 0: or nothing can be said of them. */
+static bool *differing(const struct shoal_swarm *s, const struct shoal_open *open, const uint8_t (*digest)[32],
+		       uint32_t *count)
+{
+	uint8_t(*ours)[32] = digest != NULL ? malloc((size_t)open->blocks * 32) : NULL;
+	bool *wrong = calloc(open->blocks, sizeof *wrong);
+	*count = 0;
+	if (ours != NULL && wrong != NULL && shoal_evidence_digests(s, open, ours))
+		for (uint32_t b = 0; b < open->blocks; b++)
+			*count += wrong[b] = memcmp(ours[b], digest[b], 32) != 0;
+	free(ours);
+	return wrong;
+}
+
+static void mend_those(struct shoal_swarm *s, struct shoal_open *open, const bool *wrong, shoal_us now)
+{
+	mend(s, open, now);
+	for (uint32_t b = 0; b < open->blocks; b++)
+		if (wrong[b])
+			drop_block(s, open, b);
+}
+
 /* The blocks of the fewest senders that bear half of the blame are fetched again. false: that would be all of it. */
 static bool drop_suspects(struct shoal_swarm *s, struct shoal_open *open, const struct sender all[], size_t n,
 			  shoal_us now)
@@ -309,27 +331,22 @@ static void failed_with_ours(struct shoal_swarm *s, struct shoal_open *open, sho
 /* What is said of it (NULL: nothing). */
 static void hint_of_ours(struct shoal_swarm *s, struct shoal_open *open, const uint8_t (*digest)[32], shoal_us now)
 {
-	uint8_t(*ours)[32] = digest != NULL ? malloc((size_t)open->blocks * 32) : NULL;
-	bool known = ours != NULL && shoal_evidence_digests(s, open, ours), helps = false;
-	for (uint32_t b = 0; known && !helps && b < open->blocks; b++)
-		helps = memcmp(ours[b], digest[b], 32) != 0;
+	uint32_t others;
+	bool *wrong = differing(s, open, digest, &others);
 	s->dirty_fill = true;
-	if (!helps && open->disputed_until > now && shoal_hints_hoped(s, open->piece, now)) {
+	if (others == 0 && open->disputed_until > now && shoal_hints_hoped(s, open->piece, now)) {
 		open->hint_of = 0; /* somebody else may, or the same when it is less busy */
-		free(ours);
+		free(wrong);
 		return;
 	}
 	s->disputes--;
-	if (!helps) {
+	if (others == 0) {
 		drop_what_lay_here(s, open, now);
 	} else {
-		mend(s, open, now);
+		mend_those(s, open, wrong, now);
 		open->hinted = true;
-		for (uint32_t b = 0; b < open->blocks; b++)
-			if (memcmp(ours[b], digest[b], 32) != 0)
-				drop_block(s, open, b);
 	}
-	free(ours);
+	free(wrong);
 }
 
 void shoal_evidence_ask_again(struct shoal_swarm *s, shoal_us now)
@@ -378,23 +395,14 @@ void shoal_evidence_leaves(struct shoal_swarm *s, uint32_t piece, const uint8_t 
 	struct shoal_open *open = shoal_landing_find(&s->landing, piece);
 	if (open == NULL || open->state != SHOAL_OPEN_DISPUTED || n < open->blocks)
 		return;
-	uint8_t(*digest)[32] = malloc((size_t)open->blocks * 32);
-	bool *wrong = calloc(open->blocks, sizeof *wrong);
-	uint32_t dropped = 0;
+	uint32_t others;
+	bool *wrong = differing(s, open, leaf, &others);
 	s->disputes--;
-	if (digest != NULL && wrong != NULL && shoal_evidence_digests(s, open, digest))
-		for (uint32_t b = 0; b < open->blocks; b++)
-			dropped += wrong[b] = memcmp(digest[b], leaf[b], 32) != 0;
-	if (dropped == 0 || (!open->whole && patch(s, open, wrong, now) < 0)) {
+	if (others == 0 || (!open->whole && patch(s, open, wrong, now) < 0))
 		begin_anew(s, open, now);
-	} else if (open->whole) {
-		mend(s, open, now);
-		for (uint32_t b = 0; b < open->blocks; b++)
-			if (wrong[b])
-				drop_block(s, open, b);
-	}
+	else if (open->whole)
+		mend_those(s, open, wrong, now);
 	free(wrong);
-	free(digest);
 	s->dirty_fill = true;
 }
 
@@ -402,27 +410,21 @@ void shoal_evidence_hint(struct shoal_swarm *s, struct shoal_open *open, const u
 {
 	if (some_lay_here(open))
 		return hint_of_ours(s, open, digest, now);
-	uint8_t(*ours)[32] = digest != NULL ? malloc((size_t)open->blocks * 32) : NULL;
-	uint32_t others = 0, source = open->source[0], piece = open->piece;
+	uint32_t others, source = open->source[0], piece = open->piece;
+	bool *wrong = differing(s, open, digest, &others);
 	struct sender all[SHOAL_EVIDENCE_SENDERS];
 	size_t n = suspects_of(s, open, all);
 	s->disputes--;
 	s->dirty_fill = true;
-	bool known = ours != NULL && shoal_evidence_digests(s, open, ours);
-	for (uint32_t b = 0; known && b < open->blocks; b++)
-		others += memcmp(ours[b], digest[b], 32) != 0;
 	if (others > 0 && others < open->blocks) {
-		mend(s, open, now);
+		mend_those(s, open, wrong, now);
 		open->hinted = true;
-		for (uint32_t b = 0; b < open->blocks; b++)
-			if (memcmp(ours[b], digest[b], 32) != 0)
-				drop_block(s, open, b);
 		if (n == 1)
 			blame_sole(s, source, piece, now);
 	} else { /* what it says does not help */
 		mend_or_begin_anew(s, open, all, n, now);
 	}
-	free(ours);
+	free(wrong);
 }
 
 void shoal_evidence_tick(struct shoal_swarm *s, shoal_us now)
