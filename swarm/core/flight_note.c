@@ -521,7 +521,7 @@ static struct shoal_peer *slowest(const struct shoal_swarm *s, uint32_t piece, s
 		(*holders)++;
 		*choking += p->choking_us;
 		for (uint32_t i = 0; i < p->ask_count; i++) {
-			const struct shoal_ask *a = &p->ask[(p->ask_head + i) & (p->ask_room - 1)];
+			const struct shoal_ask *a = shoal_peer_ask(p, i);
 			if (a->piece != piece || a->at >= *since)
 				continue;
 			*since = a->at;

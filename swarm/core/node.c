@@ -340,7 +340,7 @@ void shoal_node_foresee(const struct shoal_transport *t, unsigned step)
 	default:
 		shoal_slots_foresee(n->slots);
 		for (uint32_t i = 0; i < FORESEEN && i < p->ask_count; i++) {
-			const struct shoal_ask *a = &p->ask[(p->ask_head + i) & (p->ask_room - 1)];
+			const struct shoal_ask *a = shoal_peer_ask(p, i);
 			if (a->slot != NULL)
 				shoal_fetch(a->slot, sizeof *a->slot);
 			if (i == 0)

@@ -247,6 +247,13 @@ bool shoal_peer_is_seed(const struct shoal_peer *p);
 void shoal_peer_believe(struct shoal_peer *p);
 
 /* request.c: asking */
+/* Ask number `i`, of ask_count; the oldest is the first. */
+static inline struct shoal_ask *shoal_peer_ask(const struct shoal_peer *p, uint32_t i)
+{
+	return &p->ask[(p->ask_head + i) & (p->ask_room - 1)];
+}
+/* The number of the ask for that block; UINT32_MAX: there is none. */
+uint32_t shoal_peer_ask_for(const struct shoal_peer *p, uint32_t piece, uint32_t block);
 /* Asks for as much as is good for now, `most` blocks of it at the most; how many it was. */
 uint32_t shoal_peer_fill(struct shoal_peer *p, uint32_t most, shoal_us now);
 struct shoal_open;

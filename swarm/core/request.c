@@ -15,11 +15,6 @@
 
 /* ---- the ring of asks ---------------------------------------------------------------- */
 
-static struct shoal_ask *ask_at(const struct shoal_peer *p, uint32_t i)
-{
-	return &p->ask[(p->ask_head + i) & (p->ask_room - 1)];
-}
-
 static bool ask_push(struct shoal_peer *p, struct shoal_ask ask)
 {
 	if (p->ask_count == p->ask_room) {
@@ -28,22 +23,22 @@ static bool ask_push(struct shoal_peer *p, struct shoal_ask ask)
 		if (ring == NULL)
 			return false;
 		for (uint32_t i = 0; i < p->ask_count; i++)
-			ring[i] = *ask_at(p, i);
+			ring[i] = *shoal_peer_ask(p, i);
 		free(p->ask);
 		p->ask = ring;
 		p->ask_room = room;
 		p->ask_head = 0;
 	}
 	p->ask_count++;
-	*ask_at(p, p->ask_count - 1) = ask;
+	*shoal_peer_ask(p, p->ask_count - 1) = ask;
 	p->foretold = false;
 	return true;
 }
 
-static uint32_t ask_find(const struct shoal_peer *p, uint32_t piece, uint32_t block)
+uint32_t shoal_peer_ask_for(const struct shoal_peer *p, uint32_t piece, uint32_t block)
 {
 	for (uint32_t i = 0; i < p->ask_count; i++) {
-		const struct shoal_ask *a = ask_at(p, i);
+		const struct shoal_ask *a = shoal_peer_ask(p, i);
 		if (a->piece == piece && a->block == block)
 			return i;
 	}
@@ -53,10 +48,10 @@ static uint32_t ask_find(const struct shoal_peer *p, uint32_t piece, uint32_t bl
 /* Takes ask number i out; those before it move up (answers come mostly in order, so there are few). */
 static struct shoal_ask ask_take(struct shoal_peer *p, uint32_t i)
 {
-	struct shoal_ask taken = *ask_at(p, i);
+	struct shoal_ask taken = *shoal_peer_ask(p, i);
 	p->foretold = false;
 	for (; i > 0; i--)
-		*ask_at(p, i) = *ask_at(p, i - 1);
+		*shoal_peer_ask(p, i) = *shoal_peer_ask(p, i - 1);
 	p->ask_head = (p->ask_head + 1) & (p->ask_room - 1);
 	p->ask_count--;
 	return taken;
@@ -81,7 +76,7 @@ void shoal_peer_unask_all(struct shoal_peer *p, shoal_us now)
 	shoal_patience_forgive(&p->unasked, p->ask_count); /* some may be on their way */
 	p->foretold = false;
 	while (p->ask_count > 0) {
-		struct shoal_ask ask = *ask_at(p, --p->ask_count);
+		struct shoal_ask ask = *shoal_peer_ask(p, --p->ask_count);
 		ask_return(p, &ask);
 	}
 	p->piece = SHOAL_PIECE_NONE;
@@ -105,7 +100,7 @@ static void take_back(struct shoal_peer *p, const struct shoal_ask *ask, uint32_
 
 bool shoal_peer_unask(struct shoal_peer *p, uint32_t piece, uint32_t block, bool cancel, shoal_us now)
 {
-	uint32_t i = ask_find(p, piece, block);
+	uint32_t i = shoal_peer_ask_for(p, piece, block);
 	if (i == UINT32_MAX)
 		return false;
 	struct shoal_ask ask = ask_take(p, i);
@@ -258,14 +253,15 @@ static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uin
 		if (q == p)
 			continue;
 		for (uint32_t i = 0; i < q->ask_count; i++) {
-			const struct shoal_ask *a = ask_at(q, i);
+			const struct shoal_ask *a = shoal_peer_ask(q, i);
 			struct shoal_open *open;
 			if (a->at + patience > now || !shoal_bits_get(&p->have, a->piece))
 				continue;
 			open = shoal_landing_find(&s->landing, a->piece);
 			if (policy->may_double != NULL && !policy->may_double(p, open, q, now))
 				continue;
-			if (open->asked[a->block] >= DUPLICATES_MAX || ask_find(p, a->piece, a->block) != UINT32_MAX)
+			if (open->asked[a->block] >= DUPLICATES_MAX ||
+			    shoal_peer_ask_for(p, a->piece, a->block) != UINT32_MAX)
 				continue;
 			if (hedge) {
 				shoal_us left = shoal_peer_time_left(q, i, now);
@@ -316,9 +312,9 @@ static void note_ask(struct shoal_peer *p, const struct shoal_open *open, uint32
 {
 	struct shoal_peer *q = open->asked[block] > 0 ? p->swarm->peers : NULL;
 	for (uint32_t i; q != NULL; q = q->in_swarm) {
-		if (q == p || (i = ask_find(q, open->piece, block)) == UINT32_MAX)
+		if (q == p || (i = shoal_peer_ask_for(q, open->piece, block)) == UINT32_MAX)
 			continue;
-		return shoal_note_twice(p, open, block, q, now - ask_at(q, i)->at, now);
+		return shoal_note_twice(p, open, block, q, now - shoal_peer_ask(q, i)->at, now);
 	}
 	shoal_note_ask(p, open, now);
 }
@@ -400,7 +396,7 @@ void shoal_peer_forecast(struct shoal_peer *p)
 	size_t most = p->laid < SHOAL_PW_FORECAST ? p->laid + 1u : SHOAL_PW_FORECAST;
 	const struct shoal_open *open = NULL;
 	while (n < most && n < p->ask_count) {
-		struct shoal_ask *a = ask_at(p, (uint32_t)n);
+		struct shoal_ask *a = shoal_peer_ask(p, (uint32_t)n);
 		uint8_t *at = slot_for(p, a);
 		if (at == NULL) { /* until a slot comes free */
 			p->foretold = false;
@@ -416,10 +412,10 @@ void shoal_peer_forecast(struct shoal_peer *p)
 
 uint8_t *shoal_peer_place(struct shoal_peer *p, uint32_t piece, uint32_t begin, uint32_t len)
 {
-	uint32_t i = begin % SHOAL_BLOCK == 0 ? ask_find(p, piece, begin / SHOAL_BLOCK) : UINT32_MAX;
+	uint32_t i = begin % SHOAL_BLOCK == 0 ? shoal_peer_ask_for(p, piece, begin / SHOAL_BLOCK) : UINT32_MAX;
 	if (i == UINT32_MAX)
 		return NULL;
-	struct shoal_ask *ask = ask_at(p, i);
+	struct shoal_ask *ask = shoal_peer_ask(p, i);
 	struct shoal_open *open = shoal_landing_find(&p->swarm->landing, piece);
 	/* Of another length than was asked for, it is an answer all the same, and a wrong one. */
 	bool fits = open != NULL && shoal_open_block_len(open, ask->block) == len;
@@ -446,11 +442,11 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 {
 	struct shoal_swarm *s = p->swarm;
 	uint32_t block = ev->msg.begin / SHOAL_BLOCK;
-	uint32_t i = ev->msg.begin % SHOAL_BLOCK == 0 ? ask_find(p, ev->msg.index, block) : UINT32_MAX;
+	uint32_t i = ev->msg.begin % SHOAL_BLOCK == 0 ? shoal_peer_ask_for(p, ev->msg.index, block) : UINT32_MAX;
 	s->downloaded += ev->len;
 	shoal_rate_add(&s->down, ev->len, now);
 	/* Late after a cancel, or never asked; it may have been asked for again since it began: that is yet to be answered. */
-	if (i == UINT32_MAX || (ev->at == NULL && !ask_at(p, i)->missed)) {
+	if (i == UINT32_MAX || (ev->at == NULL && !shoal_peer_ask(p, i)->missed)) {
 		if (ev->msg.begin % SHOAL_BLOCK == 0)
 			(void)shoal_owed_paid(p, ev->msg.index, block, now);
 		return unasked(p, ev->len, now);
@@ -503,7 +499,7 @@ void shoal_peer_recovered(struct shoal_peer *p, shoal_us now)
 	p->snubbed = false;
 	shoal_note_back(p, now);
 	for (uint32_t i = 0; i < p->ask_count; i++) {
-		struct shoal_ask *a = ask_at(p, i);
+		struct shoal_ask *a = shoal_peer_ask(p, i);
 		struct shoal_open *open = a->weak ? shoal_landing_find(&p->swarm->landing, a->piece) : NULL;
 		if (open == NULL)
 			continue;
@@ -517,7 +513,7 @@ void shoal_peer_asks_overdue(struct shoal_peer *p, shoal_us now)
 {
 	if (p->ask_count == 0)
 		return;
-	shoal_us since = shoal_max_u64(ask_at(p, 0)->at, p->flow.last_block);
+	shoal_us since = shoal_max_u64(shoal_peer_ask(p, 0)->at, p->flow.last_block);
 	shoal_us patience = p->node->policy->patience(p, since, now);
 	if (since + patience > now)
 		return;
@@ -532,7 +528,7 @@ void shoal_peer_asks_overdue(struct shoal_peer *p, shoal_us now)
 	if (!stalled)
 		shoal_note_stall(p, now - since, patience, now);
 	for (uint32_t i = 0; i < p->ask_count; i++) {
-		struct shoal_ask *a = ask_at(p, i);
+		struct shoal_ask *a = shoal_peer_ask(p, i);
 		struct shoal_open *open = shoal_landing_find(&p->swarm->landing, a->piece);
 		if (open->owner == p->serial)
 			open->owner = 0;

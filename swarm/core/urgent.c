@@ -16,7 +16,7 @@ static shoal_us silence(const struct shoal_peer *q, shoal_us each, shoal_us now)
 {
 	if (q->ask_count == 0)
 		return 0;
-	shoal_us since = shoal_max_u64(q->ask[q->ask_head].at, q->flow.last_block);
+	shoal_us since = shoal_max_u64(shoal_peer_ask(q, 0)->at, q->flow.last_block);
 	return since + 3 * each + shoal_flow_delay(&q->flow) + SILENT < now ? STALL : 0;
 }
 
@@ -107,16 +107,6 @@ struct shoal_open *shoal_urgent_open(struct shoal_peer *p, bool help, shoal_us n
 	return NULL;
 }
 
-static bool is_asked(const struct shoal_peer *p, uint32_t piece, uint32_t block)
-{
-	for (uint32_t i = 0; i < p->ask_count; i++) {
-		const struct shoal_ask *a = &p->ask[(p->ask_head + i) & (p->ask_room - 1)];
-		if (a->piece == piece && a->block == block)
-			return true;
-	}
-	return false;
-}
-
 /* Whether an answer that comes `left` from now is late for what is due `when`, and one that comes after `own` clearly sooner. */
 static bool helps(shoal_us left, shoal_us own, shoal_us when, shoal_us now)
 {
@@ -139,7 +129,7 @@ bool shoal_urgent_twice(struct shoal_peer *p, struct shoal_open **piece, uint32_
 		if (!helps(left_of(pace, q->ask_count - 1), own, first, now))
 			continue;
 		for (uint32_t i = 0; i < q->ask_count; i++) {
-			const struct shoal_ask *a = &q->ask[(q->ask_head + i) & (q->ask_room - 1)];
+			const struct shoal_ask *a = shoal_peer_ask(q, i);
 			shoal_us left = left_of(pace, i);
 			if (!helps(left, own, first, now))
 				continue;
@@ -147,7 +137,7 @@ bool shoal_urgent_twice(struct shoal_peer *p, struct shoal_open **piece, uint32_
 			if (open == NULL || open->due >= soonest || !helps(left, own, open->due, now))
 				continue;
 			if (open->asked[a->block] >= ASKERS_MAX || !shoal_bits_get(&p->have, a->piece) ||
-			    is_asked(p, a->piece, a->block) ||
+			    shoal_peer_ask_for(p, a->piece, a->block) != UINT32_MAX ||
 			    (policy->may_double != NULL && !policy->may_double(p, open, q, now)))
 				continue;
 			soonest = open->due;
