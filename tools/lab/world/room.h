@@ -44,6 +44,16 @@ struct sim {
 
 void *sim_must(void *at); /* aborts on NULL: a test machine without memory */
 
+/* node.c, its events and its world */
+extern const struct shoal_world_ops sim_world_ops; /* of a struct sim_node */
+void sim_node_drain(struct sim_node *n);	   /* takes all that it says */
+/* Its memory goes; what it was charged must have come back. It is idle. */
+void sim_node_end(struct sim_node *n);
+void sim_node_free(struct sim_node *n); /* the machine too; it does not run */
+
+/* loop.c */
+void sim_calendar_clear(struct sim *sim);
+
 /* net.c: what a node's world does, and what leaves none of it behind. */
 int sim_net_dial(struct sim_node *n, const struct shoal_addr *to, uint64_t cookie);
 int sim_net_datagram(struct sim_node *n, const struct shoal_addr *to, struct shoal_bytes data);
