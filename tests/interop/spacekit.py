@@ -5,11 +5,15 @@
         home.run("ip", "route", "add", "default", "via", "10.20.0.2")
         process = home.start(["shoal", ...])          # as subprocess.Popen
 
-A Space without more has `lo` alone. Root, or a user namespace in which we are root, is needed; skip() says so.
+A Space without more has `lo` alone. Who lives in one ends with it, forks of a server among them, and it is a failure when
+somebody does not. Root, or a user namespace in which we are root, is needed; skip() says so.
 """
+import contextlib
 import os
+import signal
 import subprocess
 import sys
+import time
 
 
 def skip(why):
@@ -26,6 +30,7 @@ class Space:
         self.holder = subprocess.Popen(argv, stdout=subprocess.PIPE, stdin=subprocess.PIPE)
         if self.holder.stdout.readline() != b"up\n":
             skip("no network namespaces can be made here")
+        self.net = os.readlink(f"/proc/{self.holder.pid}/ns/net")
         self.hosts = None
         if hosts is not None:
             self.hosts = f"/tmp/shoal-hosts-{os.getpid()}-{self.holder.pid}"
@@ -37,10 +42,27 @@ class Space:
         return self
 
     def __exit__(self, *_):
+        end = time.monotonic() + 10
+        while (left := self.living()) and time.monotonic() < end:
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
         self.holder.kill()
         self.holder.wait()
         if self.hosts:
             os.unlink(self.hosts)
+        if left:
+            raise AssertionError(f"what ran in a namespace does not end: {left}")
+
+    def living(self):
+        """Processes in it, but for the one that holds it; dead ones that nobody has waited for are in none."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                if int(pid) != self.holder.pid and os.readlink(f"/proc/{pid}/ns/net") == self.net:
+                    found.append(int(pid))
+        return found
 
     def wrap(self, argv):
         return ["nsenter", "-t", str(self.holder.pid), "-n", "-m", "--", *argv]
