@@ -1,4 +1,5 @@
 """cases_hints.py - sh_leaves (our own; proto/leaf_hints.h): to a seed, bad questions; to a leech with a spoilt piece, hints that lie."""
+import threading
 import time
 
 from scene import BOUNDED, CLOSED, COMPLETES, SERVED, case
@@ -89,10 +90,25 @@ for id_, what_, hint_ in HINTS:
     @case(id_, f"a polluter beside one who is asked for the leaves, and says {what_}", COMPLETES, role="get", form="v1",
           size=4_000_000, piece=1 << 18, only_ours=True)
     def _(c, hint=hint_):
-        false = lambda piece, begin, data: spoil(data) if begin == 0 else data  # noqa: E731
-        c.seeder(0, block=false, delay=0.01)
-        c.seeder(1, delay=0.01, hint=lambda piece, truth: hint(c.content.false_digest(piece), truth))
-        c.honest_seeder(delay=0.01)
+        there, lied, long = threading.Event(), threading.Event(), 20 * c.patience
+
+        def lies(piece, begin, data):  # not before the other is there to be asked about it
+            there.wait(long)
+            if begin != 0:
+                return data
+            lied.set()
+            return spoil(data)
+
+        def waits(piece, begin, data):  # else all could be fetched before there is anything to ask about
+            lied.wait(long)
+            return data
+
+        def comes(piece, begin, data):
+            there.set()
+            return waits(piece, begin, data)
+        c.seeder(0, block=lies, delay=0.01)
+        c.seeder(1, block=comes, delay=0.01, hint=lambda piece, truth: hint(c.content.false_digest(piece), truth))
+        c.honest_seeder(block=waits, delay=0.01)
         c.get()
         c.complete(60)
         c.not_banned(1)
