@@ -77,6 +77,20 @@ def spoil(data):
     return data[:-1] + bytes([data[-1] ^ 1])
 
 
+class Meeting:
+    """What others of a case wait for: ten seconds, once, since as a node of a swarm a case has no others."""
+
+    def __init__(self, c):
+        self.event, self.within = threading.Event(), 10 * c.patience
+
+    def come(self):
+        self.event.set()
+
+    def wait(self):
+        self.event.wait(self.within)
+        self.event.set()
+
+
 # A piece has failed, and the one who is asked what its blocks are says this.
 HINTS = [
     ("H02a", "the leaves of no piece at all", lambda false, truth: [bytes(32)] * len(truth)),
@@ -90,21 +104,21 @@ for id_, what_, hint_ in HINTS:
     @case(id_, f"a polluter beside one who is asked for the leaves, and says {what_}", COMPLETES, role="get", form="v1",
           size=4_000_000, piece=1 << 18, only_ours=True)
     def _(c, hint=hint_):
-        there, lied, long = threading.Event(), threading.Event(), 20 * c.patience
+        there, lied = Meeting(c), Meeting(c)
 
         def lies(piece, begin, data):  # not before the other is there to be asked about it
-            there.wait(long)
+            there.wait()
             if begin != 0:
                 return data
-            lied.set()
+            lied.come()
             return spoil(data)
 
         def waits(piece, begin, data):  # else all could be fetched before there is anything to ask about
-            lied.wait(long)
+            lied.wait()
             return data
 
         def comes(piece, begin, data):
-            there.set()
+            there.come()
             return waits(piece, begin, data)
         c.seeder(0, block=lies, delay=0.01)
         c.seeder(1, block=comes, delay=0.01, hint=lambda piece, truth: hint(c.content.false_digest(piece), truth))
@@ -121,17 +135,26 @@ for id_, what_, hint_ in HINTS:
 def _(c):
     """The hint is heeded: what was not false is not fetched again."""
     spoilt, before = [], []
+    there, lied = Meeting(c), Meeting(c)
 
-    def once(piece, begin, data):
+    def once(piece, begin, data):  # not before there is somebody who knows
+        there.wait()
         if spoilt or begin != BLOCK:
             return data
         spoilt.append(piece)
+        lied.come()
         return spoil(data)
+
+    def comes(piece, begin, data):
+        there.come()
+        lied.wait()
+        return data
+
     def knows(piece, truth):
         before.append(len(honest.asked))
         return truth
     c.seeder(0, block=once)
-    honest = c.honest_seeder(0, delay=0.01, hint=knows)
+    honest = c.honest_seeder(0, block=comes, delay=0.01, hint=knows)
     c.get()
     c.complete(60)
     if honest.hint_asked != spoilt:
