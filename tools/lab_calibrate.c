@@ -19,7 +19,7 @@ static const struct shoal_opt_page page = {
 	"virtual world.\n"
 	"Exit code 1 when a time was off by more than the bar, when somebody was not complete, or a rule was broken;\n"
 	"else as shoal lab run --real.",
-	"  shoal lab calibrate                       the five, three seeds each: some ten minutes\n"
+	"  shoal lab calibrate                       the five, three seeds each: some five minutes\n"
 	"  shoal lab calibrate C4 --seeds 1..5 --bar 15%",
 };
 
