@@ -169,6 +169,13 @@ void line_forge(struct line *l, int to, const struct shoal_addr *from, struct sh
 	assert_true(shoal_utp_datagram(l->utp[to], from, data, clock_of(l, to)));
 }
 
+void line_expect_quiet(struct line *l)
+{
+	line_run(l, l->now + SHOAL_UTP_LINGER + SHOAL_S(1), NULL);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(shoal_utp_stats(l->utp[i]).connections, 0);
+}
+
 void line_close(struct line *l)
 {
 	while (l->kept_count > 0) {
@@ -192,7 +199,7 @@ static uint8_t byte_at(int side, uint64_t at)
 	return (uint8_t)(v >> at % 8 * 8);
 }
 
-static void talk_end(struct talk *k)
+void talk_end(struct talk *k)
 {
 	k->t->ops->close(k->t);
 	k->t = NULL;
@@ -318,4 +325,21 @@ void pair_open(struct pair *p, const struct line_options *o, uint64_t a_to_b, ui
 	p->talk[0].to_send = p->talk[1].to_get = a_to_b;
 	p->talk[1].to_send = p->talk[0].to_get = b_to_a;
 	assert_int_equal(shoal_utp_dial(p->line.utp[0], &p->line.addr[1], 99, clock_of(&p->line, 0)), 0);
+}
+
+void pair_expect_all(struct pair *p)
+{
+	for (int i = 0; i < 2; i++) {
+		struct talk *k = &p->talk[i];
+		if (!k->closed || k->failed || k->got != k->to_get)
+			fail_msg("seed %llu, side %d: %llu of %llu came, err %d, after %llu ms",
+				 (unsigned long long)p->line.o.seed, i, (unsigned long long)k->got,
+				 (unsigned long long)k->to_get, k->err,
+				 (unsigned long long)(p->line.now - SHOAL_S(1000)) / 1000);
+	}
+}
+
+uint64_t own_seeds(uint64_t all)
+{
+	return getenv("SHOAL_LONG") != NULL ? all * 20 : getenv("SHOAL_SHORT") != NULL ? all / 4 + 1 : all;
 }

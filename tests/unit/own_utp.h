@@ -52,6 +52,8 @@ void line_open(struct line *l, const struct line_options *o);
 void line_close(struct line *l);
 /* Runs until `until`, or `done` says so. */
 void line_run(struct line *l, shoal_us until, bool (*done)(struct line *l));
+/* Both ends let go of each other, and nothing is left. */
+void line_expect_quiet(struct line *l);
 /* A datagram of the test's own making, to `to`, now. */
 void line_forge(struct line *l, int to, const struct shoal_addr *from, struct shoal_bytes data);
 
@@ -73,5 +75,10 @@ struct pair {
 };
 void pair_open(struct pair *p, const struct line_options *o, uint64_t a_to_b, uint64_t b_to_a);
 bool pair_done(struct line *l); /* both have got all, and closed */
+void pair_expect_all(struct pair *p);
+void talk_end(struct talk *k); /* lets go of its connection */
+
+/* So many seeds of `all`: more in the long form, fewer in sanitized builds. */
+uint64_t own_seeds(uint64_t all);
 
 #endif

@@ -26,7 +26,7 @@ static double goodput(const struct line_options *o, unsigned warm, unsigned seco
 	double rate = (double)(p.talk[1].got - before) / seconds;
 	for (int i = 0; i < 2; i++) {
 		assert_non_null(p.talk[i].t);
-		p.talk[i].t->ops->close(p.talk[i].t);
+		talk_end(&p.talk[i]);
 	}
 	line_close(&p.line);
 	return rate;
@@ -109,7 +109,7 @@ static void after_an_outage_the_line_is_used_again(void **state)
 	print_message("%.1f %% used after an outage\n", part * 100);
 	assert_true(part > 0.5);
 	for (int i = 0; i < 2; i++)
-		p.talk[i].t->ops->close(p.talk[i].t);
+		talk_end(&p.talk[i]);
 	line_close(&p.line);
 }
 
@@ -240,7 +240,7 @@ static void tcp_that_is_joined_keeps_most(void **state)
 		assert_true(share >= 0.9);
 		assert_true(p.talk[1].got > 0.01 * whole);
 		for (int i = 0; i < 2; i++)
-			p.talk[i].t->ops->close(p.talk[i].t);
+			talk_end(&p.talk[i]);
 		line_close(&p.line);
 	}
 }
@@ -266,7 +266,7 @@ static void tcp_that_joins_gets_it_soon(void **state)
 			      (double)(p.talk[1].got - ours) * 100 / whole);
 		assert_true(share >= 0.9);
 		for (int i = 0; i < 2; i++)
-			p.talk[i].t->ops->close(p.talk[i].t);
+			talk_end(&p.talk[i]);
 		line_close(&p.line);
 	}
 }
@@ -295,7 +295,7 @@ static void tcp_beside_it_keeps_nearly_all(void **state)
 	print_message("alone again: %.1f %%\n", (double)(p.talk[1].got - ours) * 100 / (10.0 * 20 * MBIT));
 	assert_true((double)(p.talk[1].got - ours) > 0.9 * 10 * 20 * MBIT);
 	for (int i = 0; i < 2; i++)
-		p.talk[i].t->ops->close(p.talk[i].t);
+		talk_end(&p.talk[i]);
 	line_close(&p.line);
 }
 
