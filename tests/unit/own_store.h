@@ -8,8 +8,9 @@
 
 /* Its folder, in own_place, and its database. */
 extern char own_store_dir[300], own_store_path[320];
-/* For cmocka; the end is own_place_teardown(). */
 int own_store_setup(void **state);
+/* A test with it, for cmocka's table; see own_place.h. */
+#define own_store_test(f) cmocka_unit_test_setup_teardown(f, own_store_setup, own_place_teardown)
 
 /* Over own_faults. Fails the test when it cannot be opened, or does not say `want_what` (NULL: says anything). */
 struct shoal_store_sqlite *own_store_opened_with(const char *vfs, const char *want_what);

@@ -296,10 +296,9 @@ static void an_end_takes_no_help_from_another(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_barrier_does_not_wait_for_what_is_to_be_written, own_place_setup,
-						own_place_teardown),
-		cmocka_unit_test_setup_teardown(many_workers_give_many_names, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(an_end_takes_no_help_from_another, own_place_setup, own_place_teardown),
+		own_place_test(a_barrier_does_not_wait_for_what_is_to_be_written),
+		own_place_test(many_workers_give_many_names),
+		own_place_test(an_end_takes_no_help_from_another),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -610,22 +610,20 @@ static void every_call_may_fail(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(every_kind_is_written_and_found_right, own_place_setup,
-						own_place_teardown),
-		cmocka_unit_test_setup_teardown(every_kernel_will_do, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(torn_transfers_change_nothing, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(a_false_block_is_replaced_where_it_lies, own_place_setup,
-						own_place_teardown),
-		cmocka_unit_test_setup_teardown(a_flipped_bit_is_found, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(if_good_writes_nothing_wrong, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(what_lies_there_is_not_written, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(missing_and_short_files_are_gone, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(broken_jobs_are_refused, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(the_queue_is_bounded, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(jobs_of_a_piece_keep_their_order, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(errors_have_their_names, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(a_stale_stamp_stops_reads, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(every_call_may_fail, own_place_setup, own_place_teardown),
+		own_place_test(every_kind_is_written_and_found_right),
+		own_place_test(every_kernel_will_do),
+		own_place_test(torn_transfers_change_nothing),
+		own_place_test(a_false_block_is_replaced_where_it_lies),
+		own_place_test(a_flipped_bit_is_found),
+		own_place_test(if_good_writes_nothing_wrong),
+		own_place_test(what_lies_there_is_not_written),
+		own_place_test(missing_and_short_files_are_gone),
+		own_place_test(broken_jobs_are_refused),
+		own_place_test(the_queue_is_bounded),
+		own_place_test(jobs_of_a_piece_keep_their_order),
+		own_place_test(errors_have_their_names),
+		own_place_test(a_stale_stamp_stops_reads),
+		own_place_test(every_call_may_fail),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -349,13 +349,13 @@ static void every_call_may_fail(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(every_layout_comes_back, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(an_old_kernel_will_do, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(torn_transfers_finish, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(a_single_file_lies_in_the_folder, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(unfinished_names_meet_no_other, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(a_storm_of_threads, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(every_call_may_fail, own_place_setup, own_place_teardown),
+		own_place_test(every_layout_comes_back),
+		own_place_test(an_old_kernel_will_do),
+		own_place_test(torn_transfers_finish),
+		own_place_test(a_single_file_lies_in_the_folder),
+		own_place_test(unfinished_names_meet_no_other),
+		own_place_test(a_storm_of_threads),
+		own_place_test(every_call_may_fail),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -275,13 +275,9 @@ static void spans_ask_the_system_seldom(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(links_are_not_followed, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(what_lies_there_is_used_and_never_cut, own_place_setup,
-						own_place_teardown),
-		cmocka_unit_test_setup_teardown(a_name_taken_meanwhile_is_kept, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(a_file_replaced_under_us_is_told, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(stamps_guard_reads_and_spans, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(spans_ask_the_system_seldom, own_place_setup, own_place_teardown),
+		own_place_test(links_are_not_followed),		own_place_test(what_lies_there_is_used_and_never_cut),
+		own_place_test(a_name_taken_meanwhile_is_kept), own_place_test(a_file_replaced_under_us_is_told),
+		own_place_test(stamps_guard_reads_and_spans),	own_place_test(spans_ask_the_system_seldom),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

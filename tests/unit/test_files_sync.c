@@ -245,13 +245,11 @@ static void many_names_are_given_by_several(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(many_names_are_given_by_several, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(many_files_share_few_descriptors, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(a_sync_covers_what_was_written_and_no_more, own_place_setup,
-						own_place_teardown),
-		cmocka_unit_test_setup_teardown(a_finish_syncs_what_no_sync_has, own_place_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(a_failed_sync_is_told_once_and_its_descriptor_goes, own_place_setup,
-						own_place_teardown),
+		own_place_test(many_names_are_given_by_several),
+		own_place_test(many_files_share_few_descriptors),
+		own_place_test(a_sync_covers_what_was_written_and_no_more),
+		own_place_test(a_finish_syncs_what_no_sync_has),
+		own_place_test(a_failed_sync_is_told_once_and_its_descriptor_goes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

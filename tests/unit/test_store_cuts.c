@@ -160,10 +160,9 @@ static void every_call_may_fail(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_power_cut_loses_no_promise, own_store_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(a_failing_disk_fails_commits_and_no_more, own_store_setup,
-						own_place_teardown),
-		cmocka_unit_test_setup_teardown(every_call_may_fail, own_store_setup, own_place_teardown),
+		own_store_test(a_power_cut_loses_no_promise),
+		own_store_test(a_failing_disk_fails_commits_and_no_more),
+		own_store_test(every_call_may_fail),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

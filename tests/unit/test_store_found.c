@@ -205,11 +205,10 @@ static void flipped_bits_give_nothing_false(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_newer_schema_is_left_untouched, own_store_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(older_schemas_are_brought_up_with_a_copy_kept, own_store_setup,
-						own_place_teardown),
-		cmocka_unit_test_setup_teardown(a_damaged_file_is_moved_aside, own_store_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(flipped_bits_give_nothing_false, own_store_setup, own_place_teardown),
+		own_store_test(a_newer_schema_is_left_untouched),
+		own_store_test(older_schemas_are_brought_up_with_a_copy_kept),
+		own_store_test(a_damaged_file_is_moved_aside),
+		own_store_test(flipped_bits_give_nothing_false),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -252,13 +252,13 @@ static void one_alone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(records_come_back, own_store_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(what_is_held_is_of_one_moment, own_store_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(scans_are_in_order_and_by_prefix, own_store_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(limits_hold, own_store_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(opening_is_quick, own_store_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(processes_share_the_file, own_store_setup, own_place_teardown),
-		cmocka_unit_test_setup_teardown(one_alone, own_store_setup, own_place_teardown),
+		own_store_test(records_come_back),
+		own_store_test(what_is_held_is_of_one_moment),
+		own_store_test(scans_are_in_order_and_by_prefix),
+		own_store_test(limits_hold),
+		own_store_test(opening_is_quick),
+		own_store_test(processes_share_the_file),
+		own_store_test(one_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
