@@ -64,6 +64,56 @@ static void each_failed_attempt_counts(void **state)
 	assert_int_equal(b.count, 0);
 }
 
+/* The same false block in two attempts is one; of what its sender has answered for already, one is not named again. */
+static void nothing_is_answered_for_twice(void **state)
+{
+	(void)state;
+	struct shoal_blame b = { 0 };
+	struct named named = { 0 };
+	uint8_t bad[3][32], good[3][32];
+	const uint32_t source[3] = { 5, 5, 5 };
+	digests(good, 3, 1);
+	digests(bad, 3, 1);
+	bad[0][9] = bad[2][9] = 1;
+	assert_int_equal(shoal_blame_failed(&b, 0, (const uint8_t(*)[32])bad, source, 3), 0);
+	assert_int_equal(shoal_blame_failed(&b, 0, (const uint8_t(*)[32])bad, source, 3), 0);
+	assert_int_equal(shoal_blame_settle(&b, 0, (const uint8_t(*)[32])good, 3, name_it, &named), 2);
+	assert_int_equal(named.count, 2);
+	assert_int_equal(named.block[0] + named.block[1], 0 + 2);
+	/* Two attempts, and for the last of them it has answered. */
+	named = (struct named){ 0 };
+	assert_int_equal(shoal_blame_failed(&b, 0, (const uint8_t(*)[32])bad, source, 3), 0);
+	bad[0][9] = bad[2][9] = 2;
+	assert_int_equal(shoal_blame_failed(&b, 0, (const uint8_t(*)[32])bad, source, 3), 0);
+	shoal_blame_counted(&b, 0);
+	assert_int_equal(shoal_blame_settle(&b, 0, (const uint8_t(*)[32])good, 3, name_it, &named), 4);
+	assert_int_equal(named.count, 3);
+	assert_int_equal(b.count, 0);
+}
+
+/* Who comes again under another name answers for what it sent before. */
+static void a_new_name_inherits(void **state)
+{
+	(void)state;
+	struct shoal_blame b = { 0 };
+	struct named named = { 0 };
+	uint8_t first[3][32], second[3][32], good[3][32];
+	digests(good, 3, 1);
+	digests(first, 3, 1);
+	digests(second, 3, 1);
+	first[0][9] = first[1][9] = 1; /* and what it sends twice alike, the third, is no contradiction */
+	second[0][9] = second[1][9] = 2;
+	assert_int_equal(shoal_blame_failed(&b, 0, (const uint8_t(*)[32])first, (const uint32_t[]){ 5, 6, 5 }, 3), 0);
+	shoal_blame_rename(&b, 5, 7);
+	assert_int_equal(shoal_blame_contradicted(&b, 0, (const uint8_t(*)[32])second, (const uint32_t[]){ 7, 7, 7 }, 3,
+						  name_it, &named),
+			 1);
+	assert_int_equal(shoal_blame_settle(&b, 0, (const uint8_t(*)[32])good, 3, name_it, &named), 2);
+	assert_int_equal(named.count, 3);
+	assert_int_equal(named.source[0], 7);
+	assert_int_equal(named.source[1] + named.source[2], 7 + 6);
+}
+
 /* What lay here was nobody's. */
 static void nobody_is_not_named(void **state)
 {
@@ -105,6 +155,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_liar_is_named_and_nobody_else),
 		cmocka_unit_test(each_failed_attempt_counts),
+		cmocka_unit_test(nothing_is_answered_for_twice),
+		cmocka_unit_test(a_new_name_inherits),
 		cmocka_unit_test(nobody_is_not_named),
 		cmocka_unit_test(memory_is_bounded),
 	};

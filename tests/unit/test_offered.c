@@ -16,14 +16,13 @@
 
 struct there {
 	const struct shoal_metainfo *mi;
-	uint32_t files; /* a bit each */
+	uint32_t files; /* a bit each; of a piece they are turned by its number */
 };
 
 static bool is_there(const void *of, uint32_t file, uint32_t piece)
 {
 	const struct there *t = of;
-	(void)piece;
-	return (shoal_metainfo_file_flags(t->mi, file) & SHOAL_FILE_PAD) || (t->files >> file & 1);
+	return (shoal_metainfo_file_flags(t->mi, file) & SHOAL_FILE_PAD) || (t->files >> (file + piece) % 32 & 1);
 }
 
 static void hold_against_every_byte(const struct there *t)

@@ -21,16 +21,20 @@ static void so_many_at_once_and_then_as_time_gives_them(void **state)
 	for (int i = 0; i < 10; i++)
 		assert_true(shoal_patience_charge(&p, 10, 60, now));
 	assert_false(shoal_patience_charge(&p, 10, 60, now));
+	assert_true(shoal_patience_charge(&p, 10, 64, now + (1ull << 62))); /* 64 times that is no number of 64 bits */
 }
 
 static void asking_often_loses_no_time(void **state)
 {
 	(void)state;
-	struct shoal_patience p = { 0 };
-	unsigned given = 0;
-	for (shoal_us now = 1; now < SHOAL_S(60); now += 777) /* far more often than one comes free */
-		given += shoal_patience_charge(&p, 5, 600, now);
-	assert_in_range(given, 5 + 595, 5 + 600);
+	static const shoal_us every[] = { 777, SHOAL_MS(70) }; /* one comes free in 100 ms */
+	for (size_t i = 0; i < sizeof every / sizeof *every; i++) {
+		struct shoal_patience p = { 0 };
+		unsigned given = 0;
+		for (shoal_us now = 1; now < SHOAL_S(60); now += every[i])
+			given += shoal_patience_charge(&p, 5, 600, now);
+		assert_in_range(given, 5 + 598, 5 + 600);
+	}
 }
 
 static void what_is_forgiven_comes_on_top(void **state)
