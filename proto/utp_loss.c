@@ -87,6 +87,7 @@ static void settle(struct utp_conn *c, const struct utp_packet *p, bool was_lost
 	if (was_lost || --l->charged > 0)
 		return;
 	l->may_undo = false;
+	l->recover = c->una; /* what of that window was lost all the same has a cut of its own */
 	shoal_ledbat_undo(&c->ledbat, &l->before);
 	c->u->stats.undone++;
 }
@@ -128,7 +129,7 @@ void utp_loss_look(struct utp_conn *c, shoal_us now)
 		l->recover = c->una;
 	if (!shoal_utp_before(c->una, l->round)) {
 		l->round = c->nxt;
-		l->late -= l->late / FORGET;
+		l->late -= (l->late + FORGET - 1) / FORGET; /* to nothing, in the end */
 	}
 	l->look_at = 0;
 	shoal_us patience = shoal_max_u64(l->late + l->late / 4, rtt_least(l) / 4);
