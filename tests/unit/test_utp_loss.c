@@ -64,9 +64,7 @@ static void peer_open(struct peer *p)
 	say(p, (struct shoal_utp_head){ .type = SHOAL_UTP_SYN, .id = 7, .seq = 1 }, SHOAL_LIT(""));
 	turn(p);
 	p->nxt = p->said.seq;
-	say(p,
-	    (struct shoal_utp_head){
-		    .type = SHOAL_UTP_DATA, .id = 8, .seq = 2, .ack = (uint16_t)(p->said.seq - 1) },
+	say(p, (struct shoal_utp_head){ .type = SHOAL_UTP_DATA, .id = 8, .seq = 2, .ack = (uint16_t)(p->said.seq - 1) },
 	    SHOAL_LIT("x"));
 	turn(p);
 	assert_int_equal(p->line.kept_count, 1);
