@@ -40,7 +40,7 @@ void shoal_loop_free(struct shoal_loop *loop); /* NULL is fine; its watches must
 
 /* Monotonic: when this round's wait was over. Read once a round. */
 shoal_us shoal_loop_now(struct shoal_loop *loop);
-/* Has it read anew: for whoever comes from outside, between rounds. */
+/* Has it read anew: for whoever comes from outside, between rounds, or has slept within one. */
 void shoal_loop_refresh(struct shoal_loop *loop);
 
 /* One round: waits until something is ready, until `until` (SHOAL_NEVER: no deadline; past: no wait), or for

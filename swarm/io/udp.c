@@ -34,6 +34,7 @@ struct shoal_udp {
 	shoal_us since;
 	unsigned pieces;
 	bool fast, drained; /* in the millisecond before; in the round before: we are ahead of them */
+	shoal_us looked;    /* when they were looked at last */
 	/* Where a batch lands. */
 	struct mmsghdr msg[SHOAL_UDP_BATCH];
 	struct iovec iov[SHOAL_UDP_BATCH];
@@ -101,19 +102,23 @@ static void take(struct shoal_udp *udp, struct mmsghdr *msg, unsigned i)
 	}
 }
 
-/* Lets more of a fast stream arrive before it is looked at. */
+/*
+ * Lets more of a fast stream arrive before it is looked at. All else that the loop has to do waits as well: so once a
+ * round, however many sockets are ready, and not where it has been busy with other things, during which they gathered.
+ */
 static void let_gather(struct shoal_udp *udp)
 {
-	shoal_us now = shoal_loop_now(udp->loop), passed = now - udp->since;
+	shoal_us now = shoal_loop_now(udp->loop), passed = now - udp->since, away = now - udp->looked;
 	if (passed >= SHOAL_MS(1)) {
 		udp->fast = (uint64_t)udp->pieces * SHOAL_MS(1) >= SHOAL_UDP_FAST * passed;
 		udp->since = now;
 		udp->pieces = 0;
 	}
-	if (!udp->fast || !udp->drained)
-		return;
-	udp->os->nap(SHOAL_UDP_NAP);
-	shoal_loop_refresh(udp->loop);
+	if (udp->fast && udp->drained && away > 0 && away < SHOAL_UDP_AWAY) {
+		udp->os->nap(SHOAL_UDP_NAP);
+		shoal_loop_refresh(udp->loop);
+	}
+	udp->looked = shoal_loop_now(udp->loop);
 }
 
 static void on_ready(void *to, unsigned what)

@@ -8,6 +8,7 @@
  * A sender that fills no rows wakes us for each datagram, and pays for it as
  * much as for the datagram. While they come by the ten thousand a second, a
  * round begins with a nap: who sleeps outside of the loop's wait is not woken.
+ * A loop that has other things to do, and comes back to us late, takes none.
  *
  * Rows of datagrams go to the kernel in one piece (UDP_SEGMENT), and come from
  * it in one (UDP_GRO), where it can; else one system call takes many.
@@ -19,14 +20,15 @@
 #include "swarm/io/loop.h"
 #include "swarm/io/os.h"
 
-#define SHOAL_UDP_SOCKETS_MAX 18     /* one to a listener, and one to a family */
-#define SHOAL_UDP_BYTES_MAX 4096u    /* of one that comes in; longer ones are dropped */
-#define SHOAL_UDP_BATCH 16u	     /* taken by one system call */
-#define SHOAL_UDP_BATCHES 4	     /* in a round and socket, so that a flood starves nobody */
-#define SHOAL_UDP_FAST 32	     /* pieces in a millisecond are a fast stream: they are waited for ... */
-#define SHOAL_UDP_NAP ((shoal_us)50) /* ... so long, where a round has taken all there were */
-#define SHOAL_UDP_ROW 64	     /* datagrams of a row that is sent; the kernel cuts up no more */
-#define SHOAL_UDP_BUFFER (4 << 20)   /* bytes asked of the kernel, each way; it may give less */
+#define SHOAL_UDP_SOCKETS_MAX 18       /* one to a listener, and one to a family */
+#define SHOAL_UDP_BYTES_MAX 4096u      /* of one that comes in; longer ones are dropped */
+#define SHOAL_UDP_BATCH 16u	       /* taken by one system call */
+#define SHOAL_UDP_BATCHES 4	       /* in a round and socket, so that a flood starves nobody */
+#define SHOAL_UDP_FAST 32	       /* pieces in a millisecond are a fast stream: they are waited for ... */
+#define SHOAL_UDP_NAP ((shoal_us)50)   /* ... so long, where a round has taken all there were, ... */
+#define SHOAL_UDP_AWAY ((shoal_us)200) /* ... and which is not so long ago */
+#define SHOAL_UDP_ROW 64	       /* datagrams of a row that is sent; the kernel cuts up no more */
+#define SHOAL_UDP_BUFFER (4 << 20)     /* bytes asked of the kernel, each way; it may give less */
 
 struct shoal_udp;
 

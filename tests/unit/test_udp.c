@@ -62,7 +62,7 @@ static void open_pair_on(const struct shoal_os_ops *os, struct pair *p, const ch
 	int os_err;
 	*p = (struct pair){ 0 };
 	struct shoal_udp_user user = { &p->heard, on_datagram };
-	assert_int_equal(shoal_loop_new(&p->loop, &shoal_os_real), 0);
+	assert_int_equal(shoal_loop_new(&p->loop, os), 0);
 	assert_int_equal(shoal_udp_new(&p->udp, p->loop, os, &user), 0);
 	p->fd = any_socket(ip, &p->other);
 	int free_port = any_socket(ip, &p->at); /* learns a free port, and lets go of it */
@@ -203,6 +203,7 @@ static struct {
 	int full;		/* so many sends find no room */
 	unsigned calls, in_one; /* of those, rows in one piece */
 	unsigned naps;
+	shoal_us now;
 } fake;
 
 static bool has_segment(const struct msghdr *msg)
@@ -317,6 +318,12 @@ static void fake_nap(shoal_us us)
 {
 	assert_int_equal(us, SHOAL_UDP_NAP);
 	fake.naps++;
+	fake.now += us;
+}
+
+static shoal_us fake_now(void)
+{
+	return fake.now;
 }
 
 /* One by one, as soon as the one before is taken. */
@@ -349,6 +356,44 @@ static void a_fast_trickle_is_let_gather(void **state)
 	fake.naps = 0;
 	trickle(&p, 20, SHOAL_MS(1));
 	assert_int_equal(fake.naps, 0);
+	close_pair(&p);
+}
+
+/* Naps in so many rounds, each of which finds `count` datagrams at each socket, so long after the one before. */
+static unsigned naps(struct pair *p, unsigned count, unsigned sockets, shoal_us apart)
+{
+	fake.naps = 0;
+	for (unsigned round = 0; round < 200; round++) {
+		unsigned before = fake.naps, more = p->heard.count + count * sockets;
+		fake.now += apart;
+		for (unsigned n = 0; n < sockets; n++) {
+			p->at = *shoal_udp_at(p->udp, n);
+			for (unsigned i = 0; i < count; i++)
+				say(p, "x", 1);
+		}
+		hear(p, more);
+		assert_true(fake.naps - before <= 1);
+	}
+	return fake.naps;
+}
+
+/* Who naps lets all else wait: so once for all sockets, and not when others have kept the loop from them already. */
+static void a_loop_that_is_busy_takes_no_nap(void **state)
+{
+	struct pair p;
+	int os_err;
+	(void)state;
+	memset(&fake, 0, sizeof fake);
+	fake.os = shoal_os_real;
+	fake.os.nap = fake_nap;
+	fake.os.now = fake_now;
+	fake.now = shoal_os_real.now() - SHOAL_S(1); /* never ahead */
+	open_pair_on(&fake.os, &p, "127.0.0.1", true);
+	struct shoal_addr second = { { 127, 0, 0, 1 }, 0, 1 };
+	assert_int_equal(shoal_udp_bind(p.udp, &second, &os_err), 0);
+	assert_true(naps(&p, 1, 1, 20) > 0);
+	assert_true(naps(&p, 5, 2, 20) > 0);
+	assert_int_equal(naps(&p, 12, 1, 300), 0);
 	close_pair(&p);
 }
 
@@ -391,6 +436,7 @@ int main(void)
 		cmocka_unit_test(a_row_goes_in_one_piece_and_comes_as_it_was),
 		cmocka_unit_test(what_one_path_cannot_do_others_still_may),
 		cmocka_unit_test(a_fast_trickle_is_let_gather),
+		cmocka_unit_test(a_loop_that_is_busy_takes_no_nap),
 	};
 	own_net();
 	return cmocka_run_group_tests(tests, NULL, NULL);
