@@ -402,7 +402,8 @@ static void settle(struct shoal_swarm *s)
 {
 	struct shoal_adopt *a = s->adopt;
 	struct shoal_adopt_place *most = NULL;
-	uint64_t all = s->verified_bytes - a->verified;
+	uint64_t before = shoal_min_u64(a->verified, s->verified_bytes); /* less, when a sync has failed since */
+	uint64_t all = s->verified_bytes - before;
 	for (uint32_t i = 0; i < a->place_count; i++)
 		if (a->place[i].ways != 0 && (most == NULL || a->place[i].files > most->files))
 			most = &a->place[i];
