@@ -513,6 +513,34 @@ static void a_plan_has_what_the_virtual_world_draws(void **state)
 	lab_scenario_free(s);
 }
 
+/* A scenario, and a plan of it. */
+struct planned {
+	struct lab_scenario *s;
+	struct lab_plan plan;
+};
+
+static struct planned planned(const char *text)
+{
+	struct planned p = { .s = parsed(text) };
+	assert_int_equal(lab_plan_make(&p.plan, p.s, 16, 1), 0);
+	return p;
+}
+
+static void planned_fini(struct planned *p)
+{
+	lab_plan_fini(&p->plan);
+	lab_scenario_free(p->s);
+}
+
+static struct lab_command command_of(const struct planned *p, unsigned node)
+{
+	static const struct lab_command_place place = { "/bin/shoal", "/bin/hostile",
+							"http://10.77.0.8:6969/announce" };
+	struct lab_command c;
+	assert_int_equal(lab_command_make(&c, p->s, &p->plan, node, &place), 0);
+	return c;
+}
+
 static bool has_word(const struct lab_command *c, const char *word)
 {
 	for (unsigned i = 0; i < c->words; i++)
@@ -537,26 +565,21 @@ static void each_kind_has_its_command(void **state)
 		     { "rtorrent", { "import=rc" } },
 		     { "/bin/hostile", { "polluter", "rate=500000", "burst=3" } },
 		     { "/bin/hostile", { "play", "W06f", "10.77.0.7:6881" } } };
-	const struct lab_command_place place = { "/bin/shoal", "/bin/hostile", "http://10.77.0.8:6969/announce" };
-	struct lab_scenario *s = parsed(text);
-	struct lab_plan plan;
+	struct planned p = planned(text);
 	(void)state;
-	assert_int_equal(lab_plan_make(&plan, s, 16, 1), 0);
-	for (unsigned i = 0; i < plan.nodes; i++) {
-		struct lab_command c;
-		assert_int_equal(lab_command_make(&c, s, &plan, i, &place), 0);
+	for (unsigned i = 0; i < p.plan.nodes; i++) {
+		struct lab_command c = command_of(&p, i);
 		assert_string_equal(c.word[0], want[i].program);
 		assert_null(c.word[c.words]);
 		for (size_t k = 0; k < 3 && want[i].words[k] != NULL; k++)
 			if (!has_word(&c, want[i].words[k]))
 				fail_msg("node %u has no '%s'", i, want[i].words[k]);
-		if (plan.node[i].kind <= LAB_KIND_LIBTORRENT && !plan.node[i].hostile)
+		if (p.plan.node[i].kind <= LAB_KIND_LIBTORRENT && !p.plan.node[i].hostile)
 			assert_true(has_word(&c, "--no-dht") && has_word(&c, "--no-lsd") &&
 				    has_word(&c, "--no-portmap"));
 		lab_command_free(&c);
 	}
-	lab_plan_fini(&plan);
-	lab_scenario_free(s);
+	planned_fini(&p);
 }
 
 /* Somewhere in its words or in the text of its files. */
@@ -577,22 +600,17 @@ static void in_a_dht_each_kind_enters_at_the_first(void **state)
 		"meet: dht\nnodes:\n - { name: own, kind: command, command: x }\n - { name: seed, has: all }\n"
 		" - { name: lt, kind: libtorrent }\n - { name: tr, kind: transmission }\n"
 		" - { name: ar, kind: aria2 }\n - { name: rt, kind: rtorrent }\n";
-	const struct lab_command_place place = { "/bin/shoal", "/bin/hostile", "http://10.77.0.7:6969/announce" };
-	struct lab_scenario *s = parsed(text);
-	struct lab_plan plan;
+	struct planned p = planned(text);
 	(void)state;
-	assert_int_equal(lab_plan_make(&plan, s, 16, 1), 0);
-	for (unsigned i = 0; i < plan.nodes; i++) {
-		struct lab_command c;
-		assert_int_equal(lab_plan_dht_entry(&plan, i), i == 1 ? 2 : 1);
-		assert_int_equal(lab_command_make(&c, s, &plan, i, &place), 0);
+	for (unsigned i = 0; i < p.plan.nodes; i++) {
+		struct lab_command c = command_of(&p, i);
+		assert_int_equal(lab_plan_dht_entry(&p.plan, i), i == 1 ? 2 : 1);
 		assert_int_equal(has_word(&c, "--no-dht"), false);
 		if (i > 0 && !speaks_of(&c, i == 1 ? "10.77.0.3:6881" : i == 3 ? "10.77.0.2 6881" : "10.77.0.2:6881"))
 			fail_msg("node %u knows no way into the DHT", i);
 		lab_command_free(&c);
 	}
-	lab_plan_fini(&plan);
-	lab_scenario_free(s);
+	planned_fini(&p);
 }
 
 static void the_calendar_keeps_its_order(void **state)
