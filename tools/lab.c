@@ -2,7 +2,6 @@
 #include "tools/lab_inner.h"
 
 #include "tools/commands.h"
-#include "tools/human.h"
 #include "tools/lab/attack.h"
 #include "tools/lab/compare/compare.h"
 #include "tools/lab/fields.h"
@@ -12,57 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-/* ---- while it runs -------------------------------------------------------------------------------- */
-
-static shoal_us now_us(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (shoal_us)ts.tv_sec * 1000000 + (shoal_us)ts.tv_nsec / 1000;
-}
-
-static void on_begin(void *to, const struct lab_scenario *s, const char *run, uint64_t seed)
-{
-	struct lab *lab = to;
-	snprintf(lab->label, sizeof lab->label, "%s%s%s%s seed %llu", s->name, run ? " (" : "", run ? run : "",
-		 run ? ")" : "", (unsigned long long)seed);
-}
-
-/* A row of the live table of a real run. */
-static void show_group(struct lab *lab, size_t row, const struct lab_progress_group *g)
-{
-	char numbers[160], name[64], up[SHOAL_HUMAN_MAX], down[SHOAL_HUMAN_MAX], done[48] = "";
-	if (g->wanting > 0)
-		snprintf(done, sizeof done, "%5.1f%%  %u of %u complete", 100 * g->have, g->complete, g->wanting);
-	snprintf(numbers, sizeof numbers, "%-26s  %3u running  down %9s  up %9s", done, g->running,
-		 shoal_human_rate(g->down, down), shoal_human_rate(g->up, up));
-	snprintf(name, sizeof name, "  %.60s", g->name);
-	shoal_progress_row(&lab->progress, row, name, numbers);
-}
-
-static bool on_progress(void *to, const struct lab_progress *p)
-{
-	struct lab *lab = to;
-	char numbers[160];
-	shoal_us now = now_us();
-	if (!shoal_progress_due(&lab->progress, now))
-		return true;
-	if (lab->real)
-		snprintf(numbers, sizeof numbers, "%5.1f%%  %u of %u complete  %u running  %.1f s", 100 * p->have,
-			 p->complete, p->wanting, p->running, p->t);
-	else
-		snprintf(numbers, sizeof numbers, "%5.1f%%  %u of %u complete  %u running  %.1f s virtual, %.1f s here",
-			 100 * p->have, p->complete, p->wanting, p->running, p->t, p->wall);
-	shoal_progress_row(&lab->progress, 0, lab->label, numbers);
-	for (unsigned g = 0; lab->progress.tty && g < p->groups && g + 1 < SHOAL_PROGRESS_ROWS_MAX; g++)
-		show_group(lab, g + 1, &p->group[g]);
-	shoal_progress_draw(&lab->progress, now);
-	return true;
-}
-
-/* ---- files and options ------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------- */
 
 int lab_bad_arg(struct shoal_tool *tool, const char *arg, int rc)
 {
@@ -72,31 +22,6 @@ int lab_bad_arg(struct shoal_tool *tool, const char *arg, int rc)
 					 shoal_say_cstr(arg, shown));
 	return shoal_say_fail(tool, rc, "%s: %s", shoal_say_cstr(arg, shown),
 			      rc == SHOAL_ERR_IO ? strerror(errno) : shoal_err_name(rc));
-}
-
-int lab_read_options(struct lab *lab, struct lab_suite_options *o)
-{
-	char shown[SHOAL_SAY_TEXT_MAX];
-	const char *seeds = lab->seeds != NULL ? lab->seeds : lab->seed;
-	*o = (struct lab_suite_options){
-		.quick = lab->quick, .policy = lab->policy, .real_bytes = lab->real_bytes, .to = lab
-	};
-	o->set = lab->set.at;
-	o->set_count = lab->set.count;
-	if (o->set_count > LAB_SETS_MAX)
-		return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "more than %u times --set", LAB_SETS_MAX);
-	o->progress = on_progress;
-	o->begins = on_begin;
-	if (seeds != NULL) {
-		if (lab_seeds_parse(seeds, &o->first, &o->last) < 0 || (lab->seed != NULL && o->first != o->last))
-			return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "'%s' is no %s", shoal_say_cstr(seeds, shown),
-					      lab->seed != NULL ? "seed" : "range of seeds (1..20)");
-		o->has_seeds = true;
-	}
-	if (lab->policy != NULL && lab_policy_of(lab->policy) < 0)
-		return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "'%s' is none of off, lt, full",
-				      shoal_say_cstr(lab->policy, shown));
-	return 0;
 }
 
 int lab_fault_at(struct lab *lab, const char *path, const struct lab_fault *fault, int code, int err)
@@ -152,16 +77,6 @@ int lab_not_runnable(struct lab *lab, const struct lab_suite *suite)
 		suite->o.make != NULL ? "cannot be had for real:" : "cannot run yet, needs:", lab_suite_lacks(suite));
 }
 
-int lab_parse(struct lab *lab, const struct shoal_opt_page *page, const struct shoal_opt *own, int argc, char **argv,
-	      struct shoal_opt_list *args)
-{
-	const struct shoal_opt *const tables[] = { own, NULL };
-	int rc = shoal_say_parse(lab->tool, page, tables, argc, argv, args);
-	shoal_progress_init(&lab->progress, lab->tool);
-	lab->progress.last = lab->tool->tty ? 0 : now_us(); /* in a log, only what takes long is worth a line */
-	return rc;
-}
-
 int lab_with_file(struct lab *lab, struct lab_suite_options *o, const char *arg,
 		  int (*what)(struct lab *lab, struct lab_suite_options *o, const char *path))
 {
@@ -214,16 +129,9 @@ static int replay_main(struct lab *lab, int argc, char **argv)
 {
 	struct shoal_opt_list args = { 0 };
 	struct lab_suite_options o;
-	/* clang-format off */
-	const struct shoal_opt own[] = {
-		{ SHOAL_OPT_TEXT, "policy", 'p', &lab->policy, "off|lt|full", NULL, "as in the run that is looked at" },
-		{ SHOAL_OPT_LIST, "set", 0, &lab->set, "FIELD=VALUE", NULL, "a field of the file that is otherwise (leeches.count=40); more than once" },
-		{ SHOAL_OPT_FLAG, "quick", 0, &lab->quick, NULL, NULL, "the small form, as in the run that is looked at" },
-		{ SHOAL_OPT_FLAG, "real-bytes", 0, &lab->real_bytes, NULL, NULL, "move and hash every byte: the same run, slower" },
-		{ .kind = SHOAL_OPT_END },
-	};
-	/* clang-format on */
-	int rc = lab_parse(lab, &replay_page, own, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
+	const struct shoal_opt own[] = { { .kind = SHOAL_OPT_END } };
+	int rc = lab_parse(lab, &replay_page, own, LAB_OPTIONS_FILE | LAB_OPTIONS_WORLD, argc, argv, &args);
+	int code = rc < 0 ? shoal_exit_of(rc) : 0;
 	if (rc == 0 && (code = lab_read_options(lab, &o)) == 0) {
 		char *end = NULL;
 		const char *at = args.count == 2 ? strchr(args.at[1], '@') : NULL;
@@ -288,13 +196,9 @@ static int list_main(struct lab *lab, int argc, char **argv)
 	struct lab_suite_options o = { 0 };
 	struct lab_files files = { 0 };
 	const struct shoal_opt own[] = { { .kind = SHOAL_OPT_END } };
-	int rc = lab_parse(lab, &list_page, own, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
+	int rc = lab_parse(lab, &list_page, own, 0, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
 	if (rc == 0) {
-		for (size_t i = 0; code == 0 && i < args.count; i++)
-			if ((rc = lab_files_add(&files, args.at[i])) < 0)
-				code = lab_bad_arg(lab->tool, args.at[i], rc);
-		if (args.count == 0 && (rc = lab_files_shipped(&files)) < 0)
-			code = lab_bad_arg(lab->tool, "the shipped scenarios", rc);
+		code = lab_read_files(lab, &files, args.at, args.count);
 		for (size_t i = 0; code == 0 && i < files.count; i++)
 			code = list_file(lab, &o, files.at[i]);
 	}
@@ -370,7 +274,7 @@ static int example_main(struct lab *lab, int argc, char **argv)
 		{ SHOAL_OPT_FLAG, "metrics", 0, &lab->metrics, NULL, NULL, "what must_hold can ask for" },
 		{ .kind = SHOAL_OPT_END },
 	};
-	int rc = lab_parse(lab, &example_page, own, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
+	int rc = lab_parse(lab, &example_page, own, 0, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
 	if (rc == 0 && args.count > 0)
 		code = shoal_say_fail(lab->tool, SHOAL_ERR_USAGE,
 				      "it takes no arguments; see shoal lab example --help");

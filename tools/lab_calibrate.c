@@ -162,16 +162,10 @@ static int calibrate_options(struct lab *lab, struct lab_suite_options *o, doubl
 	if (lab_quantity(text, LAB_SHARE, bar) < 0 || !(*bar >= 0))
 		return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "--bar %s: a share is expected, as 10%%",
 				      shoal_say_cstr(text, shown));
-	if (!o->has_seeds) {
-		o->has_seeds = true;
-		o->first = 1;
-		o->last = 3;
-	}
+	lab_default_seeds(o, 1, 3);
 	if (o->last - o->first >= LAB_CALIBRATION_RUNS_MAX)
 		return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "more than %u seeds", LAB_CALIBRATION_RUNS_MAX);
-	lab_real_options(o);
 	o->alone = true;
-	lab->real = true;
 	return 0;
 }
 
@@ -185,20 +179,17 @@ int lab_calibrate_main(struct lab *lab, int argc, char **argv)
 	const struct shoal_opt own[] = {
 		{ SHOAL_OPT_TEXT, "seeds", 0, &lab->seeds, "A..B", NULL, "which runs, in both worlds (1..3)" },
 		{ SHOAL_OPT_TEXT, "bar", 0, &lab->bar, "SHARE", NULL, "by which a time may be off, either way (" BAR ")" },
-		{ SHOAL_OPT_LIST, "set", 0, &lab->set, "FIELD=VALUE", NULL, "a field of the file that is otherwise (leeches.count=40); more than once" },
-		{ SHOAL_OPT_FLAG, "quick", 0, &lab->quick, NULL, NULL, "the small form, if the file has one" },
-		{ SHOAL_OPT_TEXT, "scratch", 0, &lab->scratch, "DIR", NULL, "where the copies go meanwhile; default: $TMPDIR or /tmp" },
-		{ SHOAL_OPT_FLAG, "keep", 0, &lab->keep, NULL, NULL, "leave the nodes' folders and logs there" },
 		{ .kind = SHOAL_OPT_END },
 	};
 	/* clang-format on */
-	int rc = lab_parse(lab, &page, own, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
+	lab->real = true;
+	int rc = lab_parse(lab, &page, own, LAB_OPTIONS_FILE | LAB_OPTIONS_PLACE, argc, argv, &args);
+	int code = rc < 0 ? shoal_exit_of(rc) : 0;
 	if (rc == 0 && (code = calibrate_options(lab, &o, &bar)) == 0) {
-		const char *const *arg = args.count > 0 ? args.at : named;
-		size_t count = args.count > 0 ? args.count : sizeof named / sizeof *named;
-		for (size_t i = 0; code == 0 && i < count; i++)
-			if ((rc = lab_files_add(&files, arg[i])) < 0)
-				code = lab_bad_arg(lab->tool, arg[i], rc);
+		if (args.count > 0)
+			code = lab_read_files(lab, &files, args.at, args.count);
+		else
+			code = lab_read_files(lab, &files, named, sizeof named / sizeof *named);
 		if (code == 0)
 			code = calibrate_files(lab, &o, &files, bar);
 	}

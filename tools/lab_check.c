@@ -80,48 +80,20 @@ static int check_files(struct lab *lab, const struct lab_suite_options *options,
 	return tally.held + tally.open > 0 ? SHOAL_EXIT_GOOD : SHOAL_EXIT_USAGE;
 }
 
-/* Options that are of one world alone. */
-static int check_options(struct lab *lab, struct lab_suite_options *o)
-{
-	if (lab->real && (lab->policy != NULL || lab->real_bytes))
-		return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "%s is of runs in virtual time: not with --real",
-				      lab->policy != NULL ? "--policy" : "--real-bytes");
-	if (lab->real) {
-		lab_real_options(o);
-		if (!o->has_seeds) {
-			o->has_seeds = true;
-			o->first = o->last = 1;
-		}
-	}
-	return lab_real_only(lab);
-}
-
 int lab_check_main(struct lab *lab, int argc, char **argv)
 {
 	struct shoal_opt_list args = { 0 };
 	struct lab_suite_options o;
 	struct lab_files files = { 0 };
-	/* clang-format off */
 	const struct shoal_opt own[] = {
-		{ SHOAL_OPT_FLAG, "quick", 0, &lab->quick, NULL, NULL, "the small form of those that have one, with its slack" },
 		{ SHOAL_OPT_TEXT, "seeds", 0, &lab->seeds, "A..B", NULL, "instead of the scenario's own" },
-		{ SHOAL_OPT_TEXT, "policy", 'p', &lab->policy, "off|lt|full", NULL, "how nodes choose, instead of what the file says" },
-		{ SHOAL_OPT_LIST, "set", 0, &lab->set, "FIELD=VALUE", NULL, "a field of the file that is otherwise (leeches.count=40); more than once" },
-		{ SHOAL_OPT_FLAG, "real-bytes", 0, &lab->real_bytes, NULL, NULL, "move and hash every byte: the same runs, slower" },
-		{ SHOAL_OPT_FLAG, "real", 0, &lab->real, NULL, NULL, "by real processes in namespaces, in real time" },
-		{ SHOAL_OPT_TEXT, "scratch", 0, &lab->scratch, "DIR", NULL, "--real: where the copies go meanwhile; default: $TMPDIR or /tmp" },
-		{ SHOAL_OPT_FLAG, "keep", 0, &lab->keep, NULL, NULL, "--real: leave the nodes' folders and logs there" },
 		{ .kind = SHOAL_OPT_END },
 	};
-	/* clang-format on */
-	int rc = lab_parse(lab, &page, own, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
-	if (rc == 0 && (code = lab_read_options(lab, &o)) == 0 && (code = check_options(lab, &o)) == 0) {
-		for (size_t i = 0; code == 0 && i < args.count; i++)
-			if ((rc = lab_files_add(&files, args.at[i])) < 0)
-				code = lab_bad_arg(lab->tool, args.at[i], rc);
-		if (args.count == 0 && (rc = lab_files_shipped(&files)) < 0)
-			code = lab_bad_arg(lab->tool, "the shipped scenarios", rc);
-		if (code == 0)
+	int rc = lab_parse(lab, &page, own, LAB_OPTIONS_ALL, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
+	if (rc == 0 && (code = lab_read_options(lab, &o)) == 0) {
+		if (lab->real)
+			lab_default_seeds(&o, 1, 1);
+		if ((code = lab_read_files(lab, &files, args.at, args.count)) == 0)
 			code = check_files(lab, &o, &files);
 	}
 	lab_files_fini(&files);

@@ -1,5 +1,5 @@
 /*
- * tools/lab_inner.h - what the subcommands of `shoal lab` share: lab.c, lab_run.c, lab_check.c, lab_calibrate.c, lab_real.c.
+ * tools/lab_inner.h - what the subcommands of `shoal lab` share: lab.c and lab_*.c.
  */
 #ifndef SHOAL_TOOLS_LAB_INNER_H
 #define SHOAL_TOOLS_LAB_INNER_H
@@ -25,16 +25,40 @@ struct lab {
 	char label[160];
 };
 
-/* Each returns 0, or the exit code after saying why. */
+/* ---- options (lab_options.c) ---- */
+
+/* What several of them take, beside what is their own. */
+enum lab_options {
+	LAB_OPTIONS_FILE = 1,  /* of what the file says: --set, --quick */
+	LAB_OPTIONS_WORLD = 2, /* of virtual time: --policy, --real-bytes */
+	LAB_OPTIONS_REAL = 4,  /* --real */
+	LAB_OPTIONS_PLACE = 8, /* of real processes: --scratch, --keep */
+	LAB_OPTIONS_ALL = 15,
+};
+
+/* As shoal_say_parse(); `shared` of enum lab_options. */
+int lab_parse(struct lab *lab, const struct shoal_opt_page *page, const struct shoal_opt *own, unsigned shared,
+	      int argc, char **argv, struct shoal_opt_list *args);
+
+/* From here on each returns 0, or the exit code after saying why. */
+
+/* What was parsed: `o` as a suite takes it, and refused what is of the other world. */
 int lab_read_options(struct lab *lab, struct lab_suite_options *o);
+/* Where no seeds were asked for. */
+void lab_default_seeds(struct lab_suite_options *o, uint64_t first, uint64_t last);
+/* The scenarios that are named so, and with none those that are shipped. */
+int lab_read_files(struct lab *lab, struct lab_files *files, const char *const *at, size_t count);
+
+/* Shows `o`'s runs while they last (lab_progress.c). */
+void lab_show_progress(struct lab *lab, struct lab_suite_options *o);
+
+/* ---- files (lab.c) ---- */
+
 /* Reads and checks one file; its text stays in `text` for as long as the suite, and is then to be freed. */
 int lab_open_suite(struct lab *lab, struct lab_suite *suite, const char *path, const struct lab_suite_options *o,
 		   struct shoal_space *text);
 /* Says what a scenario needs that is not there, and gives the exit code for that. */
 int lab_not_runnable(struct lab *lab, const struct lab_suite *suite);
-/* As shoal_say_parse(), and makes the progress line ready. */
-int lab_parse(struct lab *lab, const struct shoal_opt_page *page, const struct shoal_opt *own, int argc, char **argv,
-	      struct shoal_opt_list *args);
 /* The one scenario that `arg` names. */
 int lab_with_file(struct lab *lab, struct lab_suite_options *o, const char *arg,
 		  int (*what)(struct lab *lab, struct lab_suite_options *o, const char *path));
@@ -57,8 +81,6 @@ void lab_real_options(struct lab_suite_options *o);
 int lab_real_enter(struct lab *lab, struct lab_real *real, int *code);
 /* 0, or the exit code after saying why a real run could not be made. */
 int lab_real_failed(struct lab *lab, const struct lab_real *real);
-/* That --scratch and --keep are of real runs. */
-int lab_real_only(struct lab *lab);
 
 int lab_run_main(struct lab *lab, int argc, char **argv);
 int lab_check_main(struct lab *lab, int argc, char **argv);

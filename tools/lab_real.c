@@ -53,10 +53,3 @@ int lab_real_enter(struct lab *lab, struct lab_real *real, int *code)
 		shoal_say_log(lab->tool, SHOAL_LOG_WARN, "kept: %s", scratch);
 	return 0;
 }
-
-int lab_real_only(struct lab *lab)
-{
-	if (!lab->real && (lab->scratch != NULL || lab->keep))
-		return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "--scratch and --keep are of --real");
-	return 0;
-}

@@ -190,25 +190,6 @@ static int run_traced(struct lab *lab, struct lab_suite_options *o, const char *
 	return code;
 }
 
-/* Options that are of one world alone. */
-static int check_real(struct lab *lab)
-{
-	const struct {
-		const char *name;
-		bool given;
-	} virtual_only[] = { { "--trace", lab->trace != NULL },
-			     { "--record", lab->record != NULL },
-			     { "--real-bytes", lab->real_bytes },
-			     { "--policy", lab->policy != NULL } };
-	for (size_t i = 0; lab->real && i < sizeof virtual_only / sizeof *virtual_only; i++)
-		if (virtual_only[i].given)
-			return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE,
-					      "%s is of runs in virtual time: not with --real", virtual_only[i].name);
-	if (!lab->real && lab->beside)
-		return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "--beside is of --real");
-	return lab_real_only(lab);
-}
-
 int lab_run_main(struct lab *lab, int argc, char **argv)
 {
 	struct shoal_opt_list args = { 0 };
@@ -217,31 +198,20 @@ int lab_run_main(struct lab *lab, int argc, char **argv)
 	const struct shoal_opt own[] = {
 		{ SHOAL_OPT_TEXT, "seed", 's', &lab->seed, "N", NULL, "which run (1)" },
 		{ SHOAL_OPT_TEXT, "seeds", 0, &lab->seeds, "A..B", NULL, "several runs, one after another" },
-		{ SHOAL_OPT_TEXT, "policy", 'p', &lab->policy, "off|lt|full", NULL, "how nodes choose, instead of what the file says" },
-		{ SHOAL_OPT_LIST, "set", 0, &lab->set, "FIELD=VALUE", NULL, "a field of the file that is otherwise (leeches.count=40); more than once" },
-		{ SHOAL_OPT_FLAG, "quick", 0, &lab->quick, NULL, NULL, "the small form, if the file has one" },
 		{ SHOAL_OPT_TEXT, "svg", 0, &lab->svg, "FILE", NULL, "a picture of the (first) run" },
 		{ SHOAL_OPT_TEXT, "trace", 0, &lab->trace, "FILE", NULL, "every event of every node, one JSON object a line" },
 		{ SHOAL_OPT_TEXT, "record", 0, &lab->record, "NODE:FILE", NULL, "what that node decides and why, for shoal explain" },
-		{ SHOAL_OPT_FLAG, "real-bytes", 0, &lab->real_bytes, NULL, NULL, "move and hash every byte: the same run, slower" },
-		{ SHOAL_OPT_FLAG, "real", 0, &lab->real, NULL, NULL, "by real processes in namespaces, in real time" },
 		{ SHOAL_OPT_FLAG, "beside", 0, &lab->beside, NULL, NULL, "--real: and in virtual time too, to see how far that is off" },
-		{ SHOAL_OPT_TEXT, "scratch", 0, &lab->scratch, "DIR", NULL, "--real: where the copies go meanwhile; default: $TMPDIR or /tmp" },
-		{ SHOAL_OPT_FLAG, "keep", 0, &lab->keep, NULL, NULL, "--real: leave the nodes' folders and logs there" },
 		{ .kind = SHOAL_OPT_END },
 	};
 	/* clang-format on */
-	int rc = lab_parse(lab, &run_page, own, argc, argv, &args), code = rc < 0 ? shoal_exit_of(rc) : 0;
+	int rc = lab_parse(lab, &run_page, own, LAB_OPTIONS_ALL, argc, argv, &args),
+	    code = rc < 0 ? shoal_exit_of(rc) : 0;
 	if (rc == 0 && args.count != 1)
 		code = shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "one FILE is needed; see shoal lab run --help");
-	else if (rc == 0 && (code = lab_read_options(lab, &o)) == 0 && (code = check_real(lab)) == 0) {
+	else if (rc == 0 && (code = lab_read_options(lab, &o)) == 0) {
 		o.alone = true;
-		if (lab->real)
-			lab_real_options(&o);
-		if (!o.has_seeds) {
-			o.has_seeds = true;
-			o.first = o.last = 1;
-		}
+		lab_default_seeds(&o, 1, 1);
 		code = lab_with_file(lab, &o, args.at[0], run_traced);
 	}
 	shoal_opt_list_fini(&args);

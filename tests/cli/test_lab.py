@@ -187,6 +187,16 @@ must_hold: [always completed == 100%, always rules_broken == 0]
         for kind in "--fields", "--adversaries", "--metrics":
             self.assertGreater(self.lab("example", kind).stdout.count("\n"), 8)
 
+    def test_options_of_the_other_world(self):
+        path = self.put(SMALL)
+        for words, said in ((("run", "--real", "--policy", "off"), "--policy is of runs in virtual time"),
+                            (("run", "--real", "--record", "0:x"), "--record is of runs in virtual time"),
+                            (("check", "--real", "--real-bytes"), "--real-bytes is of runs in virtual time"),
+                            (("check", "--keep"), "--scratch and --keep are of --real"),
+                            (("run", "--scratch", "/"), "--scratch and --keep are of --real"),
+                            (("run", "--beside"), "--beside is of --real")):
+            self.assertIn(said, self.lab(*words, path, code=2).stderr)
+
     def test_what_must_hold_and_does_not(self):
         path = self.put(SMALL + "must_hold:\n  - tmax / bound <= 0.5\n  - always completed == 100%\n")
         done = self.lab("check", path, "--seeds", "1..2", code=1)
