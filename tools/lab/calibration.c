@@ -2,9 +2,9 @@
 #include "tools/lab/calibration.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include "tools/lab/metric.h"
+#include "tools/lab/rank.h"
 
 const char *const lab_calibration_times[LAB_CALIBRATION_TIMES] = { "t50", "tmax" };
 
@@ -20,25 +20,11 @@ void lab_calibration_add(struct lab_calibration *c, const struct lab_result *rea
 	c->runs++;
 }
 
-/* What has no value comes last, so that a median cannot hide it. */
-static int ascending(const void *a, const void *b)
-{
-	double x, y;
-	memcpy(&x, a, sizeof x);
-	memcpy(&y, b, sizeof y);
-	if (isnan(x) || isnan(y))
-		return isnan(x) - isnan(y);
-	return (x > y) - (x < y);
-}
-
 static double median(const double *of, unsigned count)
 {
 	double v[LAB_CALIBRATION_RUNS_MAX];
-	if (count == 0)
-		return NAN;
 	memcpy(v, of, count * sizeof *v);
-	qsort(v, count, sizeof *v, ascending);
-	return (v[(count - 1) / 2] + v[count / 2]) / 2;
+	return lab_rank_median(v, count);
 }
 
 struct lab_off lab_calibration_off(const struct lab_calibration *c, unsigned time)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "tools/lab/metric.h"
+#include "tools/lab/rank.h"
 
 #define DEPTH_MAX 16 /* of brackets */
 #define NEAR 1e-9    /* equal, as far as sums of doubles go */
@@ -247,27 +248,15 @@ bool lab_hold_compare(const struct lab_hold *h, double left, double right, doubl
 	return false;
 }
 
-static int ascending(const void *a, const void *b)
-{
-	double x, y;
-	memcpy(&x, a, sizeof x);
-	memcpy(&y, b, sizeof y);
-	/* What has no value comes last: a median must not hide it. */
-	if (isnan(x) || isnan(y))
-		return (int)isnan(x) - (int)isnan(y);
-	return (x > y) - (x < y);
-}
-
 static double middle(const double *v, size_t count, bool mean)
 {
 	double all = 0, sorted[64], *at = count <= 64 ? sorted : malloc(count * sizeof *at);
 	if (at == NULL)
 		return NAN;
 	memcpy(at, v, count * sizeof *at);
-	qsort(at, count, sizeof *at, ascending);
+	double m = lab_rank_median(at, count);
 	for (size_t i = 0; i < count; i++)
 		all += at[i] / (double)count;
-	double m = count % 2 ? at[count / 2] : (at[count / 2 - 1] + at[count / 2]) / 2;
 	if (at != sorted)
 		free(at);
 	return mean ? all : m;

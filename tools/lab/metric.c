@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "tools/lab/fluid.h"
+#include "tools/lab/rank.h"
 
 /* ---- who is meant ------------------------------------------------------------------------ */
 
@@ -25,20 +26,12 @@ static bool stayed(const struct lab_result_node *n)
 	return isfinite(n->complete) || !isfinite(n->left);
 }
 
-static int ascending(const void *a, const void *b)
-{
-	double x, y;
-	memcpy(&x, a, sizeof x);
-	memcpy(&y, b, sizeof y);
-	return (x > y) - (x < y);
-}
-
 /* The value below which a share `q` of them lies (the nearest rank). */
 static double quantile(double *v, size_t count, double q)
 {
 	if (count == 0)
 		return NAN;
-	qsort(v, count, sizeof *v, ascending);
+	lab_rank(v, count);
 	size_t rank = (size_t)ceil(q * (double)count);
 	return v[rank > 0 ? rank - 1 : 0];
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "tools/lab/metric.h"
+#include "tools/lab/rank.h"
 
 static void *must(void *at)
 {
@@ -270,14 +271,6 @@ static void judge_line(struct lab_suite *suite, struct lab_line *line)
 	free(left);
 }
 
-static int ascending(const void *a, const void *b)
-{
-	double x, y;
-	memcpy(&x, a, sizeof x);
-	memcpy(&y, b, sizeof y);
-	return (x > y) - (x < y);
-}
-
 double lab_suite_median(const struct lab_suite *suite, unsigned i, const char *metric, int group)
 {
 	const struct lab_result *r = suite->cases[i].result;
@@ -290,8 +283,7 @@ double lab_suite_median(const struct lab_suite *suite, unsigned i, const char *m
 		if (!isnan(v[count]))
 			count++;
 	}
-	qsort(v, count, sizeof *v, ascending);
-	double out = count > 0 ? (v[(count - 1) / 2] + v[count / 2]) / 2 : NAN;
+	double out = lab_rank_median(v, count);
 	free(v);
 	return out;
 }

@@ -3,8 +3,8 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include "tools/human.h"
+#include "tools/lab/rank.h"
 #include "tools/lab/tell.h"
 
 #define WIDTH 1160
@@ -81,14 +81,6 @@ static void axes(FILE *to, const struct box *b, const char *title, bool percent)
 		b->y + b->h, b->x + b->w, b->y + b->h);
 }
 
-static int ascending(const void *a, const void *b)
-{
-	double x, y;
-	memcpy(&x, a, sizeof x);
-	memcpy(&y, b, sizeof y);
-	return (x > y) - (x < y);
-}
-
 /* Where the next row of a legend goes, and its mark. */
 static void legend(FILE *to, double x, double *y, const char *color, const char *dash, const char *text)
 {
@@ -113,7 +105,7 @@ static void completion(FILE *to, const struct box *b, const struct lab_result *r
 		if (isfinite(r->node[i].complete))
 			when[done++] = r->node[i].complete;
 	}
-	qsort(when, done, sizeof *when, ascending);
+	lab_rank(when, done);
 	fprintf(to, "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"2.5\" points=\"%.1f,%.1f", color, at_x(b, 0),
 		at_y(b, 0));
 	for (size_t i = 0; i < done; i++)
