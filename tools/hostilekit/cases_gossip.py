@@ -190,5 +190,3 @@ def _(c):
     if p.seen[EXTENDED] > 1:
         raise Unexpected("it answers under number 0")
     p.expect_served(c.content)
-
-
