@@ -121,9 +121,6 @@ def named_by_the_link(place):
     assert any(p["client"] == "web seed" and p["got"] > ONE // 2 for p in told["peers"]), told
 
 
-SANITIZED = os.environ.get("SHOAL_SHORT") == "1"
-
-
 # ---- liars: beside a good server that takes its time, so that there is something to lie about --------
 
 def slowly(q):
@@ -256,8 +253,8 @@ def slow(place):
             q.send(q.data[i:i + 1])
             time.sleep(1)
     began = time.monotonic()
-    liar(place, answer, most=4 if SANITIZED else 2)  # what takes longer is asked for once more
-    assert time.monotonic() - began < 14
+    liar(place, answer, most=4)  # on a busy host all its connections, before it has shown what it is; and never again
+    assert time.monotonic() - began < 30  # a range has 60 s and more
 
 
 def says_nothing(place):
