@@ -173,7 +173,8 @@ class Real(unittest.TestCase):
                 path = self.put(text)
             process = subprocess.Popen([SHOAL, "lab", *verb, path, "--quiet", "--scratch", self.scratch],
                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-            end = time.monotonic() + 20
+            self.addCleanup(process.kill)
+            end = time.monotonic() + 60
             wanted = 5 if verb == CALIBRATE else 6
             while len(self.left()) < wanted and time.monotonic() < end and process.poll() is None:
                 time.sleep(0.05)
@@ -252,7 +253,8 @@ class Real(unittest.TestCase):
                         "  - { name: leech }\n")
         process = subprocess.Popen([SHOAL, "lab", "run", "--real", path, "--scratch", self.scratch],
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        end = time.monotonic() + 20
+        self.addCleanup(process.kill)
+        end = time.monotonic() + 60
         while done is None and time.monotonic() < end:
             for pid in filter(str.isdigit, self.left()):
                 if os.readlink(f"/proc/{pid}/cwd").endswith("/leech"):
