@@ -51,15 +51,15 @@ OVERDUE = (REQ, "	if (since + patience > now)\n		return;", "	if (now > 0)\n		ret
 DOUBLE = (REQ, "	if ((shoal_picker_untouched(s->picker) > 0 && !s->landing.busy) || p->ask_count >= most)",
           "	if (most < 1000)")
 # A block lands only where it was asked for, as long as it was asked for; and what landed is hashed.
-PLACE = (REQ, "	if (i == UINT32_MAX)\n		return NULL;\n	struct shoal_ask *ask = ask_at(p, i);\n"
+PLACE = (REQ, "	if (i == UINT32_MAX)\n		return NULL;\n	struct shoal_ask *ask = shoal_peer_ask(p, i);\n"
               "	struct shoal_open *open = shoal_landing_find(&p->swarm->landing, piece);",
-         "	if (p->ask_count == 0)\n		return NULL;\n	struct shoal_ask *ask = ask_at(p, i == UINT32_MAX ? 0 : i);\n"
+         "	if (p->ask_count == 0)\n		return NULL;\n	struct shoal_ask *ask = shoal_peer_ask(p, i == UINT32_MAX ? 0 : i);\n"
          "	struct shoal_open *open = shoal_landing_find(&p->swarm->landing, ask->piece);")
 FITS = (REQ, "	bool fits = open != NULL && shoal_open_block_len(open, ask->block) == len;",
         "	bool fits = open != NULL && shoal_open_block_len(open, ask->block) >= len;")
-LANDS = (REQ, "	if (i == UINT32_MAX || (ev->at == NULL && !ask_at(p, i)->missed)) {",
-         "	if (i == UINT32_MAX && ev->at != NULL && p->ask_count > 0) {\n		i = 0;\n		block = ask_at(p, 0)->block;\n	}\n"
-         "	if (i == UINT32_MAX || (ev->at == NULL && !ask_at(p, i)->missed)) {")
+LANDS = (REQ, "	if (i == UINT32_MAX || (ev->at == NULL && !shoal_peer_ask(p, i)->missed)) {",
+         "	if (i == UINT32_MAX && ev->at != NULL && p->ask_count > 0) {\n		i = 0;\n		block = shoal_peer_ask(p, 0)->block;\n	}\n"
+         "	if (i == UINT32_MAX || (ev->at == NULL && !shoal_peer_ask(p, i)->missed)) {")
 SHA1 = (HASH, "			if (memcmp(got, hash->want_sha1, sizeof hash->want_sha1) != 0)", "			if (got[0] == got[1] && got[1] == got[2])")
 ROOT = (HASH, "			if (memcmp(got, hash->want_root, sizeof got) != 0)", "			if (got[0] == got[1] && got[1] == got[2])")
 FITS_SHA1 = (SMETA, "	if (s->has_v1 && memcmp(sha1, s->v1.b, 20) != 0)", "	if (s->has_v1 && sha1[0] == sha1[1] && sha1[1] == sha1[2])")
@@ -433,7 +433,7 @@ FAULTS = [
     ("V03a", (HASHES, "	if (s->mi == NULL || p->hash_asked == 0)\n		return;", "	if (s->mi == NULL || p->hash_asked == 0)\n		return shoal_peer_close(p, SHOAL_ERR_REFUSED, now);")),
     ("H01a", ("swarm/core/hints.c", "		return shoal_peer_idle_talk(p, now); /* of a later version */", "		return rc; /* of a later version */")),
     ("H02a H02b H02c H02d", ("swarm/core/evidence_failed.c", "	} else { /* what it says does not help */\n		mend_or_begin_anew(s, open, all, n, now);", "	} else { /* what it says does not help */\n		(void)piece;")),
-    ("H02g", ("swarm/core/evidence_failed.c", "			if (memcmp(ours[b], digest[b], 32) != 0)\n				drop_block(s, open, b);\n		if (n == 1)", "			if (memcmp(ours[b], digest[b], 32) != 0)\n				shoal_evidence_false(s, open->source[b], piece, b, SHOAL_REP_WHY_FALSE_DIFF, now);\n		if (n == 1)")),
+    ("H02g", ("swarm/core/evidence_failed.c", "		mend_those(s, open, wrong, now);\n		open->hinted = true;\n		if (n == 1)", "		mend(s, open, now);\n		open->hinted = true;\n		for (uint32_t b = 0; b < open->blocks; b++)\n			if (wrong[b])\n				shoal_evidence_false(s, open->source[b], piece, b, SHOAL_REP_WHY_FALSE_DIFF, now);\n		if (n == 1)")),
     ("H02f", ("swarm/core/hints.c", "	if (best == NULL)\n		return false;", "	if (best == NULL || now > 0)\n		return false;")),
     # floods that cost too much, or whose peers are never done with
     ("W05b", (IN, "	if (!shoal_bits_set(&p->have, piece))\n		return shoal_peer_idle_talk(p, now);", "	for (volatile unsigned i = 0; i < 100000; i++)\n		;\n	if (!shoal_bits_set(&p->have, piece))\n		return 0;")),
