@@ -162,6 +162,32 @@ static void a_hint_counts_until_the_piece_fails_again(void **state)
 	strangers_free(w);
 }
 
+/* Whoever is asked may have nothing to say, and not even that: the piece is fetched again, and not for ever waited for. */
+static void a_hint_that_never_comes_is_waited_for_so_long(void **state)
+{
+	struct heard h = { .piece = SHOAL_PIECE_NONE };
+	(void)state;
+	struct strangers *w = strangers_new(
+		&(struct strangers_options){ .torrent = true, .on_message = hear, .to = &h });
+	strangers_run(w, SHOAL_S(8));
+	h.teller = one_that_has_it(w, "83.1.2.3:40000");
+	stranger_say_ext(h.teller, 0, SHOAL_LIT("d1:md9:sh_leavesi5eee"));
+	struct stranger *liar = one_that_serves(w, &h, "80.1.2.3:40000");
+	unsigned piece = h.piece;
+	stranger_gives(liar, 2 * piece);
+	stranger_gives(liar, 2 * piece + 1);
+	strangers_run(w, SHOAL_S(1));
+	assert_int_equal(h.asked, 1);
+	struct shoal_open *open = shoal_landing_find(&w->node->swarms->landing, piece);
+	assert_non_null(open);
+	assert_int_equal(open->state, SHOAL_OPEN_DISPUTED);
+	strangers_run(w, SHOAL_EVIDENCE_DISPUTE);
+	open = shoal_landing_find(&w->node->swarms->landing, piece);
+	assert_true(open == NULL || open->state == SHOAL_OPEN_FETCHING);
+	assert_int_equal(h.asked, 1);
+	strangers_free(w);
+}
+
 /* ---- answering ------------------------------------------------------------------------------------ */
 
 /* Of pieces as large as they may be an answer has 128 KiB, and the asks for four come at once: who cannot be told all of it
@@ -199,6 +225,7 @@ int main(void)
 		cmocka_unit_test(only_what_is_false_comes_again),
 		cmocka_unit_test(a_hybrid_needs_none),
 		cmocka_unit_test(a_hint_counts_until_the_piece_fails_again),
+		cmocka_unit_test(a_hint_that_never_comes_is_waited_for_so_long),
 		cmocka_unit_test(long_answers_have_an_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,9 +56,13 @@ static void only_who_heard_the_answer_is_let_in(void **state)
 	data.ack = (uint16_t)(cookie - 1);
 	struct shoal_addr other = hand_stranger(2);
 	hand_say(&h, &other, data, SHOAL_LIT("x"));
+	other = from;
+	other.port++;
+	hand_say(&h, &other, data, SHOAL_LIT("x"));
 	data.seq = 10;
 	hand_say(&h, &from, data, SHOAL_LIT("x"));
 	data.seq = 0;
+	hand_say(&h, &from, data, SHOAL_LIT(""));
 	data.type = SHOAL_UTP_STATE;
 	hand_say(&h, &from, data, SHOAL_LIT(""));
 	assert_int_equal(shoal_utp_stats(h.line.utp[1]).connections, 0);
@@ -68,8 +72,6 @@ static void only_who_heard_the_answer_is_let_in(void **state)
 	/* An old cookie is stale. */
 	line_run(&h.line, h.line.now + 3 * SHOAL_UTP_COOKIE_AGE, NULL);
 	data.id = 501;
-	other = from;
-	other.port++;
 	hand_say(&h, &other, syn, SHOAL_LIT(""));
 	line_run(&h.line, h.line.now + SHOAL_MS(10), NULL);
 	data.ack = (uint16_t)(h.last.seq - 1);
@@ -79,13 +81,14 @@ static void only_who_heard_the_answer_is_let_in(void **state)
 	hand_close(&h);
 }
 
-/* Nothing answers what has no connection with more than it was, nor for ever. */
+/* Nothing answers what has no connection with more than it was, nor each time; an answer, or a reset, nothing answers. */
 static void answers_to_strangers_are_short_and_few(void **state)
 {
 	static struct hand h;
 	uint64_t in = 0;
 	(void)state;
 	hand_open(&h);
+	shoal_us began = h.line.now;
 	for (uint32_t i = 0; i < 10000; i++) {
 		struct shoal_addr from = hand_stranger(i / 2);
 		enum shoal_utp_type type = (enum shoal_utp_type)(i % 5);
@@ -98,7 +101,18 @@ static void answers_to_strangers_are_short_and_few(void **state)
 	}
 	line_run(&h.line, h.line.now + SHOAL_S(1), NULL);
 	assert_true(h.bytes <= in);
+	/* Each SYN, and of the 4000 others that may be so many a second. */
+	assert_in_range(h.count, 2000, 2000 + SHOAL_UTP_RESETS_SECOND * ((h.line.now - began) / SHOAL_S(1) + 1));
 	assert_int_equal(shoal_utp_stats(h.line.utp[1]).connections, 0);
+	line_run(&h.line, h.line.now + SHOAL_S(2), NULL);
+	static const enum shoal_utp_type type[] = { SHOAL_UTP_STATE, SHOAL_UTP_RESET, SHOAL_UTP_FIN };
+	for (int i = 0; i < 3; i++) {
+		struct shoal_addr from = hand_stranger(1);
+		uint64_t before = h.count;
+		hand_say(&h, &from, (struct shoal_utp_head){ .type = type[i], .id = 9, .seq = 9 }, SHOAL_LIT(""));
+		line_run(&h.line, h.line.now + SHOAL_MS(1), NULL);
+		assert_int_equal(h.count - before, type[i] == SHOAL_UTP_FIN);
+	}
 	hand_close(&h);
 }
 
