@@ -562,30 +562,33 @@ void stranger_say(struct stranger *s, const void *at, size_t len)
 
 void stranger_wants(struct stranger *s)
 {
-	static const uint8_t interested[] = { 0, 0, 0, 1, SHOAL_WIRE_INTERESTED };
-	stranger_say(s, interested, sizeof interested);
+	stranger_say_msg(s, &(struct shoal_wire_msg){ .id = SHOAL_WIRE_INTERESTED });
 }
 
 void stranger_gives(struct stranger *s, unsigned block)
 {
-	static uint8_t raw[13 + SHOAL_BLOCK];
+	static const uint8_t zeros[SHOAL_BLOCK];
 	assert(piece_size(s->w) == 2 * SHOAL_BLOCK);
-	shoal_put_u32(raw, 9 + SHOAL_BLOCK);
-	raw[4] = SHOAL_WIRE_PIECE;
-	shoal_put_u32(raw + 5, block / 2);
-	shoal_put_u32(raw + 9, block % 2 * SHOAL_BLOCK);
-	stranger_say(s, raw, sizeof raw);
+	stranger_say_msg(s, &(struct shoal_wire_msg){ .id = SHOAL_WIRE_PIECE,
+						      .index = block / 2,
+						      .begin = block % 2 * SHOAL_BLOCK,
+						      .body = shoal_bytes(zeros, sizeof zeros) });
 }
 
-void stranger_say_ext(struct stranger *s, uint8_t id, struct shoal_bytes body)
+void stranger_say_msg(struct stranger *s, const struct shoal_wire_msg *msg)
 {
-	struct shoal_wire_msg msg = { .id = SHOAL_WIRE_EXTENDED, .ext = id, .body = body };
-	uint8_t *raw = must(malloc(body.len + 16));
-	ptrdiff_t n = shoal_wire_encode(&msg, (struct shoal_space){ raw, body.len + 16 });
+	size_t room = msg->body.len + 64;
+	uint8_t *raw = must(malloc(room));
+	ptrdiff_t n = shoal_wire_encode(msg, (struct shoal_space){ raw, room });
 	if (n < 0)
 		abort();
 	stranger_say(s, raw, (size_t)n);
 	free(raw);
+}
+
+void stranger_say_ext(struct stranger *s, uint8_t id, struct shoal_bytes body)
+{
+	stranger_say_msg(s, &(struct shoal_wire_msg){ .id = SHOAL_WIRE_EXTENDED, .ext = id, .body = body });
 }
 
 static void greet(struct stranger *s, uint16_t port)

@@ -110,6 +110,7 @@ struct stranger *stranger_come(struct strangers *w, const struct shoal_addr *fro
 /* Answers a dial, and greets. */
 struct stranger *stranger_answer(struct strangers *w, struct strangers_dial *d);
 void stranger_say(struct stranger *s, const void *at, size_t len);
+void stranger_say_msg(struct stranger *s, const struct shoal_wire_msg *msg);
 /* It is interested. */
 void stranger_wants(struct stranger *s);
 /* Block `block` of the torrent of four pieces, two blocks each: it is false. */

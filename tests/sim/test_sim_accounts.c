@@ -107,7 +107,7 @@ static void fetch(struct stranger *s)
 		};
 		assert_int_equal(shoal_wire_encode(&msg, (struct shoal_space){ ask + 17 * i, 17 }), 17);
 	}
-	stranger_say(s, "\0\0\0\1\2", 5); /* interested */
+	stranger_wants(s);
 	strangers_run(s->w, SHOAL_S(1));
 	s->fetches = true;
 	stranger_say(s, ask, sizeof ask);

@@ -39,12 +39,10 @@ static unsigned sum(const unsigned v[BLOCKS])
 
 static void refuse(struct stranger *s, unsigned block)
 {
-	uint8_t raw[17];
 	const struct shoal_wire_msg msg = {
 		.id = SHOAL_WIRE_REJECT, .index = block / 2, .begin = block % 2 * SHOAL_BLOCK, .len = SHOAL_BLOCK
 	};
-	assert_int_equal(shoal_wire_encode(&msg, (struct shoal_space){ raw, sizeof raw }), sizeof raw);
-	stranger_say(s, raw, sizeof raw);
+	stranger_say_msg(s, &msg);
 }
 
 static struct stranger *one_that_serves(struct strangers *w, const char *from)

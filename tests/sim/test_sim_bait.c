@@ -22,18 +22,12 @@ struct leech {
 
 static void say_have(struct stranger *s, uint32_t piece)
 {
-	uint8_t raw[9];
-	const struct shoal_wire_msg msg = { .id = SHOAL_WIRE_HAVE, .index = piece };
-	assert_int_equal(shoal_wire_encode(&msg, (struct shoal_space){ raw, sizeof raw }), sizeof raw);
-	stranger_say(s, raw, sizeof raw);
+	stranger_say_msg(s, &(struct shoal_wire_msg){ .id = SHOAL_WIRE_HAVE, .index = piece });
 }
 
 static void ask_part(struct stranger *s, uint32_t piece, uint32_t len)
 {
-	uint8_t raw[17];
-	const struct shoal_wire_msg msg = { .id = SHOAL_WIRE_REQUEST, .index = piece, .len = len };
-	assert_int_equal(shoal_wire_encode(&msg, (struct shoal_space){ raw, sizeof raw }), sizeof raw);
-	stranger_say(s, raw, sizeof raw);
+	stranger_say_msg(s, &(struct shoal_wire_msg){ .id = SHOAL_WIRE_REQUEST, .index = piece, .len = len });
 }
 
 static void ask(struct stranger *s, uint32_t piece)
@@ -93,7 +87,7 @@ static void no_bait_is_shown_where_there_is_no_room(void **state)
 	for (unsigned i = 0; i < 400 && l.told_count == 0; i++)
 		step(w, &l);
 	assert_int_equal(l.told_count, 1);
-	stranger_say(l.s, "\0\0\0\1\2", 5); /* interested */
+	stranger_wants(l.s);
 	for (unsigned i = 0; i < 3000 && l.got < 600; i++)
 		step(w, &l);
 	assert_true(l.got >= 600);
@@ -105,7 +99,7 @@ static void no_bait_is_shown_where_there_is_no_room(void **state)
 		stranger_say(l.s, "\0\0\0\1\3", 5); /* not interested */
 		for (unsigned i = 0; i < 60; i++)
 			step(w, &l);
-		stranger_say(l.s, "\0\0\0\1\2", 5);
+		stranger_wants(l.s);
 		for (unsigned i = 0; i < 4; i++)
 			step(w, &l);
 	}
@@ -126,7 +120,7 @@ static void none_is_shown_to_who_chose_too_much(void **state)
 	struct shoal_addr at = strangers_addr("80.1.2.3:6000"), other = strangers_addr("81.1.2.3:6000");
 	l.other = stranger_come(w, &other, other.port); /* alone as yet: told everything */
 	l.s = stranger_come(w, &at, at.port);
-	stranger_say(l.s, "\0\0\0\1\2", 5); /* interested */
+	stranger_wants(l.s);
 	for (unsigned i = 0; i < 90 && !l.served; i++)
 		strangers_run(w, SHOAL_MS(5));
 	assert_true(l.served);
@@ -156,7 +150,7 @@ static void what_one_chose_and_left_is_shown_to_another(void **state)
 	l.s = stranger_come(w, &at, at.port);
 	strangers_run(w, SHOAL_MS(100));
 	assert_int_equal(l.told_count, 0);
-	stranger_say(l.other, "\0\0\0\1\2", 5); /* interested */
+	stranger_wants(l.other);
 	for (unsigned i = 0; i < 100 && !l.other_served; i++)
 		strangers_run(w, SHOAL_MS(100));
 	assert_true(l.other_served);
@@ -167,7 +161,7 @@ static void what_one_chose_and_left_is_shown_to_another(void **state)
 	for (unsigned second = 0; second < 120 && l.told_count < ALL; second++) {
 		uint32_t told = l.told_count;
 		if (second == 2)
-			stranger_say(l.s, "\0\0\0\1\2", 5);
+			stranger_wants(l.s);
 		if (l.served && l.asked < told)
 			ask(l.s, l.told[l.asked++]);
 		strangers_run(w, SHOAL_MS(200));

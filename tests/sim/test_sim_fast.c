@@ -5,7 +5,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "proto/base/bytes.h"
 #include "swarm/core/node_room.h"
 #include "tests/sim/strangers.h"
 
@@ -43,11 +42,8 @@ static void its_blocks_are_no_regulars(void **state)
 	assert_non_null(h.allowed);
 	const struct shoal_choker *c = &shoal_node_handle(w->node, w->torrent)->choker;
 	uint64_t line = c->line_bytes, regular = c->regular_bytes;
-	uint8_t raw[64];
-	struct shoal_wire_msg request = { .id = SHOAL_WIRE_REQUEST, .index = h.piece, .len = SHOAL_BLOCK };
-	ptrdiff_t n = shoal_wire_encode(&request, (struct shoal_space){ raw, sizeof raw });
-	assert_true(n > 0);
-	stranger_say(h.allowed, raw, (size_t)n);
+	stranger_say_msg(h.allowed,
+			 &(struct shoal_wire_msg){ .id = SHOAL_WIRE_REQUEST, .index = h.piece, .len = SHOAL_BLOCK });
 	strangers_run(w, SHOAL_MS(100));
 	assert_int_equal(h.blocks, 1);
 	assert_int_equal(c->line_bytes - line, SHOAL_BLOCK);

@@ -348,7 +348,7 @@ static void a_limit_out_of_reach_is_none(void **state)
 							    .len = SHOAL_BLOCK };
 			assert_int_equal(shoal_wire_encode(&msg, (struct shoal_space){ ask + 17 * i, 17 }), 17);
 		}
-		stranger_say(s, "\0\0\0\1\2", 5); /* interested */
+		stranger_wants(s);
 		strangers_run(w, SHOAL_S(1));
 		s->fetches = true;
 		s->in = shoal_bytes(ask, sizeof ask);
@@ -381,7 +381,7 @@ static void who_cannot_be_refused_is_held_back(void **state)
 	shoal_wire_handshake_encode(&hs, hello);
 	struct stranger *s = stranger_knock(w, &from);
 	stranger_say(s, hello, sizeof hello);
-	stranger_say(s, "\0\0\0\1\2", 5); /* interested */
+	stranger_wants(s);
 	strangers_run(w, SHOAL_S(1));
 	for (size_t i = 0; i < ASKED; i++) {
 		const struct shoal_wire_msg msg = {
