@@ -61,7 +61,7 @@ out:
 static int check_files(struct lab *lab, const struct lab_suite_options *options, const struct lab_files *files)
 {
 	struct tally tally = { 0 };
-	struct lab_real real;
+	struct lab_real real = { 0 };
 	struct lab_suite_options o = *options;
 	int code = lab_read_all(lab, files, &o);
 	if (code == 0 && lab->real) {

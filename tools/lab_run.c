@@ -155,7 +155,9 @@ static int run_real(struct lab *lab, struct lab_suite *suite, const char *path, 
 	if (lab_real_enter(lab, &real, &code) > 0)
 		return code;
 	suite->o.make_to = &real;
-	return run_seeds(lab, suite, path, &real);
+	code = run_seeds(lab, suite, path, &real);
+	suite->o.make_to = NULL;
+	return code;
 }
 
 static int run_file(struct lab *lab, struct lab_suite_options *o, const char *path)
