@@ -20,6 +20,8 @@ static bool tap_catch(struct line *l, int from, struct shoal_bytes data)
 	h->bytes += data.len;
 	memcpy(h->raw, data.at, len);
 	assert_int_equal(shoal_utp_decode(shoal_bytes(h->raw, len), &h->last), 0);
+	if (h->last.type == SHOAL_UTP_DATA && !shoal_utp_before(h->last.seq, h->next))
+		h->next = (uint16_t)(h->last.seq + 1);
 	return false;
 }
 
@@ -58,11 +60,14 @@ void hand_dial(struct hand *h)
 	hand_say(h, &h->from, (struct shoal_utp_head){ .type = SHOAL_UTP_SYN, .id = 7, .seq = 1 }, SHOAL_LIT(""));
 	line_run(&h->line, h->line.now + SHOAL_MS(1), NULL);
 	assert_int_equal(h->last.type, SHOAL_UTP_STATE);
-	h->ack = (uint16_t)(h->last.seq - 1);
+	h->next = h->last.seq;
+	h->ack = (uint16_t)(h->next - 1);
 }
 
 void hand_data(struct hand *h, uint16_t seq, struct shoal_bytes payload)
 {
-	hand_say(h, &h->from, (struct shoal_utp_head){ .type = SHOAL_UTP_DATA, .id = 8, .seq = seq, .ack = h->ack },
+	hand_say(h, &h->from,
+		 (struct shoal_utp_head){
+			 .type = SHOAL_UTP_DATA, .id = 8, .seq = seq, .ack = h->ack, .window = HAND_WINDOW },
 		 payload);
 }

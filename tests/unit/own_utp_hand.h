@@ -5,11 +5,14 @@
 #include "proto/utp_wire.h"
 #include "tests/unit/own_utp.h"
 
+#define HAND_WINDOW (1u << 20) /* that they say they have */
+
 /* What the node, the line's end 1, sends back is kept here, and goes nowhere. */
 struct hand {
 	struct line line; /* first */
 	uint64_t count, bytes;
 	struct shoal_utp_head last; /* into raw */
+	uint16_t next;		    /* behind the last data that it sent */
 	uint8_t raw[2048];
 	struct shoal_addr from; /* who dialed, and the cookie that it heard */
 	uint16_t ack;
