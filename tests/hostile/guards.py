@@ -71,6 +71,8 @@ FIT_FOR = (GOSSIP, "	return who == SHOAL_REACH_GLOBAL || who == to || (who != SH
            "	return to != SHOAL_REACH_NOWHERE;")
 STRANGERS_PLACES = (CONTACTS, "		if (!(source & SHOAL_FROM_NEAR) && from != SHOAL_FROM_LSD && from != SHOAL_FROM_INCOMING)", "		if (from == 0)")
 ONE_A_MINUTE = (GOSSIP, "	if (p->pex_heard != 0 && p->pex_heard + SHOAL_PEX_LEAST > now)\n		return fault(p);", "")
+FIRST_FAULT = (GOSSIP, "	return ++p->pex_faults >= SHOAL_PEX_FAULTS ? SHOAL_ERR_REFUSED : 0;", "	return SHOAL_ERR_REFUSED;")  # of its PEX ends it
+MAY_ABORT = (BEN, '#include "proto/bencode.h"', '#include <stdlib.h>\n#include "proto/bencode.h"')
 LOW_PORTS = (CONTACTS, "	return addr->port >= PORT_LOW || from < SHOAL_FROM_TRACKER;", "	return true;")
 # Attempts at one host, at one network, and the places of one host that are remembered.
 ONE_HOST = [(GUARD, "		if (h != NULL && h->tried[0] != 0) {", "		if (h != NULL && h->tried[0] == 1) {"),
@@ -409,9 +411,9 @@ FAULTS = [
     ("M07l", (BEN, "		int64_t reqq = f[REQQ].v.num;", "		int64_t reqq = f[REQQ].v.num;\n		if (reqq < 0)\n			return SHOAL_ERR_RANGE;")),
     ("M07m", (BEN, "	struct shoal_bytes ip = f[YOURIP].v.str;", "	struct shoal_bytes ip = f[YOURIP].v.str;\n	if (ip.len == 3)\n		return SHOAL_ERR_MALFORMED;")),
     ("M01a M01c M01d", (BEN, "	out->metadata_size = (uint64_t)", "	if (f[METADATA_SIZE].v.kind == SHOAL_BEN_INT && f[METADATA_SIZE].v.num <= 0)\n		abort();\n	out->metadata_size = (uint64_t)"),
-     (BEN, '#include "proto/bencode.h"', '#include <stdlib.h>\n#include "proto/bencode.h"')),
+     MAY_ABORT),
     ("M01b M01h", (BEN, "	out->metadata_size = (uint64_t)", "	if (f[METADATA_SIZE].v.kind == SHOAL_BEN_INT && f[METADATA_SIZE].v.num > INT32_MAX)\n		abort();\n	out->metadata_size = (uint64_t)"),
-     (BEN, '#include "proto/bencode.h"', '#include <stdlib.h>\n#include "proto/bencode.h"')),
+     MAY_ABORT),
     ("M03d", (SMETA, "		if (n == 1)\n", "		if (n > 0)\n			return shoal_swarm_fail(s, SHOAL_ERR_HASH, \"false metadata\", now);\n		if (n == 1)\n")),
     ("M05b", (META, "	if (s != NULL && index < s->blocks && s->block[index] == NULL && s->source[index] == peer)\n		s->asked[index] = 0;",
               "	if (s != NULL && index < s->blocks && s->block[index] == NULL && s->source[index] == peer)\n		s->asked[index] = SHOAL_NEVER / 2;")),
@@ -422,11 +424,11 @@ FAULTS = [
     ("M08b", (EXT, "++p->ext_handshakes > SHOAL_PEER_EXT_HANDSHAKES ?", "++p->ext_handshakes > 3 ?")),
     ("M10b M10c M10e", (SMETA, "	if (rc < 0) {\n		char text[220];", "	if (rc < 0) {\n		rc = SHOAL_ERR_NOMEM;\n		char text[220];")),
     ("K01e", (KEYS, "		return 0; /* somebody in the middle", "		return SHOAL_ERR_REFUSED; /* somebody in the middle")),
-    ("X03a X03c X03d X03f", (GOSSIP, "	return ++p->pex_faults >= SHOAL_PEX_FAULTS ? SHOAL_ERR_REFUSED : 0;", "	return SHOAL_ERR_REFUSED;")),
+    ("X03a X03c X03d X03f", FIRST_FAULT),
     ("X03b", (PEX, "		bool has = flags != NULL && flags->kind == SHOAL_BEN_STR && i < flags->str.len;", "		bool has = flags != NULL && flags->kind == SHOAL_BEN_STR && i < flags->str.len;\n		if (has && flags->str.len != (size_t)n)\n			return SHOAL_ERR_MALFORMED;"),
-     (GOSSIP, "	return ++p->pex_faults >= SHOAL_PEX_FAULTS ? SHOAL_ERR_REFUSED : 0;", "	return SHOAL_ERR_REFUSED;")),
+     FIRST_FAULT),
     ("X03e", (PEX, "		if (addr[i].port == 0)\n			continue;", "		if (addr[i].port == 0)\n			return SHOAL_ERR_MALFORMED;"),
-     (GOSSIP, "	return ++p->pex_faults >= SHOAL_PEX_FAULTS ? SHOAL_ERR_REFUSED : 0;", "	return SHOAL_ERR_REFUSED;")),
+     FIRST_FAULT),
     ("X01c", (GOSSIP, "	if (rc == 0) {\n		p->pex_faults", "	if (rc == 1) {\n		p->pex_faults")),
     # hash messages and hints
     ("V02i V02l V02m", (HASHES, "	if (!served)\n		say_range(", "	if (!served)\n		return shoal_peer_close(p, SHOAL_ERR_REFUSED, now);\n	if (!served)\n		say_range(")),
