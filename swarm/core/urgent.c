@@ -88,6 +88,7 @@ struct shoal_open *shoal_urgent_open(struct shoal_peer *p, bool help, shoal_us n
 	uint32_t at = 0, piece;
 	struct faster faster;
 	faster.known = false;
+	faster.count = 0;
 	while ((piece = shoal_select_urgent(s, p, &at)) != SHOAL_PIECE_NONE) {
 		struct shoal_open *open = shoal_landing_find(&s->landing, piece);
 		shoal_us due = s->select.deadline[at - 1].at;
