@@ -104,8 +104,11 @@ void put_what(queued &q, const torrent &t)
 	}
 }
 
-void put_stats(shoal_stats &s, const torrent &t, const lt::torrent_status &st)
+void put_stats(shoal_stats &s, const torrent &t)
 {
+	// In this order: a choice that comes into force in between does not make a state before it look finished.
+	bool in_force = chose(t);
+	lt::torrent_status st = t.handle.status();
 	s.size = static_cast<uint64_t>(st.total_wanted);
 	s.done = s.verified = static_cast<uint64_t>(st.total_wanted_done);
 	s.downloaded = static_cast<uint64_t>(st.total_payload_download);
@@ -119,7 +122,7 @@ void put_stats(shoal_stats &s, const torrent &t, const lt::torrent_status &st)
 	auto ti = t.handle.torrent_file();
 	s.pieces = ti ? static_cast<uint32_t>(ti->num_pieces()) : 0;
 	s.pieces_done = static_cast<uint32_t>(st.num_pieces);
-	s.complete = t.chosen && st.is_finished;
+	s.complete = in_force && st.is_finished;
 	s.checking = st.state == lt::torrent_status::checking_files ||
 		     st.state == lt::torrent_status::checking_resume_data;
 	s.paused = static_cast<bool>(st.errc);
@@ -159,7 +162,7 @@ static void complete(engine &e, torrent &t)
 	sync_folder(t);
 	t.told = true;
 	queued &q = e.say(SHOAL_EV_COMPLETE, &t);
-	put_stats(q.ev.stats, t, t.handle.status());
+	put_stats(q.ev.stats, t);
 }
 
 // Of a magnet: its files are known now.

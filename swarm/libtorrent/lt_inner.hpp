@@ -108,7 +108,7 @@ struct engine {
 };
 
 void put_what(queued &q, const torrent &t);
-void put_stats(shoal_stats &s, const torrent &t, const lt::torrent_status &st);
+void put_stats(shoal_stats &s, const torrent &t);
 
 std::string key_of(const lt::tcp::endpoint &at);
 // libtorrent tells of dials, not of greetings: who has said hello is seen here, when somebody asks, and at the end.

@@ -429,7 +429,7 @@ int do_op_unsafe(engine &e, const shoal_op &op)
 	case SHOAL_OP_STATS: {
 		queued &q = e.say(SHOAL_EV_STATS, t);
 		q.ev.ticket = op.ticket;
-		put_stats(q.ev.stats, *t, t->handle.status());
+		put_stats(q.ev.stats, *t);
 		look_at_peers(e, *t);
 		return 0;
 	}
