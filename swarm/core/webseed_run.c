@@ -356,13 +356,13 @@ static void add(struct shoal_webrun *r, struct shoal_open *open, uint32_t block)
 /* Blocks of an open piece that nobody was asked for, from the first such one on. true: up to the piece's end. */
 static bool take_unasked(struct shoal_webrun *r, struct shoal_open *open, uint32_t most)
 {
-	uint32_t block = shoal_open_unasked(open), last = block;
+	uint32_t block = shoal_open_unasked(open), last = block, before = r->count;
 	while (block != UINT32_MAX && r->count < most && (block == last || block == last + 1)) {
 		add(r, open, block);
 		last = block;
 		block = shoal_open_unasked(open);
 	}
-	if (r->count > 0 && open->owner == 0)
+	if (r->count > before && open->owner == 0) /* of some there is nothing to ask: all of it is read from here */
 		open->owner = r->seed->serial;
 	return last == open->blocks - 1;
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "proto/base/bytes.h"
+#include "swarm/core/node_room.h"
 #include "swarm/core/webseed.h"
 #include "tests/sim/scene.h"
 #include "tools/lab/world/web.h"
@@ -292,6 +293,66 @@ static void many_share_what_one_server_gives(void **state)
 	uint64_t gave = sim_web_seen(t.web, "web").bytes;
 	print_message("the server gave %.2f copies to eight\n", (double)gave / (double)size);
 	assert_true(gave < 4 * size);
+	stage_down(&t);
+}
+
+#define OLD "/old"
+
+/* Whether the web seed was asked for any of it, or has brought some. */
+static bool has_to_do_with(const struct shoal_webseed *ws, const struct shoal_open *open)
+{
+	for (size_t i = 0; i < SHOAL_WEBSEED_RUNS; i++)
+		for (uint32_t k = ws->run[i].at; ws->run[i].seed != NULL && k < ws->run[i].count; k++)
+			if (ws->run[i].ask[k].mine && ws->run[i].ask[k].piece == open->piece)
+				return true;
+	return shoal_open_has_source(open, ws->serial);
+}
+
+/* A piece that is all read from here, since somebody may tell what is false of it, is nobody's, though a run comes by. */
+static void what_is_read_from_here_is_not_its_own(void **state)
+{
+	(void)state;
+	enum { PIECE = 64 * KIB };
+	static const struct sim_file_spec file[] = { /* pieces 0 to 8 lack the second, 9 is false by the third */
+						     { "a", 20 * KIB },
+						     { "b", 9 * PIECE - 20 * KIB },
+						     { "c", 40 * KIB },
+						     { "d", 40 * KIB },
+						     { "e", 40 * KIB }
+	};
+	unsigned read_here = 0;
+	struct stage t;
+	sim_content_init(&t.content, &(struct sim_content_spec){ .seed = 18,
+								 .format = SHOAL_FORMAT_V1,
+								 .piece_size = PIECE,
+								 .file = file,
+								 .file_count = sizeof file / sizeof *file });
+	const struct shoal_metainfo *mi = t.content.mi;
+	stage_up(&t, 115, &(struct sim_web_options){ .host = "web" }, 1);
+	struct sim_node *seed = scene_seed(t.sim, (struct sim_node_options){ .limit_up = KIB });
+	struct sim_node *n = sim_node_new(
+		t.sim, &(struct sim_node_options){ .flags = SHOAL_ADD_SEQUENTIAL, .adopt_from = OLD });
+	sim_disk_fill(n->disk, OLD, mi);
+	sim_disk_remove(n->disk, OLD, mi, 1);
+	sim_disk_rot_file(n->disk, OLD, mi, 2, 0);
+	sim_node_start(seed);
+	sim_node_start(n);
+	sim_node_meet(n, seed);
+	sim_run_for(t.sim, SHOAL_S(1));
+	point_at(n, "http://web/");
+	for (unsigned i = 0; i < 40000 && !n->complete; i++) {
+		sim_run_for(t.sim, SHOAL_MS(1) / 20);
+		const struct shoal_swarm *s = n->node->swarms;
+		for (const struct shoal_open *o = s->landing.head; o != NULL; o = o->next) {
+			if (o->state != SHOAL_OPEN_FETCHING || o->piece != 9)
+				continue;
+			read_here += o->offer != 0 && o->unasked == 0 && s->webseeds->runs > 0;
+			assert_true(o->owner != s->webseeds->serial || has_to_do_with(s->webseeds, o));
+		}
+	}
+	print_message("seen being read from here: %u times\n", read_here);
+	assert_true(read_here > 0);
+	scene_complete(t.sim, SHOAL_S(30));
 	stage_down(&t);
 }
 
@@ -584,6 +645,7 @@ int main(void)
 		cmocka_unit_test(a_slow_one_does_not_hold_up_the_end),
 		cmocka_unit_test(a_slow_peer_does_not_either),
 		cmocka_unit_test(many_share_what_one_server_gives),
+		cmocka_unit_test(what_is_read_from_here_is_not_its_own),
 		cmocka_unit_test(a_magnet_uses_it_once_it_knows_what_for),
 		cmocka_unit_test(false_bytes_are_asked_for_no_more),
 		cmocka_unit_test(one_false_file_costs_one_file),
