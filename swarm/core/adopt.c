@@ -138,6 +138,7 @@ static void next_candidate(struct shoal_adopt_work *w)
 	w->run_end = 0;
 	w->gained = 0;
 	w->way = 0;
+	w->offers = false;
 	w->state = SHOAL_ADOPT_NEXT;
 }
 
@@ -247,13 +248,20 @@ static void forget_others(struct shoal_adopt_work *w)
 		free(w->try[--w->try_count].path);
 }
 
-static void account(struct shoal_swarm *s, const struct shoal_adopt_work *w)
+/* What the candidate has come to. A file is counted once in each folder, however many candidates of it lie there. */
+static void account(struct shoal_swarm *s, struct shoal_adopt_work *w)
 {
-	struct shoal_adopt_place *p = &s->adopt->place[w->try[w->try_at].place];
-	bool of_use = w->gained > 0 || s->file[w->file].offered != 0;
+	struct shoal_adopt_try *t = &w->try[w->try_at];
+	struct shoal_adopt_place *p = &s->adopt->place[t->place];
+	bool counted = false;
+	if (w->gained == 0 && !w->offers)
+		return;
+	for (uint32_t i = 0; i < w->try_at; i++)
+		counted = counted || (w->try[i].of_use && w->try[i].place == t->place);
+	t->of_use = true;
 	p->bytes += w->gained;
-	p->files += of_use;
-	p->ways |= of_use ? w->way : 0;
+	p->files += !counted;
+	p->ways |= w->way;
 	s->adopted += w->gained;
 }
 
@@ -303,7 +311,9 @@ static void judge(struct shoal_swarm *s, struct shoal_adopt_work *w)
 	w->gained += gained;
 	/* Of the size alone that it should have, and nothing of it right: not even worth a try. */
 	bool likely = w->gained > 0 || w->try[w->try_at].by != SHOAL_ADOPT_BY_SIZE;
+	uint8_t before = s->file[w->file].offered;
 	bool offers = !s->has_v2 && likely && offer_ends(s, w);
+	w->offers = w->offers || s->file[w->file].offered != before;
 	if (w->way == SHOAL_ADOPT_COPY && gained > 0 && next_run(s, w)) {
 		w->state = SHOAL_ADOPT_AGAIN;
 		return;

@@ -118,7 +118,7 @@ static void add(struct shoal_adopt_work *w, size_t rank[SHOAL_ADOPT_TRIES], uint
 		w->try[i] = w->try[i - 1];
 		rank[i] = rank[i - 1];
 	}
-	w->try[at] = (struct shoal_adopt_try){ place, copy, by };
+	w->try[at] = (struct shoal_adopt_try){ place, copy, by, false };
 	rank[at] = likeness;
 	w->try_count++;
 }

@@ -24,6 +24,7 @@ struct shoal_adopt_try {
 	uint32_t place;
 	char *path; /* below it; heap */
 	enum shoal_adopt_by { SHOAL_ADOPT_BY_NAME, SHOAL_ADOPT_BY_KIN, SHOAL_ADOPT_BY_SIZE } by;
+	bool of_use;
 };
 
 /* Where one file of the torrent was found others of it may lie: `ours` before the path they share, here, is `theirs` there. */
@@ -50,6 +51,7 @@ struct shoal_adopt_work {
 	uint32_t run_first, run_end; /* pieces of the file */
 	uint64_t was, gained;	     /* verified bytes: of the run before, and from this candidate */
 	unsigned way;
+	bool offers; /* some of what this candidate brought is offered */
 	struct shoal_disk_adopt ask;
 	struct shoal_disk_job job;
 };

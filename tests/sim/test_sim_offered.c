@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "swarm/core/evidence.h"
+#include "swarm/core/node_room.h"
 #include "tests/sim/scene.h"
 
 #define OLD "/old"
@@ -258,6 +260,73 @@ static void what_is_lost_meanwhile_is_no_gain(void **state)
 	}
 }
 
+/* ---- what is said of it ----------------------------------------------------------------------- */
+
+static void count_files(void *to, struct sim_node *node, const struct shoal_event *ev)
+{
+	(void)node;
+	if (ev->kind == SHOAL_EV_ADOPTED)
+		*(uint32_t *)to += ev->index;
+}
+
+/* Each of the two has a rotten byte, elsewhere: the file comes from both, and is one. */
+static void a_file_from_two_candidates_is_one(void **state)
+{
+	static const struct sim_file_spec file[] = { { "a", 5 * PIECE }, { "b", 1000 } };
+	struct stage t = { 0 };
+	uint32_t files = 0;
+	(void)state;
+	sim_content_init(
+		&t.c,
+		&(struct sim_content_spec){
+			.seed = 4, .format = SHOAL_FORMAT_V1, .piece_size = PIECE, .file = file, .file_count = 2 });
+	t.sim = sim_new(&(struct sim_options){ .seed = 4, .content = &t.c, .on_event = count_files, .to = &files });
+	scene_seed(t.sim, (struct sim_node_options){ .up = MIB });
+	t.leech = sim_node_new(t.sim, &(struct sim_node_options){ .adopt_from = OLD });
+	for (uint32_t i = 0; i < 2; i++) {
+		const char *folder = i == 0 ? OLD "/1" : OLD "/2";
+		sim_disk_fill(t.leech->disk, folder, t.c.mi);
+		sim_disk_rot_file(t.leech->disk, folder, t.c.mi, 0, (1 + 2 * i) * PIECE);
+	}
+	run(&t);
+	assert_int_equal(t.leech->stats.downloaded, 0);
+	assert_int_equal(t.leech->stats.adopted, shoal_metainfo_size(t.c.mi));
+	assert_int_equal(files, 2);
+	tear_down(&t);
+}
+
+static unsigned disputed(const struct sim_node *n)
+{
+	unsigned count = 0;
+	for (const struct shoal_open *o = n->node->swarms->landing.head; o != NULL; o = o->next)
+		count += o->state == SHOAL_OPEN_DISPUTED;
+	return count;
+}
+
+/* Who is asked which blocks are false may never answer: what lay here goes then, soon. */
+static void a_word_that_never_comes_is_waited_for_so_long(void **state)
+{
+	struct stage t;
+	(void)state;
+	set_up(&t, 3, 1, 20, ROTTEN, (struct sim_node_options){ 0 });
+	sim_node_start(sim_node(t.sim, 0));
+	sim_run_for(t.sim, SHOAL_S(1));
+	sim_disk_hold(sim_node(t.sim, 0)->disk, true); /* it reads nothing any more */
+	sim_node_start(t.leech);
+	unsigned most = 0;
+	for (unsigned i = 0; i < 100 && most == 0; i++) {
+		sim_run_for(t.sim, SHOAL_MS(10));
+		most = disputed(t.leech);
+	}
+	print_message("%u pieces wait for a word\n", most);
+	assert_true(most > 0);
+	sim_run_for(t.sim, 2 * SHOAL_EVIDENCE_DISPUTE + SHOAL_S(1));
+	assert_int_equal(disputed(t.leech), 0);
+	sim_disk_hold(sim_node(t.sim, 0)->disk, false);
+	sim_run_for(t.sim, SHOAL_S(60));
+	tear_down(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +337,8 @@ int main(void)
 		cmocka_unit_test(no_end_in_the_midst_harms),
 		cmocka_unit_test(what_is_lost_meanwhile_is_no_gain),
 		cmocka_unit_test(a_disk_that_fails_to_read_costs_blocks),
+		cmocka_unit_test(a_file_from_two_candidates_is_one),
+		cmocka_unit_test(a_word_that_never_comes_is_waited_for_so_long),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
