@@ -110,6 +110,8 @@ static int on_ask(struct shoal_peer *p, uint32_t piece, shoal_us now)
 	if (ours && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_HIGH &&
 	    shoal_patience_charge_many(&p->leaves, mib_of(s, piece), SHOAL_PATIENCE_HINTS, SHOAL_PATIENCE_HINTS_MINUTE,
 				       now) &&
+	    shoal_patience_charge_many(&s->node->hinted, mib_of(s, piece), SHOAL_PATIENCE_HINTS_ALL,
+				       SHOAL_PATIENCE_HINTS_ALL_MINUTE, now) &&
 	    shoal_swarm_check_piece(s, piece, SHOAL_CHECK_LEAVES, SHOAL_DISK_LEAVES, &check) == 0) {
 		check->peer_serial = p->serial;
 		return 0;

@@ -111,6 +111,7 @@ struct shoal_node {
 	struct shoal_guard guard;
 	struct shoal_skeys skeys;     /* all swarms, by their hashes */
 	struct shoal_patience agreed; /* exchanges of keys, with who came to us */
+	struct shoal_patience hinted; /* MiB read for hints, whoever asked (hints.h) */
 	enum shoal_encryption encryption;
 	enum shoal_show_key show_key;
 	const struct shoal_identity *identity;

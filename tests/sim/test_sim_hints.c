@@ -219,6 +219,43 @@ static void long_answers_have_an_end(void **state)
 	strangers_free(w);
 }
 
+static void ask(struct stranger *s, uint32_t piece)
+{
+	uint8_t raw[SHOAL_HINT_HEAD];
+	struct shoal_hint_msg msg = { .kind = SHOAL_HINT_ASK, .piece = piece };
+	assert_int_equal(shoal_hint_encode(&msg, (struct shoal_space){ raw, sizeof raw }), SHOAL_HINT_HEAD);
+	stranger_say_ext(s, SHOAL_EXT_LEAVES, shoal_bytes(raw, sizeof raw));
+}
+
+/* Each of them asks for no more than one may; so many of them get what all may, and no more. */
+static void many_get_no_more_than_a_few(void **state)
+{
+	enum { PIECE_MIB = 64, EACH = SHOAL_PATIENCE_HINTS / PIECE_MIB, ALL = SHOAL_PATIENCE_HINTS_ALL / PIECE_MIB };
+	struct heard h = { .piece = SHOAL_PIECE_NONE };
+	(void)state;
+	struct strangers *w = strangers_new(&(struct strangers_options){
+		.torrent = true, .seeds = true, .large_pieces = 4, .on_message = hear, .to = &h });
+	strangers_run(w, SHOAL_S(8));
+	for (unsigned i = 0; i < 2 * ALL / EACH; i++) {
+		struct shoal_addr addr = strangers_far(i);
+		h.teller = stranger_come(w, &addr, 0);
+		stranger_say_ext(h.teller, 0, SHOAL_LIT("d1:md9:sh_leavesi5eee"));
+		for (unsigned k = 0; k < EACH; k++) {
+			ask(h.teller, k % 4);
+			strangers_run(w, 100);
+		}
+	}
+	print_message("%u pieces read for %u that asked, %u asks refused\n", h.told, 2 * ALL / EACH, h.refused);
+	assert_int_equal(h.told + h.refused, 2 * ALL);
+	assert_in_range(h.told, ALL, ALL + 2);
+	unsigned before = h.told;
+	strangers_run(w, SHOAL_S(60));
+	ask(h.teller, 0);
+	strangers_run(w, 100);
+	assert_int_equal(h.told, before + 1);
+	strangers_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +264,7 @@ int main(void)
 		cmocka_unit_test(a_hint_counts_until_the_piece_fails_again),
 		cmocka_unit_test(a_hint_that_never_comes_is_waited_for_so_long),
 		cmocka_unit_test(long_answers_have_an_end),
+		cmocka_unit_test(many_get_no_more_than_a_few),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
