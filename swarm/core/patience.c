@@ -1,6 +1,8 @@
 /* swarm/core/patience.c - a bucket of things, emptied by time. */
 #include "swarm/core/patience.h"
 
+#include "proto/base/bytes.h"
+
 #define MINUTE SHOAL_S(60)
 #define FORGIVEN_MAX 4096 /* more than anybody is asked for at a time */
 
@@ -8,9 +10,7 @@ bool shoal_patience_charge_many(struct shoal_patience *p, int32_t count, int32_t
 				shoal_us now)
 {
 	shoal_us gone = now > p->since ? now - p->since : 0;
-	if (gone > MINUTE)
-		gone = MINUTE;
-	uint64_t fewer = gone * a_minute / MINUTE;
+	uint64_t fewer = shoal_min_u64(gone / MINUTE, INT32_MAX) * a_minute + gone % MINUTE * a_minute / MINUTE;
 	if (p->used <= 0 || fewer >= (uint64_t)p->used) {
 		if (p->used > 0)
 			p->used = 0;

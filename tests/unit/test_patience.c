@@ -24,6 +24,26 @@ static void so_many_at_once_and_then_as_time_gives_them(void **state)
 	assert_true(shoal_patience_charge(&p, 10, 64, now + (1ull << 62))); /* 64 times that is no number of 64 bits */
 }
 
+/* As much as more than a minute gives was used: a rest of that length gives it back all the same. */
+static void a_rest_counts_however_long(void **state)
+{
+	(void)state;
+	struct shoal_patience p = { 0 };
+	shoal_us now = SHOAL_S(1000);
+	assert_true(shoal_patience_charge_many(&p, 63, 64, 240, now));
+	assert_true(shoal_patience_charge_many(&p, 257, 64, 240, now));
+	assert_false(shoal_patience_charge(&p, 64, 240, now + SHOAL_S(64)));
+	assert_true(shoal_patience_charge(&p, 64, 240, now + SHOAL_S(65)));
+	now += SHOAL_S(86400);
+	for (int k = 0; k < 2; k++, now += SHOAL_S(86400)) {
+		for (int i = 0; i < 64; i++)
+			assert_true(shoal_patience_charge(&p, 64, 60, now));
+		assert_false(shoal_patience_charge(&p, 64, 60, now));
+	}
+	p = (struct shoal_patience){ .used = INT32_MAX };
+	assert_true(shoal_patience_charge(&p, 1, UINT32_MAX, UINT64_MAX));
+}
+
 static void asking_often_loses_no_time(void **state)
 {
 	(void)state;
@@ -74,6 +94,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(so_many_at_once_and_then_as_time_gives_them),
+		cmocka_unit_test(a_rest_counts_however_long),
 		cmocka_unit_test(asking_often_loses_no_time),
 		cmocka_unit_test(what_is_forgiven_comes_on_top),
 		cmocka_unit_test(several_are_taken_whole_or_not),
