@@ -155,6 +155,17 @@ class Real(unittest.TestCase):
         self.assertIsNone(nodes["hasty"]["complete"])
         self.assertIsNotNone(nodes["hasty"]["left"])
 
+    def test_a_return_does_not_wake_who_is_paused(self):
+        # It is to return at 7 s, and was called before; what paused it meanwhile lasts until 12 s.
+        events = self.run_all(HEAD + "content: { size: 4M, piece: 64K }\nnodes:\n"
+                              "  - { name: seed, has: all }\n  - { name: leech, down: 6Mbit }\n"
+                              "events:\n  - { at: 1s, kind: crash, who: leech, for: 6s }\n"
+                              "  - { at: 2s, kind: start, who: leech }\n"
+                              "  - { at: 4s, kind: pause, who: leech, for: 8s }\n" + ALL)
+        leech = next(e for e in events if e["event"] == "node" and e["group"] == "leech")
+        self.assertEqual(leech["starts"], 2)
+        self.assertGreater(leech["complete"], 12)
+
     def test_the_last_one_leaves_as_well(self):
         events = self.run_all(HEAD + "content: { size: 1M, piece: 64K }\nnodes:\n"
                               "  - { name: seed, has: all, up: 8Mbit }\n  - { name: leech, leave: 0s }\n" + ALL)

@@ -105,7 +105,7 @@ static void start(struct drive *d, unsigned i)
 	struct lab_result_node *r = &d->r->node[i];
 	const struct lab_drawn *drawn = &d->stage->plan.node[i].drawn;
 	if (d->crew.node[i].state == LAB_CREW_PAUSED)
-		return lab_crew_pause(&d->crew, i, false);
+		return; /* it is there: only an event has it go on */
 	int rc = lab_crew_start(&d->crew, i);
 	if (rc == SHOAL_ERR_EXISTS && d->crew.node[i].state != LAB_CREW_RUNS) { /* the kernel is not through with it */
 		task_at(d, now_of(d) + AGAIN_S, LAB_TASK_RETURN, i);
@@ -161,7 +161,10 @@ static void call(struct drive *d, unsigned i)
 		else if (!isfinite(r->complete))
 			d->open += r->honest && r->wants;
 	}
-	start(d, i);
+	if (d->crew.node[i].state == LAB_CREW_PAUSED)
+		lab_crew_pause(&d->crew, i, false);
+	else
+		start(d, i);
 }
 
 static void completes(struct drive *d, unsigned i)
