@@ -18,7 +18,7 @@ struct shoal_alone {
 	uint32_t dht_nodes; /* that answer */
 	unsigned trackers;  /* of which anything was heard, good or bad ... */
 	unsigned answering; /* ... and that answered */
-	uint64_t peers;	    /* that they told us of, and that the user named */
+	uint64_t peers;	    /* that they told us of, and that the user or the link named */
 	bool unmapped; /* a router was asked to let others in, and did not; and we have no address of the open network */
 	uint16_t port; /* we listen there */
 };

@@ -209,6 +209,7 @@ static void keep_peer(struct shoal_run_torrent *t, const struct shoal_event *ev)
 static void on_event(struct shoal_run *r, const struct shoal_event *ev, bool *stopped)
 {
 	struct shoal_run_torrent *t = torrent_of(r, ev);
+	char what[SHOAL_SAY_TEXT_MAX];
 	switch (ev->kind) {
 	case SHOAL_EV_LISTENING:
 		if (r->bound_count < SHOAL_LISTEN_MAX)
@@ -221,10 +222,8 @@ static void on_event(struct shoal_run *r, const struct shoal_event *ev, bool *st
 		shoal_run_tell_portmap(r, ev);
 		return;
 	case SHOAL_EV_WARNING:
-		if (t == NULL) { /* of the engine as a whole */
-			char text[SHOAL_SAY_TEXT_MAX];
-			shoal_say_warn(r->tool, NULL, "%s", shoal_say_text(ev->text, text));
-		}
+		if (t == NULL) /* of the engine as a whole */
+			shoal_say_warn(r->tool, NULL, "%s", shoal_say_text(ev->text, what));
 		break;
 	default: break;
 	}
@@ -244,7 +243,21 @@ static void on_event(struct shoal_run *r, const struct shoal_event *ev, bool *st
 		break;
 	case SHOAL_EV_CHECKED: on_checked(r, t, ev); break;
 	case SHOAL_EV_ADOPTED: shoal_run_tell_adopted(r, t, ev); break;
+	case SHOAL_EV_PAUSED:
+		t->pause = ev->err;
+		snprintf(t->pause_text, sizeof t->pause_text, "%.*s", (int)sizeof t->pause_text - 1,
+			 ev->text.len ? shoal_say_text(ev->text, what) : shoal_err_name(ev->err));
+		shoal_run_tell_other(r, t, ev);
+		break;
+	case SHOAL_EV_RESUMED:
+	case SHOAL_EV_PIECE:
+		/* Where there is room again, or something could be written; other trouble is tried again whether it is over or not. */
+		if (ev->kind == SHOAL_EV_PIECE || t->pause == SHOAL_ERR_NO_SPACE)
+			t->pause = 0;
+		shoal_run_tell_other(r, t, ev);
+		break;
 	case SHOAL_EV_COMPLETE:
+		t->pause = 0;
 		t->stats = ev->stats;
 		t->stats_known = true;
 		if (!t->complete && !r->seeding)
@@ -307,7 +320,7 @@ static enum outcome outcome_of(const struct shoal_run *r, shoal_us now)
 	}
 	if (over || (done && !r->stay))
 		return ALL_DONE;
-	if (shoal_signals_came())
+	if (shoal_signals_came() || r->tool->broken < 0)
 		return INTERRUPTED;
 	if (r->timeout && !done && now - r->began >= r->timeout)
 		return TOO_LATE;
@@ -391,9 +404,25 @@ static bool stop(struct shoal_run *r)
 	return drain(r, shoal_signals_now() + STOP_US, NULL, &stopped);
 }
 
-static int code_of(struct shoal_run *r, enum outcome out)
+static int too_late(struct shoal_run *r, bool seen)
 {
 	char why[SHOAL_ALONE_TEXT_MAX];
+	for (size_t i = 0; i < r->count; i++) {
+		const struct shoal_run_torrent *t = &r->torrent[i];
+		if (t->pause < 0 && !t->over)
+			return shoal_say_fail_as(r->tool, SHOAL_EXIT_STORAGE, t->pause,
+						 "%s: not complete in time: %s; run it again once that is mended",
+						 t->name, t->pause_text);
+	}
+	if (seen)
+		return shoal_say_fail_as(r->tool, SHOAL_EXIT_DATA, SHOAL_ERR_TIMEOUT,
+					 "not complete in time; run it again to go on where it stopped");
+	return shoal_say_fail_as(r->tool, SHOAL_EXIT_NET, SHOAL_ERR_TIMEOUT, "no peer could be reached in time: %s",
+				 shoal_run_why_alone(r, why));
+}
+
+static int code_of(struct shoal_run *r, enum outcome out)
+{
 	bool seen = false, complete = true;
 	for (size_t i = 0; i < r->count; i++) {
 		seen = seen || r->torrent[i].seen_peer;
@@ -401,11 +430,10 @@ static int code_of(struct shoal_run *r, enum outcome out)
 	}
 	if (r->code)
 		return r->code;
+	if (r->tool->broken < 0)
+		return SHOAL_EXIT_STORAGE; /* it was said on stderr */
 	if (out == TOO_LATE)
-		return seen ? shoal_say_fail_as(r->tool, SHOAL_EXIT_DATA, SHOAL_ERR_TIMEOUT,
-						"not complete in time; run it again to go on where it stopped")
-			    : shoal_say_fail_as(r->tool, SHOAL_EXIT_NET, SHOAL_ERR_TIMEOUT,
-						"no peer could be reached in time: %s", shoal_run_why_alone(r, why));
+		return too_late(r, seen);
 	return out == INTERRUPTED && !complete ? SHOAL_EXIT_INTERRUPTED : SHOAL_EXIT_GOOD;
 }
 
@@ -438,14 +466,16 @@ int shoal_run(struct shoal_run *r)
 	if (r->ops == NULL)
 		r->ops = shoal_net_engine(r->net);
 	shoal_signals_catch();
-	int code = open_record(r);
-	if (code == 0)
-		code = shoal_net_open(r->tool, r->net, r->ops, &r->engine);
+	int code = shoal_net_open(r->tool, r->net, r->ops, &r->engine);
+	if (code)
+		return code;
+	code = open_record(r); /* now that there will be one: it replaces the last */
 	if (code) {
-		shoal_record_close(&r->record, shoal_signals_now());
+		r->ops->close(r->engine);
 		return code;
 	}
 	shoal_signals_wake(r->engine);
+	r->tool->finishes = true; /* what is verified is to be recorded, whoever listens */
 	if (geteuid() == 0 && !r->tool->quiet)
 		shoal_say_log(r->tool, SHOAL_LOG_WARN, "running as root, which nothing here needs");
 	shoal_progress_init(&r->progress, r->tool);
@@ -475,5 +505,6 @@ int shoal_run(struct shoal_run *r)
 		_exit(code);
 	}
 	r->ops->close(r->engine);
-	return code;
+	r->tool->finishes = false;
+	return r->tool->broken < 0 && code == SHOAL_EXIT_GOOD ? SHOAL_EXIT_STORAGE : code;
 }

@@ -20,6 +20,7 @@
 #include <shoal/engine.h>
 
 #define SHOAL_RUN_HOST_MAX 80
+#define SHOAL_RUN_PAUSE_MAX 256
 
 /* A torrent to add, and how it fares. */
 struct shoal_run_torrent {
@@ -39,11 +40,13 @@ struct shoal_run_torrent {
 	char *magnet;
 	bool listed; /* --list has been printed */
 	bool added, started, complete, over, seen_peer, stats_asked, stats_known;
-	uint64_t checked, check_total; /* bytes, while a check runs */
-	uint64_t size, had;	       /* bytes; what was there when it began */
-	uint64_t adopted;	       /* of that, bytes that lay in other files */
-	shoal_us began;		       /* with the run, or when its name came to stand for it */
-	uint64_t peers_waiting;	       /* a PEERS question is open */
+	uint64_t checked, check_total;	      /* bytes, while a check runs */
+	uint64_t size, had;		      /* bytes; what was there when it began */
+	uint64_t adopted;		      /* of that, bytes that lay in other files */
+	shoal_us began;			      /* with the run, or when its name came to stand for it */
+	int pause;			      /* what ails the storage, as last heard; 0: nothing */
+	char pause_text[SHOAL_RUN_PAUSE_MAX]; /* safe to show */
+	uint64_t peers_waiting;		      /* a PEERS question is open */
 	struct shoal_stats stats;
 	struct shoal_run_peer *peer; /* for the summary */
 	size_t peer_count, peer_room;
@@ -119,6 +122,8 @@ void shoal_run_who_json(const struct shoal_run_torrent *t, struct shoal_json *j)
 void shoal_run_enter_dht(struct shoal_run *r);
 /* Peers, trackers and web seeds that the user, the link or the torrent names; warned when there is no way to anybody. */
 void shoal_run_add_ways(struct shoal_run *r, const struct shoal_run_torrent *t);
+/* How many peers the torrent itself, or its link, names. */
+size_t shoal_run_peers_named(const struct shoal_run_torrent *t);
 
 /* ---- run_alone.c --------------------------------------------------------------------- */
 /* Why nobody is connected: `out`. */

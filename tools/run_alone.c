@@ -28,13 +28,16 @@ static bool served(const struct shoal_run *r)
 
 static struct shoal_alone state_of(const struct shoal_run *r)
 {
+	uint64_t named = r->net->peer.count;
+	for (size_t i = 0; i < r->count; i++)
+		named += r->torrent[i].added ? shoal_run_peers_named(&r->torrent[i]) : 0;
 	return (struct shoal_alone){ .route = shoal_reachable_out(),
 				     .proxy = r->net->proxy != NULL,
 				     .dht = r->alone.dht,
 				     .dht_nodes = r->alone.nodes,
 				     .trackers = r->alone.trackers,
 				     .answering = r->alone.answering,
-				     .peers = r->alone.peers + r->net->peer.count,
+				     .peers = r->alone.peers + named,
 				     .unmapped = r->alone.unmapped && !shoal_reachable_here(),
 				     .port = r->bound_count > 0 ? r->bound[0].port : 0 };
 }

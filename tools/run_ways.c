@@ -91,11 +91,16 @@ static void warn_alone(struct shoal_run *r, const struct shoal_run_torrent *t)
 						: " (an HTTP proxy carries no datagrams: the DHT is not asked)");
 }
 
+size_t shoal_run_peers_named(const struct shoal_run_torrent *t)
+{
+	return t->source.is_magnet ? t->source.magnet->peer_count : shoal_metainfo_peer_count(t->source.mi);
+}
+
 /* Those of --peer, and those that the torrent or the link names (x.pe). */
 static void add_peers(struct shoal_run *r, const struct shoal_run_torrent *t)
 {
 	const struct shoal_magnet *m = t->source.magnet;
-	size_t named = t->source.is_magnet ? m->peer_count : shoal_metainfo_peer_count(t->source.mi);
+	size_t named = shoal_run_peers_named(t);
 	for (size_t i = 0; i < r->net->peer.count; i++)
 		add_peer(r, t, shoal_bytes(r->net->peer.at[i], strlen(r->net->peer.at[i])));
 	for (size_t i = 0; i < named; i++)

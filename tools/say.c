@@ -87,12 +87,14 @@ struct shoal_json *shoal_say_event(struct shoal_tool *tool, const char *event, s
 
 void shoal_say_event_end(struct shoal_tool *tool)
 {
-	/* A reader that has gone away ends us by SIGPIPE; any other failure to write must not pass for success. */
-	int rc = shoal_json_write(&tool->out, STDOUT_FILENO);
-	if (rc < 0) {
-		fprintf(stderr, "shoal %s: cannot write to stdout: %s\n", tool->command, shoal_err_name(rc));
+	/* A reader that has gone away ends us by SIGPIPE, where that is not ignored; no failure to write passes for success. */
+	int rc = tool->broken < 0 ? 0 : shoal_json_write(&tool->out, STDOUT_FILENO);
+	if (rc == 0)
+		return;
+	fprintf(stderr, "shoal %s: cannot write to stdout: %s\n", tool->command, shoal_err_name(rc));
+	if (!tool->finishes)
 		_exit(SHOAL_EXIT_STORAGE);
-	}
+	tool->broken = rc;
 }
 
 /* One line to stderr, around the progress rows, in one write. */

@@ -29,6 +29,8 @@ struct shoal_tool {
 	bool paint;			 /* and may be coloured */
 	struct shoal_progress *progress; /* lines on that terminal to keep out of the way of; NULL: none */
 	struct shoal_json out;		 /* the line being built */
+	bool finishes; /* when stdout takes no more, whoever runs sees `broken`, and ends in good order; else we leave at once */
+	int broken; /* 0, or why it takes no more: no event is written then */
 };
 
 /* shoal_options_parse() of a command's own tables (NULL ends the list) and of the options that every command has; then

@@ -289,7 +289,7 @@ int shoal_store_sqlite_open(struct shoal_store_sqlite **out, const struct shoal_
 		rc = store_open(s, what);
 	if (rc < 0) {
 		if (what[0] == '\0')
-			snprintf(what, 160, "cannot open the store: %s", shoal_err_name(rc));
+			snprintf(what, 160, "cannot open the store in %.100s: %s", options->state, shoal_err_name(rc));
 		shoal_store_sqlite_close(s);
 		return rc;
 	}

@@ -16,7 +16,7 @@ static void each_case_has_its_words(void **state)
 		const char *words;
 	} cases[] = {
 		{ { .dht = true, .trackers = 1 }, "this host has no way to other networks; is it connected?" },
-		{ { .peers = 1 }, "this host has no way to other networks; is it connected?" },
+		{ { .peers = 1 }, "no peer that was named answers, and this host has no way to other networks" },
 		{ { .route = true, .dht = true }, "no node of the DHT answers; does a firewall let nothing out?" },
 		{ { .proxy = true, .dht = true }, "no node of the DHT answers; does the proxy let us out?" },
 		{ { .route = true, .trackers = 2 }, "no tracker answers; does a firewall let nothing out?" },

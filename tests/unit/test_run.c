@@ -181,6 +181,8 @@ struct setting {
 	bool magnet, seeding, stay, deaf;
 	shoal_us timeout;
 	int open_err, refuse_ports;
+	const char *record;
+	bool unheard; /* stdout takes nothing */
 };
 
 /* In a process of its own, as signals and _exit() are part of what is tested. */
@@ -194,7 +196,7 @@ static int session(const struct line *script, const struct setting *s)
 	if (pid == 0) {
 		int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 		struct shoal_tool tool = { .command = "test", .json = true, .log = SHOAL_LOG_ERROR };
-		struct shoal_net net = { .state = state_dir };
+		struct shoal_net net = { .state = state_dir, .record = s->record };
 		struct shoal_run_torrent t = { .folder = strdup("/tmp") };
 		struct shoal_run r = { .tool = &tool,
 				       .ops = &fake_ops,
@@ -204,8 +206,8 @@ static int session(const struct line *script, const struct setting *s)
 				       .seeding = s->seeding,
 				       .stay = s->stay || s->seeding,
 				       .timeout = s->timeout };
-		dup2(fd, STDOUT_FILENO);
-		close(fd);
+		dup2(s->unheard ? open("/dev/full", O_WRONLY) : fd, STDOUT_FILENO);
+		int heard = fd;
 		fd = open("/dev/null", O_WRONLY);
 		dup2(fd, STDERR_FILENO);
 		alarm(20);
@@ -232,6 +234,7 @@ static int session(const struct line *script, const struct setting *s)
 				_exit(98);
 		}
 		int code = shoal_run(&r);
+		dup2(heard, STDOUT_FILENO);
 		fprintf(stdout, "\nops %s port %u count %zu\n", fake.ops, fake.config.listen[0].port,
 			fake.config.listen_count);
 		fflush(stdout);
@@ -344,6 +347,69 @@ static void failures_name_the_exit_code(void **state)
 	assert_int_equal(session(none, &(struct setting){ .open_err = SHOAL_ERR_NET }), SHOAL_EXIT_NET);
 }
 
+/* Whoever comes back to it learns that it was the storage, and not that nobody was there. */
+static void what_ails_the_storage_is_not_the_networks(void **state)
+{
+	static const struct line paused = { .kind = SHOAL_EV_PAUSED, .err = SHOAL_ERR_DENIED, .text = "no\x1bway" };
+	static const struct line full = { .kind = SHOAL_EV_PAUSED, .err = SHOAL_ERR_NO_SPACE, .text = "full" };
+	static const struct line again = { .kind = SHOAL_EV_RESUMED };
+	static const struct line piece = { .kind = SHOAL_EV_PIECE };
+	const struct {
+		struct line script[8];
+		int code;
+	} cases[] = {
+		{ { ADDED, CHECKED(0), paused, END }, SHOAL_EXIT_STORAGE },
+		{ { ADDED, CHECKED(0), JOINED, full, END }, SHOAL_EXIT_STORAGE },
+		{ { ADDED, CHECKED(0), paused, again, END }, SHOAL_EXIT_STORAGE }, /* it is tried again, no more */
+		{ { ADDED, CHECKED(0), JOINED, full, again, END }, SHOAL_EXIT_DATA },
+		{ { ADDED, CHECKED(0), JOINED, paused, again, piece, END }, SHOAL_EXIT_DATA },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		assert_int_equal(session(cases[i].script, &(struct setting){ .timeout = SHOAL_MS(100) }),
+				 cases[i].code);
+	assert_int_equal(session(cases[0].script, &(struct setting){ .timeout = SHOAL_MS(100) }), SHOAL_EXIT_STORAGE);
+	assert_non_null(strstr(out_text, "not complete in time: no\\\\x1bway; run it again once that is mended"));
+}
+
+/* Nobody hears what it says: it leaves, and in good order all the same. */
+static void an_end_of_stdout_is_no_crash(void **state)
+{
+	static const struct line script[] = { ADDED, CHECKED(0), JOINED, END };
+	static const struct line done[] = { ADDED, CHECKED(0), COMPLETE, END };
+	(void)state;
+	assert_int_equal(session(script, &(struct setting){ .unheard = true }), SHOAL_EXIT_STORAGE);
+	assert_non_null(strstr(out_text, "\nops A+SPQZ "));
+	assert_int_equal(session(done, &(struct setting){ .unheard = true }), SHOAL_EXIT_STORAGE);
+	assert_non_null(strstr(out_text, "QZ "));
+}
+
+static long size_of(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 ? (long)st.st_size : -1;
+}
+
+/* A run that cannot begin leaves the flight record of the last one as it was. */
+static void a_record_is_replaced_by_a_run(void **state)
+{
+	static const struct line script[] = { ADDED, CHECKED(0), COMPLETE, END };
+	char path[128];
+	(void)state;
+	snprintf(path, sizeof path, "%s/record", state_dir);
+	struct setting s = { .record = path };
+	assert_int_equal(session(script, &s), SHOAL_EXIT_GOOD);
+	long was = size_of(path);
+	assert_true(was > 0);
+	s.open_err = SHOAL_ERR_NET;
+	assert_int_equal(session(script, &s), SHOAL_EXIT_NET);
+	assert_int_equal(size_of(path), was);
+	s = (struct setting){ .record = state_dir };
+	assert_int_equal(session(script, &s), SHOAL_EXIT_STORAGE);
+	assert_non_null(strstr(out_text, "\nops Z ")); /* and the engine was closed */
+	unlink(path);
+}
+
 static void ports_are_tried_in_turn(void **state)
 {
 	static const struct line script[] = { ADDED, CHECKED(0), COMPLETE, END };
@@ -396,9 +462,15 @@ static int drop_dir(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(get_ends_when_complete),  cmocka_unit_test(a_magnet_is_started_before_its_metadata),
-		cmocka_unit_test(time_runs_out),	   cmocka_unit_test(failures_name_the_exit_code),
-		cmocka_unit_test(ports_are_tried_in_turn), cmocka_unit_test(signals_stop_it),
+		cmocka_unit_test(get_ends_when_complete),
+		cmocka_unit_test(a_magnet_is_started_before_its_metadata),
+		cmocka_unit_test(time_runs_out),
+		cmocka_unit_test(failures_name_the_exit_code),
+		cmocka_unit_test(ports_are_tried_in_turn),
+		cmocka_unit_test(signals_stop_it),
+		cmocka_unit_test(what_ails_the_storage_is_not_the_networks),
+		cmocka_unit_test(a_record_is_replaced_by_a_run),
+		cmocka_unit_test(an_end_of_stdout_is_no_crash),
 	};
 	own_net(); /* what the machine's own network offers would be told to the engine */
 	return cmocka_run_group_tests(tests, make_dir, drop_dir);
