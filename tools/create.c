@@ -122,15 +122,11 @@ static int write_stdout(struct shoal_tool *tool, struct shoal_bytes b)
 
 static int finish(struct shoal_tool *tool, struct shoal_make *m, const char *out, bool force)
 {
-	char shown[SHOAL_SAY_TEXT_MAX];
 	if (strcmp(out, "-") == 0)
 		return write_stdout(tool, m->torrent);
 	int rc = shoal_save(out, m->torrent, force);
-	if (rc == SHOAL_ERR_EXISTS)
-		return shoal_say_fail(tool, rc, "%s is there already; --force replaces it", shoal_say_cstr(out, shown));
 	if (rc < 0)
-		return shoal_say_fail_as(tool, SHOAL_EXIT_STORAGE, rc, "%s: cannot be written: %s",
-					 shoal_say_cstr(out, shown), strerror(errno));
+		return shoal_save_failed(tool, out, rc);
 	char *magnet = shoal_source_magnet(m->mi, NULL, 0);
 	if (tool->json)
 		tell_json(tool, m, out, magnet);
@@ -157,9 +153,8 @@ static int create(struct shoal_tool *tool, const struct shoal_make_options *o, c
 		  bool force)
 {
 	struct shoal_make m;
-	char shown[SHOAL_SAY_TEXT_MAX];
 	char *named = out ? NULL : default_name(path);
-	int code;
+	int code, rc;
 	if (out == NULL)
 		out = named ? named : "torrent"; /* no such path: shoal_make() says so */
 	if (!o->dry_run && strcmp(out, "-") == 0 && (tool->json || isatty(STDOUT_FILENO)))
@@ -170,9 +165,8 @@ static int create(struct shoal_tool *tool, const struct shoal_make_options *o, c
 		if (code == 0)
 			tell_plan(tool, &m, out);
 		shoal_make_fini(&m);
-	} else if (strcmp(out, "-") != 0 && !force && access(out, F_OK) == 0)
-		code = shoal_say_fail(tool, SHOAL_ERR_EXISTS, "%s is there already; --force replaces it",
-				      shoal_say_cstr(out, shown));
+	} else if (strcmp(out, "-") != 0 && (rc = shoal_save_may(out, force)) < 0)
+		code = shoal_save_failed(tool, out, rc);
 	else {
 		code = shoal_make(tool, &m, o, path);
 		if (code == 0)

@@ -2,6 +2,7 @@
 #include "tools/save.h"
 
 #include "swarm/io/os.h"
+#include "tools/say.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,17 +34,23 @@ static int write_all(int fd, struct shoal_bytes bytes)
 	return 0;
 }
 
+/* The folder `path` is an entry of; heap. NULL: no memory. */
+static char *folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	if (slash == NULL)
+		return strdup(".");
+	return strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
 /* Makes the new name last: its folder's entry must reach the disk too. */
 static int sync_folder(const char *path)
 {
-	char *copy = strdup(path);
-	if (copy == NULL)
+	char *folder = folder_of(path);
+	if (folder == NULL)
 		return SHOAL_ERR_NOMEM;
-	char *slash = strrchr(copy, '/');
-	if (slash)
-		slash[slash == copy ? 1 : 0] = '\0';
-	int fd = open(slash ? copy : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(copy);
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(folder);
 	/* A folder we may write to and not read cannot be synced; the file itself is. */
 	if (fd < 0)
 		return errno == EACCES ? 0 : failed(-1, NULL);
@@ -68,6 +75,20 @@ static int move_in(const char *temporary, const char *path, bool force)
 	return 0;
 }
 
+int shoal_save_may(const char *path, bool force)
+{
+	char *folder = folder_of(path);
+	int rc = 0;
+	if (folder == NULL)
+		return SHOAL_ERR_NOMEM;
+	if (!force && access(path, F_OK) == 0)
+		rc = SHOAL_ERR_EXISTS;
+	else if (access(folder, W_OK | X_OK) < 0)
+		rc = failed(-1, NULL);
+	free(folder);
+	return rc;
+}
+
 int shoal_save(const char *path, struct shoal_bytes bytes, bool force)
 {
 	char *temporary;
@@ -85,4 +106,15 @@ int shoal_save(const char *path, struct shoal_bytes bytes, bool force)
 		rc = sync_folder(path);
 	free(temporary);
 	return rc;
+}
+
+int shoal_save_failed(struct shoal_tool *tool, const char *path, int rc)
+{
+	char shown[SHOAL_SAY_TEXT_MAX];
+	int os = errno;
+	shoal_say_cstr(path, shown);
+	if (rc == SHOAL_ERR_EXISTS)
+		return shoal_say_fail(tool, rc, "%s is there already; --force replaces it", shown);
+	return shoal_say_fail_as(tool, SHOAL_EXIT_STORAGE, rc, "%s: cannot be written: %s", shown,
+				 rc == SHOAL_ERR_NOMEM ? "no memory" : strerror(os));
 }

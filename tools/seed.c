@@ -36,25 +36,29 @@ static char *parent_of(const char *path)
 	return real;
 }
 
-static int save(struct seeding *s, const struct shoal_make *m)
+/* -o, before anything is hashed: what could not be kept is known now. */
+static int may_save(const struct seeding *s)
 {
-	char shown[SHOAL_SAY_TEXT_MAX];
-	int rc = s->out ? shoal_save(s->out, m->torrent, s->force) : 0;
-	if (rc == SHOAL_ERR_EXISTS)
-		return shoal_say_fail(s->run.tool, rc, "%s is there already; --force replaces it",
-				      shoal_say_cstr(s->out, shown));
-	if (rc < 0)
-		return shoal_say_fail_as(s->run.tool, SHOAL_EXIT_STORAGE, rc, "%s: cannot be written: %s",
-					 shoal_say_cstr(s->out, shown), strerror(errno));
-	return 0;
+	if (s->out == NULL)
+		return 0;
+	if (strcmp(s->out, "-") == 0)
+		return shoal_say_fail(s->run.tool, SHOAL_ERR_USAGE,
+				      "-o wants a file: stdout is for the magnet link; shoal create -o - writes there");
+	int rc = shoal_save_may(s->out, s->force);
+	return rc < 0 ? shoal_save_failed(s->run.tool, s->out, rc) : 0;
 }
 
 static int make_one(struct seeding *s, struct shoal_run_torrent *t, const char *path)
 {
 	struct shoal_make m;
-	int code = shoal_make(s->run.tool, &m, &s->make, path);
-	if (code == 0)
-		code = save(s, &m);
+	char shown[SHOAL_SAY_TEXT_MAX];
+	int code = may_save(s);
+	if (code)
+		return code;
+	code = shoal_make(s->run.tool, &m, &s->make, path);
+	int rc = code == 0 && s->out ? shoal_save(s->out, m.torrent, s->force) : 0;
+	if (rc < 0)
+		code = shoal_save_failed(s->run.tool, s->out, rc);
 	if (code == 0) {
 		/* The torrent changes hands; what else the making needed is given back before the seeding begins. */
 		t->source = (struct shoal_source){ .arg = path, .mi = m.mi, .torrent = m.torrent };
@@ -62,7 +66,8 @@ static int make_one(struct seeding *s, struct shoal_run_torrent *t, const char *
 		m.torrent = (struct shoal_bytes){ NULL, 0 };
 		t->folder = parent_of(path);
 		if (t->folder == NULL)
-			code = shoal_say_fail(s->run.tool, shoal_os_err(errno), "%s", strerror(errno));
+			code = shoal_say_fail(s->run.tool, shoal_os_err(errno), "%s: %s", shoal_say_cstr(path, shown),
+					      strerror(errno));
 	}
 	shoal_make_fini(&m);
 	return code;
@@ -70,15 +75,21 @@ static int make_one(struct seeding *s, struct shoal_run_torrent *t, const char *
 
 static int take(struct seeding *s, struct shoal_run_torrent *t, const char *arg)
 {
+	char shown[SHOAL_SAY_TEXT_MAX];
 	t->flags = SHOAL_ADD_SEED_ONLY;
 	if (shoal_source_is_magnet(arg))
 		return shoal_say_fail(s->run.tool, SHOAL_ERR_USAGE,
 				      "a magnet link cannot be seeded: shoal get it, with --seed");
-	if (!shoal_source_is_torrent(arg))
-		return make_one(s, t, arg);
-	int code = shoal_source_open(s->run.tool, &t->source, arg, false);
+	bool torrent;
+	int code = shoal_source_try(s->run.tool, &t->source, arg, &torrent);
 	if (code)
 		return code;
+	if (!torrent)
+		return make_one(s, t, arg);
+	if (s->out)
+		return shoal_say_fail(s->run.tool, SHOAL_ERR_USAGE,
+				      "-o keeps a torrent that is made of a PATH, and %s is one already",
+				      shoal_say_cstr(arg, shown));
 	t->folder = shoal_run_absolute(s->folder);
 	return t->folder ? 0 : shoal_say_fail(s->run.tool, SHOAL_ERR_NOMEM, "no memory");
 }

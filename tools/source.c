@@ -99,33 +99,6 @@ bool shoal_source_is_magnet(const char *arg)
 	return looks_like_hash(arg) && access(arg, F_OK) != 0;
 }
 
-bool shoal_source_is_torrent(const char *path)
-{
-	size_t len = strlen(path);
-	struct stat st;
-	char begin[2] = { 0 };
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
-		return false;
-	if (len > 8 && strcmp(path + len - 8, ".torrent") == 0)
-		return true;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return false;
-	ssize_t n = pread(fd, begin, sizeof begin, 0);
-	close(fd);
-	if (n != sizeof begin || begin[0] != 'd' || !isdigit((unsigned char)begin[1]))
-		return false;
-	/* It begins like bencode; only one that parses whole is taken for a torrent under another name. */
-	struct shoal_bytes all;
-	struct shoal_metainfo *mi = NULL;
-	if (shoal_source_read(path, SHOAL_METAINFO_BYTES_MAX, &all) < 0)
-		return false;
-	bool good = shoal_metainfo_parse(&mi, all, NULL) == 0;
-	shoal_metainfo_free(mi);
-	free((void *)(uintptr_t)all.at);
-	return good;
-}
-
 static int open_magnet(struct shoal_tool *tool, struct shoal_source *s)
 {
 	char what[160] = "", shown[SHOAL_SAY_TEXT_MAX];
@@ -178,6 +151,38 @@ int shoal_source_open(struct shoal_tool *tool, struct shoal_source *s, const cha
 		return shoal_say_fail_as(tool, SHOAL_EXIT_INPUT, rc,
 					 "%s: %s (at byte %zu); ask its author for a good one",
 					 shoal_say_cstr(arg, shown), why.what, why.at);
+	return 0;
+}
+
+/* A file whose first bytes could be a torrent's. */
+static bool begins_like_one(const char *path)
+{
+	char begin[2] = { 0 };
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return false;
+	ssize_t n = pread(fd, begin, sizeof begin, 0);
+	close(fd);
+	return n == sizeof begin && begin[0] == 'd' && isdigit((unsigned char)begin[1]);
+}
+
+int shoal_source_try(struct shoal_tool *tool, struct shoal_source *s, const char *path, bool *torrent)
+{
+	size_t len = strlen(path);
+	struct stat st;
+	*s = (struct shoal_source){ .arg = path };
+	*torrent = false;
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	if (len > 8 && strcmp(path + len - 8, ".torrent") == 0) {
+		*torrent = true;
+		return shoal_source_open(tool, s, path, false);
+	}
+	/* Under another name only what reads as one to its end is taken for one. */
+	*torrent = begins_like_one(path) && shoal_source_read(path, SHOAL_METAINFO_BYTES_MAX, &s->torrent) == 0 &&
+		   shoal_metainfo_parse_lent(&s->mi, s->torrent, NULL) == 0;
+	if (!*torrent)
+		shoal_source_fini(s);
 	return 0;
 }
 

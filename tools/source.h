@@ -26,8 +26,9 @@ SHOAL_MUST int shoal_source_open(struct shoal_tool *tool, struct shoal_source *s
 void shoal_source_fini(struct shoal_source *s);
 /* Whether `arg` is a magnet link or reads as an info hash, and no file of that name is there. */
 bool shoal_source_is_magnet(const char *arg);
-/* Whether `path` is a file whose first bytes are those of a torrent, whatever its name says. */
-bool shoal_source_is_torrent(const char *path);
+/* The same for a path that may be anything: *torrent is whether it is a torrent, by its name or, whatever that says, by what
+ * it holds; if so, `s` is open (or why not has been said). */
+SHOAL_MUST int shoal_source_try(struct shoal_tool *tool, struct shoal_source *s, const char *path, bool *torrent);
 
 /* The magnet link of a torrent, on the heap; `peer` "host:port" texts go in as x.pe. NULL: no memory, or too long. */
 char *shoal_source_magnet(const struct shoal_metainfo *mi, const char *const peer[], size_t peer_count);

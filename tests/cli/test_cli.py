@@ -110,6 +110,7 @@ class Usage(Case):
             (["create", ".", "--tracker", "nowhere"], "not a URL"),
             (["create", ".", "--piece-size", "20K"], "power of two"),
             (["seed", "magnet:?xt=urn:btih:" + "a" * 40], "cannot be seeded"),
+            (["seed", "x", "-o", "-"], "-o wants a file"),
             (["magnet", "a" * 40], "torrent file is needed"),
             (["get", "--\x1b[31m"], "\\x1b[31m"),
             (["dht"], "a command is needed"), (["dht", "frob"], "unknown command frob"),
@@ -293,6 +294,15 @@ class Create(Case):
         os.chmod(self.path("set/closed"), 0)
         self.shoal("create", "set", "-o", "out/t", code=4, user=user)
         self.assertIn("closed: cannot be read: Permission denied", self.last_error())
+        # Nothing of it was looked at when there is no place for what would come of it.
+        for verb in "create", "seed":
+            self.shoal(verb, "set", "-o", "no/such/t", code=4, user=user)
+            self.assertIn("no/such/t: cannot be written: No such file", self.last_error())
+            self.shoal(verb, "set", "-o", "t", code=4, user=user)
+            self.assertIn("t: cannot be written: Permission denied", self.last_error())
+            self.put("out/t", b"x")
+            self.shoal(verb, "set", "-o", "out/t", code=4, user=user)
+            self.assertIn("out/t is there already; --force replaces it", self.last_error())
 
 
 class Lint(Case):
@@ -624,6 +634,30 @@ class Transfer(Case):
         self.put("file", b"x")
         self.shoal("get", "t", "--state", "file/state", code=4)
         self.assertIn("--state file/state: Not a directory", self.last_error())
+
+    def test_a_folder_that_cannot_be_made(self):
+        user = NOBODY if os.geteuid() == 0 else None
+        self.put("t", torrent())
+        self.put("file", b"x")
+        for out, at, words in ("file", "file", "Not a directory"), ("file/a/b", "file", "Not a directory"), ("new/a", "", "Permission denied"):
+            with self.subTest(out):
+                os.chmod(self.dir, 0o555)
+                self.shoal("get", "t", "-o", out, code=4, user=user)
+                os.chmod(self.dir, 0o755)
+                self.assertEqual(self.last_error(),
+                                 f"shoal get: {os.path.realpath(self.path(at))}: {words}; -o names another folder")
+
+    def test_what_is_wrong_here_is_said_before_anybody_is_asked(self):
+        name = "magnet:?xs=urn:btpk:" + "ab" * 32
+        for words in ["--adopt-from", "nowhere"], ["--only", "@0"]:
+            self.shoal("get", name, "--timeout", "50", *words, code=2)
+            self.assertIn(words[0], self.last_error())
+
+    def test_what_is_a_torrent_is_not_made_one(self):
+        for name in "t", "set.torrent":
+            self.put(name, torrent())
+            self.shoal("seed", name, "-o", "other", code=2)
+            self.assertIn(f"and {name} is one already", self.last_error())
 
     def test_errors_are_events_too(self):
         self.put("bad.torrent", b"x")
