@@ -197,11 +197,16 @@ static void print_row(const struct shoal_opt *o)
 static void print_help(const struct shoal_tool *tool, const struct shoal_opt_page *page,
 		       const struct shoal_opt *const tables[])
 {
-	printf("usage: shoal %s %s\n\n%s\n\noptions:\n", tool->command, page->usage, page->about);
+	bool headed = false;
+	printf("usage: shoal %s %s\n\n%s\n", tool->command, page->usage, page->about);
 	for (size_t t = 0; t < TABLES_MAX && tables[t]; t++) {
 		for (const struct shoal_opt *o = tables[t]; o->kind != SHOAL_OPT_END; o++) {
-			if (o->help) /* rows without words are spoken, and not advertised */
-				print_row(o);
+			if (!o->help) /* rows without words are spoken, and not advertised */
+				continue;
+			if (!headed && o->kind != SHOAL_OPT_HEADING) /* a command may have none of its own */
+				printf("\noptions:\n");
+			headed = true;
+			print_row(o);
 		}
 	}
 	if (page->examples)

@@ -183,7 +183,11 @@ must_hold: [always completed == 100%, always rules_broken == 0]
                       ["check", path, "--seeds", "9..1"]):
             self.lab(*words, code=2)
         for command in "run", "check", "replay", "list", "example":
-            self.assertIn("usage: shoal lab " + command, self.lab(command, "--help").stdout)
+            page = self.lab(command, "--help").stdout
+            self.assertIn("usage: shoal lab " + command, page)
+            # Under each heading stands something; `list` has no options of its own.
+            self.assertNotRegex(page, r"(?m)^\S.*:\n(\n|\Z)")
+            self.assertEqual("\noptions:\n" in page, command != "list")
         for kind in "--fields", "--adversaries", "--metrics":
             self.assertGreater(self.lab("example", kind).stdout.count("\n"), 8)
 
