@@ -26,6 +26,7 @@ struct shoal_account {
 	struct shoal_sums sums;
 	bool banned;
 	uint32_t source; /* the serial of its first connection: what blocks of all of them are remembered by; 0 none */
+	float suspicion; /* its share of the blame, of when a connection ended before anybody was named (evidence.h) */
 	char client[64]; /* as it last called itself */
 	/* All that is remembered by `source` came in one encrypted stream, whose other end has proven this key (identity.h). */
 	bool keyed;

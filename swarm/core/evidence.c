@@ -206,22 +206,53 @@ static void guilty(void *to, uint32_t source, uint32_t block)
 	shoal_evidence_false(g->s, source, g->piece, block, g->why, g->now);
 }
 
+void shoal_evidence_left(struct shoal_peer *p)
+{
+	if (p->suspicion <= 0 || p->contact == NULL)
+		return; /* without a contact it has no name that it could come back under */
+	p->contact->account->suspicion += p->suspicion;
+	p->swarm->suspects_left = true;
+	p->suspicion = 0;
+}
+
+static void clear(struct shoal_swarm *s, struct shoal_repute_entry *e, uint32_t source, float *suspicion,
+		  uint32_t piece, shoal_us now)
+{
+	struct shoal_note_blame note = { .source = source, .piece = piece, .share = (double)*suspicion };
+	uint32_t now_s = shoal_node_seconds(s->node, now);
+	if (*suspicion <= 0)
+		return;
+	shoal_note_cleared(s, &note, now);
+	if (e != NULL) {
+		(void)shoal_rep_cleared(&e->rep, (double)*suspicion, piece, now_s);
+		shoal_repute_changed(&s->node->repute, e, now_s);
+	}
+	*suspicion = 0;
+}
+
+/* Those who are gone: their records are in the book. */
+static void clear_left(struct shoal_swarm *s, uint32_t piece, shoal_us now)
+{
+	if (!s->suspects_left)
+		return;
+	s->suspects_left = false;
+	for (struct shoal_contact *k = shoal_contacts_next(s, NULL); k != NULL; k = shoal_contacts_next(s, k))
+		if (k->account != NULL)
+			clear(s, shoal_repute_find(&s->node->repute, &k->addr), k->account->source,
+			      &k->account->suspicion, piece, now);
+}
+
 void shoal_evidence_settle(struct shoal_swarm *s, uint32_t piece, const uint8_t (*truth)[32], uint32_t n,
 			   enum shoal_rep_why why, shoal_us now)
 {
 	struct guilt g = { s, piece, now, why };
 	if (shoal_blame_settle(&s->blame, piece, truth, n, guilty, &g) == 0)
 		return;
-	uint32_t now_s = shoal_node_seconds(s->node, now);
 	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) { /* who lied has been named */
 		p->doubt = 0;
-		struct shoal_note_blame note = { .source = p->source, .piece = piece, .share = (double)p->suspicion };
-		if (p->suspicion > 0)
-			shoal_note_cleared(s, &note, now);
-		if (p->suspicion > 0 && p->repute != NULL)
-			shoal_rep_cleared(&p->repute->rep, (double)p->suspicion, piece, now_s);
-		p->suspicion = 0;
+		clear(s, p->repute, p->source, &p->suspicion, piece, now);
 	}
+	clear_left(s, piece, now);
 	shoal_webseeds_cleared(s);
 }
 

@@ -45,6 +45,8 @@ void shoal_evidence_leaves(struct shoal_swarm *s, uint32_t piece, const uint8_t 
 void shoal_evidence_hint(struct shoal_swarm *s, struct shoal_open *open, const uint8_t (*digest)[32], shoal_us now);
 /* Somebody may be asked for a hint who could not be before: for pieces that wait for that. */
 void shoal_evidence_ask_again(struct shoal_swarm *s, shoal_us now);
+/* Its connection ends: what it is suspected of by then is taken back all the same once another is named. */
+void shoal_evidence_left(struct shoal_peer *p);
 /* Leaf hashes and hints that do not come are waited for no longer. */
 void shoal_evidence_tick(struct shoal_swarm *s, shoal_us now);
 

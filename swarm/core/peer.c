@@ -140,6 +140,7 @@ void shoal_peer_close(struct shoal_peer *p, int why, shoal_us now)
 	shoal_peer_uploads_end(p);
 	shoal_peer_long_message(p, now);
 	if (p->contact != NULL) {
+		shoal_evidence_left(p);
 		shoal_contact_gone(p->swarm, p->contact, p->closing, now);
 		p->contact = NULL;
 	} else if (p->swarm != NULL) {

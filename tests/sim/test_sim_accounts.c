@@ -1,4 +1,4 @@
-/* test_sim_accounts.c - who gave what to whom stays true, however connections come, cross, are replaced and end. */
+/* test_sim_accounts.c - who gave what to whom, and is blamed for what, stays true, however connections come, cross and end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +7,9 @@
 
 #include <cmocka.h>
 
+#include "proto/base/digest.h"
+#include "swarm/core/evidence_room.h"
+#include "swarm/core/node_room.h"
 #include "tests/sim/scene.h"
 #include "tests/sim/strangers.h"
 
@@ -169,12 +172,81 @@ static void who_has_no_address_is_not_forgotten(void **state)
 	strangers_free(w);
 }
 
+/* ---- who is suspected, and gone when another is named ---------------------------------------------------- */
+
+#define BLOCKS 8 /* of the strangers' torrent: four pieces of two */
+
+struct asked {
+	const struct stranger *first; /* that is spoken to */
+	unsigned of[2][BLOCKS];	      /* it; all others */
+};
+
+static void hear(void *to, struct stranger *s, const struct shoal_wire_msg *msg)
+{
+	struct asked *a = to;
+	a->first = a->first == NULL ? s : a->first;
+	if (msg->id == SHOAL_WIRE_REQUEST)
+		a->of[a->first != s][msg->index * 2 + msg->begin / SHOAL_BLOCK]++;
+}
+
+static struct stranger *one_that_serves(struct strangers *w, const char *at)
+{
+	struct shoal_addr addr = strangers_addr(at);
+	struct stranger *s = stranger_come(w, &addr, addr.port);
+	stranger_say(s, "\0\0\0\1\x0e", 5); /* have all */
+	stranger_say(s, "\0\0\0\1\1", 5);   /* unchoke */
+	strangers_run(w, SHOAL_S(1));
+	return s;
+}
+
+static float held_against(const struct strangers *w, const char *at)
+{
+	struct shoal_addr addr = strangers_addr(at);
+	const struct shoal_repute_entry *e = shoal_repute_find(&w->node->repute, &addr);
+	assert_non_null(e);
+	return e->rep.wrong - (float)SHOAL_REP_STRENGTH * e->rep.expect_wrong;
+}
+
+/* Two have sent a block each of a piece that is false, and one of them leaves. When it turns out that it was the other,
+ * nothing is held against the one that is gone. */
+static void who_left_under_suspicion_is_cleared_too(void **state)
+{
+	static const char honest[] = "80.1.2.3:7000", liar[] = "81.1.2.3:7000";
+	static const uint8_t zeros[SHOAL_BLOCK];
+	uint8_t truth[2][32] = { { 0 } };
+	struct asked asked = { 0 };
+	unsigned piece = 0;
+	(void)state;
+	struct strangers *w = strangers_new(
+		&(struct strangers_options){ .torrent = true, .on_message = hear, .to = &asked });
+	strangers_run(w, SHOAL_S(8));
+	struct stranger *a = one_that_serves(w, honest);
+	strangers_run(w, SHOAL_S(60)); /* it stalls: others are asked for the same */
+	struct stranger *b = one_that_serves(w, liar);
+	while (piece < 4 && (asked.of[0][2 * piece] == 0 || asked.of[1][2 * piece + 1] == 0))
+		piece++;
+	assert_in_range(piece, 0, 3);
+	stranger_gives(a, 2 * piece);
+	stranger_gives(b, 2 * piece + 1);
+	strangers_run(w, SHOAL_S(1));
+	assert_true(held_against(w, honest) > 0.1f && held_against(w, liar) > 0.1f);
+	stranger_leave(a);
+	strangers_run(w, SHOAL_S(1));
+	assert_true(held_against(w, honest) > 0.1f);
+	shoal_sha256(shoal_bytes(zeros, sizeof zeros), truth[0]);
+	shoal_evidence_settle(w->node->swarms, piece, (const uint8_t(*)[32])truth, 2, SHOAL_REP_WHY_FALSE_DIFF, w->now);
+	assert_true(held_against(w, honest) < 0.001f);
+	assert_true(held_against(w, liar) > 1);
+	strangers_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_dial_each_other),
 		cmocka_unit_test(a_dial_that_fails_takes_nothing_away),
 		cmocka_unit_test(who_has_no_address_is_not_forgotten),
+		cmocka_unit_test(who_left_under_suspicion_is_cleared_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
