@@ -64,6 +64,14 @@ void scene_start_all(struct sim *sim)
 			sim_node_start(sim_node(sim, i));
 }
 
+int scene_choose(struct sim_node *n, const uint8_t *files, size_t count, uint32_t from)
+{
+	struct shoal_op op = {
+		.kind = SHOAL_OP_FILES, .torrent = n->torrent, .offset = from, .files = { files, count }
+	};
+	return sim_node_do(n, &op);
+}
+
 unsigned scene_rounds(unsigned plain, unsigned shorter, unsigned longer)
 {
 	if (getenv("SHOAL_LONG") != NULL)

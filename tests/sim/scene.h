@@ -21,6 +21,9 @@ void scene_leeches(struct sim *sim, struct sim_node_options options, unsigned co
 		   unsigned links);
 void scene_start_all(struct sim *sim);
 
+/* Says how much it wants the files `from` on (SHOAL_OP_FILES); what the node answers. */
+SHOAL_MUST int scene_choose(struct sim_node *n, const uint8_t *files, size_t count, uint32_t from);
+
 /* 1 in plain builds; fewer rounds where SHOAL_SHORT is set, more where SHOAL_LONG is. */
 unsigned scene_rounds(unsigned plain, unsigned shorter, unsigned longer);
 

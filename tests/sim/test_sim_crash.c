@@ -8,40 +8,8 @@
 
 #include <cmocka.h>
 
+#include "tests/sim/crash.h"
 #include "tests/sim/scene.h"
-
-/* A piece whose claim outlived the crash needs no hashing: the record is what it is kept for. */
-static void watch_checks(void *to, const struct shoal_disk_job *job)
-{
-	struct sim_node *n = to;
-	if (job->op == SHOAL_DISK_CHECK && shoal_bits_get(&n->witness.owed, job->piece))
-		sim_breach(n->sim, n, "hashed piece %u again, which it had announced before the crash", job->piece);
-}
-
-static bool is_checked(struct sim *sim, void *arg)
-{
-	const struct sim_node *n = arg;
-	(void)sim;
-	return n->checked || n->failed;
-}
-
-/* It has started again and looked at what it has: all that it ever announced, and nothing that is not so. */
-static void assert_memory_holds(struct sim_node *n)
-{
-	struct sim *sim = n->sim;
-	const struct shoal_metainfo *mi = n->witness.content->mi;
-	if (!sim_run(sim, is_checked, n, SHOAL_S(60)) || n->failed) {
-		sim_breach(sim, n, "did not come up: %s", n->text);
-		return;
-	}
-	sim_node_ask_pieces(n);
-	for (uint32_t p = 0; p < shoal_metainfo_piece_count(mi); p++) {
-		if (shoal_bits_get(&n->witness.owed, p) && !shoal_bits_get(&n->have, p))
-			sim_breach(sim, n, "announced piece %u before the crash, and has lost it", p);
-		if (shoal_bits_get(&n->have, p) && !sim_disk_piece_right(n->disk, SIM_FOLDER, mi, p, true))
-			sim_breach(sim, n, "claims piece %u after the crash, which is not there", p);
-	}
-}
 
 struct tally {
 	unsigned crashes, with_claims;
@@ -66,7 +34,7 @@ static void crash_world(enum shoal_format format, uint64_t seed, unsigned crashe
 	scene_seed(sim, (struct sim_node_options){ .up = 256 * KIB });
 	scene_leeches(sim, leech, 5, 2, 2);
 	for (unsigned i = 1; i < sim_nodes(sim); i++) {
-		sim_disk_watch(sim_node(sim, i)->disk, watch_checks, sim_node(sim, i));
+		crash_watch(sim_node(sim, i));
 		sim_disk_skip_sync(sim_node(sim, i)->disk, plant == PLANT_NO_SYNC);
 		sim_store_lie(sim_node(sim, i)->store, plant == PLANT_COMMIT_LIES);
 	}
@@ -84,7 +52,7 @@ static void crash_world(enum shoal_format format, uint64_t seed, unsigned crashe
 		sim_node_start(n);
 		/* Sometimes it dies again before it has looked at everything. */
 		if (shoal_rng_below(dice, 4) > 0)
-			assert_memory_holds(n);
+			crash_check(n);
 	}
 	if (plant == PLANT_NONE && sim_wrong(sim)[0] == 0)
 		scene_complete(sim, SHOAL_S(300));

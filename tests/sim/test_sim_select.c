@@ -45,14 +45,6 @@ static void on_answer(void *to, struct sim_node *node, const struct shoal_event 
 	}
 }
 
-static int choose(struct sim_node *n, const uint8_t *files, size_t count, uint32_t from)
-{
-	struct shoal_op op = {
-		.kind = SHOAL_OP_FILES, .torrent = n->torrent, .offset = from, .files = { files, count }
-	};
-	return sim_node_do(n, &op);
-}
-
 /* Number of the file at that path, in whichever order the format has them, pads between or not. */
 static uint32_t file_named(const struct sim_content *c, const char *name)
 {
@@ -127,11 +119,11 @@ static void only_what_is_wanted_is_made(void **state)
 		/* The rest, one file and then all: nothing is fetched twice, and the part file goes. */
 		files[big] = SHOAL_PRIORITY_HIGH;
 		n->complete = false;
-		assert_int_equal(choose(n, &files[big], 1, big), 0);
+		assert_int_equal(scene_choose(n, &files[big], 1, big), 0);
 		assert_true(sim_run(sim, sim_all_complete, NULL, SHOAL_S(60)));
 		assert_as_chosen(n, files);
 		n->complete = false;
-		assert_int_equal(choose(n, all, count, 0), 0);
+		assert_int_equal(scene_choose(n, all, count, 0), 0);
 		scene_complete(sim, SHOAL_S(60));
 		sim_run_for(sim, SHOAL_S(3));
 		assert_false(sim_disk_part(n->disk, SIM_FOLDER, c.mi));
@@ -211,7 +203,7 @@ static void what_is_deselected_stops(void **state)
 		sim_node_ask_stats(n);
 		uint64_t before = n->stats.downloaded;
 		files[file_named(&c, "f")] = 4;
-		assert_int_equal(choose(n, files, count, 0), 0);
+		assert_int_equal(scene_choose(n, files, count, 0), 0);
 		assert_true(sim_run(sim, sim_all_complete, NULL, SHOAL_S(60)));
 		assert_string_equal(sim_wrong(sim), "");
 		sim_node_ask_stats(n);
@@ -221,7 +213,7 @@ static void what_is_deselected_stops(void **state)
 		assert_true(n->stats.downloaded - before < MIB);
 		memset(files, 4, sizeof files);
 		n->complete = false;
-		assert_int_equal(choose(n, files, count, 0), 0);
+		assert_int_equal(scene_choose(n, files, count, 0), 0);
 		scene_complete(sim, SHOAL_S(60));
 		sim_free(sim);
 		sim_content_fini(&c);
@@ -267,10 +259,10 @@ static void the_files_are_told(void **state)
 	assert_int_equal(a.info[2].done, a.info[2].size);
 	/* Nonsense. */
 	uint8_t bad[FILES + 1] = { 8 };
-	assert_int_equal(choose(n, bad, 1, 0), SHOAL_ERR_RANGE);
+	assert_int_equal(scene_choose(n, bad, 1, 0), SHOAL_ERR_RANGE);
 	memset(bad, 4, sizeof bad);
-	assert_int_equal(choose(n, bad, FILES + 1, 0), SHOAL_ERR_RANGE);
-	assert_int_equal(choose(n, bad, 1, FILES), SHOAL_ERR_RANGE);
+	assert_int_equal(scene_choose(n, bad, FILES + 1, 0), SHOAL_ERR_RANGE);
+	assert_int_equal(scene_choose(n, bad, 1, FILES), SHOAL_ERR_RANGE);
 	ask.offset = FILES + 1;
 	assert_int_equal(sim_node_do(n, &ask), SHOAL_ERR_RANGE);
 	sim_free(sim);
@@ -299,7 +291,7 @@ static void a_node_waits_to_be_told(void **state)
 		assert_false(n->checked || n->complete || n->failed);
 		sim_node_ask_stats(n);
 		assert_int_equal(n->stats.downloaded, 0);
-		assert_int_equal(choose(n, files, shoal_metainfo_file_count(c.mi), 0), 0);
+		assert_int_equal(scene_choose(n, files, shoal_metainfo_file_count(c.mi), 0), 0);
 		assert_true(sim_run(sim, sim_all_complete, NULL, SHOAL_S(60)));
 		assert_as_chosen(n, files);
 		sim_free(sim);
@@ -437,163 +429,13 @@ static void deadlines_are_kept_in_order(void **state)
 	}
 }
 
-/* ---- crashes ------------------------------------------------------------------------------------------- */
-
-static void watch_checks(void *to, const struct shoal_disk_job *job)
-{
-	struct sim_node *n = to;
-	if (job->op == SHOAL_DISK_CHECK && shoal_bits_get(&n->witness.owed, job->piece))
-		sim_breach(n->sim, n, "hashed piece %u again, which it had announced before the crash", job->piece);
-}
-
-static bool is_checked(struct sim *sim, void *arg)
-{
-	const struct sim_node *n = arg;
-	(void)sim;
-	return n->checked || n->failed;
-}
-
-static void assert_memory_holds(struct sim_node *n)
-{
-	struct sim *sim = n->sim;
-	const struct shoal_metainfo *mi = n->witness.content->mi;
-	if (!sim_run(sim, is_checked, n, SHOAL_S(60)) || n->failed) {
-		sim_breach(sim, n, "did not come up: %s", n->text);
-		return;
-	}
-	sim_node_ask_pieces(n);
-	for (uint32_t p = 0; p < shoal_metainfo_piece_count(mi); p++) {
-		if (shoal_bits_get(&n->witness.owed, p) && !shoal_bits_get(&n->have, p))
-			sim_breach(sim, n, "announced piece %u before the crash, and has lost it", p);
-		if (shoal_bits_get(&n->have, p) && !sim_disk_piece_right(n->disk, SIM_FOLDER, mi, p, true))
-			sim_breach(sim, n, "claims piece %u after the crash, which is not there", p);
-	}
-}
-
-static void dice_files(struct shoal_rng *dice, uint8_t *files, uint32_t count)
-{
-	static const uint8_t some[] = { 0, 0, 0, 1, 4, 4, 7 };
-	for (uint32_t f = 0; f < count; f++)
-		files[f] = some[shoal_rng_below(dice, sizeof some)];
-}
-
-/* Files of a piece and less, so that most shares a crash can hit are in the part file. */
-static void small_files(struct sim_content *c, uint64_t seed)
-{
-	static const struct sim_file_spec spec[] = {
-		{ "00", 40000 }, { "01", 20001 }, { "02", 1 },	   { "03", 90000 }, { "04", 33000 },  { "05", 0 },
-		{ "06", 65536 }, { "07", 5000 },  { "08", 5000 },  { "09", 5000 },  { "10", 200000 }, { "11", 31000 },
-		{ "12", 32768 }, { "13", 70000 }, { "14", 12345 }, { "15", 60000 },
-	};
-	sim_content_init(c, &(struct sim_content_spec){ .seed = seed,
-							.format = SHOAL_FORMAT_V1,
-							.piece_size = 32 * KIB,
-							.file = spec,
-							.file_count = sizeof spec / sizeof *spec });
-}
-
-static void crash_world(uint64_t seed, unsigned crashes, bool no_sync, unsigned *with_part, char wrong[320])
-{
-	struct sim_content c;
-	uint8_t files[3][16];
-	small_files(&c, seed);
-	uint32_t count = shoal_metainfo_file_count(c.mi);
-	assert_int_equal(count, 16);
-	struct sim *sim = sim_new(&(struct sim_options){ .seed = seed, .content = &c, .cut_ppm = 20000 });
-	struct shoal_rng *dice = sim_dice(sim);
-	scene_seed(sim, (struct sim_node_options){ .up = 256 * KIB });
-	for (unsigned i = 0; i < 3; i++) {
-		dice_files(dice, files[i], count);
-		struct sim_node *n = sim_node_new(sim, &(struct sim_node_options){ .up = 200 * KIB,
-										   .latency = { 1000, 20000 },
-										   .files = { files[i], count } });
-		sim_node_meet(n, sim_node(sim, 0));
-		if (i > 0)
-			sim_node_meet(n, sim_node(sim, i));
-		sim_disk_watch(n->disk, watch_checks, n);
-		sim_disk_skip_sync(n->disk, no_sync);
-	}
-	scene_start_all(sim);
-	for (unsigned i = 0; i < crashes && sim_wrong(sim)[0] == 0; i++) {
-		unsigned who = shoal_rng_below(dice, 3);
-		struct sim_node *n = sim_node(sim, 1 + who);
-		sim_run_for(sim, SHOAL_MS(20) + shoal_rng_below(dice, 300000));
-		dice_files(dice, files[who], count);
-		if (shoal_rng_below(
-			    dice, 2)) { /* another choice while it runs, and the crash in the middle of what follows */
-			int rc = choose(n, files[who], count, 0);
-			assert_true(rc == 0 || rc == SHOAL_ERR_BUSY);
-			sim_run_for(sim, shoal_rng_below(dice, 100000));
-		}
-		*with_part += sim_disk_part(n->disk, SIM_FOLDER, c.mi);
-		if (sim_wrong(sim)[0] != 0)
-			break;
-		if (shoal_rng_below(dice, 5) == 0)
-			sim_node_stop(n, SHOAL_S(10));
-		else
-			sim_node_crash(n, shoal_rng_below(dice, 2) ? SIM_CRASH_POWER : SIM_CRASH_KILL);
-		dice_files(dice, files[who], count);
-		sim_run_for(sim, shoal_rng_below(dice, 100000));
-		sim_node_start(n);
-		if (shoal_rng_below(dice, 4) > 0)
-			assert_memory_holds(n);
-	}
-	for (unsigned i = 0; i < 3 && sim_wrong(sim)[0] == 0 && !no_sync; i++) {
-		struct sim_node *n = sim_node(sim, 1 + i);
-		(void)sim_run(sim, is_checked, n, SHOAL_S(60));
-		memset(files[i], 4, count);
-		n->complete = false;
-		assert_int_equal(choose(n, files[i], count, 0), 0);
-	}
-	if (!no_sync && sim_wrong(sim)[0] == 0) {
-		scene_complete(sim, SHOAL_S(300));
-		sim_run_for(sim, SHOAL_S(5));
-		for (unsigned i = 1; i < 4; i++)
-			assert_false(sim_disk_part(sim_node(sim, i)->disk, SIM_FOLDER, c.mi));
-	}
-	memcpy(wrong, sim_wrong(sim), strlen(sim_wrong(sim)) + 1);
-	sim_free(sim);
-	sim_content_fini(&c);
-}
-
-static void crashes_lose_no_share_and_claim_none_falsely(void **state)
-{
-	unsigned worlds = scene_rounds(40, 4, 1000), with_part = 0;
-	(void)state;
-	for (unsigned i = 0; i < worlds; i++) {
-		char wrong[320] = "";
-		crash_world(3000 + i, 30, false, &with_part, wrong);
-		if (wrong[0] != 0)
-			fail_msg("seed %u: %s", 3000 + i, wrong);
-	}
-	print_message("%u crashes, %u of nodes with a part file\n", worlds * 30, with_part);
-	assert_true(with_part > worlds * 10);
-}
-
-static void without_a_barrier_it_shows(void **state)
-{
-	char wrong[320] = "";
-	unsigned with_part = 0;
-	(void)state;
-	for (unsigned i = 0; i < 10 && wrong[0] == 0; i++)
-		crash_world(4000 + i, 30, true, &with_part, wrong);
-	print_message("no sync: %s\n", wrong);
-	assert_true(wrong[0] != 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(only_what_is_wanted_is_made),
-		cmocka_unit_test(each_life_fetches_the_rest),
-		cmocka_unit_test(what_is_deselected_stops),
-		cmocka_unit_test(the_files_are_told),
-		cmocka_unit_test(a_node_waits_to_be_told),
-		cmocka_unit_test(a_link_that_names_no_file_says_so),
-		cmocka_unit_test(what_matters_most_comes_first),
-		cmocka_unit_test(deadlines_are_kept_in_order),
-		cmocka_unit_test(crashes_lose_no_share_and_claim_none_falsely),
-		cmocka_unit_test(without_a_barrier_it_shows),
+		cmocka_unit_test(only_what_is_wanted_is_made),	 cmocka_unit_test(each_life_fetches_the_rest),
+		cmocka_unit_test(what_is_deselected_stops),	 cmocka_unit_test(the_files_are_told),
+		cmocka_unit_test(a_node_waits_to_be_told),	 cmocka_unit_test(a_link_that_names_no_file_says_so),
+		cmocka_unit_test(what_matters_most_comes_first), cmocka_unit_test(deadlines_are_kept_in_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
