@@ -45,6 +45,13 @@ static void refuse(struct stranger *s, unsigned block)
 	stranger_say_msg(s, &msg);
 }
 
+static void refuse_what_was_taken_back(struct stranger *s, const struct heard *h)
+{
+	for (unsigned i = 0; i < BLOCKS; i++)
+		if (h->cancelled[i] > 0)
+			refuse(s, i);
+}
+
 static struct stranger *one_that_serves(struct strangers *w, const char *from)
 {
 	struct shoal_addr addr = strangers_addr(from);
@@ -97,9 +104,7 @@ static void a_refusal_is_of_the_older_ask(void **state)
 	struct stranger *s = one_asked_twice(&h, &block);
 	struct strangers *w = s->w;
 	(void)state;
-	for (unsigned i = 0; i < BLOCKS; i++)
-		if (h.cancelled[i] > 0)
-			refuse(s, i);
+	refuse_what_was_taken_back(s, &h);
 	strangers_run(w, SHOAL_MS(100));
 	stranger_gives(s, block);
 	h.anybody = true;
@@ -118,9 +123,7 @@ static void the_next_refusal_is_of_the_newer_ask(void **state)
 	struct stranger *s = one_asked_twice(&h, &block);
 	struct strangers *w = s->w;
 	(void)state;
-	for (unsigned i = 0; i < BLOCKS; i++)
-		if (h.cancelled[i] > 0)
-			refuse(s, i);
+	refuse_what_was_taken_back(s, &h);
 	strangers_run(w, SHOAL_S(4));
 	for (unsigned i = 0; i < BLOCKS; i++)
 		assert_true(h.asked[i] <= 2);

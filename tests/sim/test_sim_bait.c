@@ -69,6 +69,19 @@ static void step(struct strangers *w, struct leech *l)
 			SHOAL_SUPER_SHOWN_MAX + 1); /* one that is out already may be among them */
 }
 
+/* A seed, and two that fetch: l->other, who is told everything, and l->s, who comes second. */
+static struct strangers *two_come(struct leech *l, unsigned pieces,
+				  void (*on_message)(void *to, struct stranger *s, const struct shoal_wire_msg *msg))
+{
+	struct strangers *w = strangers_new(&(struct strangers_options){
+		.torrent = true, .seeds = true, .small_pieces = pieces, .on_message = on_message, .to = l });
+	strangers_run(w, SHOAL_S(8));
+	struct shoal_addr at = strangers_addr("80.1.2.3:6000"), other = strangers_addr("81.1.2.3:6000");
+	l->other = stranger_come(w, &other, other.port); /* alone as yet: told everything */
+	l->s = stranger_come(w, &at, at.port);
+	return w;
+}
+
 /*
  * It is fast, and its pieces are small: as many are shown to it as may be. Then it wants nothing for a moment, as one does
  * whose last word was sent before these came. It has had its first bait long since; that is no reason for one more.
@@ -78,12 +91,7 @@ static void no_bait_is_shown_where_there_is_no_room(void **state)
 	static struct leech l;
 	(void)state;
 	l = (struct leech){ .greedy = true };
-	struct strangers *w = strangers_new(&(struct strangers_options){
-		.torrent = true, .seeds = true, .small_pieces = PIECES, .on_message = hear, .to = &l });
-	strangers_run(w, SHOAL_S(8));
-	struct shoal_addr at = strangers_addr("80.1.2.3:6000"), other = strangers_addr("81.1.2.3:6000");
-	l.other = stranger_come(w, &other, other.port); /* alone as yet: told everything */
-	l.s = stranger_come(w, &at, at.port);
+	struct strangers *w = two_come(&l, PIECES, hear);
 	for (unsigned i = 0; i < 400 && l.told_count == 0; i++)
 		step(w, &l);
 	assert_int_equal(l.told_count, 1);
@@ -114,12 +122,7 @@ static void none_is_shown_to_who_chose_too_much(void **state)
 	static struct leech l;
 	(void)state;
 	l = (struct leech){ 0 };
-	struct strangers *w = strangers_new(&(struct strangers_options){
-		.torrent = true, .seeds = true, .small_pieces = PIECES, .on_message = hear, .to = &l });
-	strangers_run(w, SHOAL_S(8));
-	struct shoal_addr at = strangers_addr("80.1.2.3:6000"), other = strangers_addr("81.1.2.3:6000");
-	l.other = stranger_come(w, &other, other.port); /* alone as yet: told everything */
-	l.s = stranger_come(w, &at, at.port);
+	struct strangers *w = two_come(&l, PIECES, hear);
 	stranger_wants(l.s);
 	for (unsigned i = 0; i < 90 && !l.served; i++)
 		strangers_run(w, SHOAL_MS(5));
@@ -142,12 +145,7 @@ static void what_one_chose_and_left_is_shown_to_another(void **state)
 	static struct leech l;
 	(void)state;
 	l = (struct leech){ 0 };
-	struct strangers *w = strangers_new(&(struct strangers_options){
-		.torrent = true, .seeds = true, .small_pieces = ALL, .on_message = hear_both, .to = &l });
-	strangers_run(w, SHOAL_S(8));
-	struct shoal_addr at = strangers_addr("80.1.2.3:6000"), other = strangers_addr("81.1.2.3:6000");
-	l.other = stranger_come(w, &other, other.port); /* alone as yet: told everything */
-	l.s = stranger_come(w, &at, at.port);
+	struct strangers *w = two_come(&l, ALL, hear_both);
 	strangers_run(w, SHOAL_MS(100));
 	assert_int_equal(l.told_count, 0);
 	stranger_wants(l.other);

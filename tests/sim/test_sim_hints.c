@@ -127,23 +127,31 @@ static void mislead(struct stranger *s, unsigned piece)
 	stranger_say_ext(s, SHOAL_EXT_LEAVES, shoal_bytes(raw, sizeof raw));
 }
 
+/* `h->teller` has all and knows sh_leaves; what comes back gave a piece (`h->piece`) whose two blocks are false. */
+static struct stranger *one_that_lied(struct heard *h)
+{
+	struct strangers *w = strangers_new(
+		&(struct strangers_options){ .torrent = true, .on_message = hear, .to = h });
+	strangers_run(w, SHOAL_S(8));
+	h->teller = one_that_has_it(w, "83.1.2.3:40000");
+	stranger_say_ext(h->teller, 0, SHOAL_LIT("d1:md9:sh_leavesi5eee"));
+	struct stranger *liar = one_that_serves(w, h, "80.1.2.3:40000");
+	stranger_gives(liar, 2 * h->piece);
+	stranger_gives(liar, 2 * h->piece + 1);
+	strangers_run(w, SHOAL_S(1));
+	assert_int_equal(h->asked, 1);
+	return liar;
+}
+
 /* Once the piece has failed again the hint stands for nothing: no block of it is kept for its sake, and if it comes right in
  * the end that is nobody's merit. */
 static void a_hint_counts_until_the_piece_fails_again(void **state)
 {
 	struct heard h = { .piece = SHOAL_PIECE_NONE };
-	(void)state;
-	struct strangers *w = strangers_new(
-		&(struct strangers_options){ .torrent = true, .on_message = hear, .to = &h });
-	strangers_run(w, SHOAL_S(8));
-	h.teller = one_that_has_it(w, "83.1.2.3:40000");
-	stranger_say_ext(h.teller, 0, SHOAL_LIT("d1:md9:sh_leavesi5eee"));
-	struct stranger *liar = one_that_serves(w, &h, "80.1.2.3:40000");
+	struct stranger *liar = one_that_lied(&h);
+	struct strangers *w = liar->w;
 	unsigned piece = h.piece;
-	stranger_gives(liar, 2 * piece);
-	stranger_gives(liar, 2 * piece + 1);
-	strangers_run(w, SHOAL_S(1));
-	assert_int_equal(h.asked, 1);
+	(void)state;
 	mislead(h.teller, piece);
 	strangers_run(w, SHOAL_MS(100));
 	struct shoal_open *open = shoal_landing_find(&w->node->swarms->landing, piece);
@@ -166,18 +174,9 @@ static void a_hint_counts_until_the_piece_fails_again(void **state)
 static void a_hint_that_never_comes_is_waited_for_so_long(void **state)
 {
 	struct heard h = { .piece = SHOAL_PIECE_NONE };
-	(void)state;
-	struct strangers *w = strangers_new(
-		&(struct strangers_options){ .torrent = true, .on_message = hear, .to = &h });
-	strangers_run(w, SHOAL_S(8));
-	h.teller = one_that_has_it(w, "83.1.2.3:40000");
-	stranger_say_ext(h.teller, 0, SHOAL_LIT("d1:md9:sh_leavesi5eee"));
-	struct stranger *liar = one_that_serves(w, &h, "80.1.2.3:40000");
+	struct strangers *w = one_that_lied(&h)->w;
 	unsigned piece = h.piece;
-	stranger_gives(liar, 2 * piece);
-	stranger_gives(liar, 2 * piece + 1);
-	strangers_run(w, SHOAL_S(1));
-	assert_int_equal(h.asked, 1);
+	(void)state;
 	struct shoal_open *open = shoal_landing_find(&w->node->swarms->landing, piece);
 	assert_non_null(open);
 	assert_int_equal(open->state, SHOAL_OPEN_DISPUTED);
