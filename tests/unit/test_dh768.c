@@ -3,13 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 #include "proto/base/bytes.h"
 #include "proto/base/rng.h"
 #include "proto/dh768.h"
+#include "tests/unit/own_hex.h"
 
 /* Of the secrets 01 02 .. 14 and 81 82 .. 94: pow(2, secret, p), and pow(2, a * b, p). */
 static const char public_a[] =
@@ -30,18 +30,6 @@ static const char prime[] =
 	"ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22514a08798e3404dd"
 	"ef9519b3cd3a431b302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6f44c42e9a63a36210000000000090563";
 
-static size_t unhex(uint8_t *to, const char *hex)
-{
-	size_t n = 0;
-	for (; hex[0] != '\0'; hex += 2) {
-		unsigned byte = 0;
-		for (int i = 0; i < 2; i++)
-			byte = byte << 4 | (unsigned)(hex[i] <= '9' ? hex[i] - '0' : hex[i] - 'a' + 10);
-		to[n++] = (uint8_t)byte;
-	}
-	return n;
-}
-
 static void fill(uint8_t secret[SHOAL_DH768_SECRET], uint8_t first)
 {
 	for (unsigned i = 0; i < SHOAL_DH768_SECRET; i++)
@@ -54,15 +42,15 @@ static void keys_are_what_they_should_be(void **state)
 	uint8_t a[20], b[20], ours[96], want[96], theirs[96];
 	fill(a, 1);
 	fill(b, 0x81);
-	unhex(want, public_a);
+	own_unhex(want, public_a);
 	shoal_dh768_public(a, ours);
 	assert_memory_equal(ours, want, 96);
-	unhex(theirs, public_b);
+	own_unhex(theirs, public_b);
 	shoal_dh768_public(b, ours);
 	assert_memory_equal(ours, theirs, 96);
 
 	assert_int_equal(shoal_dh768_shared(b, want, ours), 0);
-	unhex(want, shared);
+	own_unhex(want, shared);
 	assert_memory_equal(ours, want, 96);
 	assert_int_equal(shoal_dh768_shared(a, theirs, ours), 0);
 	assert_memory_equal(ours, want, 96);
@@ -72,9 +60,9 @@ static void leading_zeros_stay(void **state)
 {
 	(void)state;
 	uint8_t secret[20], theirs[96], want[96], got[96];
-	unhex(secret, secret_short);
-	unhex(theirs, public_a);
-	unhex(want, shared_short);
+	own_unhex(secret, secret_short);
+	own_unhex(theirs, public_a);
+	own_unhex(want, shared_short);
 	assert_int_equal(want[0], 0);
 	assert_int_equal(shoal_dh768_shared(secret, theirs, got), 0);
 	assert_memory_equal(got, want, 96);
@@ -123,7 +111,7 @@ static void a_key_that_is_none_is_refused(void **state)
 		memset(theirs, 0, 96);
 		theirs[95] = cases[i].number;
 		if (cases[i].from_prime != 99) {
-			unhex(theirs, prime);
+			own_unhex(theirs, prime);
 			theirs[95] = (uint8_t)(theirs[95] + cases[i].from_prime);
 		}
 		assert_int_equal(shoal_dh768_shared(secret, theirs, got), cases[i].want);

@@ -12,7 +12,7 @@
 #include "dht/token.h"
 #include "proto/base/bytes.h"
 #include "proto/compact.h"
-#include "proto/text.h"
+#include "tests/unit/own_hex.h"
 
 static struct shoal_budget budget;
 static const struct shoal_sipkey secret = { 1, 2 };
@@ -31,11 +31,6 @@ static struct shoal_id20 key(uint32_t n)
 	struct shoal_id20 id = { { 0 } };
 	shoal_put_u32(id.b, n);
 	return id;
-}
-
-static void unhex(const char *hex, uint8_t *out, size_t len)
-{
-	assert_int_equal(shoal_hex_decode(shoal_bytes(hex, strlen(hex)), (struct shoal_space){ out, len }), 0);
 }
 
 /* ---- tokens ---- */
@@ -89,7 +84,7 @@ static void the_filter_of_bep_33(void **state)
 		shoal_bloom_add(&bloom, &a);
 		assert_true(shoal_bloom_has(&bloom, &a));
 	}
-	unhex(want, raw, sizeof raw);
+	assert_int_equal(own_unhex(raw, want), sizeof raw);
 	assert_memory_equal(bloom.b, raw, sizeof raw);
 	assert_int_equal(shoal_bloom_count_milli(&bloom), 1224931); /* 1224.9308 */
 	struct shoal_bloom none = { { 0 } };
@@ -207,28 +202,28 @@ static void the_vectors_of_bep_44_and_46(void **state)
 	struct shoal_id20 target;
 	struct shoal_bytes v = SHOAL_LIT(hello);
 	(void)state;
-	unhex(pub, k, 32);
+	assert_int_equal(own_unhex(k, pub), 32);
 	ptrdiff_t n = shoal_item_signed(shoal_bytes(NULL, 0), 1, v, raw);
 	assert_true(shoal_bytes_equal(shoal_bytes(raw, (size_t)n), SHOAL_LIT("3:seqi1e1:v12:Hello World!")));
 	n = shoal_item_signed(SHOAL_LIT("foobar"), 1, v, raw);
 	assert_true(
 		shoal_bytes_equal(shoal_bytes(raw, (size_t)n), SHOAL_LIT("4:salt6:foobar3:seqi1e1:v12:Hello World!")));
 	shoal_item_target_of(k, shoal_bytes(NULL, 0), &target);
-	unhex("4a533d47ec9c7d95b1ad75f576cffc641853b750", want, 20);
+	assert_int_equal(own_unhex(want, "4a533d47ec9c7d95b1ad75f576cffc641853b750"), 20);
 	assert_memory_equal(target.b, want, 20);
 	shoal_item_target_of(k, SHOAL_LIT("foobar"), &target);
-	unhex("411eba73b6f087ca51a3795d9c8c938d365e32c1", want, 20);
+	assert_int_equal(own_unhex(want, "411eba73b6f087ca51a3795d9c8c938d365e32c1"), 20);
 	assert_memory_equal(target.b, want, 20);
 	shoal_item_target(v, &target);
-	unhex("e5f96f6f38320f0f33959cb4d3d656452117aadb", want, 20);
+	assert_int_equal(own_unhex(want, "e5f96f6f38320f0f33959cb4d3d656452117aadb"), 20);
 	assert_memory_equal(target.b, want, 20);
 	/* BEP 46 */
-	unhex("8543d3e6115f0f98c944077a4493dcd543e49c739fd998550a1f614ab36ed63e", k, 32);
+	assert_int_equal(own_unhex(k, "8543d3e6115f0f98c944077a4493dcd543e49c739fd998550a1f614ab36ed63e"), 32);
 	shoal_item_target_of(k, shoal_bytes(NULL, 0), &target);
-	unhex("cc3f9d90b572172053626f9980ce261a850d050b", want, 20);
+	assert_int_equal(own_unhex(want, "cc3f9d90b572172053626f9980ce261a850d050b"), 20);
 	assert_memory_equal(target.b, want, 20);
 	shoal_item_target_of(k, SHOAL_LIT("n"), &target);
-	unhex("59ee7c2cb9b4f7eb1986ee2d18fd2fdb8a56554f", want, 20);
+	assert_int_equal(own_unhex(want, "59ee7c2cb9b4f7eb1986ee2d18fd2fdb8a56554f"), 20);
 	assert_memory_equal(target.b, want, 20);
 	/* no room for a byte too many */
 	uint8_t big[SHOAL_KRPC_VALUE_MAX + 1] = { 0 };

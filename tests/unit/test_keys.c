@@ -11,24 +11,19 @@
 #include <cmocka.h>
 
 #include "proto/base/bytes.h"
-#include "proto/text.h"
 #include "swarm/io/keys.h"
-
-static void unhex(const char *hex, uint8_t *out, size_t len)
-{
-	assert_int_equal(shoal_hex_decode(shoal_bytes(hex, strlen(hex)), (struct shoal_space){ out, len }), 0);
-}
+#include "tests/unit/own_hex.h"
 
 static void the_vectors_of_rfc_8032(void **state)
 {
 	struct shoal_key key;
 	uint8_t seed[32], public[32], want[64], sig[64], text = 0x72;
 	(void)state;
-	unhex("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb", seed, 32);
-	unhex("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", public, 32);
-	unhex("92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
-	      "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
-	      want, 64);
+	assert_int_equal(own_unhex(seed, "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb"), 32);
+	assert_int_equal(own_unhex(public, "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"), 32);
+	assert_int_equal(own_unhex(want, "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+					 "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"),
+			 64);
 	assert_int_equal(shoal_key_from_seed(&key, seed), 0);
 	assert_memory_equal(key.public, public, 32);
 	shoal_key_sign(&key, shoal_bytes(&text, 1), sig);
@@ -52,9 +47,9 @@ static void the_signatures_of_bep_44(void **state)
 	};
 	uint8_t public[32], sig[64], text[SHOAL_ITEM_SIGNED_MAX];
 	(void)state;
-	unhex("77ff84905a91936367c01360803104f92432fcd904a43511876df5cdf3e7e548", public, 32);
+	assert_int_equal(own_unhex(public, "77ff84905a91936367c01360803104f92432fcd904a43511876df5cdf3e7e548"), 32);
 	for (size_t i = 0; i < 2; i++) {
-		unhex(rows[i].sig, sig, 64);
+		assert_int_equal(own_unhex(sig, rows[i].sig), 64);
 		ptrdiff_t n = shoal_item_signed(shoal_bytes(rows[i].salt, strlen(rows[i].salt)), 1,
 						SHOAL_LIT("12:Hello World!"), text);
 		assert_true(n > 0);

@@ -10,6 +10,7 @@
 #include "proto/base/bytes.h"
 #include "proto/base/digest.h"
 #include "proto/mse.h"
+#include "tests/unit/own_hex.h"
 
 /*
  * Made with Python's integers and hashlib: secrets 01 02 .. 14 (a, the initiator) and 81 82 .. 94 (b), the info hash c0 c1
@@ -38,18 +39,6 @@ static const char from_b[] =
 	"7c2999fdafe593253cd654af4dfad71427a0aeb3fee9232f8af2211f9ee491c5b10becb5563bfc1e6f93427ecbc8fe29"
 	"55e5cd8e4674480eb5f9984041a83678e10017873070422b29bcf9af71b8b6fc13c810601e52121afe9933b2cd6c310f"
 	"6740ed7987d1a33e97efabbb2f2993fe96159a46617e088133ceffb85471d9360dd86afd6f8e71820271808f540d";
-
-static size_t unhex(uint8_t *to, const char *hex)
-{
-	size_t n = 0;
-	for (; hex[0] != '\0'; hex += 2) {
-		unsigned byte = 0;
-		for (int i = 0; i < 2; i++)
-			byte = byte << 4 | (unsigned)(hex[i] <= '9' ? hex[i] - '0' : hex[i] - 'a' + 10);
-		to[n++] = (uint8_t)byte;
-	}
-	return n;
-}
 
 static const struct shoal_id20 skey = { { 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7, 0xc8, 0xc9,
 					  0xca, 0xcb, 0xcc, 0xcd, 0xce, 0xcf, 0xd0, 0xd1, 0xd2, 0xd3 } };
@@ -115,7 +104,7 @@ static void poll_all(struct side *s)
 			break;
 		case SHOAL_MSE_SKEY:
 			s->named = true;
-			unhex(want, skey_hash);
+			own_unhex(want, skey_hash);
 			bool ours = !s->refuse_key && memcmp(ev.skey_hash.b, want, 20) == 0;
 			shoal_mse_skey(s->m, ours ? &skey : NULL);
 			break;
@@ -168,7 +157,7 @@ static void the_named_hash_is_the_one(void **state)
 {
 	(void)state;
 	uint8_t want[20];
-	unhex(want, skey_hash);
+	own_unhex(want, skey_hash);
 	struct shoal_id20 got = shoal_mse_skey_hash(&skey);
 	assert_memory_equal(got.b, want, 20);
 }
@@ -178,8 +167,8 @@ static void check_answer(struct side *s, unsigned method)
 {
 	uint8_t key[96], stream[32];
 	struct shoal_bytes out = shoal_mse_output(s->m);
-	unhex(key, public_b);
-	unhex(stream, stream_b);
+	own_unhex(key, public_b);
+	own_unhex(stream, stream_b);
 	assert_memory_equal(out.at, key, 96);
 	size_t at = 96;
 	while (at + 14 <= out.len && memcmp(out.at + at, stream, 8) != 0)
@@ -197,7 +186,7 @@ static void accepts_what_python_says(void **state)
 	(void)state;
 	static uint8_t in[2048];
 	for (int rc4 = 0; rc4 < 2; rc4++) {
-		size_t len = unhex(in, from_a), more = rc4 ? unhex(in + len, from_a_more) : 3;
+		size_t len = own_unhex(in, from_a), more = rc4 ? own_unhex(in + len, from_a_more) : 3;
 		if (!rc4)
 			memcpy(in + len, "\1\2\3", 3); /* plain from here on */
 		for (size_t most = 1; most < len + more; most = most < 120 ? most + 1 : most * 2) {
@@ -217,7 +206,7 @@ static void accepts_what_python_says(void **state)
 				assert_memory_equal(s->got + 68, "\1\2\3", 3);
 			struct shoal_id32 id;
 			uint8_t want[32];
-			unhex(want, binding);
+			own_unhex(want, binding);
 			assert_int_equal(shoal_mse_binding(s->m, &id), rc4);
 			if (rc4)
 				assert_memory_equal(id.b, want, 32);
@@ -230,8 +219,8 @@ static void what_comes_beyond_is_handed_over(void **state)
 {
 	(void)state;
 	static uint8_t in[2048];
-	size_t len = unhex(in, from_a);
-	len += unhex(in + len, from_a_more);
+	size_t len = own_unhex(in, from_a);
+	len += own_unhex(in + len, from_a_more);
 	struct side *s = side_new(false, SHOAL_MSE_RC4, false, SHOAL_LIT(""), 1);
 	feed_all(s, shoal_bytes(in, len), len);
 	assert_int_equal(s->rc, 1);
@@ -245,8 +234,8 @@ static void begins_as_python_expects(void **state)
 {
 	(void)state;
 	static uint8_t in[2048], golden[2048];
-	size_t len = unhex(in, from_b);
-	unhex(golden, from_a);
+	size_t len = own_unhex(in, from_b);
+	own_unhex(golden, from_a);
 	for (uint64_t seed = 1; seed <= 40; seed++) {
 		struct side *s = side_new(true, SHOAL_MSE_RC4, false, SHOAL_LIT("first words"), seed);
 		size_t first = shoal_mse_output(s->m).len;
@@ -259,7 +248,7 @@ static void begins_as_python_expects(void **state)
 		struct shoal_bytes out = shoal_mse_output(s->m);
 		assert_memory_equal(out.at, golden + 96 + 37, 40); /* req1, and req2 xor req3 */
 		uint8_t stream[32];
-		unhex(stream, stream_a);
+		own_unhex(stream, stream_a);
 		for (unsigned i = 0; i < 14; i++)
 			stream[i] ^= out.at[40 + i];
 		assert_memory_equal(stream, "\0\0\0\0\0\0\0\0\0\0\0\2", 12);
@@ -338,7 +327,7 @@ static size_t hand_made(uint8_t *out, size_t pad_a, size_t pad_c, size_t len, ui
 	size_t n = 96;
 	for (unsigned i = 0; i < 20; i++)
 		secret[i] = (uint8_t)(1 + i);
-	unhex(theirs, public_b);
+	own_unhex(theirs, public_b);
 	shoal_dh768_public(secret, out);
 	assert_int_equal(shoal_dh768_shared(secret, theirs, s), 0);
 	for (size_t i = 0; i < pad_a; i++)
@@ -349,7 +338,7 @@ static size_t hand_made(uint8_t *out, size_t pad_a, size_t pad_c, size_t len, ui
 	n += 20;
 	memcpy(text, "req3", 4);
 	shoal_sha1(shoal_bytes(text, 100), mask);
-	unhex(req, skey_hash);
+	own_unhex(req, skey_hash);
 	for (unsigned i = 0; i < 20; i++)
 		out[n++] = req[i] ^ mask[i];
 	memcpy(text, "keyA", 4);
@@ -455,7 +444,7 @@ static void a_search_has_an_end(void **state)
 		struct shoal_rng rng = shoal_rng_split(3, 1);
 		struct side *s = side_new(role, 3, false, SHOAL_LIT(""), 1);
 		uint8_t key[96];
-		unhex(key, public_b);
+		own_unhex(key, public_b);
 		feed_all(s, shoal_bytes(key, 96), 96);
 		size_t fed = 0;
 		for (; s->rc == 0; fed++) {
@@ -487,8 +476,8 @@ static void an_answer_must_be_one_of_the_offered(void **state)
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		uint8_t in[96 + 14], stream[32], raw[14] = { 0 };
-		unhex(in, public_b);
-		unhex(stream, stream_b);
+		own_unhex(in, public_b);
+		own_unhex(stream, stream_b);
 		shoal_put_u32(raw + 8, cases[i].chosen);
 		for (unsigned k = 0; k < 14; k++)
 			in[96 + k] = raw[k] ^ stream[k];
@@ -535,7 +524,7 @@ static void a_stranger_costs_nothing_before_its_key(void **state)
 {
 	(void)state;
 	uint8_t key[96];
-	unhex(key, public_b);
+	own_unhex(key, public_b);
 	struct side *s = side_new(false, 3, true, SHOAL_LIT(""), 1);
 	feed_all(s, shoal_bytes(key, 95), 95);
 	assert_false(s->agreed);

@@ -3,22 +3,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 #include "proto/base/bytes.h"
 #include "proto/utp_wire.h"
-
-static size_t unhex(uint8_t *to, const char *hex)
-{
-	size_t len = 0;
-	for (; hex[0] != '\0'; hex += 2, len++) {
-		char two[3] = { hex[0], hex[1], '\0' };
-		to[len] = (uint8_t)strtoul(two, NULL, 16);
-	}
-	return len;
-}
+#include "tests/unit/own_hex.h"
 
 #define HEAD       \
 	"1234"     \
@@ -99,7 +89,7 @@ static void decode_gives_what_the_table_says(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		uint8_t raw[128];
 		struct shoal_utp_head h;
-		struct shoal_bytes in = { raw, unhex(raw, cases[i].hex) };
+		struct shoal_bytes in = { raw, own_unhex(raw, cases[i].hex) };
 		print_message("%s\n", cases[i].why);
 		assert_int_equal(shoal_utp_decode(in, &h), cases[i].want);
 		if (cases[i].want < 0)
@@ -151,10 +141,10 @@ static void encode_and_decode_agree(void **state)
 static void no_cut_is_read_past_its_end(void **state)
 {
 	uint8_t raw[128];
-	size_t len = unhex(raw, "2102" HEAD "0108"
-				"0000000000000000"
-				"0004"
-				"ffffffff");
+	size_t len = own_unhex(raw, "2102" HEAD "0108"
+				    "0000000000000000"
+				    "0004"
+				    "ffffffff");
 	(void)state;
 	for (size_t cut = 0; cut < len; cut++) {
 		struct shoal_utp_head h;

@@ -9,20 +9,7 @@
 #include <cmocka.h>
 
 #include "proto/wire.h"
-
-static size_t unhex(uint8_t *to, const char *hex)
-{
-	size_t n = 0;
-	unsigned byte;
-	for (; *hex != '\0'; hex += *hex == ' ' ? 1 : 2) {
-		if (*hex == ' ')
-			continue;
-		char two[3] = { hex[0], hex[1], '\0' };
-		byte = (unsigned)strtoul(two, NULL, 16);
-		to[n++] = (uint8_t)byte;
-	}
-	return n;
-}
+#include "tests/unit/own_hex.h"
 
 static const struct {
 	const char *why, *hex;
@@ -83,7 +70,7 @@ static void decode_gives_what_the_table_says(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		uint8_t raw[64], *held;
 		struct shoal_wire_msg msg;
-		size_t len = unhex(raw, cases[i].hex);
+		size_t len = own_unhex(raw, cases[i].hex);
 		print_message("%s\n", cases[i].why);
 		assert_int_equal(decode(raw, len, SIZE_MAX, &msg, &held), cases[i].want);
 		free(held);
@@ -97,7 +84,7 @@ static void fields_are_where_the_beps_say(void **state)
 	uint8_t raw[256];
 
 	assert_int_equal(
-		shoal_wire_decode(shoal_bytes(raw, unhex(raw, "0000000d 06 01020304 05060708 090a0b0c")), 13, &msg),
+		shoal_wire_decode(shoal_bytes(raw, own_unhex(raw, "0000000d 06 01020304 05060708 090a0b0c")), 13, &msg),
 		17);
 	assert_int_equal(msg.id, SHOAL_WIRE_REQUEST);
 	assert_int_equal(msg.index, 0x01020304);
@@ -105,26 +92,26 @@ static void fields_are_where_the_beps_say(void **state)
 	assert_int_equal(msg.len, 0x090a0b0c);
 	assert_int_equal(msg.body.len, 0);
 
-	size_t n = unhex(raw, "0000000b 07 00000009 00004000 abcd");
+	size_t n = own_unhex(raw, "0000000b 07 00000009 00004000 abcd");
 	assert_int_equal(shoal_wire_decode(shoal_bytes(raw, n), 100, &msg), 15);
 	assert_int_equal(msg.index, 9);
 	assert_int_equal(msg.begin, 0x4000);
 	assert_ptr_equal(msg.body.at, raw + 13);
 	assert_int_equal(msg.body.len, 2);
 
-	n = unhex(raw, "00000003 09 1ae1");
+	n = own_unhex(raw, "00000003 09 1ae1");
 	assert_int_equal(shoal_wire_decode(shoal_bytes(raw, n), 100, &msg), 7);
 	assert_int_equal(msg.port, 6881);
 
-	n = unhex(raw, "00000004 14 02 6465");
+	n = own_unhex(raw, "00000004 14 02 6465");
 	assert_int_equal(shoal_wire_decode(shoal_bytes(raw, n), 100, &msg), 8);
 	assert_int_equal(msg.ext, 2);
 	assert_memory_equal(msg.body.at, "de", 2);
 
-	n = unhex(raw, "00000051 16"
-		       " 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
-		       " 00000001 00000002 00000004 00000005"
-		       " ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff");
+	n = own_unhex(raw, "00000051 16"
+			   " 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+			   " 00000001 00000002 00000004 00000005"
+			   " ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff");
 	assert_int_equal(shoal_wire_decode(shoal_bytes(raw, n), 100, &msg), 85);
 	assert_int_equal(msg.range.root[31], 31);
 	assert_int_equal(msg.range.base, 1);
@@ -223,7 +210,7 @@ static void any_cut_asks_for_more(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		uint8_t raw[64], *held;
 		struct shoal_wire_msg msg;
-		size_t len = unhex(raw, cases[i].hex);
+		size_t len = own_unhex(raw, cases[i].hex);
 		if (cases[i].want <= 0)
 			continue;
 		for (size_t cut = 0; cut < (size_t)cases[i].want && cut < len; cut++) {
@@ -293,9 +280,9 @@ static void handshake_golden(void **state)
 	struct shoal_wire_handshake hs = { .can = SHOAL_CAN_EXTENDED | SHOAL_CAN_FAST | SHOAL_CAN_DHT | SHOAL_CAN_V2 },
 				    back;
 
-	assert_int_equal(unhex(want, "13 426974546f7272656e742070726f746f636f6c 0000000000100015"
-				     " a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3"
-				     " 2d5348303130302d303132333435363738396162"),
+	assert_int_equal(own_unhex(want, "13 426974546f7272656e742070726f746f636f6c 0000000000100015"
+					 " a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3"
+					 " 2d5348303130302d303132333435363738396162"),
 			 68);
 	memcpy(hs.info_hash.b, want + 28, 20);
 	memcpy(hs.peer_id.b, want + 48, 20);
