@@ -7,7 +7,7 @@
 
 #include "swarm/io/beneath.h"
 #include "swarm/io/os.h"
-#include "tests/unit/own_torrent.h"
+#include "tests/unit/own_place.h"
 
 #include <errno.h>
 #include <linux/openat2.h>
@@ -18,20 +18,6 @@
 #include <unistd.h>
 
 static const struct shoal_os_ops *const os = &shoal_os_real;
-static char folder[256];
-
-static int setup(void **state)
-{
-	(void)state;
-	own_folder(folder, sizeof folder);
-	return 0;
-}
-static int teardown(void **state)
-{
-	(void)state;
-	own_folder_end(folder);
-	return 0;
-}
 
 static void no_entry_is_missing(void **state)
 {
@@ -49,7 +35,7 @@ static void files_do_what_they_are_told(void **state)
 	char a[4] = "abc", b[4] = "def", got[6];
 	struct iovec out[2] = { { a, 3 }, { b, 3 } }, in = { got, 6 };
 	uint32_t magic = 0;
-	int dir = os->openat(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	int dir = os->openat(AT_FDCWD, own_place, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	assert_true(dir >= 0);
 	assert_int_equal(os->mkdirat(dir, "d", 0777), 0);
 	int fd = os->openat(dir, "d/f", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
@@ -102,7 +88,7 @@ static void what_was_just_written_is_in_memory(void **state)
 	char path[300];
 	uint64_t pages = 0;
 	struct iovec v = { page, sizeof page };
-	snprintf(path, sizeof path, "%s/f", folder);
+	snprintf(path, sizeof path, "%s/f", own_place);
 	int fd = os->openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	assert_int_equal(os->pwritev(fd, &v, 1, 0), sizeof page);
@@ -171,14 +157,14 @@ static void beneath_is_beneath(void **state)
 		{ "in/file/file", 0 }, { "..", 0 },
 	};
 	char path[600];
-	own_write(folder, "in/file", "x", 1);
-	snprintf(path, sizeof path, "%s/out", folder);
+	own_write(own_place, "in/file", "x", 1);
+	snprintf(path, sizeof path, "%s/out", own_place);
 	assert_int_equal(symlink("/etc", path), 0);
-	snprintf(path, sizeof path, "%s/in/link", folder);
+	snprintf(path, sizeof path, "%s/in/link", own_place);
 	assert_int_equal(symlink("/etc/passwd", path), 0);
-	snprintf(path, sizeof path, "%s/in/self", folder);
+	snprintf(path, sizeof path, "%s/in/self", own_place);
 	assert_int_equal(symlink("file", path), 0); /* even one that stays inside */
-	int root = os->openat(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	int root = os->openat(AT_FDCWD, own_place, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	assert_true(root >= 0);
 	for (int by_hand = 0; by_hand < 2; by_hand++) {
 		struct shoal_beneath b = { os, root, by_hand };
@@ -200,13 +186,10 @@ static void beneath_is_beneath(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(no_entry_is_missing),
-		cmocka_unit_test_setup_teardown(files_do_what_they_are_told, setup, teardown),
-		cmocka_unit_test(error_numbers_become_errno),
-		cmocka_unit_test_setup_teardown(what_was_just_written_is_in_memory, setup, teardown),
-		cmocka_unit_test(threads_take_no_signals),
-		cmocka_unit_test(clocks_and_dice_go_on),
-		cmocka_unit_test_setup_teardown(beneath_is_beneath, setup, teardown),
+		cmocka_unit_test(no_entry_is_missing),	      own_place_test(files_do_what_they_are_told),
+		cmocka_unit_test(error_numbers_become_errno), own_place_test(what_was_just_written_is_in_memory),
+		cmocka_unit_test(threads_take_no_signals),    cmocka_unit_test(clocks_and_dice_go_on),
+		own_place_test(beneath_is_beneath),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@
 #include "proto/base/digest.h"
 #include "proto/base/slots.h"
 #include "swarm/io/zeros.h"
-#include "tests/unit/own_torrent.h"
+#include "tests/unit/own_place.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,26 +20,11 @@
 
 #define MIB (1u << 20)
 
-static char folder[256];
-
-static int setup(void **state)
-{
-	(void)state;
-	own_folder(folder, sizeof folder);
-	return 0;
-}
-static int teardown(void **state)
-{
-	(void)state;
-	own_folder_end(folder);
-	return 0;
-}
-
 /* Data in the first page and at 4 MiB, holes between and after, 8 MiB in all. */
 static int sparse_file(void)
 {
 	char path[300];
-	snprintf(path, sizeof path, "%s/sparse", folder);
+	snprintf(path, sizeof path, "%s/sparse", own_place);
 	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	assert_int_equal(pwrite(fd, "head", 4, 0), 4);
@@ -133,9 +118,9 @@ static void zeros_leave_holes_and_replace_data(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_hashes_are_those_of_zeros, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_hole_is_what_holds_no_data_before_the_end, setup, teardown),
-		cmocka_unit_test_setup_teardown(zeros_leave_holes_and_replace_data, setup, teardown),
+		own_place_test(the_hashes_are_those_of_zeros),
+		own_place_test(a_hole_is_what_holds_no_data_before_the_end),
+		own_place_test(zeros_leave_holes_and_replace_data),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
