@@ -12,7 +12,7 @@
  * the uplink, 50 ms of the downlink. Rates count IP bytes. At the end a line of JSON a node: bytes sent, packets dropped
  * and lost, and how long packets waited before the uplink: in the mean, and what 95 in a hundred did not exceed.
  *
- * For kernels without netem. One thread, a heap of packets by the time their next step is due.
+ * For kernels without netem. One thread.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +21,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,8 @@
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "proto/base/heap.h"
 
 #define NODES_MAX 64
 #define PACKET_MAX 1500
@@ -39,9 +42,8 @@
 #define EARLY_NS 50000u /* a packet due so soon goes now: sleeping costs more */
 
 struct packet {
-	uint64_t due;
-	uint64_t order; /* among those due at once */
-	bool arrives;	/* its next step is to leave the downlink; else to enter it */
+	struct shoal_timer timer; /* of its next step */
+	bool arrives;		  /* its next step is to leave the downlink; else to enter it */
 	uint8_t to;
 	uint16_t len;
 	uint8_t bytes[PACKET_MAX];
@@ -62,9 +64,7 @@ struct star {
 	uint64_t delay, up_queue, jitter; /* ns */
 	uint32_t loss_ppm;
 	uint64_t dice;
-	struct packet *heap[UNDER_WAY_MAX];
-	size_t count;
-	uint64_t order;
+	struct shoal_heap under_way; /* in nanoseconds */
 };
 
 static volatile sig_atomic_t stopped;
@@ -82,34 +82,17 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static bool before(const struct packet *a, const struct packet *b)
+/* false: there is no memory for it to wait in. */
+static bool goes_on(struct star *s, struct packet *p, uint64_t due)
 {
-	return a->due != b->due ? a->due < b->due : a->order < b->order;
+	return shoal_heap_set(&s->under_way, &p->timer, due) == 0;
 }
 
-static void push(struct star *s, struct packet *p)
+/* The next packet whose step is due; NULL: none yet. */
+static struct packet *next(struct star *s, uint64_t now)
 {
-	size_t i = s->count++;
-	p->order = s->order++;
-	for (; i > 0 && before(p, s->heap[(i - 1) / 2]); i = (i - 1) / 2)
-		s->heap[i] = s->heap[(i - 1) / 2];
-	s->heap[i] = p;
-}
-
-static struct packet *pop(struct star *s)
-{
-	struct packet *first = s->heap[0], *last = s->heap[--s->count];
-	size_t i = 0;
-	for (size_t c; (c = 2 * i + 1) < s->count; i = c) {
-		if (c + 1 < s->count && before(s->heap[c + 1], s->heap[c]))
-			c++;
-		if (!before(s->heap[c], last))
-			break;
-		s->heap[i] = s->heap[c];
-	}
-	if (s->count > 0)
-		s->heap[i] = last;
-	return first;
+	struct shoal_timer *t = shoal_heap_due(&s->under_way, now);
+	return t != NULL ? (struct packet *)(void *)((char *)t - offsetof(struct packet, timer)) : NULL;
 }
 
 /* Puts a packet behind all that a line has to send. When it will be through; 0: the queue is full. */
@@ -163,7 +146,7 @@ static bool leave(struct star *s, unsigned from, struct packet *p)
 	struct node *n = &s->node[from];
 	uint64_t wait = n->up_free > now ? n->up_free - now : 0;
 	uint64_t through = unlimited ? now : line(&n->up_free, now, s->up_queue, s->up, p->len);
-	if (through == 0 || s->count == UNDER_WAY_MAX) {
+	if (through == 0 || s->under_way.count == UNDER_WAY_MAX) {
 		n->dropped++;
 		return false;
 	}
@@ -176,9 +159,8 @@ static bool leave(struct star *s, unsigned from, struct packet *p)
 	}
 	p->to = (uint8_t)to;
 	p->arrives = unlimited;
-	p->due = through + (unlimited ? 0 : s->delay + (s->jitter > 0 ? dice(s, s->jitter) : 0));
-	push(s, p);
-	return true;
+	uint64_t way = unlimited ? 0 : s->delay + (s->jitter > 0 ? dice(s, s->jitter) : 0);
+	return goes_on(s, p, through + way);
 }
 
 /* The next step of a packet that is due. false: it has arrived or is dropped, and is the caller's. */
@@ -190,15 +172,13 @@ static bool step(struct star *s, struct packet *p)
 			n->dropped++;
 		return false;
 	}
-	uint64_t through = line(&n->down_free, p->due, DOWN_QUEUE_NS, s->down, p->len);
+	uint64_t through = line(&n->down_free, p->timer.at, DOWN_QUEUE_NS, s->down, p->len);
 	if (through == 0) {
 		n->dropped++;
 		return false;
 	}
 	p->arrives = true;
-	p->due = through;
-	push(s, p);
-	return true;
+	return goes_on(s, p, through);
 }
 
 static int device(unsigned i)
@@ -218,7 +198,7 @@ static int device(unsigned i)
 /* NULL is a turn without memory for a packet. */
 static struct packet *packet_of(struct packet **spare)
 {
-	struct packet *p = *spare ? *spare : malloc(sizeof *p);
+	struct packet *p = *spare ? *spare : calloc(1, sizeof *p);
 	*spare = NULL;
 	return p;
 }
@@ -231,8 +211,9 @@ static void carry(struct star *s)
 		for (unsigned i = 0; i < s->nodes; i++)
 			ready[i] = (struct pollfd){ .fd = s->node[i].fd, .events = POLLIN };
 		uint64_t now = now_ns(), wait = 1000000000u;
-		if (s->count > 0)
-			wait = s->heap[0]->due > now ? s->heap[0]->due - now : 0;
+		uint64_t due = shoal_heap_next(&s->under_way);
+		if (due != SHOAL_NEVER)
+			wait = due > now ? due - now : 0;
 		struct timespec t = { .tv_sec = (time_t)(wait / 1000000000u), .tv_nsec = (long)(wait % 1000000000u) };
 		if (ppoll(ready, s->nodes, &t, NULL) < 0)
 			continue; /* a signal */
@@ -248,8 +229,8 @@ static void carry(struct star *s)
 					break;
 			}
 		}
-		for (now = now_ns() + EARLY_NS; s->count > 0 && s->heap[0]->due <= now;) {
-			struct packet *p = pop(s);
+		now = now_ns() + EARLY_NS;
+		for (struct packet *p; (p = next(s, now)) != NULL;) {
 			if (!step(s, p)) {
 				free(spare);
 				spare = p;
@@ -257,8 +238,9 @@ static void carry(struct star *s)
 		}
 	}
 	free(spare);
-	while (s->count > 0)
-		free(pop(s));
+	for (struct packet *p; (p = next(s, SHOAL_NEVER)) != NULL;)
+		free(p);
+	shoal_heap_fini(&s->under_way);
 }
 
 int main(int argc, char **argv)

@@ -2,6 +2,7 @@
 #include "tools/lab/real/wires.h"
 
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 #define MTU_MIN 68u
 #define MTU_MAX 65535u
+#define OF_TIMER(t) ((struct lab_packet *)(void *)((char *)(t)-offsetof(struct lab_packet, timer)))
 
 struct node {
 	struct lab_wire line;
@@ -21,11 +23,9 @@ struct lab_wires {
 	unsigned nodes;
 	size_t mtu;
 	struct shoal_rng dice;
-	struct lab_packet **heap; /* by what is due */
-	size_t count, room;	  /* room: packets in all, under way or spare */
-	size_t made;
+	struct shoal_heap under_way; /* packets by when they are due, in nanoseconds */
+	size_t made, room;	     /* packets in all, under way or spare; most of them */
 	struct lab_packet *spare;
-	uint64_t order;
 	uint64_t *latest; /* by pair: when the last packet of it gets to the other line */
 };
 
@@ -54,9 +54,8 @@ struct lab_wires *lab_wires_new(unsigned nodes, size_t mtu, uint64_t seed)
 	*w = (struct lab_wires){ .nodes = nodes, .mtu = mtu, .dice = shoal_rng_split(seed, 0) };
 	w->room = LAB_WIRES_UNDER_WAY_MAX / (sizeof(struct lab_packet) + mtu);
 	w->node = calloc(nodes, sizeof *w->node);
-	w->heap = malloc(w->room * sizeof *w->heap);
 	w->latest = calloc((size_t)nodes * nodes, sizeof *w->latest);
-	if (w->node == NULL || w->heap == NULL || w->latest == NULL) {
+	if (w->node == NULL || w->latest == NULL) {
 		lab_wires_free(w);
 		return NULL;
 	}
@@ -67,14 +66,14 @@ void lab_wires_free(struct lab_wires *w)
 {
 	if (w == NULL)
 		return;
-	while (w->count > 0)
-		free(w->heap[--w->count]);
+	for (struct shoal_timer *t; (t = shoal_heap_due(&w->under_way, SHOAL_NEVER)) != NULL;)
+		free(OF_TIMER(t));
 	while (w->spare != NULL) {
 		struct lab_packet *p = w->spare;
 		w->spare = p->next;
 		free(p);
 	}
-	free(w->heap);
+	shoal_heap_fini(&w->under_way);
 	free(w->latest);
 	free(w->node);
 	free(w);
@@ -95,39 +94,6 @@ uint64_t lab_wires_dropped(const struct lab_wires *w, unsigned node)
 	return w->node[node].dropped;
 }
 
-/* ---- the heap ------------------------------------------------------------------------------- */
-
-static bool before(const struct lab_packet *a, const struct lab_packet *b)
-{
-	return a->due != b->due ? a->due < b->due : a->order < b->order;
-}
-
-/* There is room: no more packets are made than fit. */
-static void push(struct lab_wires *w, struct lab_packet *p)
-{
-	size_t i = w->count++;
-	p->order = w->order++;
-	for (; i > 0 && before(p, w->heap[(i - 1) / 2]); i = (i - 1) / 2)
-		w->heap[i] = w->heap[(i - 1) / 2];
-	w->heap[i] = p;
-}
-
-static struct lab_packet *pop(struct lab_wires *w)
-{
-	struct lab_packet *first = w->heap[0], *last = w->heap[--w->count];
-	size_t i = 0;
-	for (size_t c; (c = 2 * i + 1) < w->count; i = c) {
-		if (c + 1 < w->count && before(w->heap[c + 1], w->heap[c]))
-			c++;
-		if (!before(w->heap[c], last))
-			break;
-		w->heap[i] = w->heap[c];
-	}
-	if (w->count > 0)
-		w->heap[i] = last;
-	return first;
-}
-
 /* ---- a packet's way ---------------------------------------------------------------------------- */
 
 struct lab_packet *lab_wires_room(struct lab_wires *w)
@@ -139,6 +105,7 @@ struct lab_packet *lab_wires_room(struct lab_wires *w)
 	}
 	if (w->made == w->room || (p = malloc(sizeof *p + w->mtu)) == NULL)
 		return NULL;
+	p->timer = (struct shoal_timer){ 0 };
 	w->made++;
 	return p;
 }
@@ -192,10 +159,17 @@ static bool drop(struct lab_wires *w, unsigned node, struct lab_packet *p)
 	return false;
 }
 
+/* Its next step is due then. false: there is no memory for it to wait in. */
+static bool goes_on(struct lab_wires *w, unsigned node, struct lab_packet *p, uint64_t due)
+{
+	return shoal_heap_set(&w->under_way, &p->timer, due) == 0 || drop(w, node, p);
+}
+
 bool lab_wires_send(struct lab_wires *w, unsigned from, struct lab_packet *p, uint64_t now)
 {
 	struct node *a = &w->node[from];
 	unsigned to = UINT_MAX;
+	uint64_t due = now;
 	if (p->len >= 20 && p->bytes[0] >> 4 == 4)
 		to = lab_wires_node(shoal_get_u32(p->bytes + 16));
 	if (to >= w->nodes || to == from) {
@@ -205,42 +179,41 @@ bool lab_wires_send(struct lab_wires *w, unsigned from, struct lab_packet *p, ui
 	struct node *b = &w->node[to];
 	if (apart(&a->line, &b->line))
 		return drop(w, from, p);
-	p->due = now;
-	if (!pass(&a->up_free, &a->line, a->line.up, p->len, &p->due) || loses(w, &a->line) || loses(w, &b->line))
+	if (!pass(&a->up_free, &a->line, a->line.up, p->len, &due) || loses(w, &a->line) || loses(w, &b->line))
 		return drop(w, from, p);
 	uint64_t *latest = &w->latest[(size_t)from * w->nodes + to];
-	p->due += a->line.delay_ns + b->line.delay_ns + jitter(w, &a->line) + jitter(w, &b->line);
-	if (p->due < *latest)
-		p->due = *latest;
+	due += a->line.delay_ns + b->line.delay_ns + jitter(w, &a->line) + jitter(w, &b->line);
+	if (due < *latest)
+		due = *latest;
 	uint64_t late = held_back(w, &a->line) + held_back(w, &b->line);
 	if (late == 0)
-		*latest = p->due;
-	p->due += late;
+		*latest = due;
+	due += late;
 	p->from = from;
 	p->to = to;
 	p->arrives = b->line.down == 0;
-	push(w, p);
-	return true;
+	return goes_on(w, from, p, due);
 }
 
 uint64_t lab_wires_due(const struct lab_wires *w)
 {
-	return w->count > 0 ? w->heap[0]->due : UINT64_MAX;
+	return shoal_heap_next(&w->under_way);
 }
 
 struct lab_packet *lab_wires_take(struct lab_wires *w, uint64_t now)
 {
-	while (w->count > 0 && w->heap[0]->due <= now) {
-		struct lab_packet *p = pop(w);
+	for (struct shoal_timer *t; (t = shoal_heap_due(&w->under_way, now)) != NULL;) {
+		struct lab_packet *p = OF_TIMER(t);
 		struct node *b = &w->node[p->to];
+		uint64_t due = t->at;
 		/* What was under way when a line was cut is lost with it. */
 		if (apart(&w->node[p->from].line, &b->line)) {
 			drop(w, p->to, p);
 		} else if (p->arrives) {
 			return p;
-		} else if (pass(&b->down_free, &b->line, b->line.down, p->len, &p->due)) {
+		} else if (pass(&b->down_free, &b->line, b->line.down, p->len, &due)) {
 			p->arrives = true;
-			push(w, p);
+			goes_on(w, p->to, p, due);
 		} else {
 			drop(w, p->to, p);
 		}

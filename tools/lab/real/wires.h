@@ -10,7 +10,7 @@
 #ifndef LAB_WIRES_H
 #define LAB_WIRES_H
 
-#include <shoal/types.h>
+#include "proto/base/heap.h"
 
 #define LAB_WIRES_NODES_MAX 1024
 #define LAB_WIRES_UNDER_WAY_MAX (256u << 20) /* bytes of room for packets under way; beyond it they are dropped */
@@ -40,8 +40,8 @@ struct lab_wire {
 };
 
 struct lab_packet {
-	struct lab_packet *next; /* in the list of spare ones */
-	uint64_t due, order;
+	struct lab_packet *next;  /* in the list of spare ones */
+	struct shoal_timer timer; /* of its next step */
 	unsigned from, to;
 	bool arrives; /* its next step is to leave the line down; else to enter it */
 	size_t len;
