@@ -1,4 +1,4 @@
-"""Other people's clients as the interop matrix drives them: Transmission, aria2, rTorrent.
+"""Other people's clients as the interop matrix drives them: libtorrent, Transmission, aria2, rTorrent.
 
 Each has seed() and get() that start it on one torrent, ready() and finished() by the client's own event, why() for a
 failure and stop(). Whatever looks for peers by itself is off: they are found only by the way under test.
@@ -6,11 +6,12 @@ failure and stop(). Whatever looks for peers by itself is off: they are found on
 import json
 import os
 import shutil
-import signal
 import subprocess
 import time
 import urllib.error
 import urllib.request
+
+from swarmkit import Libtorrent, end, wait
 
 
 def hook(folder, name):
@@ -52,15 +53,8 @@ class Client:
         return f"{self.program} {state}: " + open(self.log, errors="replace").read()[-1200:]
 
     def stop(self):
-        if self.process is None:
-            return
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(4)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        if self.process is not None:
+            end(self.process, 4)
 
 
 def get_json(url, data=None, headers=None):
@@ -72,12 +66,13 @@ def get_json(url, data=None, headers=None):
 
 class Transmission(Client):
     program = "transmission-daemon"
+    dht = utp = False
 
     def seed(self, torrent, folder, lsd=False, pex=True):
         config = os.path.join(self.work, "config")
         os.makedirs(config, exist_ok=True)
         settings = {
-            "dht-enabled": False, "lpd-enabled": lsd, "pex-enabled": pex, "utp-enabled": False,
+            "dht-enabled": self.dht, "lpd-enabled": lsd, "pex-enabled": pex, "utp-enabled": self.utp,
             "port-forwarding-enabled": False,
             "encryption": {"off": 0, "allow": 1, "require": 2}[self.crypto], "bind-address-ipv4": self.address,
             "bind-address-ipv6": "::1", "peer-port": self.port, "rpc-port": self.port + 10000,
@@ -205,4 +200,46 @@ schedule2 = add,0,0,"load.start={torrent}"
         return os.path.exists(self.hashed_mark) and time.time() - os.path.getmtime(self.hashed_mark) > 0.5
 
 
-CLIENTS = {"transmission": Transmission, "aria2": Aria2, "rtorrent": Rtorrent}
+class Session:
+    """libtorrent with the face of a Client."""
+
+    crypto = "off"  # as a Client's, or "plain": the handshake of MSE, and then a stream that is not hidden
+    utp = False  # and no TCP
+
+    @staticmethod
+    def version():
+        return "libtorrent"
+
+    def __init__(self, work, address, port):
+        self.address, self.port = address, port
+
+    def seed(self, torrent, folder, lsd=False, pex=True):
+        os.makedirs(folder, exist_ok=True)
+        policy = {"off": 2, "allow": 1, "require": 0, "plain": 0}[self.crypto]
+        level = {"require": 2, "plain": 1}.get(self.crypto, 3)
+        self.node = Libtorrent(self.address, self.port, enable_lsd=lsd, out_enc_policy=policy, in_enc_policy=policy,
+                               allowed_enc_level=level, min_reconnect_time=1,
+                               enable_outgoing_utp=self.utp, enable_incoming_utp=self.utp,
+                               enable_outgoing_tcp=not self.utp, enable_incoming_tcp=not self.utp)
+        wait(lambda: sum(kind == "listen_succeeded_alert" for kind, _ in self.node.pump()) >= 2, "libtorrent listens")
+        self.node.add(torrent, folder)
+        return self
+
+    get = seed
+
+    def started(self):
+        return True
+
+    def ready(self):
+        return self.node.finished()
+
+    finished = ready
+
+    def why(self):
+        return self.node.why()
+
+    def stop(self):
+        self.node.stop()
+
+
+CLIENTS = {"libtorrent": Session, "transmission": Transmission, "aria2": Aria2, "rtorrent": Rtorrent}

@@ -36,6 +36,19 @@ def digests(path):
     return out
 
 
+def end(process, seconds):
+    """Whether it ends within so long of a SIGTERM; it is gone either way."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            return False
+    return True
+
+
 class Shoal:
     """One shoal process, its JSON events read as they come."""
 
@@ -56,14 +69,8 @@ class Shoal:
         return next((e for e in reversed(self.events()) if e["event"] == kind), None)
 
     def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-                raise AssertionError("shoal did not stop within 10 s of SIGTERM")
+        if not end(self.process, 10):
+            raise AssertionError("shoal did not stop within 10 s of SIGTERM")
         self.out.close()
         return self.process.returncode
 

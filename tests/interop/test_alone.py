@@ -2,14 +2,13 @@
 import os
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 import shutil
 
 import closed
 
 closed.enter()
+from cases import Cases, scratch  # noqa: E402
 from spacekit import Space, join, skip  # noqa: E402
 
 SHOAL = os.environ.get("SHOAL", "shoal")
@@ -122,20 +121,11 @@ LONG = [it_is_said_before_the_end, a_seed_hears_that_its_port_is_shut, a_name_is
 def main():
     if not shutil.which("nft"):
         skip("nft is not installed: tools/setup does that")
-    failed, only = 0, os.environ.get("SHOAL_INTEROP_ONLY", "")
+    cases = Cases()
     for case in CASES + (LONG if os.environ.get("SHOAL_LONG") == "1" else []):
-        if only not in case.__name__:
-            continue
-        work, began = tempfile.mkdtemp(prefix="shoal-alone-"), time.monotonic()
-        try:
-            case(work)
-            print(f"ok      {case.__name__:28} {time.monotonic() - began:5.1f} s", flush=True)
-        except Exception as e:  # one case must not hide the others
-            failed += 1
-            print(f"FAILED  {case.__name__}\n{e if isinstance(e, AssertionError) else traceback.format_exc()}", flush=True)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-    sys.exit(failed > 0)
+        with scratch("alone") as work:
+            cases.run(case.__name__, case, work)
+    sys.exit(cases.end())
 
 
 main()

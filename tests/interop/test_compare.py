@@ -12,12 +12,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 import closed
 
 closed.enter()
 import shapes  # noqa: E402
+from cases import Cases  # noqa: E402
 from swarmkit import Shoal, digests, tree  # noqa: E402
 
 TREE = os.environ.get("SHOAL_TREE", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
@@ -142,21 +142,14 @@ def main():
     if not os.path.exists(os.path.join(os.path.dirname(os.path.abspath(Shoal.program)), "shoal-lt")):
         print("SKIPPED: built without libtorrent")
         sys.exit(77)
-    failed = 0
+    cases = Cases()
+    cases.only = ""  # the word is a shape's
     for run in CASES if not ONLY else CASES[:1]:
         work = tempfile.mkdtemp(prefix="shoal-compare-test-")
-        begun = time.monotonic()
-        try:
-            run(work)
-            print(f"ok      {run.__name__.replace('_', ' ')} ({time.monotonic() - begun:.1f} s)", flush=True)
-        except Exception as e:  # one case must not hide the others
-            failed += 1
-            what = e if isinstance(e, AssertionError) else traceback.format_exc()
-            print(f"FAILED  {run.__name__.replace('_', ' ')}\n{what}", flush=True)
-        finally:
-            # Deeper than a path can be: rm goes by descriptors.
-            subprocess.run(["rm", "-rf", work], check=False)
-    sys.exit(failed > 0)
+        cases.run(run.__name__, run, work)
+        # Deeper than a path can be: rm goes by descriptors.
+        subprocess.run(["rm", "-rf", work], check=False)
+    sys.exit(cases.end())
 
 
 main()

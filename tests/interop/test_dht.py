@@ -20,13 +20,13 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import closed
 
 closed.enter()
-from clients import Aria2, Client, Transmission  # noqa: E402
+from cases import Cases, scratch  # noqa: E402
+from clients import Aria2, Transmission  # noqa: E402
 from swarmkit import Libtorrent, Shoal, digests, lt, tree, wait  # noqa: E402
 
 LONG = os.environ.get("SHOAL_LONG") == "1"
@@ -68,6 +68,7 @@ def earned(ident, ip):
 class DhtTransmission(Transmission):
     """Its DHT reads the nodes to begin with from a file that its last session would have left."""
 
+    dht = True
     nodes = ()
 
     def seed(self, torrent, folder, lsd=False, pex=True):
@@ -79,13 +80,6 @@ class DhtTransmission(Transmission):
         return super().seed(torrent, folder, lsd, pex)
 
     get = seed
-
-    def run(self, argv):
-        path = os.path.join(self.work, "config", "settings.json")
-        text = open(path).read().replace('"dht-enabled": false', '"dht-enabled": true')
-        with open(path, "w") as f:
-            f.write(text)
-        return super().run(argv)
 
 
 class DhtAria2(Aria2):
@@ -453,31 +447,19 @@ CASES = [each_finds_what_the_others_announced, a_name_is_published_followed_and_
          private_torrents_stay_out, a_table_is_kept_for_the_next_start, a_first_piece_comes_soon, a_stranger_gets_little]
 
 
-def run(case, swarm):
-    """Whether it is good."""
-    begun = time.monotonic()
-    try:
-        case(swarm)
-        print(f"ok    {case.__name__} {time.monotonic() - begun:.1f} s", flush=True)
-        return True
-    except Exception:  # noqa: BLE001
-        print(f"FAIL  {case.__name__}\n{traceback.format_exc()}", flush=True)
-        return False
-
-
 def main():
-    work = tempfile.mkdtemp(prefix="shoal-dht-")
-    only = os.environ.get("SHOAL_INTEROP_ONLY", "")
-    cases = [case for case in CASES if only in case.__name__]
-    swarm = Swarm(work)
-    try:
-        good = run(everybody_begins, swarm)
-        with ThreadPoolExecutor(len(cases)) as pool:
-            good = good and all(list(pool.map(lambda case: run(case, swarm), cases)))
-    finally:
-        swarm.stop()
-        shutil.rmtree(work, ignore_errors=True)
-    return 0 if good else 1
+    cases = Cases()
+    swarm = None
+    with scratch("dht") as work:
+        try:
+            swarm = Swarm(work)
+            everybody_begins(swarm)
+            with ThreadPoolExecutor(len(CASES)) as pool:
+                list(pool.map(lambda case: cases.run(case.__name__, case, swarm), CASES))
+        finally:
+            if swarm:
+                swarm.stop()
+    return cases.end()
 
 
 if __name__ == "__main__":

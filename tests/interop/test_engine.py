@@ -3,18 +3,16 @@
 In a namespace of its own. Copies are compared by an independent hash.
 """
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 
 import closed
 
 closed.enter()
 import shapes  # noqa: E402
+from cases import Cases, scratch  # noqa: E402
 from swarmkit import Shoal, digests, tree, wait  # noqa: E402
 
 CHILD = os.path.join(os.path.dirname(os.path.abspath(Shoal.program)), "shoal-lt")
@@ -205,31 +203,23 @@ CASES = [
 ]
 
 
+def one(run):
+    with scratch("engine") as work:
+        case = Case(work)
+        try:
+            run(case)
+        finally:
+            case.stop()
+
+
 def main():
     if not os.path.exists(CHILD):
         print("SKIPPED: built without libtorrent")
         sys.exit(77)
-    failed = ran = 0
-    only = os.environ.get("SHOAL_INTEROP_ONLY", "")
+    cases = Cases()
     for run in CASES:
-        name = run.__name__.replace("_", " ")
-        if only not in name:
-            continue
-        ran += 1
-        work = tempfile.mkdtemp(prefix="shoal-engine-")
-        case = Case(work)
-        begun = time.monotonic()
-        try:
-            run(case)
-            print(f"ok      {name} ({time.monotonic() - begun:.1f} s)", flush=True)
-        except Exception as e:  # one case must not hide the others
-            failed += 1
-            print(f"FAILED  {name}\n{traceback.format_exc() if not isinstance(e, AssertionError) else e}", flush=True)
-        finally:
-            case.stop()
-            shutil.rmtree(work, ignore_errors=True)
-    print(f"{ran - failed} passed, {failed} failed")
-    sys.exit(failed > 0 or ran == 0)
+        cases.run(run.__name__, one, run)
+    sys.exit(cases.end())
 
 
 main()

@@ -4,18 +4,16 @@ One network namespace, closed. A pair of interfaces carries the multicast, as a 
 holds a flood of connections against --memory.
 """
 import os
-import shutil
 import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 
 import closed
 
 closed.enter()
+from cases import Cases, scratch  # noqa: E402
 from swarmkit import Libtorrent, Shoal, lt, tree, wait  # noqa: E402
 
 LAN = [f"10.77.0.{i}" for i in range(1, 9)]
@@ -203,31 +201,21 @@ CASES = [
 ]
 
 
-def main():
-    only = os.environ.get("SHOAL_INTEROP_ONLY", "")
-    lan()
-    work = tempfile.mkdtemp(prefix="shoal-gossip-")
-    failed = ran = 0
+def one(run, work, how):
+    case = Case(work, run.__name__, **how)
     try:
-        for run, how in CASES:
-            name = run.__name__.replace("_", " ")
-            if only not in name:
-                continue
-            ran += 1
-            case = Case(work, name, **how)
-            begun = time.monotonic()
-            try:
-                run(case)
-                print(f"ok      {name} ({time.monotonic() - begun:.1f} s)", flush=True)
-            except Exception as e:  # one case must not hide the others
-                failed += 1
-                print(f"FAILED  {name}\n{traceback.format_exc() if not isinstance(e, AssertionError) else e}", flush=True)
-            finally:
-                case.stop()
+        run(case)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
-    print(f"{ran - failed} passed, {failed} failed")
-    sys.exit(failed > 0 or ran == 0)
+        case.stop()
+
+
+def main():
+    lan()
+    cases = Cases()
+    with scratch("gossip") as work:
+        for run, how in CASES:
+            cases.run(run.__name__, one, run, work, how)
+    sys.exit(cases.end())
 
 
 main()

@@ -16,13 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import closed
 from closed import PYTHON
 
 closed.enter()
+from cases import Cases, scratch  # noqa: E402
 from spacekit import Space, join, skip  # noqa: E402
 from swarmkit import Shoal, digests, tree  # noqa: E402
 
@@ -202,27 +202,18 @@ def libtorrent_in_between(work):
 CASES = [the_usual_kind, libtorrent_seeds] + ([another_port_for_each, libtorrent_in_between] if LONG else [])
 
 
-def run(case):
-    work = tempfile.mkdtemp(prefix="shoal-holepunch-")
-    began = time.monotonic()
-    try:
-        said = case(work)
-        print(f"ok      {case.__name__:24} {time.monotonic() - began:5.1f} s  {said}", flush=True)
-        return True
-    except Exception as e:  # one case must not hide the others
-        print(f"FAILED  {case.__name__}\n{e if isinstance(e, AssertionError) else traceback.format_exc()}", flush=True)
-        return False
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+def one(case):
+    with scratch("holepunch") as work:
+        return case(work)
 
 
 def main():
     if not shutil.which("nft"):
         skip("nft is not installed: tools/setup does that")
-    only = os.environ.get("SHOAL_INTEROP_ONLY", "")
-    cases = [c for c in CASES if only in c.__name__]
-    with ThreadPoolExecutor(len(cases)) as pool:
-        sys.exit(not all(list(pool.map(run, cases))))
+    cases = Cases()
+    with ThreadPoolExecutor(len(CASES)) as pool:
+        list(pool.map(lambda case: cases.run(case.__name__, one, case), CASES))
+    sys.exit(cases.end())
 
 
 if len(sys.argv) > 1 and sys.argv[1] == "libtorrent":

@@ -8,12 +8,11 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-import traceback
 
 import closed
 
 closed.enter()
+from cases import Cases, scratch  # noqa: E402
 from swarmkit import Libtorrent, Shoal, digests, lt, tree, wait  # noqa: E402
 
 KI = 1024
@@ -139,24 +138,11 @@ CASES = [(f"{way} {maker} {shape}{' magnet' if magnet else ''}{' private' if pri
 
 
 def main():
-    only = os.environ.get("SHOAL_INTEROP_ONLY", "")
-    work = tempfile.mkdtemp(prefix="shoal-interop-")
-    failed = ran = 0
-    try:
+    cases = Cases()
+    with scratch("interop") as work:
         for name, run, how in CASES:
-            if only not in name:
-                continue
-            ran += 1
-            try:
-                run(Case(work, name, **how))
-                print(f"ok      {name}", flush=True)
-            except Exception as e:  # one case must not hide the others
-                failed += 1
-                print(f"FAILED  {name}\n{traceback.format_exc() if not isinstance(e, AssertionError) else e}", flush=True)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    print(f"{ran - failed} passed, {failed} failed")
-    sys.exit(failed > 0 or ran == 0)
+            cases.run(name, lambda: run(Case(work, name, **how)))
+    sys.exit(cases.end())
 
 
 main()

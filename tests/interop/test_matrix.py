@@ -9,16 +9,14 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-import time
-import traceback
 
 import closed
 
 closed.enter()
 import libtorrent as lt  # noqa: E402
+from cases import Cases, scratch  # noqa: E402
 from clients import CLIENTS  # noqa: E402
-from swarmkit import Libtorrent, Shoal, digests, tree, wait  # noqa: E402
+from swarmkit import Shoal, digests, tree, wait  # noqa: E402
 from trackerkit import Tracker  # noqa: E402
 
 # Private addresses, not loopback: clients take 127/8 from trackers and PEX for a mistake or an attack.
@@ -45,42 +43,6 @@ KNOWN = {
 }
 
 
-class Lt:
-    """libtorrent with the face of a Client."""
-
-    @staticmethod
-    def version():
-        return "libtorrent"
-
-    def __init__(self, work, address, port):
-        self.address, self.port = address, port
-
-    def seed(self, torrent, folder, lsd=False, pex=True):
-        os.makedirs(folder, exist_ok=True)
-        self.node = Libtorrent(self.address, self.port, enable_lsd=lsd)
-        wait(lambda: sum(kind == "listen_succeeded_alert" for kind, _ in self.node.pump()) >= 2, "libtorrent listens")
-        self.node.add(torrent, folder)
-        return self
-
-    get = seed
-
-    def started(self):
-        return True
-
-    def ready(self):
-        return self.node.finished()
-
-    def finished(self):
-        return self.node.finished()
-
-    def why(self):
-        return self.node.why()
-
-    def stop(self):
-        self.node.stop()
-
-
-ENGINES = {"libtorrent": Lt, **CLIENTS}
 
 
 class Cell:
@@ -128,7 +90,7 @@ class Cell:
         assert got == want, f"the copy differs: {sorted(set(got) ^ set(want))[:6]}"
 
     def they_seed(self):
-        other = ENGINES[self.engine](self.work + "/them", THEIRS, PORT + 1)
+        other = CLIENTS[self.engine](self.work + "/them", THEIRS, PORT + 1)
         leech = None
         try:
             if self.engine == "rtorrent" and self.form == "hybrid":
@@ -147,7 +109,7 @@ class Cell:
         self.same(self.work + "/copy")
 
     def we_seed(self):
-        other = ENGINES[self.engine](self.work + "/them", THEIRS, PORT + 1)
+        other = CLIENTS[self.engine](self.work + "/them", THEIRS, PORT + 1)
         seed = None
         try:
             seed = Shoal(self.work + "/seed", "seed", self.torrent, "-d", self.source, "--listen", f"{OURS}:{PORT}",
@@ -160,6 +122,12 @@ class Cell:
             other.stop()
         assert code == 0, f"the seed ended with {code}"
         self.same(self.work + "/copy")
+
+    def alone(self):
+        try:
+            self.run()
+        finally:
+            shutil.rmtree(self.work, ignore_errors=True)
 
     def run(self):
         if self.way in ("http", "udp"):
@@ -178,7 +146,7 @@ class Cell:
 
 
 def cells(work):
-    for engine in ENGINES:
+    for engine in CLIENTS:
         for form in ("v1", "hybrid", "v2"):
             for direction in ("seeds", "gets"):
                 for way in ("peer", "magnet", "http", "udp"):
@@ -191,40 +159,22 @@ def cells(work):
 
 
 def main():
-    only = os.environ.get("SHOAL_INTEROP_ONLY", "")
     for address in (OURS, THEIRS, THIRD):
         subprocess.run(["ip", "addr", "add", address + "/32", "dev", "lo"], check=True)
-    work = tempfile.mkdtemp(prefix="shoal-matrix-")
-    passed = failed = known = 0
-    absent = [name for name, cls in ENGINES.items() if cls.version() is None]
-    try:
+    cases = Cases()
+    absent = [name for name, cls in CLIENTS.items() if cls.version() is None]
+    with scratch("matrix") as work:
         for cell in cells(work):
-            if only not in cell.name or cell.engine in absent:
-                continue
             reason = KNOWN.get((cell.engine, cell.form)) or KNOWN.get((cell.engine, cell.way))
-            if reason:
-                known += 1
-                print(f"cannot  {cell.name:44} {reason}", flush=True)
+            if cell.engine in absent or not cases.wanted(cell.name):
                 continue
-            for last in (False, True):  # these clients' own timers miss now and then: once more, and it is said
-                began = time.monotonic()
-                try:
-                    cell.run()
-                    passed += 1
-                    print(f"ok      {cell.name:44} {time.monotonic() - began:5.1f} s", flush=True)
-                    break
-                except Exception as e:  # one cell must not hide the others
-                    failed += last
-                    why = e if isinstance(e, AssertionError) else traceback.format_exc()
-                    print(f"{'FAILED' if last else 'again '}  {cell.name}\n{why}", flush=True)
-                finally:
-                    shutil.rmtree(cell.work, ignore_errors=True)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+            if reason:
+                print(f"cannot  {cell.name:44} {reason}", flush=True)
+            else:
+                cases.run(cell.name, cell.alone, tries=2)  # these clients' own timers miss now and then
     for name in absent:
         print(f"{name} is not installed: tools/setup does that")
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(failed > 0 or passed == 0 or (bool(absent) and not only))
+    sys.exit(cases.end() or (bool(absent) and not cases.only))
 
 
 main()

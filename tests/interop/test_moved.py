@@ -3,16 +3,14 @@
 Two namespaces and a cable. Without a word from the kernel the old connection would be waited for, two minutes and more.
 """
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 
 import closed
 
 closed.enter()
+from cases import Cases, scratch  # noqa: E402
 from spacekit import Space, join  # noqa: E402
 from swarmkit import Shoal, digests, tree, wait  # noqa: E402
 
@@ -68,21 +66,13 @@ def case(work, name, gone, more):
 
 
 def main():
-    work = tempfile.mkdtemp(prefix="shoal-moved-")
-    failed = 0
-    try:
+    cases = Cases()
+    with scratch("moved") as work:
         os.makedirs(work + "/source")
         tree(work + "/source", {"content": SIZE}, 13)
         for name, gone, more in (("another address", 0.5, NEXT_IP), ("none for a while", 4, HERE_IP)):
-            try:
-                took = case(work, name.replace(" ", "-"), gone, more)
-                print(f"ok      {name:20} done {took:.1f} s after the change", flush=True)
-            except Exception as e:  # one case must not hide the other
-                failed += 1
-                print(f"FAILED  {name}\n{e if isinstance(e, AssertionError) else traceback.format_exc()}", flush=True)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    sys.exit(failed > 0)
+            cases.run(name, case, work, name.replace(" ", "-"), gone, more)
+    sys.exit(cases.end())
 
 
 main()

@@ -9,13 +9,12 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 
 import closed
 
 closed.enter()
+from cases import Cases, scratch  # noqa: E402
 from spacekit import skip  # noqa: E402
 from swarmkit import Shoal, digests, tree, wait  # noqa: E402
 
@@ -148,38 +147,30 @@ def refused(site):
         site.stop()
 
 
+def one(run, tracker):
+    try:
+        run()
+    except AssertionError as e:
+        raise AssertionError(f"{e}\n{tracker.why()}") from e
+
+
 def main():
-    only = os.environ.get("SHOAL_INTEROP_ONLY", "")
     if shutil.which("opentracker") is None:
         skip("no opentracker (tools/setup)")
-    work = tempfile.mkdtemp(prefix="shoal-opentracker-")
-    failed = ran = 0
-    tracker = None
-    try:
+    cases = Cases()
+    with scratch("opentracker") as work:
         listed = {(scheme, form): Site(work, f"{scheme}-{form}", form)
                   for scheme, form in (("http", "hybrid"), ("http", "v2"), ("udp", "v1"), ("udp", "hybrid"))}
-        cases = [(f"{scheme} {form}", lambda a=(site, scheme): meets(*a)) for (scheme, form), site in listed.items()]
-        cases.append(("refused", lambda: refused(Site(work, "unlisted", "hybrid"))))
-        cases.append(("refused by UDP", lambda: refused_by_udp(Site(work, "unlisted-udp", "hybrid"))))
         tracker = Opentracker(work, [h for site in listed.values() for h in site.hashes])
-        wait(tracker.ready, "opentracker listens", tracker)
-        for name, run in cases:
-            if only not in name:
-                continue
-            ran += 1
-            began = time.monotonic()
-            try:
-                run()
-                print(f"ok      {name} ({time.monotonic() - began:.1f} s)", flush=True)
-            except Exception as e:  # one case must not hide the others
-                failed += 1
-                print(f"FAILED  {name}\n{traceback.format_exc() if not isinstance(e, AssertionError) else e}\n{tracker.why()}", flush=True)
-    finally:
-        if tracker:
+        try:
+            wait(tracker.ready, "opentracker listens", tracker)
+            for (scheme, form), site in listed.items():
+                cases.run(f"{scheme} {form}", one, lambda: meets(site, scheme), tracker)
+            cases.run("refused", one, lambda: refused(Site(work, "unlisted", "hybrid")), tracker)
+            cases.run("refused by UDP", one, lambda: refused_by_udp(Site(work, "unlisted-udp", "hybrid")), tracker)
+        finally:
             tracker.stop()
-        shutil.rmtree(work, ignore_errors=True)
-    print(f"{ran - failed} passed, {failed} failed")
-    sys.exit(failed > 0 or ran == 0)
+    sys.exit(cases.end())
 
 
 main()

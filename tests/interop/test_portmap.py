@@ -10,11 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 import closed
 
 closed.enter()
+from cases import Cases, scratch  # noqa: E402
 from spacekit import Space, join, skip  # noqa: E402
 from swarmkit import Shoal, digests, tree, wait  # noqa: E402
 
@@ -169,29 +169,25 @@ def no_router(nets):
     assert time.monotonic() - began < 2
 
 
+def one(nets, case):
+    try:
+        case(nets)
+    finally:
+        nets.stop_router()
+
+
 def main():
     if not shutil.which("miniupnpd") or not shutil.which("nft"):
         skip("miniupnpd or nft is not installed: tools/setup does that")
-    work = tempfile.mkdtemp(prefix="shoal-portmap-")
-    failed, nets = 0, None
-    try:
+    cases = Cases()
+    with scratch("portmap") as work:
         nets = Nets(work)
-        for case in (by_natpmp, by_upnp, not_asked, no_router):
-            began = time.monotonic()
-            try:
-                case(nets)
-                print(f"ok      {case.__name__:20} {time.monotonic() - began:5.1f} s", flush=True)
-            except Exception as e:  # one case must not hide the others
-                failed += 1
-                print(f"FAILED  {case.__name__}\n{e if isinstance(e, AssertionError) else traceback.format_exc()}",
-                      flush=True)
-            finally:
-                nets.stop_router()
-    finally:
-        if nets:
+        try:
+            for case in (by_natpmp, by_upnp, not_asked, no_router):
+                cases.run(case.__name__, one, nets, case)
+        finally:
             nets.end()
-        shutil.rmtree(work, ignore_errors=True)
-    sys.exit(failed > 0)
+    sys.exit(cases.end())
 
 
 main()

@@ -12,12 +12,12 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 
 import closed
 from closed import PYTHON
 
 closed.enter()
+from cases import Cases, scratch  # noqa: E402
 from spacekit import Space, join, skip  # noqa: E402
 from swarmkit import Shoal, digests, tree, wait  # noqa: E402
 
@@ -328,37 +328,27 @@ CASES = [("SOCKS5", SOCKS, f) for f in (a_peer, a_peer_by_name, an_http_tracker,
         [("none", "", the_count_has_teeth)]
 
 
+def one(nets, kind, proxy, case):
+    before = nets.home.sent("sink")
+    case(nets, proxy)
+    leaked = nets.home.sent("sink") - before
+    assert kind == "none" or leaked == 0, f"{leaked} packets went around the proxy"
+
+
 def main():
-    only = os.environ.get("SHOAL_INTEROP_ONLY", "")
     if shutil.which("danted") is None:
         skip("danted is not installed: tools/setup does that")
-    work = tempfile.mkdtemp(prefix="shoal-proxy-")
-    os.chmod(work, 0o755)
-    failed = ran = 0
-    nets = None
-    try:
+    cases = Cases()
+    with scratch("proxy") as work:
+        os.chmod(work, 0o755)
         nets = Nets(work)
-        nets.begin()
-        for kind, proxy, case in CASES:
-            name = f"{kind}: {case.__name__.replace('_', ' ')}"
-            if only not in name:
-                continue
-            ran += 1
-            before, began = nets.home.sent("sink"), time.monotonic()
-            try:
-                case(nets, proxy)
-                leaked = nets.home.sent("sink") - before
-                assert kind == "none" or leaked == 0, f"{leaked} packets went around the proxy"
-                print(f"ok      {name:44} {time.monotonic() - began:5.1f} s", flush=True)
-            except Exception as e:  # one case must not hide the others
-                failed += 1
-                print(f"FAILED  {name}\n{e if isinstance(e, AssertionError) else traceback.format_exc()}", flush=True)
-    finally:
-        if nets:
+        try:
+            nets.begin()
+            for kind, proxy, case in CASES:
+                cases.run(f"{kind}: {case.__name__}", one, nets, kind, proxy, case)
+        finally:
             nets.end()
-        shutil.rmtree(work, ignore_errors=True)
-    print(f"{ran - failed} passed, {failed} failed")
-    sys.exit(failed > 0 or ran == 0)
+    sys.exit(cases.end())
 
 
 if len(sys.argv) > 1 and sys.argv[1] == "world":

@@ -6,18 +6,16 @@ The cases mostly wait, so they run side by side.
 """
 import itertools
 import os
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import closed
 
 closed.enter()
+from cases import Cases, scratch  # noqa: E402
 from swarmkit import Shoal, wait  # noqa: E402
 
 OLD, NEW, NEWER = "a" * 40, "b" * 40, "c" * 40
@@ -146,28 +144,20 @@ CASES = [a_net_that_forgets_does_not_begin_again_at_1, few_cannot_say_that_there
          a_name_that_moved_on_is_not_taken_back, who_stays_says_that_nobody_answers, who_only_asks_is_no_node_for_others]
 
 
-def run(case):
-    """Whether it is good."""
-    work, began = tempfile.mkdtemp(prefix="shoal-publish-"), time.monotonic()
-    net = Net(work)
-    try:
-        case(net)
-        print(f"ok      {case.__name__:45} {time.monotonic() - began:5.1f} s", flush=True)
-        return True
-    except Exception:  # one case must not hide the others
-        print(f"FAILED  {case.__name__}\n{traceback.format_exc()}", flush=True)
-        return False
-    finally:
-        net.stop()
-        shutil.rmtree(work, ignore_errors=True)
+def one(case):
+    with scratch("publish") as work:
+        net = Net(work)
+        try:
+            case(net)
+        finally:
+            net.stop()
 
 
 def main():
-    only = os.environ.get("SHOAL_INTEROP_ONLY", "")
-    cases = [case for case in CASES if only in case.__name__]
-    with ThreadPoolExecutor(len(cases)) as pool:
-        return 0 if all(list(pool.map(run, cases))) else 1
+    cases = Cases()
+    with ThreadPoolExecutor(len(CASES)) as pool:
+        list(pool.map(lambda case: cases.run(case.__name__, one, case), CASES))
+    sys.exit(cases.end())
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+main()

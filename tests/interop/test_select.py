@@ -8,12 +8,11 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-import traceback
 
 import closed
 
 closed.enter()
+from cases import Cases, scratch  # noqa: E402
 from swarmkit import Libtorrent, Shoal, digests, lt, tree, wait  # noqa: E402
 
 KI = 1024
@@ -132,20 +131,13 @@ def a_partial_seed_says_so(case):
 
 
 def main():
-    failed = 0
-    with tempfile.TemporaryDirectory() as work:
+    cases = Cases()
+    with scratch("select") as work:
         for form in "v1", "v2", "hybrid":
             case = Case(work, form)
             for what in some_and_then_the_rest, from_a_partial_seed, a_partial_seed_says_so:
-                try:
-                    what(case)
-                    print(f"{form:7} {what.__name__:24} ok")
-                except Exception:
-                    failed += 1
-                    print(f"{form:7} {what.__name__:24} FAILED")
-                    traceback.print_exc()
-    return 1 if failed else 0
+                cases.run(f"{form} {what.__name__}", what, case)
+    sys.exit(cases.end())
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+main()

@@ -5,17 +5,15 @@ can be had.
 """
 import json
 import os
-import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 
 import closed
 
 closed.enter()
+from cases import Cases, scratch  # noqa: E402
 from swarmkit import Shoal, digests, tree, wait  # noqa: E402
 from trackerkit import Tracker  # noqa: E402
 
@@ -74,7 +72,7 @@ def swarm_meets(work, scheme, version, form="hybrid", private=False, trusted=Tru
         site = Site(work, f"{scheme}{version}{form}{private}", url, form, private)
         named = ("--tracker", url)
         try:
-            seed = site.seed(ip_of(version, 2), *named)
+            site.seed(ip_of(version, 2), *named)
             t.wait(5, event="started", left=0)
             a, b = site.get("a", ip_of(version, 3), *named), site.get("b", ip_of(version, 4), *named)
             complete(a, b)
@@ -262,25 +260,11 @@ CASES += [("magnet", magnet_alone), ("refused places", refused_places_hear_nothi
 
 
 def main():
-    only = os.environ.get("SHOAL_INTEROP_ONLY", "")
-    work = tempfile.mkdtemp(prefix="shoal-trackers-")
-    failed = ran = 0
-    try:
+    cases = Cases()
+    with scratch("trackers") as work:
         for name, run in CASES:
-            if only not in name:
-                continue
-            ran += 1
-            began = time.monotonic()
-            try:
-                run(work)
-                print(f"ok      {name} ({time.monotonic() - began:.1f} s)", flush=True)
-            except Exception as e:  # one case must not hide the others
-                failed += 1
-                print(f"FAILED  {name}\n{traceback.format_exc() if not isinstance(e, AssertionError) else e}", flush=True)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    print(f"{ran - failed} passed, {failed} failed")
-    sys.exit(failed > 0 or ran == 0)
+            cases.run(name, run, work)
+    sys.exit(cases.end())
 
 
 main()

@@ -4,17 +4,15 @@ Nothing can fall back: who is not under test has TCP switched off, or the other 
 says itself which kind of socket it used. Prints a table; exits 1 on any failure, 77 where no closed namespace can be had.
 """
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
-import traceback
 
 import closed
 
 closed.enter()
+from cases import Cases, scratch  # noqa: E402
 from clients import Transmission  # noqa: E402
-from swarmkit import Libtorrent, Shoal, digests, lt, tree, wait  # noqa: E402
+from swarmkit import Libtorrent, Shoal, digests, tree, wait  # noqa: E402
 
 SIZE = 8 << 20
 UTP = {"enable_outgoing_tcp": False, "enable_incoming_tcp": False, "enable_outgoing_utp": True,
@@ -128,12 +126,7 @@ def shoal_falls_back(case):
 class TransmissionUtp(Transmission):
     """It has no switch for TCP: whoever it meets must not speak it."""
 
-    def run(self, argv):
-        path = os.path.join(self.work, "config", "settings.json")
-        text = open(path).read().replace('"utp-enabled": false', '"utp-enabled": true')
-        with open(path, "w") as f:
-            f.write(text)
-        return super().run(argv)
+    utp = True
 
 
 def shoal_from_transmission(case):
@@ -162,27 +155,20 @@ CASES = [
 ]
 
 
+def one(name, run):
+    with scratch("utp") as work:
+        seconds = run(Case(work, name))
+    return f"{SIZE / seconds / (1 << 20):7.0f} MiB/s" if seconds else None
+
+
 def main():
-    failed = 0
+    cases = Cases()
     for name, run in CASES:
-        if only and only not in name:
-            continue
-        work = tempfile.mkdtemp(prefix="shoal-utp-")
-        try:
-            if "Transmission" in name and Transmission.version() is None:
-                print(f"{name:45} not here", flush=True)
-                continue
-            seconds = run(Case(work, name))
-            print(f"{name:45} ok" + (f"   {SIZE / seconds / (1 << 20):7.0f} MiB/s" if seconds else ""), flush=True)
-        except Exception:  # the others still run, and the table shows all
-            failed += 1
-            print(f"{name:45} FAILED", flush=True)
-            traceback.print_exc()
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-    return 1 if failed else 0
+        if "Transmission" in name and Transmission.version() is None:
+            print(f"cannot  {name:44} it is not installed", flush=True)
+        else:
+            cases.run(name, one, name, run)
+    sys.exit(cases.end())
 
 
-only = os.environ.get("SHOAL_INTEROP_ONLY", "")
-if __name__ == "__main__":
-    sys.exit(main())
+main()

@@ -4,16 +4,14 @@ Exits 1 on any failure, 77 where no closed namespace can be had or nginx is not 
 kinds are put on the namespace's own lo, so that "out there" and "in here" both lead nowhere else.
 """
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 
 import closed
 
 closed.enter()
+from cases import Cases, scratch  # noqa: E402
 from swarmkit import Shoal, digests, tree, wait  # noqa: E402
 from webkit import NGINX, Nginx, Server  # noqa: E402
 
@@ -362,32 +360,22 @@ CASES += [("named by a stranger", named_by_a_stranger, dict(webseeds=STRANGE), (
           ("a warm connection", a_warm_connection_asks_no_less, dict(webseeds=["http://127.0.0.1:8083/elsewhere/"]), ())]
 
 
+def one(run, work, name, how, args):
+    place = Place(work, name, **how)
+    try:
+        run(place, *args)
+    finally:
+        place.stop()
+
+
 def main():
-    only = os.environ.get("SHOAL_INTEROP_ONLY", "")
-    work = tempfile.mkdtemp(prefix="shoal-webseed-")
-    failed = ran = 0
     for address in (LAN, OUT, META):
         subprocess.run(["ip", "addr", "add", f"{address}/32", "dev", "lo"], check=True)
-    try:
+    cases = Cases()
+    with scratch("webseed") as work:
         for name, run, how, args in CASES:
-            if only not in name:
-                continue
-            ran += 1
-            place = Place(work, name, **how)
-            began = time.monotonic()
-            try:
-                try:
-                    run(place, *args)
-                finally:
-                    place.stop()
-                print(f"ok      {name} ({time.monotonic() - began:.1f} s)", flush=True)
-            except Exception as e:  # one case must not hide the others
-                failed += 1
-                print(f"FAILED  {name}\n{traceback.format_exc() if not isinstance(e, AssertionError) else e}", flush=True)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    print(f"{ran - failed} passed, {failed} failed")
-    sys.exit(failed > 0 or ran == 0)
+            cases.run(name, one, run, work, name, how, args)
+    sys.exit(cases.end())
 
 
 main()
