@@ -89,6 +89,7 @@ struct shoal_webseed {
 	uint32_t runs;	     /* under way */
 	uint32_t next_piece; /* after the last run's */
 	uint32_t range;	     /* bytes of the next run, at best */
+	uint64_t question;   /* bytes that it was asked for at a time, of late */
 	struct shoal_rate down;
 	shoal_us delay;	   /* from a question to its first byte, the shorter the more it counts; 0 unknown */
 	shoal_us ready_at; /* nothing is asked before */

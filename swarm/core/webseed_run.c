@@ -260,6 +260,7 @@ static int ask(struct shoal_webrun *r, uint32_t file, uint64_t pos, uint64_t end
 	r->cookie = cookie;
 	r->file = file;
 	r->left = end - pos;
+	ws->question = ws->question == 0 ? r->left : (ws->question * 15 + r->left) / 16;
 	r->asked = r->heard = now;
 	return 0;
 }
@@ -512,7 +513,9 @@ static uint32_t runs_wanted(struct shoal_webseed *ws, shoal_us now)
 	if (!ws->heard || ws->backoff != 0)
 		return 1;
 	uint64_t flight = 2 * rate * shoal_min_u64(ws->delay, SHOAL_S(2)) / 1000000;
-	uint64_t runs = (ws->delay > FAR_DELAY ? 3 : 2) + flight / ws->range;
+	/* A run's questions follow each other: of small files no more than one is under way. */
+	uint64_t runs = (ws->delay > FAR_DELAY ? 3 : 2) +
+			flight / shoal_max_u64(shoal_min_u64(ws->question, ws->range), 1);
 	return runs < SHOAL_WEBSEED_RUNS ? (uint32_t)runs : SHOAL_WEBSEED_RUNS;
 }
 

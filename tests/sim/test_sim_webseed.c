@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,6 +160,38 @@ static void its_line_is_kept_full(void **state)
 		assert_true(took_ms(n) <= least * 115 / 100 + 6 * delay);
 		assert_true(seen.questions <= 80);
 		assert_true(seen.most_at_once <= SHOAL_WEBSEED_RUNS);
+		stage_down(&t);
+	}
+}
+
+/* A question for each, and a long way: as many are under way as one server is asked at a time. */
+static void small_files_over_a_long_way(void **state)
+{
+	enum { FILES = 600 };
+	static char path[FILES][8];
+	struct sim_file_spec file[FILES];
+	struct stage t;
+	(void)state;
+	for (unsigned i = 0; i < FILES; i++) {
+		snprintf(path[i], sizeof path[i], "%03u", i);
+		file[i] = (struct sim_file_spec){ path[i], 9000 };
+	}
+	for (size_t f = 0; f < FORMATS; f++) {
+		sim_content_init(&t.content, &(struct sim_content_spec){ .seed = 19,
+									 .format = formats[f],
+									 .piece_size = 32 * KIB,
+									 .file = file,
+									 .file_count = FILES });
+		stage_up(&t, 35 + f, &(struct sim_web_options){ .host = "web", .delay = SHOAL_MS(100) }, 1);
+		struct sim_node *n = leech(&t, (struct sim_node_options){ .up = 0 }, "http://web/");
+		scene_complete(t.sim, SHOAL_S(60));
+		struct sim_web_seen seen = sim_web_seen(t.web, "web");
+		uint64_t least = seen.questions * 100 / SHOAL_WEBSEED_RUNS;
+		print_message("%s: %llu ms, %llu at best, %llu questions, %llu at once\n",
+			      scene_format_name(formats[f]), (unsigned long long)took_ms(n), (unsigned long long)least,
+			      (unsigned long long)seen.questions, (unsigned long long)seen.most_at_once);
+		assert_int_equal(seen.most_at_once, SHOAL_WEBSEED_RUNS);
+		assert_true(took_ms(n) <= least * 125 / 100);
 		stage_down(&t);
 	}
 }
@@ -638,6 +671,7 @@ int main(void)
 		cmocka_unit_test(a_web_seed_alone_suffices),
 		cmocka_unit_test(one_file_lies_at_the_url_itself),
 		cmocka_unit_test(its_line_is_kept_full),
+		cmocka_unit_test(small_files_over_a_long_way),
 		cmocka_unit_test(large_pieces_go_through_little_memory),
 		cmocka_unit_test(limits_are_kept),
 		cmocka_unit_test(in_order_when_asked),
