@@ -8,6 +8,10 @@
  * a twelfth of that once there is a queue at all, for who starts into one that TCP
  * keeps filled takes it for empty, and would be twice as greedy as TCP is.
  *
+ * What delay does not show, its fall does: TCP keeps a queue, is cut when it overflows, and climbs again. A queue that is shorter
+ * by FELL although we took nothing out of it is such a cut, and we take ours with it. Slow start, when it has filled the line,
+ * goes back to what filled it, half, and finds the rest by a quarter a round trip.
+ *
  * A loss while the queue is all but empty is noise of the line, not a sign of
  * crowding: it costs 30 %, as it costs CUBIC; else half.
  *
@@ -25,6 +29,8 @@
 #define SHOAL_LEDBAT_FULL SHOAL_MS(5)	    /* ... for one of so much says that the line is full, and then ... */
 #define SHOAL_LEDBAT_GAIN_FULL 250u	    /* ... what we gain we take from others */
 #define SHOAL_LEDBAT_START_END SHOAL_MS(10) /* of queueing end slow start */
+#define SHOAL_LEDBAT_FELL SHOAL_MS(15)	    /* so much less queueing at once, and not by us: another was cut */
+#define SHOAL_LEDBAT_ROUND SHOAL_MS(100)    /* at least: shorter ones are the scheduler's */
 #define SHOAL_LEDBAT_BASE_MINUTES 13
 #define SHOAL_LEDBAT_RECENT 4		    /* samples, of which the least counts */
 #define SHOAL_LEDBAT_MAX (2u << 20)	    /* bytes */
@@ -44,6 +50,15 @@ struct shoal_ledbat {
 	uint32_t their_base; /* from them to us */
 	bool has_theirs;
 	bool slow_start;
+	bool creeps;	   /* out of slow start: by a quarter a round trip, up to what the line holds ... */
+	uint64_t creep_at; /* ... once so many bytes have come, which were sent before */
+	/* rounds of a round trip, for who else is in the queue */
+	struct shoal_ledbat_round {
+		uint32_t least, most; /* delay */
+		unsigned samples;
+		uint64_t flight; /* bytes under way, at the most */
+	} round[3];		 /* this one, the one before, the one before that */
+	shoal_us round_end;
 };
 
 /* `mss`: bytes of a full packet. */
@@ -55,7 +70,7 @@ void shoal_ledbat_theirs(struct shoal_ledbat *l, uint32_t delay);
 /* The queueing our packets meet, as far as is known; never more than `rtt`, which no delay can exceed. */
 shoal_us shoal_ledbat_queue(const struct shoal_ledbat *l, shoal_us rtt);
 /* `bytes` arrived, of `in_flight` that were under way before. */
-void shoal_ledbat_acked(struct shoal_ledbat *l, uint64_t bytes, uint64_t in_flight, shoal_us rtt);
+void shoal_ledbat_acked(struct shoal_ledbat *l, uint64_t bytes, uint64_t in_flight, shoal_us rtt, shoal_us now);
 /* Packets of one round trip were lost. */
 void shoal_ledbat_lost(struct shoal_ledbat *l, shoal_us rtt);
 /* Nothing came back for a whole time-out. */
@@ -64,7 +79,7 @@ void shoal_ledbat_timeout(struct shoal_ledbat *l);
 /* The window before it was cut, for when it turns out that nothing was lost. */
 struct shoal_ledbat_mark {
 	uint64_t window, threshold;
-	bool slow_start;
+	bool slow_start, creeps;
 };
 struct shoal_ledbat_mark shoal_ledbat_mark(const struct shoal_ledbat *l);
 void shoal_ledbat_undo(struct shoal_ledbat *l, const struct shoal_ledbat_mark *mark);

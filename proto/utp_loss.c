@@ -28,7 +28,7 @@ static shoal_us rtt_least(const struct utp_losses *l)
 	return least == SHOAL_NEVER ? 0 : least;
 }
 
-void utp_loss_measured(struct utp_conn *c, shoal_us rtt, shoal_us now)
+void utp_loss_measured(struct utp_conn *c, shoal_us rtt, uint32_t delay, shoal_us now)
 {
 	struct utp_losses *l = &c->loss;
 	if (l->minute + LEAST_MINUTE <= now) {
@@ -37,6 +37,16 @@ void utp_loss_measured(struct utp_conn *c, shoal_us rtt, shoal_us now)
 		l->least[0] = SHOAL_NEVER;
 	}
 	l->least[0] = shoal_min_u64(l->least[0], rtt);
+	if (delay != 0) {
+		l->back = (uint32_t)rtt - delay;
+		l->has_back = true;
+	}
+}
+
+void utp_loss_heard(struct utp_conn *c, uint32_t delay, shoal_us now)
+{
+	uint32_t age = delay + c->loss.back;
+	c->loss.answered = delay != 0 && c->loss.has_back && age < now ? now - age : 0;
 }
 
 /* ---- cuts of the window ------------------------------------------------------------- */
@@ -105,8 +115,10 @@ void utp_loss_acked(struct utp_conn *c, uint16_t seq, shoal_us now)
 {
 	struct utp_losses *l = &c->loss;
 	const struct utp_packet *p = utp_packet_at(c, seq);
-	/* An ack that is back sooner than any ever was is that of the sending before. */
-	bool too_soon = !p->lost && p->tries > 1 && p->sent + rtt_least(l) > now;
+	/* An ack that is back sooner than any ever was is that of the sending before, unless a queue is gone that was
+	 * there all the time: it tells how long its packet took (Eifel, RFC 3522). */
+	bool too_soon = !p->lost && p->tries > 1 && p->sent + rtt_least(l) > now &&
+			(l->answered == 0 || l->answered + p->waited / 2 < p->sent);
 	shoal_us sent = too_soon ? p->sent - p->waited : p->sent;
 	if (shoal_utp_before(seq, l->top) && sent <= l->newest && (p->tries == 1 || (too_soon && p->tries == 2)))
 		came_late(l, sent, now);

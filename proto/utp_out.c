@@ -283,9 +283,9 @@ static void set_rto(struct utp_conn *c)
 	c->rto = shoal_min_u64(shoal_max_u64(rto, SHOAL_UTP_RTO_MIN), SHOAL_UTP_RTO_MAX);
 }
 
-static void measured(struct utp_conn *c, shoal_us rtt, shoal_us now)
+static void measured(struct utp_conn *c, shoal_us rtt, uint32_t delay, shoal_us now)
 {
-	utp_loss_measured(c, rtt, now);
+	utp_loss_measured(c, rtt, delay, now);
 	if (c->srtt == 0) {
 		c->srtt = rtt > 0 ? rtt : 1;
 		c->rttvar = rtt / 2;
@@ -331,6 +331,7 @@ bool utp_out_acked(struct utp_conn *c, const struct shoal_utp_head *h, shoal_us 
 	if (fresh > (uint16_t)(c->nxt - c->una))
 		return false;
 	c->their_window = h->window;
+	utp_loss_heard(c, h->delay, now);
 	for (uint16_t i = 0; i < fresh; i++) {
 		packet_acked(c, c->una, &news, now);
 		packet_drop(c, utp_packet_at(c, c->una));
@@ -341,7 +342,7 @@ bool utp_out_acked(struct utp_conn *c, const struct shoal_utp_head *h, shoal_us 
 	/* Of the one sent last. Others may have been there for long: what lies beyond the bits of a selective ack is told
 	 * of when they have moved on, together with what was sent again and made them move. */
 	if (news.first_try && now > news.sent)
-		measured(c, now - news.sent, now);
+		measured(c, now - news.sent, h->delay, now);
 	if (h->delay != 0)
 		shoal_ledbat_sample(&c->ledbat, h->delay, now);
 	if (news.any) {
@@ -350,7 +351,8 @@ bool utp_out_acked(struct utp_conn *c, const struct shoal_utp_head *h, shoal_us 
 		c->timeouts = 0;
 		c->tail_probed = false;
 		set_rto(c); /* the line is alive: no need to back off any more */
-		shoal_ledbat_acked(&c->ledbat, news.bytes, in_flight, c->srtt > 0 ? c->srtt * 2 : SHOAL_UTP_RTO_MAX);
+		shoal_ledbat_acked(&c->ledbat, news.bytes, in_flight, c->srtt > 0 ? c->srtt * 2 : SHOAL_UTP_RTO_MAX,
+				   now);
 	}
 	if (window_shut(c)) /* who answers is alive, and may be without room for as long as it likes */
 		c->stalled = 0;

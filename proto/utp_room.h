@@ -61,6 +61,9 @@ struct utp_losses {
 	uint16_t recover;	     /* what was lost before it belongs to the window that was cut already */
 	shoal_us newest, newest_rtt; /* when the packet sent last of those that arrived was sent; its round trip */
 	shoal_us least[2];	     /* round trip: of this minute, of the one before */
+	shoal_us answered;	     /* when the packet was sent that the ack at hand answers; 0: it does not tell */
+	uint32_t back; /* a round trip less the delay that its ack told of: their clock, and the way back */
+	bool has_back;
 	shoal_us minute;
 	shoal_us late;	  /* by so much packets come behind what was sent after them; 0: in order, as far as is known */
 	uint16_t round;	  /* a round trip is over when it is acknowledged */
@@ -226,7 +229,9 @@ void utp_out_probed(struct utp_conn *c, uint32_t size, bool good);
 
 /* utp_loss.c */
 void utp_loss_init(struct utp_conn *c, uint16_t seq, shoal_us now);
-void utp_loss_measured(struct utp_conn *c, shoal_us rtt, shoal_us now);
+void utp_loss_measured(struct utp_conn *c, shoal_us rtt, uint32_t delay, shoal_us now);
+/* An ack has come that tells of this delay, 0: of none; what it acknowledges follows. */
+void utp_loss_heard(struct utp_conn *c, uint32_t delay, shoal_us now);
 /* `seq` is being acknowledged for the first time. */
 void utp_loss_acked(struct utp_conn *c, uint16_t seq, shoal_us now);
 /* All that an ack has to say has been heard: what is lost by it? */

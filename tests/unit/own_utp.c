@@ -127,6 +127,7 @@ static struct datagram *arrived(struct line *l, shoal_us now)
 
 static void turn(struct line *l)
 {
+	l->wake = SHOAL_NEVER;
 	for (struct datagram *d; (d = arrived(l, l->now)) != NULL; free(d))
 		shoal_utp_datagram(l->utp[d->to], &l->addr[!d->to], (struct shoal_bytes){ d->bytes, d->len },
 				   clock_of(l, d->to));
@@ -144,6 +145,7 @@ static shoal_us next_time(struct line *l)
 	shoal_us at = l->now + STEP_MAX;
 	shoal_us first = shoal_heap_next(&l->flight);
 	at = first < at ? first : at;
+	at = l->wake < at ? l->wake : at;
 	for (int i = 0; i < 2; i++) {
 		shoal_us due = shoal_utp_deadline(l->utp[i]), here = clock_of(l, i);
 		shoal_us in = due <= here ? 0 : due - here;
@@ -315,7 +317,7 @@ static void pair_turn(struct line *l, int side)
 	talk_look((struct pair *)(void *)l, side);
 }
 
-void pair_open(struct pair *p, const struct line_options *o, uint64_t a_to_b, uint64_t b_to_a)
+void pair_place(struct pair *p, const struct line_options *o, uint64_t a_to_b, uint64_t b_to_a)
 {
 	line_open(&p->line, o);
 	p->line.on_event = pair_event;
@@ -324,7 +326,17 @@ void pair_open(struct pair *p, const struct line_options *o, uint64_t a_to_b, ui
 	p->refuse = p->hasty = false;
 	p->talk[0].to_send = p->talk[1].to_get = a_to_b;
 	p->talk[1].to_send = p->talk[0].to_get = b_to_a;
+}
+
+void pair_dial(struct pair *p)
+{
 	assert_int_equal(shoal_utp_dial(p->line.utp[0], &p->line.addr[1], 99, clock_of(&p->line, 0)), 0);
+}
+
+void pair_open(struct pair *p, const struct line_options *o, uint64_t a_to_b, uint64_t b_to_a)
+{
+	pair_place(p, o, a_to_b, b_to_a);
+	pair_dial(p);
 }
 
 void pair_expect_all(struct pair *p)

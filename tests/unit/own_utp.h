@@ -43,6 +43,7 @@ struct line {
 	bool (*tap)(struct line *l, int from, struct shoal_bytes data);
 	void (*on_event)(struct line *l, int side, const struct shoal_utp_event *ev);
 	void (*on_turn)(struct line *l, int side);
+	shoal_us wake;			  /* when the next turn is due for on_turn, who says so in each */
 	struct shoal_transport *kept[64]; /* accepted, with no on_event to have them */
 	size_t kept_count;
 	void *word;
@@ -73,6 +74,9 @@ struct pair {
 	bool refuse; /* b closes what it accepts */
 	bool hasty;  /* who has sent and got all closes at once, whether or not it has arrived */
 };
+void pair_place(struct pair *p, const struct line_options *o, uint64_t a_to_b, uint64_t b_to_a);
+void pair_dial(struct pair *p); /* a connects to b */
+/* Both. */
 void pair_open(struct pair *p, const struct line_options *o, uint64_t a_to_b, uint64_t b_to_a);
 bool pair_done(struct line *l); /* both have got all, and closed */
 void pair_expect_all(struct pair *p);

@@ -1,5 +1,4 @@
 /* test_utp_flow.c - how fast, and how politely: lossy lines, deep queues, drifting clocks, TCP on the same line. */
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +8,7 @@
 #include <cmocka.h>
 
 #include "proto/ledbat.h"
+#include "tests/unit/own_tcp.h"
 #include "tests/unit/own_utp.h"
 
 #define MBIT 125000u /* bytes a second */
@@ -150,98 +150,75 @@ static void clocks_that_drift_are_no_queue(void **state)
 
 /* ---- beside TCP ----------------------------------------------------------------------- */
 
-/* A Reno, or a CUBIC, that shares a's way out: packets of 1500 bytes, acknowledged when they have come through. */
-struct reno {
-	bool cubic;
-	double most;		  /* its window when it was cut last */
-	double window, threshold; /* packets */
-	unsigned under_way;
-	shoal_us back[4096]; /* when each ack comes: a ring, in order */
-	unsigned first, count;
-	shoal_us cut_at;
-	uint64_t delivered;
-	bool on;
-};
-static struct reno tcp;
-
-/* CUBIC's window so long after a cut (RFC 9438). */
-static double cubic_at(shoal_us since)
-{
-	double back = cbrt(tcp.most * 0.3 / 0.4), t = (double)since / 1e6 - back;
-	return 0.4 * t * t * t + tcp.most;
-}
-
-static void tcp_acked(struct line *l)
-{
-	double aim = cubic_at(l->now - tcp.cut_at), reno = tcp.window + 1 / tcp.window;
-	if (tcp.window < tcp.threshold)
-		tcp.window += 1;
-	else if (tcp.cubic && aim > tcp.window)
-		tcp.window += (aim < 1.5 * tcp.window ? aim - tcp.window : tcp.window / 2) / tcp.window;
-	else if (!tcp.cubic)
-		tcp.window = reno;
-}
+static struct own_tcp tcp;
 
 static void tcp_turn(struct line *l, int side)
 {
-	if (side != 0 || !tcp.on)
-		return;
-	shoal_us rtt = 2 * l->o.delay;
-	while (tcp.count > 0 && tcp.back[tcp.first] <= l->now) {
-		tcp.first = (tcp.first + 1) % 4096;
-		tcp.count--;
-		tcp.delivered += 1500;
-		tcp_acked(l);
-	}
-	while (tcp.count < (unsigned)tcp.window && tcp.count < 4096) {
-		shoal_us free_at = l->free_at[0] > l->now ? l->free_at[0] : l->now;
-		if (free_at - l->now > l->o.queue) { /* lost: halved, once a round trip */
-			if (tcp.cut_at + rtt + l->o.queue <= l->now) {
-				double left = tcp.window * (tcp.cubic ? 0.7 : 0.5);
-				tcp.most = tcp.window;
-				tcp.window = tcp.threshold = left > 2 ? left : 2;
-				tcp.cut_at = l->now;
-			}
-			return;
-		}
-		l->free_at[0] = free_at + 1500ull * 1000000 / l->o.rate;
-		tcp.back[(tcp.first + tcp.count++) % 4096] = l->free_at[0] + rtt;
-	}
+	if (side == 0)
+		own_tcp_turn(&tcp, l);
 }
 
-static shoal_us quiet_until;
-
-static bool after_a_while(struct line *l, int from, struct shoal_bytes data)
+static void both_end(void)
 {
-	(void)from;
-	(void)data;
-	return l->now >= quiet_until;
+	for (int i = 0; i < 2; i++)
+		talk_end(&p.talk[i]);
+	line_close(&p.line);
 }
 
-/* TCP has filled the queue when uTP comes, so that uTP sees it full as if it were empty. */
+/* What a TCP that uTP joins after so long has of the line, in ten seconds after the first four. */
+static double joined(const struct line_options *o, bool cubic, shoal_us after, double *ours)
+{
+	pair_place(&p, o, UINT64_MAX / 2, 0);
+	p.line.on_turn = tcp_turn;
+	own_tcp_open(&tcp, cubic);
+	line_run(&p.line, p.line.now + after, NULL);
+	pair_dial(&p);
+	line_run(&p.line, p.line.now + SHOAL_S(4), NULL);
+	uint64_t theirs = tcp.delivered, before = p.talk[1].got;
+	line_run(&p.line, p.line.now + SHOAL_S(10), NULL);
+	*ours = (double)(p.talk[1].got - before) / (10.0 * (double)o->rate);
+	return (double)(tcp.delivered - theirs) / (10.0 * (double)o->rate);
+}
+
+/* TCP has filled the queue when uTP comes, so that uTP sees it full as if it were empty; and empty, when TCP is cut, what TCP
+ * comes back to. Whenever it comes. */
 static void tcp_that_is_joined_keeps_most(void **state)
 {
+	static const struct {
+		uint32_t mbits;
+		bool cubic;
+		unsigned joins; /* seconds, from 3 on, every 4th */
+	} cases[] = { { 20, true, 25 }, { 20, false, 25 }, { 100, true, 15 } };
 	(void)state;
-	for (int mbits = 20; mbits <= 100; mbits += 80) {
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct line_options o = {
-			.seed = 1, .rate = (uint64_t)mbits * MBIT, .queue = SHOAL_MS(100), .delay = SHOAL_MS(25)
+			.seed = 1, .rate = cases[i].mbits * MBIT, .queue = SHOAL_MS(100), .delay = SHOAL_MS(25)
 		};
-		tcp = (struct reno){ .cubic = true, .window = 10, .threshold = 1e9, .on = true };
-		pair_open(&p, &o, UINT64_MAX / 2, 0);
-		p.line.on_turn = tcp_turn;
-		p.line.tap = after_a_while;
-		quiet_until = p.line.now + SHOAL_MS(6500); /* the fourth SYN gets through, after 7 s */
-		line_run(&p.line, p.line.now + SHOAL_S(7), NULL);
-		uint64_t theirs = tcp.delivered;
-		line_run(&p.line, p.line.now + SHOAL_S(30), NULL);
-		double whole = 30.0 * mbits * MBIT, share = (double)(tcp.delivered - theirs) / whole;
-		print_message("%d Mbit/s: TCP keeps %.1f %%, uTP has %.1f %%\n", mbits, share * 100,
-			      (double)p.talk[1].got * 100 / whole);
-		assert_true(share >= 0.9);
-		assert_true(p.talk[1].got > 0.01 * whole);
-		for (int i = 0; i < 2; i++)
-			talk_end(&p.talk[i]);
-		line_close(&p.line);
+		for (unsigned at = 3; at < cases[i].joins; at += 4) {
+			double ours, share = joined(&o, cases[i].cubic, SHOAL_S(at), &ours);
+			print_message("%u Mbit/s, %s, joined after %u s: TCP keeps %.1f %%, uTP has %.1f %%\n",
+				      cases[i].mbits, cases[i].cubic ? "CUBIC" : "Reno", at, share * 100, ours * 100);
+			assert_true(share >= 0.9);
+			assert_true(ours > 0.005);
+			both_end();
+		}
+	}
+}
+
+/* The queue that TCP kept full is gone when TCP is cut: what was lost and sent again is back sooner than anything ever was, and
+ * was lost all the same. */
+static void a_queue_that_is_gone_undoes_no_cut(void **state)
+{
+	struct line_options o = { .seed = 1, .rate = 50 * MBIT, .queue = SHOAL_MS(50), .delay = SHOAL_MS(10) };
+	(void)state;
+	for (unsigned at = 3; at < 12; at += 4) {
+		double ours, share = joined(&o, true, SHOAL_S(at), &ours);
+		struct shoal_utp_stats stats = shoal_utp_stats(p.line.utp[0]);
+		print_message("TCP keeps %.1f %%, uTP has %.1f %%, %llu packets sent again, %llu cuts undone\n",
+			      share * 100, ours * 100, (unsigned long long)stats.resent,
+			      (unsigned long long)stats.undone);
+		assert_int_equal(stats.undone, 0);
+		both_end();
 	}
 }
 
@@ -253,11 +230,12 @@ static void tcp_that_joins_gets_it_soon(void **state)
 		struct line_options o = {
 			.seed = 1, .rate = (uint64_t)mbits * MBIT, .queue = SHOAL_MS(100), .delay = SHOAL_MS(25)
 		};
-		tcp = (struct reno){ .cubic = true, .window = 10, .threshold = 1e9 };
+		tcp.on = false;
 		pair_open(&p, &o, UINT64_MAX / 2, 0);
 		p.line.on_turn = tcp_turn;
 		line_run(&p.line, p.line.now + SHOAL_S(28), NULL);
-		tcp.on = true;
+		own_tcp_open(&tcp, true);
+		tcp.blind = true;
 		line_run(&p.line, p.line.now + SHOAL_S(4), NULL);
 		uint64_t theirs = tcp.delivered, ours = p.talk[1].got;
 		line_run(&p.line, p.line.now + SHOAL_S(7), NULL);
@@ -265,9 +243,7 @@ static void tcp_that_joins_gets_it_soon(void **state)
 		print_message("%d Mbit/s: after 4 s TCP has %.1f %%, uTP %.1f %%\n", mbits, share * 100,
 			      (double)(p.talk[1].got - ours) * 100 / whole);
 		assert_true(share >= 0.9);
-		for (int i = 0; i < 2; i++)
-			talk_end(&p.talk[i]);
-		line_close(&p.line);
+		both_end();
 	}
 }
 
@@ -275,11 +251,11 @@ static void tcp_beside_it_keeps_nearly_all(void **state)
 {
 	(void)state;
 	struct line_options o = { .seed = 1, .rate = 20 * MBIT, .queue = SHOAL_MS(300), .delay = SHOAL_MS(20) };
-	tcp = (struct reno){ .window = 10, .threshold = 1e9 };
+	tcp.on = false;
 	pair_open(&p, &o, UINT64_MAX / 2, 0);
 	p.line.on_turn = tcp_turn;
 	line_run(&p.line, p.line.now + SHOAL_S(20), NULL); /* it has the line to itself, and then must give way */
-	tcp.on = true;
+	own_tcp_open(&tcp, false);
 	line_run(&p.line, p.line.now + SHOAL_S(10), NULL);
 	uint64_t ours = p.talk[1].got, theirs = tcp.delivered;
 	line_run(&p.line, p.line.now + SHOAL_S(30), NULL);
@@ -294,9 +270,7 @@ static void tcp_beside_it_keeps_nearly_all(void **state)
 	line_run(&p.line, p.line.now + SHOAL_S(10), NULL);
 	print_message("alone again: %.1f %%\n", (double)(p.talk[1].got - ours) * 100 / (10.0 * 20 * MBIT));
 	assert_true((double)(p.talk[1].got - ours) > 0.9 * 10 * 20 * MBIT);
-	for (int i = 0; i < 2; i++)
-		talk_end(&p.talk[i]);
-	line_close(&p.line);
+	both_end();
 }
 
 /* ---- the window by itself --------------------------------------------------------------- */
@@ -324,9 +298,9 @@ static void losses_and_delays_move_the_window(void **state)
 	(void)state;
 	shoal_ledbat_init(&l, 1400, 0);
 	uint64_t start = l.window;
-	shoal_ledbat_acked(&l, start, start, SHOAL_S(1)); /* slow start doubles */
+	shoal_ledbat_acked(&l, start, start, SHOAL_S(1), 0); /* slow start doubles */
 	assert_int_equal(l.window, 2 * start);
-	shoal_ledbat_acked(&l, start, start / 2, SHOAL_S(1)); /* not what held us back */
+	shoal_ledbat_acked(&l, start, start / 2, SHOAL_S(1), 0); /* not what held us back */
 	assert_int_equal(l.window, 2 * start);
 	l.window = 100000;
 	shoal_ledbat_lost(&l, SHOAL_S(1));
@@ -336,14 +310,14 @@ static void losses_and_delays_move_the_window(void **state)
 	assert_int_equal(l.window, 70000); /* noise */
 	l.window = 100000;
 	for (int i = 0; i < 50; i++) /* a round trip without a queue */
-		shoal_ledbat_acked(&l, 2000, 100000, SHOAL_S(1));
+		shoal_ledbat_acked(&l, 2000, 100000, SHOAL_S(1), 0);
 	assert_in_range(l.window, 100000 + SHOAL_LEDBAT_GAIN * 95 / 100, 100000 + SHOAL_LEDBAT_GAIN);
 	shoal_ledbat_sample(&l, 0, 1);
 	for (int i = 0; i < SHOAL_LEDBAT_RECENT; i++)
 		shoal_ledbat_sample(&l, (uint32_t)SHOAL_LEDBAT_TARGET * 3, 1);
 	l.window = 100000;
 	for (int i = 0; i < 50; i++) /* one with far too much of it: to about e^-1/2, no more */
-		shoal_ledbat_acked(&l, 2000, 100000, SHOAL_S(1));
+		shoal_ledbat_acked(&l, 2000, 100000, SHOAL_S(1), 0);
 	assert_in_range(l.window, 45000, 65000);
 	shoal_ledbat_lost(&l, SHOAL_S(1));
 	assert_in_range(l.window, 22000, 33000); /* crowded: half */
@@ -364,6 +338,7 @@ int main(void)
 		cmocka_unit_test(a_clean_line_is_filled_and_its_queue_is_not),
 		cmocka_unit_test(clocks_that_drift_are_no_queue),
 		cmocka_unit_test(tcp_that_is_joined_keeps_most),
+		cmocka_unit_test(a_queue_that_is_gone_undoes_no_cut),
 		cmocka_unit_test(tcp_that_joins_gets_it_soon),
 		cmocka_unit_test(tcp_beside_it_keeps_nearly_all),
 	};
