@@ -11,6 +11,7 @@
 #include "swarm/core/node_room.h"
 #include "tests/sim/scene.h"
 #include "tools/lab/world/held.h"
+#include "tools/lab/world/room.h"
 
 struct stage {
 	struct sim_content c;
@@ -528,6 +529,35 @@ static void all_kinds_do_with_heads_what_they_do_with_blocks(void **state)
 	}
 }
 
+static void nobody(struct sim_alarm *alarm)
+{
+	(void)alarm;
+}
+
+/* In a large world what rings next is looked into before it does: behind an adversary's line is its guise, and no peer. (The
+ * world is large by alarms alone, which never ring.) */
+static void a_large_world_looks_through_no_guise(void **state)
+{
+	static struct sim_alarm alarm[5000];
+	struct stage s;
+	(void)state;
+	stage_open(&s, SHOAL_FORMAT_V2, 64 * KIB, MIB, 5);
+	for (size_t i = 0; i < sizeof alarm / sizeof *alarm; i++) {
+		alarm[i].ring = nobody;
+		sim_alarm_set(&s.sim->clock, &alarm[i], SHOAL_S(1000000));
+	}
+	scene_seed(s.sim, (struct sim_node_options){ .up = MIB });
+	scene_leeches(s.sim, (struct sim_node_options){ .up = MIB }, 2, 1, 1);
+	struct sim_adversary_spec spec = sim_adversary_spec(SIM_POLLUTER);
+	scene_leeches(s.sim, (struct sim_node_options){ .up = MIB, .adversary = spec }, 2, 1, 1);
+	all_meet(&s);
+	scene_start_all(s.sim);
+	scene_complete(s.sim, SHOAL_S(60));
+	for (size_t i = 0; i < sizeof alarm / sizeof *alarm; i++)
+		sim_alarm_drop(&s.sim->clock, &alarm[i]);
+	stage_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -548,6 +578,7 @@ int main(void)
 		cmocka_unit_test(a_relay_takes_the_blame_for_what_it_spoils),
 		cmocka_unit_test(sybils_are_many_and_share_a_line),
 		cmocka_unit_test(all_kinds_do_with_heads_what_they_do_with_blocks),
+		cmocka_unit_test(a_large_world_looks_through_no_guise),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -157,7 +157,7 @@ static void on_soon(void *owner, struct sim_end *end, enum sim_soon how)
 			    offsetof(struct sim_node, wake) + sizeof n->wake - offsetof(struct sim_node, budget));
 		shoal_fetch(&n->touched, 1);
 	}
-	if (n->node != NULL)
+	if (n->node != NULL && n->hand == NULL) /* else the end is the guise's, and the node's word for it another */
 		shoal_node_foresee(sim_end_transport(end), (unsigned)(how - SIM_SOONER));
 	if (how == SIM_NEXT)
 		return;
