@@ -23,7 +23,7 @@
 
 #define SHOAL_CONTACTS_MAX 2000	      /* of a swarm */
 #define SHOAL_CONTACTS_NODE 200000    /* of a node */
-#define SHOAL_CONTACTS_HOST 3	      /* ports of one host, unless the user named them or it is near */
+#define SHOAL_CONTACTS_HOST 3	      /* ports of one host, if not near, named by the user, or proven (guard.h) */
 #define SHOAL_CONTACT_TRIES 8	      /* failures in a row, and it is forgotten */
 #define SHOAL_CONTACT_TRIES_SEEDING 3 /* with nothing to fetch: who cannot be reached may come to us */
 #define SHOAL_DIALS 100		      /* half-open connections of a node */

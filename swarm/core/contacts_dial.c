@@ -44,6 +44,8 @@ bool shoal_swarm_crowded(struct shoal_swarm *s, const struct shoal_addr *addr, s
 		return false;
 	unsigned hosts = 0, nets = 0;
 	for (const struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) {
+		if (p->place == SHOAL_GUARD_PROVEN)
+			continue;
 		hosts += shoal_guard_same_host(&p->addr, addr);
 		nets += shoal_guard_same_net(&p->addr, addr);
 	}

@@ -81,6 +81,17 @@ double shoal_evidence_expect(struct shoal_swarm *s, uint32_t source)
 	return 1 - shoal_rep_mean(who.entry->rep.right, who.entry->rep.wrong);
 }
 
+/* ---- places ---------------------------------------------------------------------------------- */
+
+/* So many blocks of it are right (0: one was false): whether it holds a stranger's place (guard.h). */
+static void prove(struct shoal_peer *p, uint32_t blocks, shoal_us now)
+{
+	struct shoal_node *n = p->node;
+	p->proof = blocks > 0 ? (uint8_t)shoal_min_u64((uint64_t)p->proof + blocks, SHOAL_GUARD_PROOF) : 0;
+	p->place = (uint8_t)shoal_guard_regard(&n->guard, &p->addr, n->swarm_count, (enum shoal_guard_place)p->place,
+					       p->proof == SHOAL_GUARD_PROOF, now);
+}
+
 /* ---- bans ----------------------------------------------------------------------------------- */
 
 /* What it sent and nobody has verified is worth nothing, unless leaf hashes will tell block by block what of it is right, or
@@ -158,6 +169,8 @@ void shoal_evidence_false(struct shoal_swarm *s, uint32_t source, uint32_t piece
 	if (!s->node->policy->scores || !shoal_node_uses(s->node, SHOAL_WITHOUT_FORGIVING) ||
 	    !who_is(s, source, &who) || who.entry == NULL)
 		return shoal_swarm_ban(s, source, piece, text, now); /* a web seed keeps its own count */
+	if (who.peer != NULL)
+		prove(who.peer, 0, now);
 	struct shoal_rep *r = &who.entry->rep;
 	struct shoal_note_blame note = { .source = source,
 					 .piece = piece,
@@ -365,6 +378,7 @@ static void credit(struct shoal_swarm *s, const struct shoal_open *open, shoal_u
 		}
 		shoal_credit_add(&p->verified, bytes, now);
 		shoal_sums_of(p)->got += bytes;
+		prove(p, n, now);
 		if (p->known_by != NULL) {
 			shoal_rep_verified(&p->known_by->rep, memory, n, now_s);
 			shoal_rep_answered(&p->known_by->rep, n);

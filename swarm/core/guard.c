@@ -17,7 +17,8 @@ struct shoal_guard_entry {
 	uint32_t rest_until;
 	uint32_t used; /* last */
 	uint32_t named_since, agreed_at;
-	uint16_t named, conns, failures;
+	uint16_t named, conns, failures; /* conns: of strangers */
+	uint16_t proven;		 /* connections of those who have proven themselves */
 	uint8_t agreed;
 	uint8_t kind; /* enum kind; NONE: free */
 	bool trusted;
@@ -89,7 +90,7 @@ static struct shoal_guard_entry *probe(const struct shoal_guard *g, uint8_t kind
 static bool stale(const struct shoal_guard_entry *e, uint32_t now)
 {
 	uint32_t span = e->named > 0 ? SHOAL_GUARD_NAMES_SPAN / SHOAL_S(1) : SHOAL_GUARD_SPAN / SHOAL_S(1);
-	return e->conns == 0 && !e->trusted && e->rest_until <= now && e->used + span <= now;
+	return e->conns == 0 && e->proven == 0 && !e->trusted && e->rest_until <= now && e->used + span <= now;
 }
 
 /* Makes the table anew, without what may be forgotten, and larger when that is not enough. */
@@ -244,32 +245,61 @@ bool shoal_guard_spares(struct shoal_guard *g, const struct shoal_addr *addr, sh
 	return local(addr) || (h != NULL && h->trusted);
 }
 
-bool shoal_guard_join(struct shoal_guard *g, const struct shoal_addr *addr, uint32_t torrents, bool *counted,
-		      shoal_us now)
+static bool below(uint16_t conns, uint32_t torrents, uint32_t cap)
 {
-	*counted = false;
+	return conns < shoal_min_u64((uint64_t)(torrents > 0 ? torrents : 1) * cap, UINT16_MAX);
+}
+
+bool shoal_guard_join(struct shoal_guard *g, const struct shoal_addr *addr, uint32_t torrents,
+		      enum shoal_guard_place *place, shoal_us now)
+{
+	*place = SHOAL_GUARD_FREE;
 	if (shoal_guard_spares(g, addr, now))
 		return true;
 	/* Both are made before either is looked at: making one may move the other. */
 	bool room = host(g, addr, true, now) != NULL && net(g, addr, true, now) != NULL;
 	struct shoal_guard_entry *h = host(g, addr, false, now), *n = net(g, addr, false, now);
-	uint64_t times = torrents > 0 ? torrents : 1;
-	if (!room || h->conns >= shoal_min_u64(times * SHOAL_GUARD_HOST_CONNS, UINT16_MAX) ||
-	    n->conns >= shoal_min_u64(times * SHOAL_GUARD_NET_CONNS, UINT16_MAX))
+	if (!room || !below(h->conns, torrents, SHOAL_GUARD_HOST_CONNS) ||
+	    !below(n->conns, torrents, SHOAL_GUARD_NET_CONNS))
 		return false;
 	h->conns++;
 	n->conns++;
-	*counted = true;
+	*place = SHOAL_GUARD_STRANGER;
 	return true;
 }
 
-void shoal_guard_leave(struct shoal_guard *g, const struct shoal_addr *addr, shoal_us now)
+/* A counted connection has kept both entries from being forgotten. */
+static void move(uint16_t *from, uint16_t *to)
 {
+	if (*from > 0)
+		--*from;
+	if (*to < UINT16_MAX)
+		++*to;
+}
+
+enum shoal_guard_place shoal_guard_regard(struct shoal_guard *g, const struct shoal_addr *addr, uint32_t torrents,
+					  enum shoal_guard_place place, bool good, shoal_us now)
+{
+	enum shoal_guard_place fit = good ? SHOAL_GUARD_PROVEN : SHOAL_GUARD_STRANGER;
 	struct shoal_guard_entry *h = host(g, addr, false, now), *n = net(g, addr, false, now);
-	if (h != NULL && h->conns > 0)
-		h->conns--;
-	if (n != NULL && n->conns > 0)
-		n->conns--;
+	if (place == SHOAL_GUARD_FREE || place == fit || h == NULL || n == NULL)
+		return place;
+	if (good && (!below(h->proven, torrents, SHOAL_GUARD_HOST_PROVEN) ||
+		     !below(n->proven, torrents, SHOAL_GUARD_NET_PROVEN)))
+		return place;
+	move(good ? &h->conns : &h->proven, good ? &h->proven : &h->conns);
+	move(good ? &n->conns : &n->proven, good ? &n->proven : &n->conns);
+	return fit;
+}
+
+void shoal_guard_leave(struct shoal_guard *g, const struct shoal_addr *addr, enum shoal_guard_place place, shoal_us now)
+{
+	struct shoal_guard_entry *at[2] = { host(g, addr, false, now), net(g, addr, false, now) };
+	for (size_t i = 0; i < 2 && place != SHOAL_GUARD_FREE; i++) {
+		uint16_t *count = at[i] == NULL ? NULL : place == SHOAL_GUARD_PROVEN ? &at[i]->proven : &at[i]->conns;
+		if (count != NULL && *count > 0)
+			--*count;
+	}
 }
 
 /* ---- work for strangers ------------------------------------------------------------------- */

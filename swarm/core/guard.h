@@ -8,6 +8,12 @@
  * take all places. Loopback and private networks are spared the caps (DESIGN
  * 5): there many peers of a lab share one address.
  *
+ * Behind one address may be an office. So those who have proven themselves take
+ * no stranger's place: who gave, in this connection, so many blocks that are
+ * right, and none that is not. What it costs to take a place is paid in what we
+ * want, once for each; and there is an end to those places too. Who turns is a
+ * stranger again, in a place too many: nobody else comes in for that.
+ *
  * A hash table of small entries with a key of its own, at most GUARD_MOST,
  * charged to the budget. Full of what may not be forgotten, it says no.
  */
@@ -23,8 +29,11 @@
 #define SHOAL_GUARD_LOCAL_FAILURES 32 /* in a row at a host of our own networks: then it rests as long */
 #define SHOAL_GUARD_NET_FAILURES 4    /* in a row in one network: from then on it rests, longer each time */
 #define SHOAL_GUARD_NET_WAIT SHOAL_S(15)
-#define SHOAL_GUARD_HOST_CONNS 3 /* of one torrent */
+#define SHOAL_GUARD_HOST_CONNS 3 /* strangers of one torrent */
 #define SHOAL_GUARD_NET_CONNS 16
+#define SHOAL_GUARD_HOST_PROVEN 32 /* of one torrent: those who have proven themselves, beside them */
+#define SHOAL_GUARD_NET_PROVEN 64
+#define SHOAL_GUARD_PROOF 16u /* right blocks in one connection: 256 KiB */
 #define SHOAL_GUARD_NAMES 200 /* new contacts one host may name by PEX ... */
 #define SHOAL_GUARD_NAMES_LOCAL 2000
 #define SHOAL_GUARD_NAMES_SPAN SHOAL_S(3600) /* ... in so long */
@@ -54,11 +63,24 @@ void shoal_guard_moved(struct shoal_guard *g);
 
 /* The user named it: no cap holds for its host. */
 void shoal_guard_trust(struct shoal_guard *g, const struct shoal_addr *addr, shoal_us now);
-/* A connection with it begins: false when its host or network has its share already (`torrents` times the cap). */
-SHOAL_MUST bool shoal_guard_join(struct shoal_guard *g, const struct shoal_addr *addr, uint32_t torrents, bool *counted,
-				 shoal_us now);
-/* A counted one ends. */
-void shoal_guard_leave(struct shoal_guard *g, const struct shoal_addr *addr, shoal_us now);
+/* How a connection is counted. */
+enum shoal_guard_place {
+	SHOAL_GUARD_FREE, /* not at all: nothing is to be given back */
+	SHOAL_GUARD_STRANGER,
+	SHOAL_GUARD_PROVEN,
+};
+/* A connection with it begins, a stranger's: false when its host or network has its share already (`torrents` times the
+ * cap). `place`: how it is counted. */
+SHOAL_MUST bool shoal_guard_join(struct shoal_guard *g, const struct shoal_addr *addr, uint32_t torrents,
+				 enum shoal_guard_place *place, shoal_us now);
+/* Who holds `place` has proven itself (`good`), or is not to be believed any more: the place it has now. Who has proven
+ * itself stays a stranger while its host or network has its share of such places. */
+SHOAL_MUST enum shoal_guard_place shoal_guard_regard(struct shoal_guard *g, const struct shoal_addr *addr,
+						     uint32_t torrents, enum shoal_guard_place place, bool good,
+						     shoal_us now);
+/* It ends. */
+void shoal_guard_leave(struct shoal_guard *g, const struct shoal_addr *addr, enum shoal_guard_place place,
+		       shoal_us now);
 /* Whether caps and guards hold for it at all. */
 bool shoal_guard_spares(struct shoal_guard *g, const struct shoal_addr *addr, shoal_us now);
 

@@ -247,11 +247,10 @@ static bool find_place(struct shoal_node *n, const struct shoal_addr *from, shoa
 
 void shoal_node_accept(struct shoal_node *n, struct shoal_transport *t, const struct shoal_addr *from, shoal_us now)
 {
-	bool counted = false;
+	enum shoal_guard_place place = SHOAL_GUARD_FREE;
 	n->now = now;
 	/* Its torrent is not known yet: so many of one address as all torrents together may have. */
-	if (n->stopping || ip_banned(n, from, now) ||
-	    !shoal_guard_join(&n->guard, from, n->swarm_count, &counted, now)) {
+	if (n->stopping || ip_banned(n, from, now) || !shoal_guard_join(&n->guard, from, n->swarm_count, &place, now)) {
 		t->ops->close(t);
 		return;
 	}
@@ -261,9 +260,9 @@ void shoal_node_accept(struct shoal_node *n, struct shoal_transport *t, const st
 	else
 		t->ops->close(t);
 	if (p != NULL)
-		p->guarded = counted;
-	else if (counted)
-		shoal_guard_leave(&n->guard, from, now);
+		p->place = (uint8_t)place;
+	else
+		shoal_guard_leave(&n->guard, from, place, now);
 }
 
 void shoal_node_dialed(struct shoal_node *n, uint64_t cookie, struct shoal_transport *t, int err, shoal_us now)
@@ -293,20 +292,19 @@ void shoal_node_dial_over(struct shoal_node *n, uint64_t cookie, struct shoal_tr
 		if (d.contact->peer == NULL && !d.contact->banned && !n->stopping && !s->stopping &&
 		    s->state != SHOAL_SWARM_ENDED) {
 			struct shoal_addr addr = d.contact->addr;
-			bool counted;
-			bool room = shoal_guard_join(&n->guard, &addr, n->swarm_count, &counted, now);
+			enum shoal_guard_place place;
+			bool room = shoal_guard_join(&n->guard, &addr, n->swarm_count, &place, now);
 			struct shoal_peer *p = NULL;
 			if (room || d.contact->trusted)
 				p = shoal_peer_new(n, t, &addr, s, d.contact, now);
 			else
 				t->ops->close(t);
 			if (p == NULL) {
-				if (counted)
-					shoal_guard_leave(&n->guard, &addr, now);
+				shoal_guard_leave(&n->guard, &addr, place, now);
 				shoal_contact_gone(s, d.contact, room ? SHOAL_ERR_NOMEM : SHOAL_ERR_BUSY, now);
 				return;
 			}
-			p->guarded = counted;
+			p->place = (uint8_t)place;
 			shoal_peer_flush(p, now);
 			return;
 		}

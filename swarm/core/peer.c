@@ -204,8 +204,7 @@ void shoal_peer_free(struct shoal_peer *p)
 	free(p->told);
 	shoal_identity_end(p);
 	shoal_repute_give(&node->repute, p->repute);
-	if (p->guarded)
-		shoal_guard_leave(&node->guard, &p->addr, node->now);
+	shoal_guard_leave(&node->guard, &p->addr, (enum shoal_guard_place)p->place, node->now);
 	shoal_node_peers_give(node, p->charged);
 	shoal_pw_free(p->pw);
 	free(p);

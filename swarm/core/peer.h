@@ -143,7 +143,8 @@ struct shoal_peer {
 	struct shoal_addr addr;
 	uint8_t by; /* enum shoal_carrier */
 	shoal_us born;
-	bool guarded;		/* counted in the guard */
+	uint8_t place;		/* enum shoal_guard_place: how it is counted in the guard */
+	uint8_t proof;		/* right blocks from it, up to SHOAL_GUARD_PROOF; none since it sent a false one */
 	bool incoming, greeted; /* it came to us; our handshake went out */
 	bool dht;		/* it has a node of the DHT (BEP 5) */
 	struct shoal_id20 id;

@@ -151,6 +151,50 @@ static void one_address_has_its_share(void **state)
 	strangers_free(w);
 }
 
+/* Twelve seeds of one address of the open network come to a leech: with how many it is connected at the most, and at once. */
+static unsigned most_of_an_office(uint32_t rate)
+{
+	enum { OFFICE = 12 };
+	struct sim_content c;
+	struct sim_node_options o = { .up = 128 * KIB, .stranger = true };
+	unsigned most = 0;
+	scene_content(&c, SHOAL_FORMAT_V2, 64 * KIB, 32 * MIB, 1);
+	struct sim *sim = sim_new(&(struct sim_options){ .seed = 1, .content = &c });
+	if (rate > 0) {
+		o.adversary = sim_adversary_spec(SIM_POLLUTER);
+		o.adversary.rate = rate;
+	}
+	for (unsigned i = 0; i < OFFICE; i++) {
+		o.addr = strangers_v4(0x5db80001, (uint16_t)(7000 + i));
+		scene_seed(sim, o);
+	}
+	struct sim_node_options leech = { .up = MIB, .addr = strangers_v4(0x50010203, 7000), .stranger = true };
+	scene_leeches(sim, leech, 1, 0, 0);
+	for (unsigned i = 0; i < OFFICE; i++)
+		sim_node_meet(sim_node(sim, i), sim_node(sim, OFFICE));
+	scene_start_all(sim);
+	for (unsigned t = 0; t < 60; t++) {
+		unsigned in = 0;
+		sim_run_for(sim, SHOAL_MS(500));
+		for (const struct shoal_peer *p = sim_node(sim, OFFICE)->node->peers; p != NULL; p = p->next)
+			in += p->known && !p->closing;
+		most = in > most ? in : most;
+	}
+	sim_free(sim);
+	sim_content_fini(&c);
+	return most;
+}
+
+/* Whoever gives what is right takes no stranger's place; whoever lies never has another. */
+static void an_office_that_gives_has_more(void **state)
+{
+	(void)state;
+	unsigned honest = most_of_an_office(0), liars = most_of_an_office(1000000);
+	print_message("of twelve honest ones %u, of liars %u\n", honest, liars);
+	assert_in_range(honest, 2 * SHOAL_GUARD_HOST_CONNS, 12);
+	assert_int_equal(liars, SHOAL_GUARD_HOST_CONNS);
+}
+
 /* The same with all addresses of one /24: the network rests, longer each time. */
 static void a_network_that_does_not_answer_rests(void **state)
 {
@@ -316,6 +360,7 @@ int main(void)
 		cmocka_unit_test(a_million_addresses_cost_little),
 		cmocka_unit_test(dialling_is_throttled),
 		cmocka_unit_test(one_address_has_its_share),
+		cmocka_unit_test(an_office_that_gives_has_more),
 		cmocka_unit_test(a_network_that_does_not_answer_rests),
 		cmocka_unit_test(who_hangs_up_on_a_seed_is_left_alone),
 		cmocka_unit_test(the_useless_make_room),
