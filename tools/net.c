@@ -5,6 +5,7 @@
 #include "proto/magnet.h"
 #include "proto/proxy.h"
 #include "swarm/io/addr.h"
+#include "swarm/io/engine_native.h"
 #include "swarm/io/reachable.h"
 #include "swarm/libtorrent/engine_libtorrent.h"
 #include "tools/say.h"
@@ -160,6 +161,11 @@ int shoal_net_open(struct shoal_tool *tool, const struct shoal_net *net, const s
 	if ((net->no_utp || net->proxy) && net->no_tcp) { /* no proxy carries uTP */
 		free(named);
 		return shoal_say_fail(tool, SHOAL_ERR_USAGE, "--no-utp and --no-tcp leave nothing to reach a peer by");
+	}
+	if (ops == &shoal_engine_native && net->memory > 0 && net->memory < SHOAL_ENGINE_MEMORY_MIN) {
+		free(named);
+		return shoal_say_fail(tool, SHOAL_ERR_USAGE, "--memory: less than %uM will not do",
+				      SHOAL_ENGINE_MEMORY_MIN >> 20);
 	}
 	if (net->record && ops == &shoal_engine_libtorrent) {
 		free(named);

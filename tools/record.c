@@ -48,7 +48,8 @@ int shoal_record_open(struct shoal_tool *tool, struct shoal_record *r, const cha
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd >= 0 && !may_replace(fd)) {
 		close(fd);
-		return shoal_say_fail(tool, SHOAL_ERR_EXISTS, "--record %s: it is there already, and no flight record",
+		return shoal_say_fail(tool, SHOAL_ERR_EXISTS,
+				      "--record %s: it is there already, and no flight record; name another file",
 				      shoal_say_cstr(path, shown));
 	}
 	shoal_flight_head_encode(head, bytes);

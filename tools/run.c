@@ -182,10 +182,16 @@ static void on_checked(struct shoal_run *r, struct shoal_run_torrent *t, const s
 
 static void on_error(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
 {
-	char what[SHOAL_SAY_TEXT_MAX];
-	shoal_run_ended(r, t,
-			shoal_say_fail(r->tool, ev->err, "%s: %s", t->name,
-				       ev->text.len ? shoal_say_text(ev->text, what) : shoal_err_name(ev->err)));
+	char what[SHOAL_SAY_TEXT_MAX], folder[SHOAL_SAY_TEXT_MAX];
+	const char *text = ev->text.len ? shoal_say_text(ev->text, what) : shoal_err_name(ev->err);
+	/* The commonest mistake: the folder of that name was named, and not the one it lies in. */
+	bool elsewhere = r->seeding && ev->err == SHOAL_ERR_HASH && t->had == 0;
+	shoal_run_ended(
+		r, t,
+		elsewhere ? shoal_say_fail(r->tool, ev->err,
+					   "%s: %s; nothing of it lies in %s: -d names the folder that does hold %s",
+					   t->name, text, shoal_say_cstr(t->folder, folder), t->name)
+			  : shoal_say_fail(r->tool, ev->err, "%s: %s", t->name, text));
 }
 
 static void keep_peer(struct shoal_run_torrent *t, const struct shoal_event *ev)

@@ -125,7 +125,8 @@ void shoal_swarm_scan_done(struct shoal_swarm *s, shoal_us now)
 		    !(shoal_metainfo_file_flags(s->mi, f) & (SHOAL_FILE_PAD | SHOAL_FILE_SYMLINK))) {
 			char path[SHOAL_PATH_BYTES_MAX + 1];
 			int n = shoal_metainfo_path(s->mi, f, (struct shoal_space){ (uint8_t *)path, sizeof path });
-			snprintf(text, sizeof text, "%s is in the way: not a regular file, or reached through a link",
+			snprintf(text, sizeof text,
+				 "%s is in the way: not a regular file, or reached through a link; move it away",
 				 n >= 0 ? path : "a file");
 			return shoal_swarm_fail(s, SHOAL_ERR_DENIED, text, now);
 		}

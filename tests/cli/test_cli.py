@@ -111,6 +111,7 @@ class Usage(Case):
             (["create", ".", "--piece-size", "20K"], "power of two"),
             (["seed", "magnet:?xt=urn:btih:" + "a" * 40], "cannot be seeded"),
             (["seed", "x", "-o", "-"], "-o wants a file"),
+            (["get", "a" * 40, "--memory", "1M"], "--memory: less than 8M will not do"),
             (["magnet", "a" * 40], "torrent file is needed"),
             (["get", "--\x1b[31m"], "\\x1b[31m"),
             (["dht"], "a command is needed"), (["dht", "frob"], "unknown command frob"),

@@ -332,6 +332,9 @@ static void failures_name_the_exit_code(void **state)
 	static const struct line spoilt[] = {
 		ADDED, CHECKED(10), { .kind = SHOAL_EV_ERROR, .err = SHOAL_ERR_HASH, .text = "x" }, END
 	};
+	static const struct line nothing[] = {
+		ADDED, CHECKED(0), { .kind = SHOAL_EV_ERROR, .err = SHOAL_ERR_HASH, .text = "x" }, END
+	};
 	static const struct line none[] = { END };
 	(void)state;
 	assert_int_equal(session(denied, &(struct setting){ 0 }), SHOAL_EXIT_STORAGE);
@@ -342,6 +345,9 @@ static void failures_name_the_exit_code(void **state)
 	/* A seed that lacks data never says that it has started. */
 	assert_int_equal(session(spoilt, &(struct setting){ .seeding = true }), SHOAL_EXIT_DATA);
 	assert_string_equal(events, "checked error summary");
+	assert_null(strstr(out_text, "-d names"));
+	assert_int_equal(session(nothing, &(struct setting){ .seeding = true }), SHOAL_EXIT_DATA);
+	assert_non_null(strstr(out_text, "x; nothing of it lies in /tmp: -d names"));
 	assert_int_equal(session(none, &(struct setting){ .open_err = SHOAL_ERR_OWNED }), SHOAL_EXIT_STORAGE);
 	assert_int_equal(session(none, &(struct setting){ .open_err = SHOAL_ERR_UNSUPPORTED }), SHOAL_EXIT_STORAGE);
 	assert_int_equal(session(none, &(struct setting){ .open_err = SHOAL_ERR_NET }), SHOAL_EXIT_NET);
