@@ -48,6 +48,25 @@ def tree(folder, sizes, seed):
             f.write(rnd.randbytes(size))
 
 
+def transfers(begin, wanted, seed, least=1):
+    """Transfers `begin(number)`, until there were as many deaths as `wanted`: each is run, ended, and given to whoever counts
+    if it went as it should; else that is said, and the test ends with 1. One has run(), end(), `deaths` and `work`."""
+    number = deaths = 0
+    while deaths < wanted or number < least:
+        t = begin(number)
+        try:
+            t.run()
+        except AssertionError as e:
+            print(f"FAILED in {t.work}: seed {seed}, transfer {number}, after {deaths + t.deaths} deaths: {e}")
+            sys.exit(1)
+        finally:
+            t.end()
+        deaths += t.deaths
+        number += 1
+        yield t
+        shutil.rmtree(t.work)
+
+
 class Content:
     """Files below WORK/source, a torrent of them, and their bytes by the path they have below a save folder."""
 

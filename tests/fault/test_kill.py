@@ -41,7 +41,7 @@ class Transfer:
         self.seed.wait_for("started")
         self.relay = kit.Relay((host, 7001), (host, 7000))
         self.host = host
-        self.kills = self.restarts_seen = self.told = self.adopted = 0
+        self.deaths = self.restarts_seen = self.told = self.adopted = 0
         self.claims = {"pieces": 0, "bytes": 0, "named": 0, "ranges": []}
 
     def life(self):
@@ -53,7 +53,7 @@ class Transfer:
         # Most deaths come while blocks do; some in the start, some long after.
         span = self.rnd.choice([0.01, 0.03, 0.05, 0.08, 0.08, 0.12, 0.2])
         died = getter.dies_within(self.rnd.random() * span + 0.005)
-        self.kills += died
+        self.deaths += died
         self.claims = kit.claims(self.content.torrent, self.copy, self.state, self.work)
         self.check(getter, before, self.relay.asked[asked_from:], set(self.relay.told[told_from:]))
         getter.forget()
@@ -78,10 +78,17 @@ class Transfer:
         if progress:  # what it said is durable is in the database
             assert self.claims["bytes"] >= progress["done"], f"said {progress['done']}, recorded {self.claims['bytes']}"
 
-    def finish(self):
+    def run(self):
+        lives = 0
+        while not self.life():
+            lives += 1
+            assert lives < 400, "it gets nowhere"
         self.content.same(self.copy)
         left = [f for where, _, files in os.walk(self.copy) for f in files if f.endswith(".part")]
         assert not left, f"left behind: {left}"
+
+    def end(self):
+        self.seed.kill()
 
     def asked_bytes(self):
         return sum(a[2] for a in self.relay.asked)
@@ -96,37 +103,24 @@ def main():
     work = tempfile.mkdtemp(prefix="shoal-kill-")
     kills = number = seen = size = asked = adopted = told = 0
     started = time.monotonic()
-    try:
-        while kills < args.kills:
-            form = ("v1", "v2", "hybrid")[number % 3]
-            t = Transfer(work, number, rnd, form, MANY if number % 2 else {"content": 2_500_003})
-            try:
-                lives = 0
-                while not t.life():
-                    lives += 1
-                    assert lives < 400, "it gets nowhere"
-                t.finish()
-            except AssertionError as e:
-                print(f"FAILED: seed {args.seed}, transfer {number} ({form}), after {kills + t.kills} kills: {e}\nkept in {work}")
-                return 1
-            finally:
-                t.seed.kill()
-            kills += t.kills
-            seen += t.restarts_seen
-            size += t.content.size
-            asked += t.asked_bytes()
-            adopted += t.adopted
-            told += t.told
-            number += 1
-            shutil.rmtree(t.work)
-        print(f"{kills} kills in {number} transfers, {time.monotonic() - started:.1f} s: no false claim, none lost, none fetched "
-              f"again\n{told} pieces were told to a peer before a kill, and claimed after it; {seen} restarts got as far as 'checked'; {adopted / 1e6:.1f} MB unclaimed were adopted by hashing; "
-              f"{size / 1e6:.1f} MB of content, {asked / 1e6:.1f} MB asked for ({(asked - size) / 1e3 / max(kills, 1):.0f} kB more a kill)")
-        # A death costs what was under way: what came since the last commit, and what was asked for and not there yet.
-        assert asked - size < kills * 600_000, "far too much is fetched twice"
-    finally:
-        if sys.exc_info()[0] is None and kills >= args.kills:
-            shutil.rmtree(work, ignore_errors=True)
+
+    def begin(n):
+        return Transfer(work, n, rnd, ("v1", "v2", "hybrid")[n % 3], MANY if n % 2 else {"content": 2_500_003})
+
+    for t in kit.transfers(begin, args.kills, args.seed):
+        kills += t.deaths
+        seen += t.restarts_seen
+        size += t.content.size
+        asked += t.asked_bytes()
+        adopted += t.adopted
+        told += t.told
+        number += 1
+    shutil.rmtree(work)
+    print(f"{kills} kills in {number} transfers, {time.monotonic() - started:.1f} s: no false claim, none lost, none fetched "
+          f"again\n{told} pieces were told to a peer before a kill, and claimed after it; {seen} restarts got as far as 'checked'; {adopted / 1e6:.1f} MB unclaimed were adopted by hashing; "
+          f"{size / 1e6:.1f} MB of content, {asked / 1e6:.1f} MB asked for ({(asked - size) / 1e3 / max(kills, 1):.0f} kB more a kill)")
+    # A death costs what was under way: what came since the last commit, and what was asked for and not there yet.
+    assert asked - size < kills * 600_000, "far too much is fetched twice"
     return 0
 
 

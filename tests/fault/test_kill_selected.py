@@ -53,7 +53,7 @@ class Selected:
         self.seed.wait_for("started")
         self.relay = kit.Relay((self.host, 7001), (self.host, 7000))
         self.claimed = set()  # by records of files, or told to a peer
-        self.lives = self.kills = self.done = self.shared_told = 0
+        self.lives = self.deaths = self.done = self.shared_told = 0
 
     def get(self, *args):
         return kit.Shoal(self.work, "get", self.content.torrent, "-o", self.copy, "--peer", self.relay.address, "--listen",
@@ -66,7 +66,7 @@ class Selected:
         self.lives += 1  # where all is slow, as with a sanitizer, lives grow until it gets somewhere
         span = self.rnd.choice([0.02, 0.06, 0.1, 0.2]) * (1 + self.lives / 20)
         died = getter.dies_within(self.rnd.random() * span + 0.005)
-        self.kills += died
+        self.deaths += died
         self.check(getter, {a[0] for a in self.relay.asked[asked_from:]}, set(self.relay.told[told_from:]), only)
         getter.forget()
         return not died
@@ -114,6 +114,9 @@ class Selected:
             assert self.lives < 400, "it gets nowhere"
         self.the_rest()
 
+    def end(self):
+        self.seed.kill()
+
 
 def main():
     args = argparse.ArgumentParser()
@@ -124,20 +127,10 @@ def main():
     work = tempfile.mkdtemp(prefix="shoal-kill-selected-")
     kills = number = shared = 0
     started = time.monotonic()
-    while kills < args.kills or number < 3:
-        form = ("v1", "v1", "hybrid")[number % 3]
-        t = Selected(work, number, rnd, form)
-        try:
-            t.run()
-        except AssertionError as e:
-            print(f"FAILED: seed {args.seed}, transfer {number} ({form}), after {kills + t.kills} kills: {e}\nkept in {work}")
-            return 1
-        finally:
-            t.seed.kill()
-        kills += t.kills
+    for t in kit.transfers(lambda n: Selected(work, n, rnd, ("v1", "v1", "hybrid")[n % 3]), args.kills, args.seed, least=3):
+        kills += t.deaths
         shared += t.shared_told
         number += 1
-        shutil.rmtree(t.work)
     shutil.rmtree(work)
     print(f"{kills} kills in {number} transfers, {time.monotonic() - started:.1f} s: no false claim, none lost, none fetched again; "
           f"{shared} pieces shared with unwanted files were told to a peer")

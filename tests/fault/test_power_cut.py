@@ -76,7 +76,7 @@ class Disk:
 
 
 class Transfer:
-    def __init__(self, work, number, form, sizes):
+    def __init__(self, work, number, rnd, form, sizes):
         self.work = os.path.join(work, str(number))
         os.mkdir(self.work)
         self.content = kit.Content(self.work, form, sizes, 1000 + number, "32K")
@@ -88,15 +88,16 @@ class Transfer:
         self.state = os.path.join(self.disk.at, "state")
         self.seed.wait_for("started")
         self.relay = kit.Relay((self.host, 7001), (self.host, 7000))
+        self.rnd = rnd
         self.claimed = set()
-        self.told = self.cuts = 0
+        self.told = self.deaths = 0
 
-    def life(self, rnd):
+    def life(self):
         """Until the power goes. True when it had said by then that all is done."""
         told_from, asked_from = len(self.relay.told), len(self.relay.asked)
         getter = kit.Shoal(self.work, "get", self.content.torrent, "-o", self.copy, "--peer", self.relay.address,
                            "--listen", f"{self.host}:7002", "--down", "6M", "--timeout", "60", state=self.state)
-        end = time.monotonic() + 0.02 + rnd.random() * 0.5
+        end = time.monotonic() + 0.02 + self.rnd.random() * 0.5
         while time.monotonic() < end and getter.process.poll() is None:
             time.sleep(0.003)
         # The copy has to be of one moment: else it has the place of a piece as it was before the piece was written, and
@@ -111,7 +112,7 @@ class Transfer:
         getter.kill()
         self.disk.off()
         self.disk.on(cut)
-        self.cuts += 1
+        self.deaths += 1
         self.check(getter, told, complete, self.relay.asked[asked_from:])
         getter.forget()
         return complete
@@ -138,6 +139,10 @@ class Transfer:
     def piece_bytes(self, piece):
         return self.lengths[piece]
 
+    def run(self):
+        while not self.life():
+            assert self.deaths < 300, "it gets nowhere"
+
     def end(self):
         self.seed.kill()
         self.disk.off()
@@ -153,22 +158,15 @@ def main():
     work = tempfile.mkdtemp(prefix="shoal-cut-", dir=shm if os.access(shm, os.W_OK) and shutil.disk_usage(shm).free > 400 << 20 else None)
     cuts = number = told = 0
     started = time.monotonic()
+
+    def begin(n):
+        return Transfer(work, n, rnd, ("v1", "v2", "hybrid")[n // 3 % 3 if n >= 3 else n % 3], (ONE, MANY, FEW)[n % 3])
+
     try:
-        while cuts < args.cuts:
-            sizes = (ONE, MANY, FEW)[number % 3]
-            t = Transfer(work, number, ("v1", "v2", "hybrid")[number // 3 % 3 if number >= 3 else number % 3], sizes)
-            try:
-                while not t.life(rnd):
-                    assert t.cuts < 300, "it gets nowhere"
-            except AssertionError as e:
-                print(f"FAILED: seed {args.seed}, transfer {number}, after {cuts + t.cuts} cuts: {e}")
-                return 1
-            finally:
-                t.end()
-            cuts += t.cuts
+        for t in kit.transfers(begin, args.cuts, args.seed):
+            cuts += t.deaths
             told += t.told
             number += 1
-            shutil.rmtree(t.work)
         print(f"{cuts} power cuts on ext4 in {number} transfers, {time.monotonic() - started:.1f} s: no false claim, "
               f"{told} pieces told durable before a cut, none lost")
     finally:
