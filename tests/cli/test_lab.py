@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import resource
 import subprocess
 import tempfile
 import unittest
@@ -54,6 +55,14 @@ class Lab(unittest.TestCase):
         self.assertEqual(sum(e["event"] == "complete" for e in trace if 1 <= e["node"] <= 20) >= 20, True)
         self.assertEqual(sum(e.get("text") == "is killed" for e in trace), 3)
         self.assertEqual(sum(e.get("text") == "starts" for e in trace), 22 + 3)
+
+    def test_a_run_that_takes_no_time_has_a_picture_too(self):
+        """Nobody wants anything, so that it is over at once: an axis of no length has one mark, and not marks without end."""
+        path = self.put("name: x\nsummary: y\ncontent: { size: 1M }\nnodes: [{ name: a, has: all }]\n")
+        done = subprocess.run([SHOAL, "lab", "run", path, "--svg", path + ".svg", "--quiet"], capture_output=True, timeout=60,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)), check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(xml.parse(path + ".svg").getroot().tag, "{http://www.w3.org/2000/svg}svg")
 
     def test_events_have_what_a_program_needs(self):
         events = self.events("run", self.put(SMALL + "must_hold: [tmax <= 1h]\n"))

@@ -7,6 +7,7 @@
 #include "tools/lab/rank.h"
 #include "tools/lab/tell.h"
 
+#define TICKS_MAX 20 /* of an axis: there are about five */
 #define WIDTH 1160
 #define HEIGHT 700
 #define CURVES_MAX 7 /* groups that have a colour of their own */
@@ -59,19 +60,27 @@ static double step_for(double most)
 	return raw <= power ? power : raw <= 2 * power ? 2 * power : raw <= 5 * power ? 5 * power : 10 * power;
 }
 
+/* How many such steps there are up to `most`. */
+static unsigned ticks(double step, double most)
+{
+	return step > 0 && most / step < TICKS_MAX ? (unsigned)(most * 1.0001 / step) : 0;
+}
+
 static void axes(FILE *to, const struct box *b, const char *title, bool percent)
 {
 	char text[48];
 	label(to, b->x, b->y - 14, "start", "head", title);
 	double step = percent ? 0.25 : step_for(b->v_max);
-	for (double v = 0; v <= b->v_max * 1.0001; v += step) {
+	for (unsigned i = 0; i <= ticks(step, b->v_max); i++) {
+		double v = i * step;
 		fprintf(to, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"grid\"/>\n", b->x,
 			at_y(b, v), b->x + b->w, at_y(b, v));
 		snprintf(text, sizeof text, percent ? "%.0f %%" : "%.4g", percent ? v * 100 : v);
 		label(to, b->x - 8, at_y(b, v) + 4, "end", "tick", text);
 	}
 	step = step_for(b->t_max);
-	for (double t = 0; t <= b->t_max * 1.0001; t += step) {
+	for (unsigned i = 0; i <= ticks(step, b->t_max); i++) {
+		double t = i * step;
 		fprintf(to, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"axis\"/>\n", at_x(b, t),
 			b->y + b->h, at_x(b, t), b->y + b->h + 5);
 		snprintf(text, sizeof text, "%.4g s", t);
