@@ -7,6 +7,7 @@
 #include "tools/lab/fields.h"
 #include "tools/lab/metric.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,20 +40,23 @@ int lab_open_suite(struct lab *lab, struct lab_suite *suite, const char *path, c
 {
 	char shown[SHOAL_SAY_TEXT_MAX];
 	struct lab_fault fault = { 0 };
-	int rc = lab_file_read(path, text);
-	if (rc == SHOAL_ERR_TOO_LONG)
-		return shoal_say_fail(lab->tool, rc, "%s: more than %u KiB: no scenario is that long",
+	int rc = lab_file_read(path, text), code;
+	if (rc == SHOAL_ERR_TOO_LONG) {
+		code = shoal_say_fail(lab->tool, rc, "%s: more than %u KiB: no scenario is that long",
 				      shoal_say_cstr(path, shown), LAB_FILE_MAX >> 10);
-	if (rc < 0)
-		return lab_bad_arg(lab->tool, path, rc);
-	rc = lab_suite_open(suite, (struct shoal_bytes){ text->at, text->len }, o, &fault);
-	if (rc == 0)
+	} else if (rc < 0) {
+		code = lab_bad_arg(lab->tool, path, rc);
+	} else if ((rc = lab_suite_open(suite, (struct shoal_bytes){ text->at, text->len }, o, &fault)) == 0) {
 		return 0;
-	free(text->at);
-	*text = (struct shoal_space){ 0 };
-	if (rc != SHOAL_ERR_MALFORMED)
-		snprintf(fault.what, sizeof fault.what, "%s", shoal_err_name(rc));
-	return lab_fault_at(lab, path, &fault, shoal_exit_of(rc), rc);
+	} else {
+		free(text->at);
+		*text = (struct shoal_space){ 0 };
+		if (rc != SHOAL_ERR_MALFORMED)
+			snprintf(fault.what, sizeof fault.what, "%s", shoal_err_name(rc));
+		code = lab_fault_at(lab, path, &fault, shoal_exit_of(rc), rc);
+	}
+	assert(code != SHOAL_EXIT_GOOD);
+	return code;
 }
 
 int lab_read_all(struct lab *lab, const struct lab_files *files, const struct lab_suite_options *o)

@@ -1,6 +1,7 @@
 /* hold.c - see hold.h. */
 #include "tools/lab/hold.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -219,6 +220,7 @@ static double value(const struct lab_step *step, unsigned steps, lab_metric_fn *
 		} else if (step[i].op == 'm') {
 			stack[top++] = fn(to, &step[i]);
 		} else {
+			assert(top >= 2); /* or it was not parsed here */
 			double b = stack[--top], a = stack[--top];
 			stack[top++] = step[i].op == '+'   ? a + b
 				       : step[i].op == '-' ? a - b
@@ -226,6 +228,7 @@ static double value(const struct lab_step *step, unsigned steps, lab_metric_fn *
 							   : a / b;
 		}
 	}
+	assert(top == 1);
 	return stack[0];
 }
 
