@@ -26,10 +26,11 @@ PROOF_LENGTH = ("proto/merkle.c", "	if (proof_count != shoal_merkle_height(layer
 
 KRPC, SERVE, SEARCH, ITEMS, QUOTA, DHT = ("dht/krpc.c", "dht/dht_serve.c", "dht/dht_search.c", "dht/items.c", "dht/quota.c",
                                          "dht/dht.c")
-MSE, CURL, ASK, GUARD = "proto/mse.c", "swarm/io/http_curl.c", "swarm/core/announce_ask.c", "swarm/core/guard.c"
+MSE, ASK, GUARD = "proto/mse.c", "swarm/core/announce_ask.c", "swarm/core/guard.c"
+HTTP, ANSWER, REACH = "swarm/io/http_fetch.c", "swarm/io/http_answer.c", "swarm/io/http_reach.c"
 IN_HERE = ("swarm/io/reachable.c", "	case SHOAL_REACH_LOOPBACK:\n	case SHOAL_REACH_LINK:\n	case SHOAL_REACH_NOWHERE: break;",
            "	case SHOAL_REACH_LOOPBACK:\n	case SHOAL_REACH_LINK:\n	case SHOAL_REACH_NOWHERE: return true;")
-TOO_MUCH = (CURL, "	if (f->got > most) {", "	if (f->got == UINT64_MAX) {")
+TOO_MUCH = (ANSWER, "	if (f->got > most) {", "	if (f->got == UINT64_MAX) {")
 ENDS = (KRPC, "	if (shoal_ben_pick(in, SHOAL_BEN_DEPTH_SMALL, f, FIELDS) != (ptrdiff_t)in.len ||",
         "	if (shoal_ben_pick(in, SHOAL_BEN_DEPTH_SMALL, f, FIELDS) < 0 ||")
 SENT = (SERVE, "	if (a.m.kind != 0 && (proved || size_of(&a) <= a.most))", "	if (a.m.kind != 0)")
@@ -273,15 +274,15 @@ GUARDS = [
     # trackers and web seeds: where they live
     ("T01a T01c", IN_HERE),
     ("T01b", (ASK, "	return t->trusted || reach == SHOAL_REACH_GLOBAL ||", "	return t != NULL || reach == SHOAL_REACH_GLOBAL ||")),
-    ("T03a T03c", (CURL, "	if (f->hops > 0 && !f->local)\n		return false;", ""), IN_HERE),
-    ("T03b", (CURL, "	if (++f->hops > SHOAL_HTTP_REDIRECTS_MAX) {", "	if (++f->hops > 1000000) {")),
+    ("T03a T03c", (REACH, "	if (f->hops > 0 && !f->local)\n		return false;", ""), IN_HERE),
+    ("T03b", (HTTP, "	if (++f->hops > SHOAL_HTTP_REDIRECTS_MAX) {", "	if (++f->hops > 1000000) {")),
     ("T04a", ("proto/tracker_http.c", "	if (speaks_for_us(url->query))\n		return SHOAL_ERR_REFUSED;\n	put_base(&w, url, url->path);",
               "	put_base(&w, url, url->path);")),
     # how much, how long, how often
     ("T06a", TOO_MUCH, (ASK, " || need > SHOAL_TRACKER_HTTP_BODY_MAX) {", ") {")),
-    ("T06d", (CURL, "	SET(CURLOPT_HTTP_CONTENT_DECODING, 0L);", "	SET(CURLOPT_ACCEPT_ENCODING, \"gzip\");"), TOO_MUCH,
+    ("T06d", (HTTP, "	SET(CURLOPT_HTTP_CONTENT_DECODING, 0L);", "	SET(CURLOPT_ACCEPT_ENCODING, \"gzip\");"), TOO_MUCH,
      (ASK, " || need > SHOAL_TRACKER_HTTP_BODY_MAX) {", ") {")),
-    ("T06c", (CURL, "	SET(CURLOPT_LOW_SPEED_LIMIT, (long)SHOAL_HTTP_SLOW_BYTES);", "	SET(CURLOPT_LOW_SPEED_LIMIT, 0L);"),
+    ("T06c", (HTTP, "	SET(CURLOPT_LOW_SPEED_LIMIT, (long)SHOAL_HTTP_SLOW_BYTES);", "	SET(CURLOPT_LOW_SPEED_LIMIT, 0L);"),
      (ASK, "#define FETCH_TIME SHOAL_S(30)", "#define FETCH_TIME SHOAL_S(300)")),
     ("T08a", ("swarm/core/announce.c", "shoal_max_u64(wait, SHOAL_ANNOUNCE_INTERVAL_MIN)", "shoal_max_u64(wait, 1)")),
     # what they say
@@ -305,13 +306,13 @@ GUARDS = [
     ("T17a", ("swarm/core/webseed.c", "	if (ws->false_pieces < 2 && !ws->retired) {", "	if (now > 0) {")),
     ("T17b", ("swarm/core/webseed.c", "			if (r->seed != NULL && !r->weak && r->heard + SHOAL_WEBSEED_STALL <= now)", "			if (r->seed != NULL && !r->weak && now == 1)"),
      ("swarm/core/webseed.c", "			if (r->seed == NULL || r->weak)\n				continue;", "			if (r != NULL)\n				continue;")),
-    ("T18b T18c", (CURL, "	if (!f->range_told || f->range.from != f->from || f->range.to != f->to)", "	if (f->from > f->to)")),
+    ("T18b T18c", (ANSWER, "	if (!f->range_told || f->range.from != f->from || f->range.to != f->to)", "	if (f->from > f->to)")),
     ("T18d", TOO_MUCH),
-    ("T18a", (CURL, "	if (f->how.status == 200)\n		return fail(", "	if (f->how.status == 201)\n		return fail("),
-     (CURL, "	if (!f->range_told || f->range.from != f->from || f->range.to != f->to)", "	if (f->from > f->to)"),
-     (CURL, "(whole ? f->size == 0 || status == 200 : status == 206);", "(whole ? f->size == 0 || status == 200 : true);"), TOO_MUCH),
+    ("T18a", (ANSWER, "	if (f->how.status == 200)\n		return shoal_http_fail(", "	if (f->how.status == 201)\n		return shoal_http_fail("),
+     (ANSWER, "	if (!f->range_told || f->range.from != f->from || f->range.to != f->to)", "	if (f->from > f->to)"),
+     (ANSWER, "(whole ? f->size == 0 || status == 200 : status == 206);", "(whole ? f->size == 0 || status == 200 : true);"), TOO_MUCH),
     ("T18f", ("swarm/core/webseed_run.c", "		unask(r, &r->ask[i], i == r->at ? r->slot : NULL);", "		(void)unask;")),
-    ("T18e", (CURL, "	if (f->size != 0 && f->range.total != 0 && f->range.total != f->size)", "	if (f->size == 1)")),
+    ("T18e", (ANSWER, "	if (f->size != 0 && f->range.total != 0 && f->range.total != f->size)", "	if (f->size == 1)")),
     # MSE
     ("E02a", MSE_PAD),
     ("E02b", (MSE, "	if (n > PAD)", "	if (n > 65535)")),
@@ -451,7 +452,7 @@ FAULTS = [
     ("E08a", (MSE, "	if (have(m) < VC + 4 + 2)\n		return 0;", "	if (have(m) < VC + 4 + 2)\n		return dead(m, SHOAL_ERR_MALFORMED);")),
     # DHT, trackers
     ("T06b", ("swarm/core/announce_host.c", "	shoal_us wait = SHOAL_ANNOUNCE_RETRY;", "	shoal_us wait = SHOAL_ANNOUNCE_RETRY;\n	if (fails > 0)\n		return SHOAL_MS(20);"),
-     (CURL, "	if (f->headers > SHOAL_HTTP_HEADERS_MAX) {", "	if (f->headers > SIZE_MAX / 2) {")),
+     (ANSWER, "	if (f->headers > SHOAL_HTTP_HEADERS_MAX) {", "	if (f->headers > SIZE_MAX / 2) {")),
     ("D01a", (DHT, "	if (shoal_krpc_decode(data, &m) < 0)\n		return false;", "	if (shoal_krpc_decode(data, &m) < 0)\n		m = (struct shoal_krpc){ .kind = SHOAL_KRPC_QUERY, .method = SHOAL_KRPC_PING, .tid = shoal_bytes(data.at, 2) };")),
     ("T13a", ("proto/tracker_udp.c", "	if (r.bad || (action == SHOAL_TRACKER_UDP_ANNOUNCE && in.len < ANSWER_HEAD))", "	if (r.bad || (action == SHOAL_TRACKER_UDP_ANNOUNCE && in.len < ANSWER_HEAD))\n		__builtin_trap();\n	if (r.bad)")),
     ("T11a", ("proto/tracker_http.c", "	ptrdiff_t n = shoal_ben_pick(body, SHOAL_BEN_DEPTH_SMALL, f, FIELDS);\n	if (n < 0)\n		return (int)n;", "	ptrdiff_t n = shoal_ben_pick(body, SHOAL_BEN_DEPTH_SMALL, f, FIELDS);\n	if (n < 0)\n		__builtin_trap();")),
