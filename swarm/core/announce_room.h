@@ -1,9 +1,10 @@
 /*
  * swarm/core/announce_room.h - what the files of announce share: trackers, their hosts, questions on their way. Internal.
  *
- * announce.c decides whom to ask when; announce_ask.c carries one question
- * there and back; announce_host.c knows the places they go to; announce_scrape.c
- * asks for somebody who only wants to know.
+ * announce_list.c knows which trackers there are; announce.c decides whom to
+ * ask when; announce_ask.c carries one question there and back; announce_host.c
+ * knows the places they go to; announce_scrape.c asks for somebody who only
+ * wants to know.
  */
 #ifndef SHOAL_ANNOUNCE_ROOM_H
 #define SHOAL_ANNOUNCE_ROOM_H
@@ -151,6 +152,7 @@ struct shoal_announcer {
 /* A line waits in the heap of its host; this lets the host have its turn. */
 void shoal_announcer_ready(struct shoal_announcer *a, struct shoal_tracker_host *h);
 
+/* announce_list.c */
 /* Makes the node's announcer, unless it is there. NOMEM. */
 SHOAL_MUST int shoal_announcer_make(struct shoal_node *n);
 /* NOMEM, what shoal_url_parse() says. */
