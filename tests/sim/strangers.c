@@ -13,19 +13,13 @@
 #include "swarm/core/carrier.h"
 #include "proto/text.h"
 #include "proto/wire.h"
+#include "tools/lab/world/must.h"
 
 #define OUT_MAX (1u << 20)
 #define TORRENT_HEAD 320 /* bytes of a torrent without its pieces' hashes, and room to spare */
 #define DIAL_TAKES SHOAL_S(1)
 #define OWN_PEX 3 /* strangers' number for ut_pex */
 #define OWN_PUNCH 9
-
-static void *must(void *at)
-{
-	if (at == NULL)
-		abort();
-	return at;
-}
 
 /* ---- transport ---------------------------------------------------------------------------- */
 
@@ -51,7 +45,7 @@ static void take_in(struct stranger *s, const void *at, size_t len)
 	}
 	if (s->out_len + len > OUT_MAX)
 		abort();
-	s->out = must(realloc(s->out, s->out_len + len + 1));
+	s->out = sim_must(realloc(s->out, s->out_len + len + 1));
 	if (at != NULL)
 		memcpy(s->out + s->out_len, at, len);
 	else
@@ -200,7 +194,7 @@ static int world_dial(void *to, const struct shoal_addr *addr, uint64_t cookie)
 	struct strangers *w = to;
 	if (w->dials == w->dial_room) {
 		w->dial_room = w->dial_room ? 2 * w->dial_room : 64;
-		w->dial = must(realloc(w->dial, w->dial_room * sizeof *w->dial));
+		w->dial = sim_must(realloc(w->dial, w->dial_room * sizeof *w->dial));
 	}
 	w->dial[w->dials++] = (struct strangers_dial){ *addr, w->now, cookie, false };
 	return 0;
@@ -274,7 +268,7 @@ static void on_pex(struct stranger *s, struct shoal_bytes body)
 
 static void on_ext(struct stranger *s, const struct shoal_wire_msg *msg)
 {
-	struct shoal_ext_handshake *hs = must(malloc(sizeof *hs));
+	struct shoal_ext_handshake *hs = sim_must(malloc(sizeof *hs));
 	if (msg->ext == OWN_PUNCH) {
 		s->punches++;
 		if (shoal_holepunch_decode(msg->body, &s->punch) < 0)
@@ -415,7 +409,7 @@ static size_t info_v2(const struct strangers *w, const uint8_t root[32], uint8_t
 static size_t make_torrent(struct strangers *w, uint8_t *out)
 {
 	size_t layer = 32 * (size_t)pieces(w), begin = put(out, "d4:info", 7), at = begin;
-	uint8_t digest[32], root[32], *zeros = must(calloc(1, layer));
+	uint8_t digest[32], root[32], *zeros = sim_must(calloc(1, layer));
 	if (w->o.v2)
 		shoal_merkle_root_of((const shoal_hash32 *)zeros, pieces(w), shoal_merkle_width(pieces(w)),
 				     shoal_merkle_height(piece_size(w) / SHOAL_BLOCK), root);
@@ -443,11 +437,11 @@ static size_t make_torrent(struct strangers *w, uint8_t *out)
 
 struct strangers *strangers_new(const struct strangers_options *o)
 {
-	struct strangers *w = must(calloc(1, sizeof *w));
+	struct strangers *w = sim_must(calloc(1, sizeof *w));
 	char text[41];
 	w->o = *o;
 	assert(!o->v2 || o->torrent); /* a link to it would have all 32 bytes of its hash */
-	uint8_t *torrent = must(malloc(TORRENT_HEAD + 32 * (size_t)pieces(w)));
+	uint8_t *torrent = sim_must(malloc(TORRENT_HEAD + 32 * (size_t)pieces(w)));
 	w->budget.limit = o->memory ? o->memory : 16u << 20;
 	w->rng = shoal_rng_split(11, 14);
 	w->now = SHOAL_S(100);
@@ -537,7 +531,7 @@ void strangers_name(struct strangers *w, const struct shoal_addr *addr)
 
 static struct stranger *stranger_new(struct strangers *w, const struct shoal_addr *addr)
 {
-	struct stranger *s = must(calloc(1, sizeof *s));
+	struct stranger *s = sim_must(calloc(1, sizeof *s));
 	assert(w->count < STRANGERS_MAX);
 	w->at[w->count++] = s;
 	s->t.ops = &transport;
@@ -578,7 +572,7 @@ void stranger_gives(struct stranger *s, unsigned block)
 void stranger_say_msg(struct stranger *s, const struct shoal_wire_msg *msg)
 {
 	size_t room = msg->body.len + 64;
-	uint8_t *raw = must(malloc(room));
+	uint8_t *raw = sim_must(malloc(room));
 	ptrdiff_t n = shoal_wire_encode(msg, (struct shoal_space){ raw, room });
 	if (n < 0)
 		abort();
@@ -601,7 +595,7 @@ static void greet(struct stranger *s, uint16_t port)
 		hs.peer_id.b[i] = (uint8_t)shoal_rng_next(&w->rng);
 	shoal_wire_handshake_encode(&hs, raw);
 	stranger_say(s, raw, sizeof raw);
-	struct shoal_ext_handshake *ext = must(calloc(1, sizeof *ext));
+	struct shoal_ext_handshake *ext = sim_must(calloc(1, sizeof *ext));
 	memcpy(ext->m[0].name, "ut_pex", 7);
 	ext->m[0].id = OWN_PEX;
 	ext->m_count = 1;
@@ -642,7 +636,7 @@ struct stranger *stranger_answer(struct strangers *w, struct strangers_dial *d)
 
 void stranger_pex(struct stranger *s, const struct shoal_pex *pex)
 {
-	uint8_t *raw = must(malloc(16384));
+	uint8_t *raw = sim_must(malloc(16384));
 	ptrdiff_t n = shoal_pex_encode(pex, (struct shoal_space){ raw, 16384 });
 	if (n < 0)
 		abort();

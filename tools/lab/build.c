@@ -8,15 +8,9 @@
 #include "tools/lab/attack.h"
 #include "tools/lab/draw.h"
 #include "tools/lab/fluid.h"
+#include "tools/lab/world/must.h"
 
 #define CONTENT_SEED 1 /* all runs share the same bytes */
-
-static void *must(void *at)
-{
-	if (at == NULL)
-		abort();
-	return at;
-}
 
 /* ---- what is missing ------------------------------------------------------------------------ */
 
@@ -80,8 +74,8 @@ void lab_build_content(const struct lab_scenario *s, struct sim_content *content
 	size_t files = (size_t)c->files.v;
 	uint64_t size = (uint64_t)c->size.v;
 	uint64_t each = size / files / SHOAL_BLOCK * SHOAL_BLOCK; /* files begin on blocks */
-	struct sim_file_spec *file = must(calloc(files, sizeof *file));
-	char(*name)[16] = must(calloc(files, sizeof *name));
+	struct sim_file_spec *file = sim_must(calloc(files, sizeof *file));
+	char(*name)[16] = sim_must(calloc(files, sizeof *name));
 	for (size_t i = 0; i < files; i++) {
 		snprintf(name[i], sizeof name[i], "%06u", (unsigned)i);
 		file[i] = (struct sim_file_spec){ name[i], i + 1 < files ? each : size - each * (files - 1) };
@@ -118,7 +112,7 @@ static void give(const struct lab_group *g, struct sim_node *n, struct shoal_rng
 	uint32_t pieces = shoal_metainfo_piece_count(mi);
 	if (llround(g->has.v * pieces) >= pieces)
 		return sim_disk_fill(n->disk, SIM_FOLDER, mi);
-	bool *has = must(calloc((size_t)pieces + 1, sizeof *has));
+	bool *has = sim_must(calloc((size_t)pieces + 1, sizeof *has));
 	lab_draw_pieces(g, dice, has, pieces);
 	for (uint32_t i = 0; i < pieces; i++)
 		if (has[i])
@@ -162,7 +156,7 @@ void lab_build_nodes(const struct lab_scenario *s, struct sim *sim, uint64_t see
 		const struct lab_group *g = &s->nodes[i];
 		unsigned count = (unsigned)g->count.v;
 		struct shoal_rng dice = lab_draw_dice(seed, i);
-		struct lab_drawn *drawn = must(calloc((size_t)count + 1, sizeof *drawn));
+		struct lab_drawn *drawn = sim_must(calloc((size_t)count + 1, sizeof *drawn));
 		lab_draw_group(g, &dice, drawn);
 		for (unsigned k = 0; k < count; k++) {
 			const struct lab_drawn *d = &drawn[k];
@@ -217,7 +211,7 @@ void lab_build_nodes(const struct lab_scenario *s, struct sim *sim, uint64_t see
 
 double lab_build_bound(const struct lab_scenario *s, const struct lab_result_node *node, unsigned nodes)
 {
-	struct lab_fluid_node *fluid = must(calloc((size_t)nodes + 1, sizeof *fluid));
+	struct lab_fluid_node *fluid = sim_must(calloc((size_t)nodes + 1, sizeof *fluid));
 	size_t count = 0;
 	for (unsigned i = 0; i < nodes; i++)
 		if (node[i].honest)

@@ -4,16 +4,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "tools/lab/world/must.h"
 
 #define DICE_OF_GROUPS 1000000 /* streams of a run's seed that no node has */
 #define DICE_OF_RUN 999999     /* and one that no group has */
-
-static void *must(void *at)
-{
-	if (at == NULL)
-		abort();
-	return at;
-}
 
 struct shoal_rng lab_draw_dice(uint64_t seed, unsigned group)
 {
@@ -34,7 +28,7 @@ void lab_draw_group(const struct lab_group *g, struct shoal_rng *dice, struct la
 	const struct lab_spread *spread[] = { &g->up.v,	  &g->down.v,  &g->rtt.v,  &g->jitter.v,
 					      &g->join.v, &g->leave.v, &g->life.v, &g->disk.latency.v };
 	unsigned count = (unsigned)g->count.v;
-	double *drawn = must(calloc((size_t)count + 1, sizeof *drawn));
+	double *drawn = sim_must(calloc((size_t)count + 1, sizeof *drawn));
 	for (size_t d = 0; d < sizeof at / sizeof *at; d++) {
 		lab_spread_draw(spread[d], dice, drawn, count);
 		for (unsigned k = 0; k < count; k++)
@@ -65,7 +59,7 @@ unsigned *lab_draw_who(const struct lab_scenario *s, const struct lab_who *who, 
 	unsigned first = 0, count = (unsigned)s->nodes[who->group].count.v;
 	for (unsigned g = 0; g < who->group; g++)
 		first += (unsigned)s->nodes[g].count.v;
-	unsigned *out = must(calloc((size_t)count + 1, sizeof *out));
+	unsigned *out = sim_must(calloc((size_t)count + 1, sizeof *out));
 	if (who->one) {
 		out[0] = first + who->index;
 		*met = 1;

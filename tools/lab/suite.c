@@ -8,13 +8,7 @@
 #include <string.h>
 #include "tools/lab/metric.h"
 #include "tools/lab/rank.h"
-
-static void *must(void *at)
-{
-	if (at == NULL)
-		abort();
-	return at;
-}
+#include "tools/lab/world/must.h"
 
 const char *lab_verdict_text(enum lab_verdict verdict)
 {
@@ -87,10 +81,10 @@ int lab_suite_open(struct lab_suite *suite, struct shoal_bytes text, const struc
 	suite->from = o->has_seeds ? o->first : small ? s->quick.seeds.from : s->seeds.from;
 	suite->to = o->has_seeds ? o->last : small ? s->quick.seeds.to : s->seeds.to;
 	suite->slack = small ? s->quick.slack.v : 0;
-	suite->cases = must(calloc(lab_suite_case_count(suite), sizeof *suite->cases));
+	suite->cases = sim_must(calloc(lab_suite_case_count(suite), sizeof *suite->cases));
 	suite->cases[0].s = s;
 	ask_lacks(suite, &suite->cases[0]);
-	suite->line = must(calloc((size_t)s->must_hold.count + 1, sizeof *suite->line));
+	suite->line = sim_must(calloc((size_t)s->must_hold.count + 1, sizeof *suite->line));
 	suite->lines = s->must_hold.count;
 	for (unsigned i = 0; i < suite->lines; i++)
 		suite->line[i] = (struct lab_line){ .text = s->must_hold.at[i], .hold = &s->holds[i] };
@@ -122,7 +116,7 @@ static void open_case(struct lab_suite *suite, unsigned i)
 		ask_lacks(suite, c);
 	}
 	if (c->result == NULL)
-		c->result = must(calloc((size_t)(suite->to - suite->from) + 1, sizeof *c->result));
+		c->result = sim_must(calloc((size_t)(suite->to - suite->from) + 1, sizeof *c->result));
 }
 
 static bool make_run(struct lab_suite *suite, unsigned i, uint64_t seed, struct lab_result *r)
@@ -251,7 +245,7 @@ static void judge_line(struct lab_suite *suite, struct lab_line *line)
 	line->verdict = LAB_OPEN;
 	if (lacks(suite, line))
 		return;
-	double *left = must(calloc(2 * count, sizeof *left)), *right = left + count;
+	double *left = sim_must(calloc(2 * count, sizeof *left)), *right = left + count;
 	for (size_t i = 0; i < count && !suite->stopped; i++) {
 		struct asking a = { suite, suite->from + i };
 		lab_hold_sides(line->hold, ask, &a, &left[i], &right[i]);
@@ -275,7 +269,7 @@ double lab_suite_median(const struct lab_suite *suite, unsigned i, const char *m
 {
 	const struct lab_result *r = suite->cases[i].result;
 	size_t all = (size_t)(suite->to - suite->from) + 1, count = 0;
-	double *v = must(calloc(all, sizeof *v));
+	double *v = sim_must(calloc(all, sizeof *v));
 	for (size_t k = 0; r != NULL && k < all; k++) {
 		if (r[k].node == NULL)
 			continue;

@@ -3,19 +3,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "tools/lab/world/must.h"
 #include "tools/lab/world/room.h"
 
 #define MESSAGE_MAX (2u << 20)
 #define ENOUGH (256u * 1024) /* of a bin: no more is taken before some of it went */
 #define READ (64u * 1024)
 #define TURN 50 /* from a change to its being noticed */
-
-static void *must(void *at)
-{
-	if (at == NULL)
-		abort();
-	return at;
-}
 
 /* ---- messages --------------------------------------------------------------------------------- */
 
@@ -280,7 +274,7 @@ struct sim_guise *sim_guise_of(struct shoal_transport *inner)
 struct sim_guise *sim_guise_new(struct sim_node *node, struct sim_clock *clock, struct shoal_transport *inner,
 				const struct sim_guise_ops *ops, void *mind)
 {
-	struct sim_guise *g = must(calloc(1, sizeof *g));
+	struct sim_guise *g = sim_must(calloc(1, sizeof *g));
 	g->t.ops = &guise_transport;
 	g->inner = inner;
 	g->ops = ops;

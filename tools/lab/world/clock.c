@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include "tools/lab/world/must.h"
 
 #define SLOT_BITS 8	/* 256 us */
 #define PAGE_BITS 18	/* 262 ms: 1024 slots */
@@ -35,22 +36,15 @@ struct sim_due { /* the key beside the note's number */
 	uint32_t note;
 };
 
-static void *must(void *at)
-{
-	if (at == NULL)
-		abort(); /* a test machine without memory: no result is better than a wrong one */
-	return at;
-}
-
 void sim_clock_init(struct sim_clock *clock)
 {
 	*clock = (struct sim_clock){
 		.now = SIM_START, .page = SIM_START >> PAGE_BITS, .notes = LISTS, .ahead = FINE_LIST
 	};
-	clock->note = must(calloc(LISTS, sizeof *clock->note));
+	clock->note = sim_must(calloc(LISTS, sizeof *clock->note));
 	for (uint32_t i = FINE_LIST; i < LISTS; i++)
 		clock->note[i].next = clock->note[i].prev = i;
-	clock->fine = must(calloc((FINE + COARSE) / 64, sizeof *clock->fine));
+	clock->fine = sim_must(calloc((FINE + COARSE) / 64, sizeof *clock->fine));
 	clock->coarse = clock->fine + FINE / 64;
 }
 
@@ -79,7 +73,7 @@ static struct sim_due *dues_add(struct sim_dues *d)
 {
 	if (d->count == d->room) {
 		d->room = d->room ? 2 * d->room : 64;
-		d->due = must(realloc(d->due, d->room * sizeof *d->due));
+		d->due = sim_must(realloc(d->due, d->room * sizeof *d->due));
 	}
 	return &d->due[d->count++];
 }
@@ -125,7 +119,7 @@ static uint32_t note_new(struct sim_clock *c)
 {
 	if (c->free == 0) {
 		uint32_t room = 2 * c->notes;
-		c->note = must(realloc(c->note, room * sizeof *c->note));
+		c->note = sim_must(realloc(c->note, room * sizeof *c->note));
 		for (uint32_t i = room; i-- > c->notes;) {
 			c->note[i].next = c->free;
 			c->free = i;

@@ -10,6 +10,7 @@
 #include "proto/base/slots.h"
 #include "proto/magnet.h"
 #include "proto/merkle.h"
+#include "tools/lab/world/must.h"
 
 #define CHUNK 4096u
 
@@ -68,19 +69,12 @@ struct made {
 };
 
 /* Whether the run succeeded is no question in a test's own helper. */
-static void *must(void *at)
-{
-	if (at == NULL)
-		abort();
-	return at;
-}
-
 static void file_tree(const struct sim_content_spec *spec, uint64_t size, struct made *made)
 {
 	uint32_t per = spec->piece_size / SHOAL_BLOCK;
 	uint32_t blocks = (uint32_t)((size + SHOAL_BLOCK - 1) / SHOAL_BLOCK);
-	shoal_hash32 *leaf = must(calloc(blocks, 32));
-	uint8_t *block = must(malloc(SHOAL_BLOCK));
+	shoal_hash32 *leaf = sim_must(calloc(blocks, 32));
+	uint8_t *block = sim_must(malloc(SHOAL_BLOCK));
 	for (uint32_t i = 0; i < blocks; i++) {
 		uint64_t at = (uint64_t)i * SHOAL_BLOCK;
 		size_t len = size - at < SHOAL_BLOCK ? (size_t)(size - at) : SHOAL_BLOCK;
@@ -91,7 +85,7 @@ static void file_tree(const struct sim_content_spec *spec, uint64_t size, struct
 		shoal_merkle_root(leaf, blocks, shoal_merkle_width(blocks), 0, made->root);
 	} else {
 		uint32_t pieces = (blocks + per - 1) / per;
-		shoal_hash32 *layer = must(calloc(pieces, 32));
+		shoal_hash32 *layer = sim_must(calloc(pieces, 32));
 		for (uint32_t p = 0; p < pieces; p++) {
 			uint32_t here = blocks - p * per < per ? blocks - p * per : per;
 			shoal_merkle_root(leaf + (size_t)p * per, here, per, 0, layer[p]);
@@ -141,8 +135,8 @@ void sim_content_init(struct sim_content *c, const struct sim_content_spec *spec
 {
 	bool v1 = spec->format != SHOAL_FORMAT_V2;
 	bool v2 = spec->format != SHOAL_FORMAT_V1;
-	struct made *made = must(calloc(spec->file_count, sizeof *made));
-	struct shoal_author_file *file = must(calloc(spec->file_count, sizeof *file));
+	struct made *made = sim_must(calloc(spec->file_count, sizeof *made));
+	struct shoal_author_file *file = sim_must(calloc(spec->file_count, sizeof *file));
 	uint64_t stream = 0;
 	char what[160] = "";
 
@@ -160,8 +154,8 @@ void sim_content_init(struct sim_content *c, const struct sim_content_spec *spec
 	}
 	stream = shoal_author_stream(spec->format, spec->piece_size, spec->single, stream);
 	uint64_t pieces = (stream + spec->piece_size - 1) / spec->piece_size;
-	uint8_t *sha1 = must(calloc(pieces + 1, 20));
-	uint8_t *piece = must(malloc(spec->piece_size));
+	uint8_t *sha1 = sim_must(calloc(pieces + 1, 20));
+	uint8_t *piece = sim_must(malloc(spec->piece_size));
 	for (uint64_t p = 0; v1 && p < pieces; p++) {
 		uint64_t at = p * spec->piece_size;
 		size_t len = stream - at < spec->piece_size ? (size_t)(stream - at) : spec->piece_size;
@@ -186,7 +180,9 @@ void sim_content_init(struct sim_content *c, const struct sim_content_spec *spec
 		fprintf(stderr, "sim content: %s\n", what);
 		abort();
 	}
-	*c = (struct sim_content){ .seed = spec->seed, .torrent = must(malloc((size_t)n)), .torrent_len = (size_t)n };
+	*c = (struct sim_content){ .seed = spec->seed,
+				   .torrent = sim_must(malloc((size_t)n)),
+				   .torrent_len = (size_t)n };
 	memcpy(c->torrent, w.at, (size_t)n);
 	shoal_ben_wr_fini(&w);
 	if (shoal_metainfo_parse(&c->mi, (struct shoal_bytes){ c->torrent, c->torrent_len }, &why) < 0) {

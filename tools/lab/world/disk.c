@@ -60,7 +60,7 @@ static int disk_submit(void *to_d, struct shoal_disk_job *job)
 	shoal_us now = d->o.clock->now;
 	if (d->count >= SIM_DISK_JOBS)
 		return SHOAL_ERR_BUSY;
-	struct flight *flight = sim_disk_must(calloc(1, sizeof *flight));
+	struct flight *flight = sim_must(calloc(1, sizeof *flight));
 	flight->disk = d;
 	flight->job = job;
 	flight->end.ring = on_end;
@@ -109,11 +109,11 @@ static int disk_open(void *to_d, const struct shoal_metainfo *mi, const char *fo
 		struct storage *st = &d->storage[i];
 		if (st->mi != NULL)
 			continue;
-		*st = (struct storage){ .mi = mi, .folder = sim_disk_must(strdup(folder)), .read_only = read_only };
-		st->file = sim_disk_must(calloc(files + 1u, sizeof(struct sim_file *)));
-		st->stamp = sim_disk_must(calloc(files + 1u, sizeof *st->stamp));
-		st->wrote = sim_disk_must(calloc(files + 1u, sizeof *st->wrote));
-		st->ends = sim_disk_must(calloc(files + 1u, sizeof *st->ends));
+		*st = (struct storage){ .mi = mi, .folder = sim_must(strdup(folder)), .read_only = read_only };
+		st->file = sim_must(calloc(files + 1u, sizeof(struct sim_file *)));
+		st->stamp = sim_must(calloc(files + 1u, sizeof *st->stamp));
+		st->wrote = sim_must(calloc(files + 1u, sizeof *st->wrote));
+		st->ends = sim_must(calloc(files + 1u, sizeof *st->ends));
 		for (uint32_t f = 0; f < files; f++)
 			st->file[f] = sim_disk_stored(mi, f) ? sim_disk_file_named(d, folder, mi, f) : NULL;
 		st->file[files] = sim_disk_part_of(d, folder, mi);
@@ -241,7 +241,7 @@ struct shoal_disk sim_disk_view(struct sim_disk *d)
 
 struct sim_disk *sim_disk_new(const struct sim_disk_options *options)
 {
-	struct sim_disk *d = sim_disk_must(calloc(1, sizeof *d));
+	struct sim_disk *d = sim_must(calloc(1, sizeof *d));
 	d->o = *options;
 	d->rng = options->rng;
 	d->room = UINT64_MAX;

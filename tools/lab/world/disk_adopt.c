@@ -68,7 +68,7 @@ int sim_disk_do_find(const struct sim_disk *d, struct shoal_disk_find *find)
 	uint32_t room = 0;
 	for (const struct sim_file *f = d->medium.file; f != NULL; f = f->next)
 		room += strncmp(f->path, find->folder, len) == 0;
-	find->found = sim_disk_must(calloc(room + 1, sizeof *find->found));
+	find->found = sim_must(calloc(room + 1, sizeof *find->found));
 	find->count = 0;
 	find->bytes = 0;
 	find->os = 0;
@@ -76,9 +76,9 @@ int sim_disk_do_find(const struct sim_disk *d, struct shoal_disk_find *find)
 		if (strncmp(f->path, find->folder, len) != 0 || f->path[len] != '/' ||
 		    f->live.state != SHOAL_SEEN_WHOLE || !is_wanted(find, f->live.size, name_of(f->path)))
 			continue;
-		find->found[find->count++] = (struct shoal_disk_found){
-			.size = f->live.size, .name = name_of(f->path), .path = sim_disk_must(strdup(f->path + len + 1))
-		};
+		find->found[find->count++] = (struct shoal_disk_found){ .size = f->live.size,
+									.name = name_of(f->path),
+									.path = sim_must(strdup(f->path + len + 1)) };
 	}
 	return 0;
 }

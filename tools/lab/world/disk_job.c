@@ -144,7 +144,7 @@ int sim_disk_do_reveal(struct sim_disk *d, struct storage *st, struct shoal_disk
 			uint64_t from = (uint64_t)piece * shoal_metainfo_piece_size(st->mi) + part.at;
 			if (part.file != f)
 				continue;
-			uint8_t *bytes = sim_disk_must(malloc(part.len));
+			uint8_t *bytes = sim_must(malloc(part.len));
 			job->bad_file = files;
 			bool good = sim_file_read(st->file[files], from, bytes, part.len);
 			uint64_t growth = sim_file_growth(st->file[f], part.offset, part.len);

@@ -22,7 +22,7 @@ struct sim_file *sim_disk_file_of(struct sim_disk *d, const char *folder, const 
 {
 	if (d->known.mi != mi || d->known.folder != folder) {
 		free(d->known.file);
-		d->known.file = sim_disk_must(calloc(shoal_metainfo_file_count(mi) + 1u, sizeof(struct sim_file *)));
+		d->known.file = sim_must(calloc(shoal_metainfo_file_count(mi) + 1u, sizeof(struct sim_file *)));
 		d->known.mi = mi;
 		d->known.folder = folder;
 	}

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include "tools/lab/world/disk.h"
+#include "tools/lab/world/must.h"
 
 #define SIM_DISK_STORAGES 8
 #define SIM_DISK_OPS (SHOAL_DISK_FIND + 1)
@@ -53,13 +54,6 @@ struct part {
 	uint64_t offset;  /* in the file */
 	uint32_t at, len; /* in the piece */
 };
-
-static inline void *sim_disk_must(void *at)
-{
-	if (at == NULL)
-		abort();
-	return at;
-}
 
 static inline int64_t sim_disk_now_ns(const struct sim_disk *d)
 {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "tools/lab/world/content.h"
+#include "tools/lab/world/must.h"
 
 enum kind {
 	HOLE,  /* nothing was written: zeros */
@@ -31,13 +32,6 @@ static const struct sim_page hole_page;
 static const struct sim_page right_page = { .live = { RIGHT, NULL }, .durable = { RIGHT, NULL } };
 static struct sim_group all_right; /* never read or written: its address is the word */
 
-static void *must(void *at)
-{
-	if (at == NULL)
-		abort();
-	return at;
-}
-
 static bool coin(struct sim_medium *m)
 {
 	return shoal_rng_below(&m->rng, 2) == 0;
@@ -59,7 +53,7 @@ static void copy(const struct sim_file *f, struct version *to, const struct vers
 	clear(to);
 	to->kind = from->kind;
 	if (from->kind == OWN) {
-		to->own = must(malloc(bytes));
+		to->own = sim_must(malloc(bytes));
 		memcpy(to->own, from->own, bytes);
 	}
 }
@@ -98,7 +92,7 @@ static void bytes_of(const struct sim_file *f, uint32_t i, const struct version 
 static uint8_t *own(const struct sim_file *f, uint32_t i, struct version *v)
 {
 	if (v->kind != OWN) {
-		uint8_t *at = must(calloc(1, f->head ? f->head : SIM_PAGE));
+		uint8_t *at = sim_must(calloc(1, f->head ? f->head : SIM_PAGE));
 		bytes_of(f, i, v, 0, at, extent(f, i));
 		*v = (struct version){ OWN, at };
 	}
@@ -150,7 +144,7 @@ static struct sim_page *page_open(struct sim_file *f, uint32_t i)
 	struct sim_group **g = &f->group[i / GROUP];
 	if (is_plain(*g)) {
 		struct sim_page all = *g == NULL ? hole_page : right_page;
-		*g = must(malloc(sizeof **g));
+		*g = sim_must(malloc(sizeof **g));
 		for (uint32_t k = 0; k < GROUP; k++)
 			(*g)->page[k] = all;
 	}
@@ -222,14 +216,14 @@ struct sim_file *sim_medium_file(struct sim_medium *m, const char *path, uint64_
 		at = &(*at)->next;
 	if (*at != NULL && strcmp((*at)->path, path) == 0)
 		return *at;
-	struct sim_file *f = must(calloc(1, sizeof *f));
-	f->path = must(strdup(path));
+	struct sim_file *f = sim_must(calloc(1, sizeof *f));
+	f->path = sim_must(strdup(path));
 	f->seed = seed;
 	f->begin = begin;
 	f->size_max = size_max;
 	f->pages = (uint32_t)((size_max + SIM_PAGE - 1) / SIM_PAGE);
 	f->head = m->head;
-	f->group = must(calloc(groups(f) + 1u, sizeof(struct sim_group *)));
+	f->group = sim_must(calloc(groups(f) + 1u, sizeof(struct sim_group *)));
 	f->next = *at;
 	*at = f;
 	return f;

@@ -6,19 +6,13 @@
 #include <string.h>
 #include "proto/base/fetch.h"
 #include "proto/wire.h"
+#include "tools/lab/world/must.h"
 #include "tools/lab/world/pipe_room.h"
 
 #define PARCEL_MAX (64u * 1024)
 #define PASSES 8 /* a node reads on in one turn, as long as something comes */
 
 const struct sim_tcp sim_tcp_common = { .mss = 1448, .head = 52, .first = 10 };
-
-static void *must(void *at)
-{
-	if (at == NULL)
-		abort();
-	return at;
-}
 
 void **sim_end_word(struct sim_end *end)
 {
@@ -270,7 +264,7 @@ static void told(struct sim_end *e, const struct sim_lane *l, const struct parce
 /* What a parcel has room for while it is being filled: talk, with what was corked in front of it, and a block's bytes. */
 static struct parcel *parcel_new(struct sim_lane *l, size_t talk, size_t kept)
 {
-	struct parcel *q = must(malloc(sizeof *q + l->corked + talk + kept));
+	struct parcel *q = sim_must(malloc(sizeof *q + l->corked + talk + kept));
 	*q = (struct parcel){ .talk = l->corked };
 	if (l->corked > 0)
 		memcpy(q->bytes, l->cork, l->corked);
@@ -438,7 +432,7 @@ static void end_close(struct shoal_transport *t)
 	sim_lane_pull(lane_in(e));
 	if (lane_in(e)->readable > 0) /* closed on unread bytes: a reset, as TCP has it */
 		broken(other);
-	struct parcel *fin = must(malloc(sizeof *fin));
+	struct parcel *fin = sim_must(malloc(sizeof *fin));
 	*fin = (struct parcel){ .fin = true };
 	sim_lane_put(lane_out(e), fin);
 	sim_lane_kick(lane_out(e));
@@ -470,7 +464,7 @@ void sim_lane_deaf(struct sim_lane *l)
 void sim_pipe_new(const struct sim_pipe_options *options, struct shoal_rng rng, struct sim_line *const line[2],
 		  void *const owner[2], struct shoal_transport *end[2])
 {
-	struct pipe *p = must(calloc(1, sizeof *p));
+	struct pipe *p = sim_must(calloc(1, sizeof *p));
 	assert(options->window > 0 && (options->carrier.ops == NULL || options->head == 0));
 	p->o = options;
 	p->rng = rng;

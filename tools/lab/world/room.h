@@ -5,6 +5,7 @@
 #define SIM_ROOM_H
 
 #include "tools/lab/world/book.h"
+#include "tools/lab/world/must.h"
 #include "tools/lab/world/world.h"
 
 #define SIM_PORTS 20000u /* that connections come from, one after the other */
@@ -41,8 +42,6 @@ struct sim {
 	bool hides; /* some node's streams may be noise: what goes by is not known */
 	char wrong[320];
 };
-
-void *sim_must(void *at); /* aborts on NULL: a test machine without memory */
 
 /* node.c, its events and its world */
 extern const struct shoal_world_ops sim_world_ops; /* of a struct sim_node */

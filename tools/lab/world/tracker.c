@@ -8,6 +8,7 @@
 #include "proto/base/bytes.h"
 #include "proto/compact.h"
 #include "proto/tracker_udp.h"
+#include "tools/lab/world/must.h"
 
 #define TAKES SHOAL_MS(30) /* an answer over HTTP */
 #define SILENCE SHOAL_S(30)
@@ -51,13 +52,6 @@ struct sim_tracker {
 	void *web;
 };
 
-static void *must(void *at)
-{
-	if (at == NULL)
-		abort();
-	return at;
-}
-
 /* ---- who is there ------------------------------------------------------------------------------ */
 
 static size_t find(const struct sim_tracker *t, const struct shoal_addr *addr)
@@ -90,7 +84,7 @@ static void note(struct sim_tracker *t, const struct said *said)
 	}
 	if (i == t->room) {
 		t->room = t->room ? 2 * t->room : 64;
-		t->peer = must(realloc(t->peer, t->room * sizeof *t->peer));
+		t->peer = sim_must(realloc(t->peer, t->room * sizeof *t->peer));
 	}
 	if (i == t->seen.peers)
 		t->seen.peers++;
@@ -178,7 +172,7 @@ static int tracker_fetch(void *to, struct sim_node *n, const struct shoal_fetch 
 		     : query_says(url.query, "event=completed") ? SHOAL_TRACKER_COMPLETED
 		     : query_says(url.query, "event=stopped")	? SHOAL_TRACKER_STOPPED
 								: SHOAL_TRACKER_NONE;
-	struct asked *a = must(calloc(1, sizeof *a + 128 + GIVES_MAX * SHOAL_COMPACT4));
+	struct asked *a = sim_must(calloc(1, sizeof *a + 128 + GIVES_MAX * SHOAL_COMPACT4));
 	*a = (struct asked){ .alarm = { .ring = on_answer },
 			     .next = t->asked,
 			     .t = t,
@@ -255,7 +249,7 @@ static void hears(void *to, const struct shoal_addr *from, struct shoal_bytes in
 
 struct sim_tracker *sim_tracker_new(struct sim_options *world)
 {
-	struct sim_tracker *t = must(calloc(1, sizeof *t));
+	struct sim_tracker *t = sim_must(calloc(1, sizeof *t));
 	t->fetch = world->fetch;
 	t->fetch_stop = world->fetch_stop;
 	t->web = world->web;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "proto/base/fetch.h"
 #include "proto/wire.h"
+#include "tools/lab/world/must.h"
 
 #define MESSAGE_MAX (2u << 20)
 #define EXT_DONTHAVE 7 /* the number our nodes give lt_donthave */
@@ -21,13 +22,6 @@ struct sim_watch {
 	struct shoal_bits announced; /* on this connection */
 	struct sim_talk talk;
 };
-
-static void *must(void *at)
-{
-	if (at == NULL)
-		abort();
-	return at;
-}
 
 void sim_witness_init(struct sim_witness *w, const struct sim_content *content, struct sim_disk *disk,
 		      const char *folder, bool honest)
@@ -57,7 +51,7 @@ void sim_witness_forgive(struct sim_witness *w, uint32_t piece)
 
 struct sim_watch *sim_watch_new(struct sim_node *who, struct sim_node *to, struct sim_watch *back)
 {
-	struct sim_watch *watch = must(calloc(1, sizeof *watch));
+	struct sim_watch *watch = sim_must(calloc(1, sizeof *watch));
 	watch->back = back;
 	if (back != NULL)
 		back->back = watch;
@@ -224,7 +218,7 @@ bool sim_watch_heard(struct sim_watch *watch, struct sim_witness *w, const struc
 		abort();
 	if (watch->len + heard->talk.len > watch->room) {
 		watch->room = 2 * (watch->len + heard->talk.len);
-		watch->at = must(realloc(watch->at, watch->room));
+		watch->at = sim_must(realloc(watch->at, watch->room));
 	}
 	if (heard->talk.len > 0)
 		memcpy(watch->at + watch->len, heard->talk.at, heard->talk.len);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "proto/base/bytes.h"
 #include "proto/url.h"
+#include "tools/lab/world/must.h"
 
 #define HOSTS_MAX 8
 #define LUMP (20u * 1000) /* bytes told at a time: no multiple of a block */
@@ -37,16 +38,9 @@ struct sim_web {
 	struct ask *asks;
 };
 
-static void *must(void *at)
-{
-	if (at == NULL)
-		abort();
-	return at;
-}
-
 struct sim_web *sim_web_new(void)
 {
-	return must(calloc(1, sizeof(struct sim_web)));
+	return sim_must(calloc(1, sizeof(struct sim_web)));
 }
 
 static void ask_free(struct ask *a)
@@ -237,7 +231,7 @@ static int web_fetch(void *to, struct sim_node *n, const struct shoal_fetch *f, 
 	struct shoal_url url;
 	if (shoal_url_parse(f->url, &url) < 0 || url.scheme == SHOAL_URL_UDP)
 		return SHOAL_ERR_USAGE;
-	struct ask *a = must(calloc(1, sizeof *a));
+	struct ask *a = sim_must(calloc(1, sizeof *a));
 	a->alarm.ring = on_alarm;
 	a->web = web;
 	a->node = n;

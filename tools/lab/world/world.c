@@ -8,13 +8,6 @@
 #include "tools/lab/world/digest.h"
 #include "tools/lab/world/room.h"
 
-void *sim_must(void *at)
-{
-	if (at == NULL)
-		abort();
-	return at;
-}
-
 void sim_breach(struct sim *sim, const struct sim_node *n, const char *format, ...)
 {
 	char what[220];
