@@ -16,6 +16,7 @@
 #include "tools/lab/real/count.h"
 #include "tools/lab/real/crew.h"
 #include "tools/lab/real/door.h"
+#include "tools/lab/roll.h"
 
 #define READY_S 60   /* until those that have the content must serve it */
 #define STOP_S 6     /* from being told to end until it is ended */
@@ -41,7 +42,8 @@ struct drive {
 	double began; /* clock: when the run's time is 0; < 0 while it is not */
 	double watched, measured, every;
 	bool *fired, *serves; /* by event; by node: it has told the tracker that it has all */
-	unsigned to_join, open, sides;
+	struct lab_roll roll;
+	unsigned sides;
 	bool told; /* to end, from outside */
 	bool over; /* all are told to end */
 	int error; /* what gave out */
@@ -87,19 +89,6 @@ __attribute__((format(printf, 2, 3))) static void wrong(struct drive *d, const c
 
 /* ---- coming and going ---------------------------------------------------------------------------- */
 
-static void closes(struct drive *d, unsigned i)
-{
-	if (d->r->node[i].honest && d->r->node[i].wants)
-		d->open--;
-}
-
-/* By itself, and not only if an event has it come. */
-static bool comes(const struct drive *d, unsigned i)
-{
-	double join = d->stage->plan.node[i].drawn.join;
-	return isfinite(join) && join <= d->s->limit.v;
-}
-
 static void start(struct drive *d, unsigned i)
 {
 	struct lab_result_node *r = &d->r->node[i];
@@ -118,14 +107,7 @@ static void start(struct drive *d, unsigned i)
 		return;
 	}
 	r->starts++;
-	if (isfinite(r->joined))
-		return;
-	r->joined = now_of(d);
-	if (d->began >= 0 && comes(d, i))
-		d->to_join--;
-	if (r->honest && r->wants)
-		d->open++;
-	if (isfinite(drawn->life))
+	if (lab_roll_joins(&d->roll, i, now_of(d)) && isfinite(drawn->life))
 		task_at(d, r->joined + drawn->life, LAB_TASK_GIVE_UP, i);
 }
 
@@ -139,28 +121,14 @@ static void stop(struct drive *d, unsigned i)
 
 static void leave(struct drive *d, unsigned i)
 {
-	struct lab_result_node *r = &d->r->node[i];
-	if (isfinite(r->left))
-		return;
-	if (!isfinite(r->joined))
-		d->to_join -= comes(d, i);
-	else if (!isfinite(r->complete))
-		closes(d, i);
-	r->left = now_of(d);
-	stop(d, i);
+	if (lab_roll_leaves(&d->roll, i, now_of(d)))
+		stop(d, i);
 }
 
-/* An event has it come, or come back: who was gone for good is one of those again that are waited for. */
+/* An event has it come, or come back, or go on. */
 static void call(struct drive *d, unsigned i)
 {
-	struct lab_result_node *r = &d->r->node[i];
-	if (isfinite(r->left)) {
-		r->left = INFINITY;
-		if (!isfinite(r->joined))
-			d->to_join += comes(d, i);
-		else if (!isfinite(r->complete))
-			d->open += r->honest && r->wants;
-	}
+	lab_roll_recalls(&d->roll, i);
 	if (d->crew.node[i].state == LAB_CREW_PAUSED)
 		lab_crew_pause(&d->crew, i, false);
 	else
@@ -169,18 +137,14 @@ static void call(struct drive *d, unsigned i)
 
 static void completes(struct drive *d, unsigned i)
 {
-	struct lab_result_node *r = &d->r->node[i];
-	if (isfinite(r->complete) || d->began < 0)
+	if (d->began < 0 || !lab_roll_completes(&d->roll, i, now_of(d)))
 		return;
-	if (!isfinite(r->left))
-		closes(d, i);
-	r->complete = now_of(d);
 	/* (At once, if it is so: with the last of them the run is over, and no task is done any more.) */
 	double stays = d->stage->plan.node[i].drawn.leave;
 	if (stays <= 0)
 		leave(d, i);
 	else if (isfinite(stays))
-		task_at(d, r->complete + stays, LAB_TASK_LEAVE, i);
+		task_at(d, d->r->node[i].complete + stays, LAB_TASK_LEAVE, i);
 }
 
 /* ---- what is heard -------------------------------------------------------------------------------- */
@@ -458,10 +422,11 @@ static void plan_run(struct drive *d)
 	for (unsigned i = 0; i < d->r->nodes; i++) {
 		if (d->serves[i])
 			completes(d, i);
-		if (d->crew.node[i].starts > 0 || !comes(d, i))
+		double join = d->stage->plan.node[i].drawn.join;
+		if (d->crew.node[i].starts > 0 || !isfinite(join) || join > d->s->limit.v)
 			continue;
-		d->to_join++;
-		task_at(d, d->stage->plan.node[i].drawn.join, LAB_TASK_JOIN, i);
+		lab_roll_expect(&d->roll, i);
+		task_at(d, join, LAB_TASK_JOIN, i);
 	}
 	double every = isfinite(d->r->bound) && d->r->bound > 0 ? d->r->bound / SAMPLES_WANTED : 1;
 	d->every = fmin(fmax(every, 0.1), 60);
@@ -473,7 +438,7 @@ static void plan_run(struct drive *d)
 
 static void play(struct drive *d)
 {
-	while (goes_on(d) && (d->to_join > 0 || d->open > 0) && now_of(d) < d->s->limit.v) {
+	while (goes_on(d) && !lab_roll_over(&d->roll) && now_of(d) < d->s->limit.v) {
 		struct lab_task *task = lab_calendar_take(&d->calendar, now_of(d));
 		if (task != NULL) {
 			do_task(d, task);
@@ -482,7 +447,7 @@ static void play(struct drive *d)
 			turn(d, d->began + fmin(lab_calendar_next(&d->calendar), d->s->limit.v));
 		}
 	}
-	d->r->in_time = d->to_join == 0 && d->open == 0;
+	d->r->in_time = lab_roll_over(&d->roll);
 	d->r->end = now_of(d);
 }
 
@@ -562,7 +527,9 @@ static int prepare(struct drive *d)
 		rc = lab_door_open(&d->door, d->loop, d->stage->door, &d->tracker);
 	d->door.news = on_news;
 	d->door.to = d;
-	return rc == 0 ? lab_count_init(&d->count, d->stage, d->r) : rc;
+	if (rc == 0)
+		rc = lab_count_init(&d->count, d->stage, d->r);
+	return rc == 0 ? lab_roll_init(&d->roll, d->r) : rc;
 }
 
 static void tidy(struct drive *d)
@@ -572,6 +539,7 @@ static void tidy(struct drive *d)
 	lab_tracker_fini(&d->tracker);
 	lab_calendar_fini(&d->calendar);
 	lab_count_fini(&d->count);
+	lab_roll_fini(&d->roll);
 	if (d->signals != NULL)
 		event_free(d->signals);
 	if (d->alarm != NULL)
