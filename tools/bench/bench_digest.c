@@ -9,12 +9,12 @@
  */
 #include "proto/base/bytes.h"
 #include "proto/base/digest.h"
+#include "tools/bench/clock.h"
 
 #include <openssl/evp.h>
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum {
 	STEP = 16 * 1024, /* bytes a lane moves by in one call */
@@ -34,13 +34,6 @@ struct bench {
 };
 
 /* Of this thread's own: a neighbour on the core does not count. */
-static double seconds(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 static void evp(struct bench *b, const EVP_MD *md)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -131,9 +124,9 @@ static int order(const void *a, const void *b)
 
 static double timed(struct bench *b, void (*run)(struct bench *))
 {
-	double start = seconds();
+	double start = bench_seconds(CLOCK_THREAD_CPUTIME_ID);
 	run(b);
-	return seconds() - start;
+	return bench_seconds(CLOCK_THREAD_CPUTIME_ID) - start;
 }
 
 static void measure(struct bench *b, const struct entry *e)

@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include "proto/base/digest.h"
 #include "proto/base/rng.h"
 #include "swarm/io/disk_threads.h"
+#include "tools/bench/clock.h"
 
 #define PIECE (1u << 20)
 #define BLOCKS (PIECE / SHOAL_BLOCK)
@@ -75,14 +75,6 @@ struct piece {
 	struct shoal_slot slot[BLOCKS], *slots[BLOCKS];
 };
 
-static double cpu_s(void)
-{
-	struct rusage u;
-	getrusage(RUSAGE_SELF, &u);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-}
-
 enum what { V1, V2, HYBRID, WHAT_COUNT };
 static const char *const names[] = { "v1", "v2", "hybrid" };
 
@@ -124,7 +116,7 @@ static int round_of(enum what what, const char *folder, uint32_t pieces, unsigne
 	struct shoal_disk disk = shoal_disk_threads_disk(dt);
 	if ((rc = disk.ops->open(disk.d, mi, folder, false, &storage)) < 0)
 		goto out;
-	double cpu = cpu_s();
+	double cpu = bench_cpu();
 	shoal_us from = shoal_os_real.now();
 	for (; next < open && next < pieces; next++) {
 		piece_begin(&piece[next], what, storage, next, run, run == BLOCKS ? SHOAL_DISK_LAST : 0);
@@ -157,7 +149,7 @@ static int round_of(enum what what, const char *folder, uint32_t pieces, unsigne
 		}
 	}
 	double s = (double)(shoal_os_real.now() - from) / 1e6, gib = pieces / 1024.0;
-	cpu = cpu_s() - cpu;
+	cpu = bench_cpu() - cpu;
 	if (rc >= 0)
 		printf("%-7s %-6s %7u %5u %5u  %6.2f GB/s  %6.3f CPU-s/GiB\n", check ? "check" : "write", names[what],
 		       workers, open, run, gib * 1.073741824 / s, cpu / gib);

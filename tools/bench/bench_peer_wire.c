@@ -11,19 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "proto/peer_wire.h"
+#include "tools/bench/clock.h"
 
 #define BLOCKS 512u /* of one round of the stream; its places are as many, so that caches behave as they would */
 #define FRAME (SHOAL_WIRE_PIECE_HEAD + SHOAL_WIRE_BLOCK_MAX)
-
-static double cpu_seconds(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
 
 static void *must(void *at)
 {
@@ -85,7 +78,7 @@ static void run(struct bench *b, double seconds)
 	if (shoal_pw_new(&pw, 1) < 0)
 		must(NULL);
 	greet(pw, b->bounce);
-	for (double end = cpu_seconds() + seconds; cpu_seconds() < end;) {
+	for (double end = bench_cpu() + seconds; bench_cpu() < end;) {
 		for (int i = 0; i < 64 && rc == 0; i++) {
 			if (b->forecast)
 				expect(b, pw);
@@ -147,9 +140,9 @@ static void blocks(const char *what, struct bench b, uint32_t every, bool foreca
 	write_blocks(&b, every);
 	b.forecast = forecast;
 	b.read_max = read_max;
-	double from = cpu_seconds();
+	double from = bench_cpu();
 	run(&b, seconds);
-	double took = cpu_seconds() - from;
+	double took = bench_cpu() - from;
 	printf("%-44s %7.2f GB/s  %6.1f ns a block  %5.1f blocks a read  %5.1f %% foreseen\n", what,
 	       (double)b.bytes / took / 1e9, took / (double)b.blocks * 1e9, (double)b.blocks / (double)b.reads,
 	       100.0 * (double)b.foreseen / (double)b.blocks);
@@ -159,7 +152,7 @@ static void blocks(const char *what, struct bench b, uint32_t every, bool foreca
 static void copy_alone(struct bench b, double seconds)
 {
 	uint64_t bytes = 0, count = 0;
-	double from = cpu_seconds(), took;
+	double from = bench_cpu(), took;
 	write_blocks(&b, 0);
 	do {
 		for (uint32_t i = 0; i < BLOCKS; i++) {
@@ -168,7 +161,7 @@ static void copy_alone(struct bench b, double seconds)
 			bytes += FRAME;
 			count++;
 		}
-		took = cpu_seconds() - from;
+		took = bench_cpu() - from;
 	} while (took < seconds);
 	printf("%-44s %7.2f GB/s  %6.1f ns a block\n", "the copy alone", (double)bytes / took / 1e9,
 	       took / (double)count * 1e9);
@@ -184,9 +177,9 @@ static void haves(struct bench b, double seconds)
 		b.len += 9;
 	}
 	b.read_max = SIZE_MAX;
-	double from = cpu_seconds();
+	double from = bench_cpu();
 	run(&b, seconds);
-	double took = cpu_seconds() - from;
+	double took = bench_cpu() - from;
 	printf("%-44s %7.2f M messages/s\n", "HAVEs in", (double)b.events / took / 1e6);
 }
 
@@ -200,7 +193,7 @@ static void out(double seconds)
 
 	if (shoal_pw_new(&pw, 1) < 0)
 		must(NULL);
-	double from = cpu_seconds(), took;
+	double from = bench_cpu(), took;
 	do {
 		for (int round = 0; round < 256; round++) {
 			const struct shoal_pw_give give = { .piece = 1, .len = sizeof block, .token = pw, .at = block };
@@ -211,12 +204,12 @@ static void out(double seconds)
 				bytes += v[i].len;
 			shoal_pw_sent(pw, bytes, done, 64, 1);
 		}
-		took = cpu_seconds() - from;
+		took = bench_cpu() - from;
 	} while (took < seconds);
 	printf("%-44s %7.2f GB/s  %6.1f ns a block\n", "blocks out (queue and parts, nothing copied)",
 	       (double)count * FRAME / took / 1e9, took / (double)count * 1e9);
 
-	from = cpu_seconds();
+	from = bench_cpu();
 	do {
 		for (int round = 0; round < 256; round++) {
 			const struct shoal_wire_msg request = { .id = SHOAL_WIRE_REQUEST, .len = SHOAL_WIRE_BLOCK_MAX };
@@ -227,7 +220,7 @@ static void out(double seconds)
 				bytes += v[i].len;
 			shoal_pw_sent(pw, bytes, done, 64, 1);
 		}
-		took = cpu_seconds() - from;
+		took = bench_cpu() - from;
 	} while (took < seconds);
 	printf("%-44s %7.2f M messages/s\n", "REQUESTs out", (double)said / took / 1e6);
 	shoal_pw_free(pw);

@@ -13,20 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "proto/base/bits.h"
 #include "proto/base/rng.h"
 #include "swarm/core/picker.h"
+#include "tools/bench/clock.h"
 
 #define PEERS_MAX 500u
-
-static double now_ns(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
-}
 
 static void die(const char *what)
 {
@@ -68,10 +61,10 @@ static void bench_have(uint32_t pieces, uint32_t peers)
 			order[i - 1] = order[j];
 			order[j] = swap;
 		}
-		double start = now_ns();
+		double start = bench_now_ns();
 		for (uint32_t i = 0; i < pieces; i++)
 			shoal_picker_peer_has(p, order[i]);
-		took += now_ns() - start;
+		took += bench_now_ns() - start;
 	}
 	printf("{\"what\":\"have\",\"pieces\":%" PRIu32 ",\"peers\":%" PRIu32 ",\"ns\":%.2f}\n", pieces, peers,
 	       took / pieces / peers);
@@ -88,24 +81,24 @@ static void bench_drain(const char *what, uint32_t pieces, uint32_t peers, uint3
 	struct shoal_bits *have = calloc(peers, sizeof *have);
 	if (have == NULL)
 		die("no memory");
-	double start = now_ns();
+	double start = bench_now_ns();
 	double join = 0;
 	for (uint32_t i = 0; i < peers; i++) {
 		/* fullness from half of `percent` to one and a half of it */
 		uint32_t fullness = seed && i == 0 ? 100 : percent / 2 + percent * i / peers;
 		bits_of(&have[i], pieces, fullness, &rng);
-		start = now_ns();
+		start = bench_now_ns();
 		shoal_picker_peer_joined(p, &have[i]);
-		join += now_ns() - start;
+		join += bench_now_ns() - start;
 	}
 	uint64_t picks = 0, empty = 0;
 	double worst = 0, spent = 0;
 	for (bool any = true; any;) {
 		any = false;
 		for (uint32_t i = 0; i < peers; i++) {
-			start = now_ns();
+			start = bench_now_ns();
 			uint32_t piece = shoal_picker_pick(p, &have[i], order);
-			double took = now_ns() - start;
+			double took = bench_now_ns() - start;
 			spent += took;
 			worst = took > worst ? took : worst;
 			picks++;
@@ -114,10 +107,10 @@ static void bench_drain(const char *what, uint32_t pieces, uint32_t peers, uint3
 				continue;
 			}
 			any = true;
-			start = now_ns();
+			start = bench_now_ns();
 			shoal_picker_open(p, piece);
 			shoal_picker_done(p, piece);
-			spent += now_ns() - start;
+			spent += bench_now_ns() - start;
 		}
 	}
 	uint64_t got = picks - empty;

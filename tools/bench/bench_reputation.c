@@ -11,25 +11,18 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "swarm/core/repute.h"
+#include "tools/bench/clock.h"
 
 #define PEERS 1000u
 #define ROUNDS 2000000u
 #define BLOCKS_A_SECOND 100000.0
 #define PIECE 16u
 
-static double now_ns(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
-}
-
 static double tell(const char *what, double began, double times)
 {
-	double ns = (now_ns() - began) / times;
+	double ns = (bench_now_ns() - began) / times;
 	printf("{\"what\": \"%s\", \"ns\": %.1f}\n", what, ns);
 	return ns;
 }
@@ -42,7 +35,7 @@ int main(void)
 	uint64_t windows = 0;
 	for (uint32_t i = 0; i < PEERS; i++)
 		shoal_rep_init(&peer[i], 0.005, 0);
-	double began = now_ns();
+	double began = bench_now_ns();
 	for (uint32_t i = 0; i < ROUNDS; i++) {
 		struct shoal_rep *r = &peer[shoal_rng_below(&rng, PEERS)];
 		shoal_rep_verified(r, memory, PIECE, i / 100000);
@@ -50,11 +43,11 @@ int main(void)
 		shoal_rep_claimed(r, true);
 	}
 	double fold = tell("a piece verified", began, ROUNDS);
-	began = now_ns();
+	began = bench_now_ns();
 	for (uint32_t i = 0; i < ROUNDS; i++)
 		windows += shoal_rep_window(&peer[shoal_rng_below(&rng, PEERS)]);
 	double window = tell("a window", began, ROUNDS);
-	began = now_ns();
+	began = bench_now_ns();
 	for (uint32_t i = 0; i < ROUNDS; i++)
 		sum += shoal_rep_draw(1 + i % 50, 1 + i % 7, &rng);
 	(void)tell("a trial's draw", began, ROUNDS);
@@ -64,7 +57,7 @@ int main(void)
 		expect[i] = 0.001 * (i + 1);
 		blocks[i] = 1 + i;
 	}
-	began = now_ns();
+	began = bench_now_ns();
 	for (uint32_t i = 0; i < ROUNDS / 100; i++) {
 		shoal_rep_share(expect, blocks, share, PIECE);
 		sum += share[i % PIECE];

@@ -20,12 +20,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 #include "proto/base/rng.h"
+#include "tools/bench/clock.h"
 
 #define SIZE_MAX_BYTES 65536u
 #define PER_FOLDER 500u
@@ -43,22 +42,14 @@ struct step {
 	double wall, cpu;
 };
 
-static double seconds(clockid_t clock)
-{
-	struct timespec t;
-	clock_gettime(clock, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static struct step begin(void)
 {
-	return (struct step){ seconds(CLOCK_MONOTONIC), seconds(CLOCK_PROCESS_CPUTIME_ID) };
+	return (struct step){ bench_now(), bench_cpu() };
 }
 
 static void end(const char *what, struct step from)
 {
-	printf("  %-28s %7.3f s  %6.3f CPU-s\n", what, seconds(CLOCK_MONOTONIC) - from.wall,
-	       seconds(CLOCK_PROCESS_CPUTIME_ID) - from.cpu);
+	printf("  %-28s %7.3f s  %6.3f CPU-s\n", what, bench_now() - from.wall, bench_cpu() - from.cpu);
 }
 
 static _Noreturn void fail(const char *what)

@@ -27,13 +27,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tools/bench/clock.h"
 
 #define BLOCK 16384u
 #define HEADER 13u
@@ -50,21 +50,6 @@ static void die(const char *what)
 {
 	fprintf(stderr, "bench_tcp: %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static double clock_s(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-static double cpu_s(void)
-{
-	struct rusage ru;
-	getrusage(RUSAGE_SELF, &ru);
-	return (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
-	       (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
 }
 
 static int number(const char *text)
@@ -269,10 +254,10 @@ int main(int argc, char **argv)
 		int sock = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
 		if (sock < 0)
 			die("accept");
-		double cpu = cpu_s(), start = clock_s();
+		double cpu = bench_cpu(), start = bench_now();
 		receive(sock, receiver_batch, &tally[1]);
-		tally[1].cpu = cpu_s() - cpu;
-		tally[1].seconds = clock_s() - start;
+		tally[1].cpu = bench_cpu() - cpu;
+		tally[1].seconds = bench_now() - start;
 		_exit(0);
 	}
 	if (pinned)
@@ -287,14 +272,14 @@ int main(int argc, char **argv)
 		set_int(sock, IPPROTO_TCP, TCP_NOTSENT_LOWAT, lowat);
 	if (connect(sock, (struct sockaddr *)&at, sizeof at) < 0 || fcntl(sock, F_SETFL, O_NONBLOCK) < 0)
 		die("connect");
-	double cpu = cpu_s();
+	double cpu = bench_cpu();
 	if (strcmp(variant, "sendfile") == 0)
 		send_by_sendfile(sock, file, blocks, 0, &tally[0]);
 	else if (strcmp(variant, "cork") == 0)
 		send_by_sendfile(sock, file, blocks, batch, &tally[0]);
 	else
 		send_by_copy(sock, file, blocks, batch, &tally[0]);
-	tally[0].cpu = cpu_s() - cpu;
+	tally[0].cpu = bench_cpu() - cpu;
 	close(sock);
 	int status = 0;
 	waitpid(child, &status, 0);

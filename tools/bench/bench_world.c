@@ -14,19 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "tools/bench/clock.h"
 #include "tools/lab/world/world.h"
 
 #define MIB (1024u * 1024)
-
-static double cpu_seconds(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static long rss_kib(void)
 {
@@ -73,7 +66,7 @@ static void tell(struct sim *sim, double began)
 	for (unsigned i = 0; i < sim_nodes(sim); i++)
 		done += sim_node(sim, i)->complete;
 	fprintf(stderr, "%7.1f s: %u of %u complete, %.1f CPU-s, %ld MiB, %llu alarms, %llu MiB\n",
-		(double)(sim_now(sim) - SIM_START) / 1e6, done, sim_nodes(sim), cpu_seconds() - began, rss_kib() / 1024,
+		(double)(sim_now(sim) - SIM_START) / 1e6, done, sim_nodes(sim), bench_cpu() - began, rss_kib() / 1024,
 		(unsigned long long)sim_clock(sim)->rung, (unsigned long long)(sim_wire_bytes(sim) >> 20));
 }
 
@@ -85,7 +78,7 @@ static int swarm(int argc, char **argv)
 	uint64_t seed = number(argc, argv, "seed", "1");
 	const struct sim_file_spec file = { "data", size };
 	struct sim_content c;
-	double before = cpu_seconds();
+	double before = bench_cpu();
 	sim_content_init(&c,
 			 &(struct sim_content_spec){ .seed = 7,
 						     .format = format_of(option(argc, argv, "format", "v1")),
@@ -93,7 +86,7 @@ static int swarm(int argc, char **argv)
 						     .file = &file,
 						     .file_count = 1,
 						     .single = true });
-	double began = cpu_seconds();
+	double began = bench_cpu();
 	struct sim *sim = sim_new(&(struct sim_options){ .seed = seed,
 							 .content = &c,
 							 .turn = number(argc, argv, "turn", "1000"),
@@ -128,13 +121,13 @@ static int swarm(int argc, char **argv)
 			sim_at(sim, SIM_START + shoal_rng_below(&dice, spread * 1000), start, n);
 	}
 	sim_run_for(sim, SHOAL_MS((uint64_t)spread + 1000));
-	double told = cpu_seconds(), warm = told;
+	double told = bench_cpu(), warm = told;
 	uint64_t warm_bytes = sim_wire_bytes(sim);
 	shoal_us until = SIM_START + SHOAL_S(number(argc, argv, "until", "20000"));
 	while (!sim_all_complete(sim, NULL) && sim_wrong(sim)[0] == 0 && sim_now(sim) < until) {
 		sim_run_for(sim, SHOAL_S(1));
-		if (cpu_seconds() > told + 10) {
-			told = cpu_seconds();
+		if (bench_cpu() > told + 10) {
+			told = bench_cpu();
 			tell(sim, began);
 		}
 	}
@@ -150,11 +143,11 @@ static int swarm(int argc, char **argv)
 	       "\"blocks\": %llu, \"us_per_block\": %.2f, \"last_s\": %.1f, \"bound_s\": %.1f, \"seed_copies\": %.2f, "
 	       "\"trace\": \"%016llx\", "
 	       "\"warm_us_per_block\": %.2f, \"wrong\": \"%s\"}\n",
-	       nodes, (unsigned long long)(size / MIB), cpu_seconds() - began, began - before, rss_kib() / 1024,
+	       nodes, (unsigned long long)(size / MIB), bench_cpu() - began, began - before, rss_kib() / 1024,
 	       (unsigned long long)sim_clock(sim)->rung, (unsigned long long)(size / 16384 * nodes),
-	       (cpu_seconds() - began) * 1e6 / (double)(size / 16384 * nodes), (double)(last - SIM_START) / 1e6, bound,
+	       (bench_cpu() - began) * 1e6 / (double)(size / 16384 * nodes), (double)(last - SIM_START) / 1e6, bound,
 	       (double)sim_node(sim, 0)->stats.uploaded / (double)size, (unsigned long long)sim_trace(sim),
-	       (cpu_seconds() - warm) * 1e6 / (double)((sim_wire_bytes(sim) - warm_bytes) / 16384 + 1), sim_wrong(sim));
+	       (bench_cpu() - warm) * 1e6 / (double)((sim_wire_bytes(sim) - warm_bytes) / 16384 + 1), sim_wrong(sim));
 	bool good = sim_wrong(sim)[0] == 0 && sim_all_complete(sim, NULL);
 	sim_free(sim);
 	sim_content_fini(&c);
@@ -173,14 +166,14 @@ static int idle(int argc, char **argv)
 							 .file_count = 1,
 							 .single = true });
 	long before = rss_kib();
-	double began = cpu_seconds();
+	double began = bench_cpu();
 	struct sim *sim = sim_new(
 		&(struct sim_options){ .seed = 1, .content = &c, .payload = SIM_PAYLOAD_HEADS, .turn = 1000 });
 	for (unsigned i = 0; i < nodes; i++)
 		sim_node_start(sim_node_new(sim, &(struct sim_node_options){ 0 }));
 	sim_run_for(sim, SHOAL_S(60));
 	printf("{\"idle\": %u, \"kib_each\": %.1f, \"cpu_s_a_minute\": %.2f, \"wrong\": \"%s\"}\n", nodes,
-	       (double)(rss_kib() - before) / nodes, cpu_seconds() - began, sim_wrong(sim));
+	       (double)(rss_kib() - before) / nodes, bench_cpu() - began, sim_wrong(sim));
 	bool good = sim_wrong(sim)[0] == 0;
 	sim_free(sim);
 	sim_content_fini(&c);
