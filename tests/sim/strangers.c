@@ -10,232 +10,16 @@
 #include "proto/compact.h"
 #include "proto/extension.h"
 #include "proto/merkle.h"
-#include "swarm/core/carrier.h"
 #include "proto/text.h"
 #include "proto/wire.h"
+#include "swarm/core/carrier.h"
+#include "tests/sim/strangers_room.h"
 #include "tools/lab/world/must.h"
 
-#define OUT_MAX (1u << 20)
 #define TORRENT_HEAD 320 /* bytes of a torrent without its pieces' hashes, and room to spare */
 #define DIAL_TAKES SHOAL_S(1)
 #define OWN_PEX 3 /* strangers' number for ut_pex */
 #define OWN_PUNCH 9
-
-/* ---- transport ---------------------------------------------------------------------------- */
-
-static ptrdiff_t on_recv(struct shoal_transport *t, const struct shoal_space v[], size_t n)
-{
-	struct stranger *s = (struct stranger *)t;
-	size_t got = 0;
-	for (size_t i = 0; i < n && s->in.len > 0; i++) {
-		size_t k = v[i].len < s->in.len ? v[i].len : s->in.len;
-		memcpy(v[i].at, s->in.at, k);
-		s->in = shoal_bytes(s->in.at + k, s->in.len - k);
-		got += k;
-	}
-	return (ptrdiff_t)got;
-}
-
-/* `at` NULL: zeros. */
-static void take_in(struct stranger *s, const void *at, size_t len)
-{
-	if (s->fetches) {
-		s->fetched += len;
-		return;
-	}
-	if (s->out_len + len > OUT_MAX)
-		abort();
-	s->out = sim_must(realloc(s->out, s->out_len + len + 1));
-	if (at != NULL)
-		memcpy(s->out + s->out_len, at, len);
-	else
-		memset(s->out + s->out_len, 0, len);
-	s->out_len += len;
-}
-
-static ptrdiff_t on_send(struct shoal_transport *t, const struct shoal_bytes v[], size_t n, bool more)
-{
-	size_t sent = 0;
-	(void)more;
-	for (size_t i = 0; i < n; i++) {
-		take_in((struct stranger *)t, v[i].at, v[i].len);
-		sent += v[i].len;
-	}
-	return (ptrdiff_t)sent;
-}
-
-static ptrdiff_t on_file(struct shoal_transport *t, uint32_t file, uint64_t offset, size_t len, bool more)
-{
-	(void)file;
-	(void)offset;
-	(void)more;
-	take_in((struct stranger *)t, NULL, len);
-	return (ptrdiff_t)len;
-}
-
-static void on_want(struct shoal_transport *t, unsigned what)
-{
-	(void)t;
-	(void)what;
-}
-
-static void on_close(struct shoal_transport *t)
-{
-	((struct stranger *)t)->open = false;
-}
-
-static const struct shoal_transport_ops transport = {
-	.name = "stranger", .recv = on_recv, .send = on_send, .send_file = on_file, .want = on_want, .close = on_close
-};
-
-/* ---- disk: nothing is there, or (seeds) all of it -------------------------------------------------------------------- */
-
-static uint32_t piece_size(const struct strangers *w)
-{
-	return w->o.large_pieces ? 64u << 20 : w->o.small_pieces ? 1024 : 32768;
-}
-static uint32_t pieces(const struct strangers *w)
-{
-	return w->o.large_pieces ? w->o.large_pieces : w->o.small_pieces ? w->o.small_pieces : 4;
-}
-static uint64_t content(const struct strangers *w)
-{
-	return (uint64_t)pieces(w) * piece_size(w);
-}
-static int disk_open(void *d, const struct shoal_metainfo *mi, const char *folder, bool read_only, uint32_t *storage)
-{
-	(void)d;
-	(void)mi;
-	(void)folder;
-	(void)read_only;
-	*storage = 0;
-	return 0;
-}
-static void disk_close(void *d, uint32_t storage)
-{
-	(void)d;
-	(void)storage;
-}
-static int disk_submit(void *d, struct shoal_disk_job *job)
-{
-	struct strangers *w = d;
-	if (w->jobs == sizeof w->job / sizeof *w->job)
-		return SHOAL_ERR_BUSY;
-	w->job[w->jobs++] = job;
-	return 0;
-}
-static size_t disk_reap(void *d, struct shoal_disk_job *out[], size_t max)
-{
-	struct strangers *w = d;
-	size_t n = w->stuck ? 0 : w->jobs < max ? w->jobs : max;
-	for (size_t i = 0; i < n; i++) {
-		out[i] = w->job[i];
-		out[i]->err = 0;
-		bool looks = out[i]->op == SHOAL_DISK_SCAN || (w->o.seeds && out[i]->op == SHOAL_DISK_SYNC);
-		for (uint32_t k = 0; looks && k < out[i]->count; k++) {
-			out[i]->seen[k] = (struct shoal_seen){ .state = SHOAL_SEEN_NONE };
-			if (w->o.seeds && (out[i]->op == SHOAL_DISK_SYNC || out[i]->file + k == 0))
-				out[i]->seen[k] = (struct shoal_seen){ .state = SHOAL_SEEN_WHOLE,
-								       .stamp = { .ino = 1, .size = content(w) } };
-		}
-		if (out[i]->op == SHOAL_DISK_CHECK)
-			out[i]->hash->good = w->o.seeds && !w->rots;
-	}
-	w->jobs -= n;
-	memmove(w->job, w->job + n, w->jobs * sizeof *w->job);
-	return n;
-}
-static int disk_span(void *d, uint32_t storage, uint32_t piece, uint32_t begin, uint32_t len,
-		     struct shoal_disk_span *span)
-{
-	struct strangers *w = d;
-	(void)storage;
-	(void)len;
-	*span = (struct shoal_disk_span){ 0, (uint64_t)piece * piece_size(w) + begin };
-	return 1;
-}
-static void disk_unspan(void *d, uint32_t file)
-{
-	(void)d;
-	(void)file;
-}
-static void disk_stamp(void *d, uint32_t storage, uint32_t file, const struct shoal_stamp *stamp)
-{
-	(void)d;
-	(void)storage;
-	(void)file;
-	(void)stamp;
-}
-static uint64_t disk_room(void *d, uint32_t storage)
-{
-	(void)d;
-	(void)storage;
-	return UINT64_MAX;
-}
-static const struct shoal_disk_ops disk = { .open = disk_open,
-					    .close = disk_close,
-					    .submit = disk_submit,
-					    .reap = disk_reap,
-					    .span = disk_span,
-					    .unspan = disk_unspan,
-					    .stamp = disk_stamp,
-					    .room = disk_room };
-
-/* ---- world ----------------------------------------------------------------------------------- */
-
-static void world_secret(void *to, struct shoal_space out)
-{
-	struct strangers *w = to;
-	for (size_t i = 0; i < out.len; i++)
-		out.at[i] = (uint8_t)shoal_rng_next(&w->rng);
-}
-static int world_dial(void *to, const struct shoal_addr *addr, uint64_t cookie)
-{
-	struct strangers *w = to;
-	if (w->dials == w->dial_room) {
-		w->dial_room = w->dial_room ? 2 * w->dial_room : 64;
-		w->dial = sim_must(realloc(w->dial, w->dial_room * sizeof *w->dial));
-	}
-	w->dial[w->dials++] = (struct strangers_dial){ *addr, w->now, cookie, false };
-	return 0;
-}
-static int world_datagram(void *to, const struct shoal_addr *addr, struct shoal_bytes data)
-{
-	struct strangers *w = to;
-	(void)data;
-	w->datagrams++;
-	w->datagram_to = *addr;
-	return 0;
-}
-static void world_wake(void *to, shoal_us at)
-{
-	((struct strangers *)to)->wake = at;
-}
-static int64_t world_unix(void *to)
-{
-	(void)to;
-	return 1700000000;
-}
-static int world_shout(void *to, bool v4, struct shoal_bytes data)
-{
-	struct strangers *w = to;
-	assert(data.len <= sizeof w->shout[v4]);
-	memcpy(w->shout[v4], data.at, data.len);
-	w->shout_len[v4] = data.len;
-	w->shouted += v4;
-	return 1;
-}
-static const struct shoal_world_ops world = {
-	.secret = world_secret, .dial = world_dial, .wake_at = world_wake, .unix_s = world_unix
-};
-static const struct shoal_world_ops world_with_datagrams = { .secret = world_secret,
-							     .dial = world_dial,
-							     .wake_at = world_wake,
-							     .unix_s = world_unix,
-							     .datagram = world_datagram };
-static const struct shoal_world_ops world_with_neighbours = {
-	.secret = world_secret, .dial = world_dial, .wake_at = world_wake, .unix_s = world_unix, .shout = world_shout
-};
 
 /* ---- what strangers are told --------------------------------------------------------------------- */
 
@@ -301,7 +85,7 @@ static void listen_to(struct stranger *s)
 	}
 	while (n > 0) {
 		struct shoal_wire_msg msg;
-		n = shoal_wire_decode(shoal_bytes(s->out + at, s->out_len - at), OUT_MAX, &msg);
+		n = shoal_wire_decode(shoal_bytes(s->out + at, s->out_len - at), STRANGERS_OUT_MAX, &msg);
 		if (n < 0)
 			abort();
 		if (n > 0 && msg.id == SHOAL_WIRE_EXTENDED)
@@ -386,10 +170,10 @@ static size_t put(uint8_t *out, const void *at, size_t len)
 
 static size_t info_v1(const struct strangers *w, uint8_t *out)
 {
-	size_t hashes = 20 * (size_t)pieces(w);
+	size_t hashes = 20 * (size_t)strangers_pieces(w);
 	size_t at = (size_t)snprintf((char *)out, TORRENT_HEAD,
 				     "d6:lengthi%llue4:name4:none12:piece lengthi%ue6:pieces%zu:",
-				     (unsigned long long)content(w), piece_size(w), hashes);
+				     (unsigned long long)strangers_content(w), strangers_piece_size(w), hashes);
 	memset(out + at, 'h', hashes);
 	return at + hashes;
 }
@@ -399,20 +183,21 @@ static size_t info_v2(const struct strangers *w, const uint8_t root[32], uint8_t
 {
 	size_t at = (size_t)snprintf(
 		(char *)out, TORRENT_HEAD,
-		"d9:file treed4:noned0:d6:lengthi%llue11:pieces root32:", (unsigned long long)content(w));
+		"d9:file treed4:noned0:d6:lengthi%llue11:pieces root32:", (unsigned long long)strangers_content(w));
 	at += put(out + at, root, 32);
 	return at + (size_t)snprintf((char *)out + at, TORRENT_HEAD - at,
-				     "eee12:meta versioni2e4:name4:none12:piece lengthi%ue", piece_size(w));
+				     "eee12:meta versioni2e4:name4:none12:piece lengthi%ue", strangers_piece_size(w));
 }
 
 /* At `out`, which has room for TORRENT_HEAD and 32 bytes a piece; and the hash it goes by. */
 static size_t make_torrent(struct strangers *w, uint8_t *out)
 {
-	size_t layer = 32 * (size_t)pieces(w), begin = put(out, "d4:info", 7), at = begin;
+	size_t layer = 32 * (size_t)strangers_pieces(w), begin = put(out, "d4:info", 7), at = begin;
 	uint8_t digest[32], root[32], *zeros = sim_must(calloc(1, layer));
 	if (w->o.v2)
-		shoal_merkle_root_of((const shoal_hash32 *)zeros, pieces(w), shoal_merkle_width(pieces(w)),
-				     shoal_merkle_height(piece_size(w) / SHOAL_BLOCK), root);
+		shoal_merkle_root_of((const shoal_hash32 *)zeros, strangers_pieces(w),
+				     shoal_merkle_width(strangers_pieces(w)),
+				     shoal_merkle_height(strangers_piece_size(w) / SHOAL_BLOCK), root);
 	at += w->o.v2 ? info_v2(w, root, out + at) : info_v1(w, out + at);
 	if (w->o.is_private)
 		at += put(out + at, "7:privatei1e", 12);
@@ -441,18 +226,18 @@ struct strangers *strangers_new(const struct strangers_options *o)
 	char text[41];
 	w->o = *o;
 	assert(!o->v2 || o->torrent); /* a link to it would have all 32 bytes of its hash */
-	uint8_t *torrent = sim_must(malloc(TORRENT_HEAD + 32 * (size_t)pieces(w)));
+	uint8_t *torrent = sim_must(malloc(TORRENT_HEAD + 32 * (size_t)strangers_pieces(w)));
 	w->budget.limit = o->memory ? o->memory : 16u << 20;
 	w->rng = shoal_rng_split(11, 14);
 	w->now = SHOAL_S(100);
 	w->wake = SHOAL_NEVER;
 	if (shoal_slots_new(&w->slots, &w->budget) < 0)
 		abort();
-	struct shoal_node_options options = { .world = { o->shouts ? &world_with_neighbours
-							 : o->utp  ? &world_with_datagrams
-								   : &world,
+	struct shoal_node_options options = { .world = { o->shouts ? &strangers_world_with_neighbours
+							 : o->utp  ? &strangers_world_with_datagrams
+								   : &strangers_world,
 							 w },
-					      .disk = { &disk, w },
+					      .disk = { &strangers_disk, w },
 					      .budget = &w->budget,
 					      .slots = w->slots,
 					      .rng = shoal_rng_split(7, 7),
@@ -534,7 +319,7 @@ static struct stranger *stranger_new(struct strangers *w, const struct shoal_add
 	struct stranger *s = sim_must(calloc(1, sizeof *s));
 	assert(w->count < STRANGERS_MAX);
 	w->at[w->count++] = s;
-	s->t.ops = &transport;
+	s->t.ops = &strangers_transport;
 	s->w = w;
 	s->addr = *addr;
 	s->open = true;
@@ -562,7 +347,7 @@ void stranger_wants(struct stranger *s)
 void stranger_gives(struct stranger *s, unsigned block)
 {
 	static const uint8_t zeros[SHOAL_BLOCK];
-	assert(piece_size(s->w) == 2 * SHOAL_BLOCK);
+	assert(strangers_piece_size(s->w) == 2 * SHOAL_BLOCK);
 	stranger_say_msg(s, &(struct shoal_wire_msg){ .id = SHOAL_WIRE_PIECE,
 						      .index = block / 2,
 						      .begin = block % 2 * SHOAL_BLOCK,
@@ -645,14 +430,6 @@ void stranger_pex(struct stranger *s, const struct shoal_pex *pex)
 	free(raw);
 }
 
-static ptrdiff_t recv_end(struct shoal_transport *t, const struct shoal_space v[], size_t n)
-{
-	(void)t;
-	(void)v;
-	(void)n;
-	return SHOAL_ERR_CLOSED;
-}
-
 void stranger_punches(struct stranger *s)
 {
 	static const char body[] = "d1:md12:ut_holepunchi9eee";
@@ -668,10 +445,7 @@ void stranger_punch(struct stranger *s, enum shoal_holepunch_kind kind, const st
 
 void stranger_leave(struct stranger *s)
 {
-	static const struct shoal_transport_ops ended = {
-		.name = "gone", .recv = recv_end, .send = on_send, .want = on_want, .close = on_close
-	};
-	s->t.ops = &ended;
+	s->t.ops = &strangers_transport_gone;
 	shoal_node_ready(s->w->node, &s->t, SHOAL_WANT_READ, s->w->now);
 	settle(s->w);
 	assert(!s->open);
