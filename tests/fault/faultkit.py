@@ -48,11 +48,12 @@ def tree(folder, sizes, seed):
             f.write(rnd.randbytes(size))
 
 
-def transfers(begin, wanted, seed, least=1):
-    """Transfers `begin(number)`, until there were as many deaths as `wanted`: each is run, ended, and given to whoever counts
+def transfers(begin, wanted, seed, least=1, seen=lambda: True):
+    """Transfers `begin(number)`, until there were as many deaths as `wanted` and what the dice must bring once was `seen`
+    (or they were thrown often enough for it): each is run, ended, and given to whoever counts
     if it went as it should; else that is said, and the test ends with 1. One has run(), end(), `deaths` and `work`."""
     number = deaths = 0
-    while deaths < wanted or number < least:
+    while deaths < wanted or number < least or (not seen() and number < 20 * least):
         t = begin(number)
         try:
             t.run()

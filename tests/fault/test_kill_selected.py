@@ -127,7 +127,8 @@ def main():
     work = tempfile.mkdtemp(prefix="shoal-kill-selected-")
     kills = number = shared = 0
     started = time.monotonic()
-    for t in kit.transfers(lambda n: Selected(work, n, rnd, ("v1", "v1", "hybrid")[n % 3]), args.kills, args.seed, least=3):
+    for t in kit.transfers(lambda n: Selected(work, n, rnd, ("v1", "v1", "hybrid")[n % 3]), args.kills, args.seed, least=3,
+                           seen=lambda: shared > 0):
         kills += t.deaths
         shared += t.shared_told
         number += 1
