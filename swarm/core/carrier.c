@@ -57,7 +57,7 @@ static struct shoal_carrier_net *net_of(struct shoal_node *n, const struct shoal
 {
 	uint64_t hash = shoal_siphash(n->key, 'n', shoal_bytes(addr->ip, addr->is_v4 ? 3 : 6));
 	*tag = (uint32_t)(hash >> 32) | 1;
-	return &n->carriers.net[hash % SHOAL_CARRIER_NETS];
+	return &n->carrier_net[hash % SHOAL_CARRIER_NETS];
 }
 
 static unsigned known(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now)

@@ -34,12 +34,13 @@ struct shoal_dial;
 struct shoal_carriers {
 	struct shoal_utp *utp; /* NULL: there is none */
 	unsigned allowed;      /* enum shoal_carrier */
-	struct shoal_carrier_net {
-		uint32_t tag; /* of the network, 0: free */
-		uint8_t worked;
-		shoal_us until;
-	} net[SHOAL_CARRIER_NETS];
-	shoal_us dials_at; /* the next thing to do about a dial under way */
+	shoal_us dials_at;     /* the next thing to do about a dial under way */
+};
+/* What has worked in a network: SHOAL_CARRIER_NETS of them, for dials alone, and so away from what every turn touches. */
+struct shoal_carrier_net {
+	uint32_t tag; /* of the network, 0: free */
+	uint8_t worked;
+	shoal_us until;
 };
 
 /* `allowed`: enum shoal_carrier; 0: TCP alone. NOMEM. */

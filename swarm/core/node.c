@@ -11,6 +11,7 @@
 
 #define REAP_BATCH 64
 #define FORESEEN 4u /* blocks */
+#define FRONT_MAX 1024u
 #define SAY_REFUSED SHOAL_S(600)
 #define SLOTS_LOOK SHOAL_MS(10)
 
@@ -313,6 +314,13 @@ void shoal_node_dial_over(struct shoal_node *n, uint64_t cookie, struct shoal_tr
 		t->ops->close(t);
 }
 
+/* The front of each, which is what every turn touches of it. */
+#define FRONT_NODE offsetof(struct shoal_node, by_handle)
+#define FRONT_SWARM (offsetof(struct shoal_swarm, select) + offsetof(struct shoal_select, priority))
+#define FRONT_PEER offsetof(struct shoal_peer, born)
+/* A table in the midst of it would be fetched with it for each block, and push all else out of the caches. */
+_Static_assert(FRONT_NODE <= FRONT_MAX && FRONT_SWARM <= FRONT_MAX && FRONT_PEER <= FRONT_MAX, "tables stand behind");
+
 /* Each step looks into what the one before has brought. */
 void shoal_node_foresee(const struct shoal_transport *t, unsigned step)
 {
@@ -322,12 +330,12 @@ void shoal_node_foresee(const struct shoal_transport *t, unsigned step)
 	const struct shoal_node *n = p->node;
 	const struct shoal_swarm *s = p->swarm;
 	switch (step) {
-	case 0: return shoal_fetch(p, offsetof(struct shoal_peer, fasts) + offsetof(struct shoal_fast, given));
+	case 0: shoal_fetch(p, FRONT_PEER); return shoal_fetch(&p->fasts, offsetof(struct shoal_fast, given));
 	case 1:
 		shoal_pw_foresee(p->pw);
-		shoal_fetch(n, offsetof(struct shoal_node, by_handle));
+		shoal_fetch(n, FRONT_NODE);
 		if (s != NULL)
-			shoal_fetch(s, offsetof(struct shoal_swarm, alarm));
+			shoal_fetch(s, FRONT_SWARM);
 		if (p->ask_count > 0)
 			shoal_fetch(&p->ask[p->ask_head & (p->ask_room - 1)], 4 * sizeof *p->ask);
 		if (p->repute != NULL)
@@ -366,14 +374,15 @@ void shoal_node_reap(struct shoal_node *n, shoal_us now)
 	struct shoal_disk_job *job[REAP_BATCH];
 	size_t count;
 	n->now = now;
-	while ((count = n->disk.ops->reap(n->disk.d, job, REAP_BATCH)) > 0) {
+	/* (Nothing is asked of who has nothing of ours: a call may come for each block, and a question may cost a lock.) */
+	while (n->jobs_out > 0 && (count = n->disk.ops->reap(n->disk.d, job, REAP_BATCH)) > 0) {
 		for (size_t i = 0; i < count; i++) {
 			n->jobs_out--;
 			shoal_node_job_done(n, job[i], now);
 		}
 	}
 	struct shoal_store_done done[REAP_BATCH];
-	while (n->store.ops != NULL && (count = n->store.ops->reap(n->store.s, done, REAP_BATCH)) > 0) {
+	while (n->commits_out > 0 && (count = n->store.ops->reap(n->store.s, done, REAP_BATCH)) > 0) {
 		for (size_t i = 0; i < count; i++) {
 			struct shoal_swarm *s = shoal_node_handle(n, (uint32_t)done[i].cookie);
 			n->commits_out--;

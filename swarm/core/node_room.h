@@ -97,6 +97,8 @@ struct shoal_node {
 	uint32_t dealt[2];	       /* the torrent that was last dealt something, by enum shoal_way */
 	struct shoal_limiter up, down; /* for all torrents together */
 	struct shoal_carriers carriers;
+	struct shoal_repute repute;
+	struct shoal_recall recall;
 	struct shoal_rng rng;
 	struct shoal_events events;
 
@@ -115,14 +117,13 @@ struct shoal_node {
 	enum shoal_encryption encryption;
 	enum shoal_show_key show_key;
 	const struct shoal_identity *identity;
-	struct shoal_repute repute;
-	struct shoal_recall recall;
 	uint32_t epoch_s;				     /* shoal_node_seconds() at time 0 */
 	uint32_t contact_count;				     /* in all swarms */
 	struct shoal_seen_as seen_as[2][SHOAL_NODE_SEEN_AS]; /* [is_v4] */
 
 	struct shoal_dial dialling[SHOAL_DIALS];
 	shoal_us dial_times[SHOAL_DIALS_SECOND]; /* when the last ones began: a ring */
+	struct shoal_carrier_net carrier_net[SHOAL_CARRIER_NETS];
 
 	unsigned quiet; /* enum shoal_quiet */
 	shoal_us turned_since, full_until, refused_said;

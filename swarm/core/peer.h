@@ -82,7 +82,7 @@ struct shoal_read {
 	struct shoal_swarm *swarm;
 };
 
-/* What every block and every look at a peer touches lies together at the front, `fasts` last of it: a world of thousands of
+/* What every block and every look at a peer touches lies together at the front, `noted` last of it: a world of thousands of
  * nodes waits for memory more than for anything else. */
 struct shoal_peer {
 	struct shoal_peer *in_swarm, **in_swarm_at; /* of the swarm */
@@ -104,6 +104,7 @@ struct shoal_peer {
 	bool choking_us, choked;      /* it chokes us; we choke it */
 	bool interested, interesting; /* it in us; we in it */
 	bool snubbed, optimistic;
+	bool bound;	 /* encrypted, and `binding` is of this stream alone (shoal_mse_binding, identity.h) */
 	bool foretold;	 /* the wire knows what to expect (shoal_peer_forecast) */
 	uint8_t laid;	 /* blocks laid out for the next read: by what the last ones brought */
 	uint8_t in_vain; /* times in a row that it was asked, and gave nothing */
@@ -122,27 +123,34 @@ struct shoal_peer {
 	size_t long_bytes;		   /* charged for a message that is not whole yet */
 	struct shoal_repute_entry *repute; /* its record, while it is known; NULL: none could be had */
 	struct shoal_contact *contact;	   /* the address book's entry, NULL for one that came in and has no port yet */
-	struct shoal_owed owed;		   /* answers to asks that were taken back */
-	shoal_us blocked_since;		   /* the transport takes nothing since; 0: it does */
+	struct shoal_repute_entry *known_by;	 /* the record of the key it has proven; NULL: none */
+	struct shoal_acquaintance *acquaintance; /* the proof; NULL: no word of it yet (identity.h) */
+	struct shoal_transport *below;		 /* what the world made, and speaks of */
+	uint32_t *early_have;			 /* HAVEs from before the metadata */
+	uint32_t early_have_count, told_room;
+	struct shoal_owed owed; /* answers to asks that were taken back */
+	shoal_us blocked_since; /* the transport takes nothing since; 0: it does */
 	uint64_t gave_turn;
 	struct shoal_read *read[SHOAL_PEER_READS];
 	struct shoal_rate up;
 	struct shoal_flow flow;
 	struct shoal_super_peer *super; /* of super-seeding; NULL: it knows what we have */
 	struct shoal_flight_peer noted;
-	struct shoal_fast fasts; /* of BEP 6: what goes while one chokes */
+	/* what a choke round weighs, of each peer */
+	shoal_us born, unchoked_at, choked_at;
+	uint64_t got_before, gave_before; /* payload in all, when the last one began */
+	shoal_us tried_at;		  /* it was last served on trial */
+	shoal_us sated_at;		  /* it was when last looked at; 0 never */
+	struct shoal_credit verified;	  /* for bytes from it that are right */
+	struct shoal_sums sums;		  /* while it has no contact */
+	uint32_t given_alone, passed_on;  /* pieces of super-seeding it was sent; that a third was seen to have then */
+	struct shoal_fast fasts;	  /* of BEP 6: what goes while one chokes */
 
-	struct shoal_peer *next, *prev;		 /* of the node */
-	struct shoal_repute_entry *known_by;	 /* the record of the key it has proven; NULL: none */
-	struct shoal_acquaintance *acquaintance; /* the proof; NULL: no word of it yet (identity.h) */
-	struct shoal_transport *below;		 /* what the world made, and speaks of */
-	bool mse_over;				 /* what comes is the wire's */
-	bool bound; /* encrypted, and `binding` is of this stream alone (shoal_mse_binding, identity.h) */
+	struct shoal_peer *next, *prev; /* of the node */
+	bool mse_over;			/* what comes is the wire's */
 	struct shoal_id32 binding;
-	struct shoal_sums sums; /* while it has no contact */
 	struct shoal_addr addr;
-	uint8_t by; /* enum shoal_carrier */
-	shoal_us born;
+	uint8_t by;		/* enum shoal_carrier */
 	uint8_t place;		/* enum shoal_guard_place: how it is counted in the guard */
 	uint8_t proof;		/* right blocks from it, up to SHOAL_GUARD_PROOF; none since it sent a false one */
 	bool incoming, greeted; /* it came to us; our handshake went out */
@@ -153,14 +161,9 @@ struct shoal_peer {
 	/* what it has */
 	uint8_t *early_bits; /* a bitfield from before the metadata */
 	size_t early_bits_len;
-	uint32_t *early_have;
-	uint32_t early_have_count;
 
 	shoal_us useful_at, snubbed_at; /* somebody was interested last; since when it stalls, 0 not */
 	uint64_t up_seen;		/* bytes to it at the last look for the useless */
-	shoal_us unchoked_at, choked_at;
-	uint64_t got_before, gave_before; /* payload in all, when the last choke round began */
-	shoal_us tried_at;		  /* it was last served on trial */
 
 	/* extensions */
 	uint8_t ext_metadata, ext_donthave, ext_pex, ext_punch, ext_key, ext_leaves;
@@ -168,9 +171,9 @@ struct shoal_peer {
 	bool said_uploads_only; /* what it was told last of what we want (BEP 21) */
 	bool voted;		/* on what our own address is */
 	uint8_t pex_faults;
-	shoal_us pex_at, pex_heard; /* the next is due; the last was listened to */
-	struct shoal_told *told;    /* whom it was told of, by serial */
-	uint32_t told_count, told_room;
+	shoal_us pex_at, pex_heard;	    /* the next is due; the last was listened to */
+	struct shoal_told *told;	    /* whom it was told of, by serial */
+	uint32_t told_count;		    /* of told_room */
 	uint32_t parted_upto[2];	    /* [v4]: cards of the swarm's `parted` it was offered */
 	struct shoal_ext_name ext_user[16]; /* messages registered by the user of the engine */
 	size_t ext_user_count;
@@ -190,15 +193,12 @@ struct shoal_peer {
 	/* down */
 	uint32_t
 		doubt; /* pieces that failed with blocks of several peers, of which it was one, and nobody is named yet */
-	float suspicion;	      /* its share of the blame for those */
-	struct shoal_credit verified; /* for bytes from it that are right */
+	float suspicion; /* its share of the blame for those */
 	struct shoal_lt lt;
 
 	/* up */
-	shoal_us sated_at; /* it was when last looked at; 0 never */
 	unsigned bad_requests;
 	struct shoal_patience talk, unasked, leaves, metadata_given, introduced;
-	uint32_t given_alone, passed_on; /* pieces of super-seeding it was sent; that a third was seen to have then */
 };
 
 /* The connection `t` becomes a peer. `swarm` and `contact` are set when we dialled. NULL when memory is short (and t closed). */

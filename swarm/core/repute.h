@@ -48,15 +48,15 @@ struct shoal_repute_crowd {
 };
 struct shoal_repute_group;
 struct shoal_repute {
+	bool changed;			  /* some record is */
+	bool grave;			  /* and some of them was banned since, or let out on parole */
+	bool blind;			  /* strangers are met alike, whatever the last ones were */
 	struct shoal_repute_entry **slot; /* open addressing */
 	uint32_t room, count, most;
 	struct shoal_repute_group *group;
 	uint32_t group_room, groups;
 	struct shoal_repute_crowd strangers;
 	float bad_blocks, bad_false; /* of those judged bad: verified or false; false */
-	bool changed;		     /* some record is */
-	bool grave;		     /* and some of them was banned since, or let out on parole */
-	bool blind;		     /* strangers are met alike, whatever the last ones were */
 	struct shoal_budget *budget; /* charged; NULL: nothing is */
 	struct shoal_sipkey key;
 	struct shoal_rng rng;

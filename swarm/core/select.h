@@ -38,25 +38,27 @@ struct shoal_deadline {
 	shoal_us at;
 };
 struct shoal_select {
+	/* what every turn looks at */
+	bool job_out, moved;	   /* shares, parts.c; moved: the job is back, and its shares are in both places */
+	uint32_t deadlines;	   /* of deadline[] */
+	shoal_us retry_at;	   /* shares are moved again then */
+	struct shoal_bits to_move; /* of in_part, whose files are wanted now */
+
 	uint8_t *priority; /* by file, 0 to 7; NULL: all normal */
 	char *so;	   /* of a magnet (BEP 53), until its metadata is there */
 	size_t charged;
 
 	/* shares: parts.c */
 	struct shoal_bits in_part; /* they lie in the part file; no bits while there were none */
-	struct shoal_bits to_move; /* of those, whose files are wanted now */
 	struct shoal_bits hint;	   /* until the files have been looked at: what the records say of in_part */
 	bool hint_believed;	   /* the part file is the one they speak of */
 	bool hint_stale;	   /* records were found that must be rewritten before the part file is */
 	struct shoal_seen part;	   /* the part file, when it was looked at */
 	struct shoal_disk_job job; /* moves, or removes the part file */
 	uint32_t *move;		   /* SHOAL_SELECT_MOVES of them, made with the bits */
-	bool job_out, moved;	   /* moved: the job is back, and its shares are in both places */
 	bool emptied;		   /* no share is left: the part file can go */
-	shoal_us retry_at;
 
 	struct shoal_deadline *deadline; /* the soonest first */
-	uint32_t deadlines;
 };
 
 /* ---- select.c ---- */

@@ -163,6 +163,12 @@ struct shoal_swarm {
 	struct shoal_limiter up_limit, down_limit; /* pace.h */
 	uint64_t downloaded, uploaded;
 	struct shoal_rate down, up;
+	struct shoal_contacts contacts;
+	struct shoal_super super;
+	struct shoal_reread reread;
+	uint32_t storage;
+	bool offers_wait; /* offered.h: for the disk */
+	struct shoal_select select;
 
 	struct shoal_timer alarm; /* of node_swarms.c: while it sleeps, when it has to be looked at */
 	bool joined;
@@ -180,13 +186,11 @@ struct shoal_swarm {
 	struct shoal_rng rng;
 
 	/* content */
-	uint32_t storage;
 	struct shoal_blame blame;
 	uint32_t blame_lost;	       /* failures whose digests could not be kept */
 	bool suspects_left;	       /* some are gone of whom somebody will be named yet (evidence.h) */
 	struct shoal_swarm_file *file; /* one more than there are files: the part file (select.h) */
-	struct shoal_select select;
-	size_t charged;				      /* for all of the above */
+	size_t charged;		       /* for all of the above */
 	uint64_t size, verified_bytes, claimed_bytes; /* of wanted files */
 	bool first_piece_said, checked_said, punch_told;
 
@@ -201,7 +205,6 @@ struct shoal_swarm {
 	struct shoal_own_layers *own_layers; /* layers.c; NULL: not begun, or over */
 	bool own_layers_done;
 	uint32_t long_files;
-	struct shoal_reread reread;
 	unsigned check_flags;	/* SHOAL_DISK_DROP after a failed sync */
 	uint32_t sync_failures; /* in this life */
 	int check_error;
@@ -215,7 +218,6 @@ struct shoal_swarm {
 	uint64_t adopted;
 	struct shoal_offer *offers; /* pieces of which blocks are being read (offered.h) */
 	uint32_t offer_count, offer_last;
-	bool offers_wait; /* for the disk */
 	bool torrent_recorded;
 
 	/* barrier */
@@ -235,7 +237,6 @@ struct shoal_swarm {
 	struct shoal_metadata metadata;
 
 	/* peers */
-	struct shoal_contacts contacts;
 	struct shoal_sums left; /* of those that had no contact when they left */
 	struct shoal_choker choker;
 	shoal_us shout_at; /* its next LSD announce, 0: it has had none */
@@ -254,7 +255,6 @@ struct shoal_swarm {
 	struct shoal_roots roots; /* made when a peer names the first */
 	unsigned hash_requests;
 
-	struct shoal_super super;
 	struct shoal_parted *parted; /* sent away lately, for others to hear of; NULL: nobody was */
 
 	/* rate limits: pace.h; arrays by enum shoal_way */

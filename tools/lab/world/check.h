@@ -28,19 +28,21 @@ struct sim_talk_event;
 
 /* What one node says to another on one connection, and what it was told there. */
 struct sim_talk {
-	struct sim_talk *next, **at; /* of the node's */
-	struct sim_talk *back;	     /* the other direction; NULL: nothing was said in it yet */
+	/* what every parcel touches */
+	uint64_t said, took;   /* bytes; taken in by the other */
+	struct sim_talk *back; /* the other direction; NULL: nothing was said in it yet */
 	struct sim_node *who, *to;
+	bool sampled;	     /* `who` is looked at */
+	bool fast, unchoked; /* both speak BEP 6; `who` may ask */
+	uint32_t strays;     /* answers to what was asked for no more */
+	uint32_t events, event_head, event_room;
+	struct sim_talk_event *event; /* on their way: a ring */
+
+	struct sim_talk *next, **at;  /* of the node's */
 	struct shoal_bits *announced; /* by `who`; the watch's */
-	uint64_t said, took;	      /* bytes; taken in by the other */
-	bool sampled;		      /* `who` is looked at */
-	bool fast, unchoked;	      /* both speak BEP 6; `who` may ask */
 	shoal_us idle;		      /* for so long it might have asked, since it last did */
 	uint64_t *asked; /* blocks that `who` has asked for: a hash table of piece << 32 | begin, plus one */
 	uint32_t asked_count, asked_room;
-	uint32_t strays;	      /* answers to what was asked for no more */
-	struct sim_talk_event *event; /* on their way: a ring */
-	uint32_t events, event_head, event_room;
 };
 void sim_talk_begin(struct sim_talk *t, struct sim_node *who, struct sim_node *to, struct sim_talk *back);
 void sim_talk_end(struct sim_talk *t);

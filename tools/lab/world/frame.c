@@ -18,6 +18,15 @@ static void next_message(struct sim_frame *f)
 	f->have = 0;
 }
 
+static void block_begins(struct sim_frame *f, const uint8_t *head, uint32_t len)
+{
+	f->state = SIM_FRAME_BLOCK;
+	f->piece = shoal_get_u32(head + 5);
+	f->begin = shoal_get_u32(head + 9);
+	f->len = len - 9;
+	f->done = 0;
+}
+
 /* One byte of a head: a length, an id, and of a PIECE its numbers. */
 static void head_byte(struct sim_frame *f, uint8_t byte)
 {
@@ -39,12 +48,17 @@ static void head_byte(struct sim_frame *f, uint8_t byte)
 		if (f->left == 0)
 			next_message(f);
 	} else if (f->have == SHOAL_WIRE_PIECE_HEAD) {
-		f->state = SIM_FRAME_BLOCK;
-		f->piece = shoal_get_u32(f->head + 5);
-		f->begin = shoal_get_u32(f->head + 9);
-		f->len = len - 9;
-		f->done = 0;
+		block_begins(f, f->head, len);
 	}
+}
+
+/* The whole head of a block is here, as it nearly always is. */
+static bool is_block(const uint8_t *at, size_t len)
+{
+	if (len < SHOAL_WIRE_PIECE_HEAD || at[4] != SHOAL_WIRE_PIECE)
+		return false;
+	uint32_t all = shoal_get_u32(at);
+	return all > 9 && all <= MESSAGE_MAX;
 }
 
 /* Talk that is all here, as nearly every message is: how long it is; else 0. */
@@ -63,10 +77,15 @@ size_t sim_frame_talk(struct sim_frame *f, const uint8_t *at, size_t len)
 			f->state = SIM_FRAME_NOISE;
 		if (f->state == SIM_FRAME_NOISE)
 			return len;
-		uint32_t all = f->state == SIM_FRAME_HEAD && f->have == 0 ? whole(at + n, len - n) : 0;
+		bool head = f->state == SIM_FRAME_HEAD && f->have == 0;
+		uint32_t all = head ? whole(at + n, len - n) : 0;
 		if (all > 0) {
 			n += all;
 			continue;
+		}
+		if (head && is_block(at + n, len - n)) {
+			block_begins(f, at + n, shoal_get_u32(at + n));
+			return n + SHOAL_WIRE_PIECE_HEAD;
 		}
 		if (f->state == SIM_FRAME_HEAD) {
 			head_byte(f, at[n++]);

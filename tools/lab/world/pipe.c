@@ -52,7 +52,8 @@ static unsigned is_ready(const struct sim_end *e)
 	unsigned what = 0;
 	if (in->readable > 0 || in->fin_here || e->broken)
 		what |= SHOAL_WANT_READ;
-	if (e->broken || sim_lane_writable(lane_out(e)))
+	if ((e->wants & SHOAL_WANT_WRITE) &&
+	    (e->broken || sim_lane_writable(lane_out(e)))) /* else it is not looked at */
 		what |= SHOAL_WANT_WRITE;
 	return e->closed ? 0 : what & e->wants;
 }

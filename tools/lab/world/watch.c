@@ -13,14 +13,15 @@
 #define EXT_DONTHAVE 7 /* the number our nodes give lt_donthave */
 
 struct sim_watch {
-	struct sim_watch *back; /* the other direction */
-	uint8_t *at;
-	size_t len, room;
 	bool shaken;
 	bool good;		     /* the block that is being sent, so far */
-	unsigned can;		     /* of its handshake */
 	struct shoal_bits announced; /* on this connection */
+	size_t len;		     /* kept, of a message that is not whole */
 	struct sim_talk talk;
+	uint8_t *at;
+	size_t room;
+	unsigned can;		/* of its handshake */
+	struct sim_watch *back; /* the other direction */
 };
 
 void sim_witness_init(struct sim_witness *w, const struct sim_content *content, struct sim_disk *disk,
@@ -66,7 +67,7 @@ void sim_watch_foresee(const struct sim_watch *watch, bool deep)
 		return;
 	if (!deep)
 		return shoal_fetch(watch, sizeof *watch);
-	if (watch->at != NULL)
+	if (watch->len > 0)
 		shoal_fetch(watch->at, 64);
 	if (watch->talk.events > 0)
 		shoal_fetch((const char *)watch->talk.event + 24 * watch->talk.event_head, 64);
@@ -175,56 +176,75 @@ static void on_message(struct sim_watch *watch, struct sim_witness *w, const str
 	}
 }
 
-static void shakes(struct sim_watch *watch)
+static void shakes(struct sim_watch *watch, const uint8_t *at)
 {
 	struct shoal_wire_handshake hs;
 	watch->shaken = true;
-	if (shoal_wire_handshake_decode(shoal_bytes(watch->at, SHOAL_WIRE_HANDSHAKE_LEN), &hs) == 0)
+	if (shoal_wire_handshake_decode(shoal_bytes(at, SHOAL_WIRE_HANDSHAKE_LEN), &hs) == 0)
 		watch->can = hs.can;
 	if (watch->back != NULL)
 		watch->talk.fast = watch->back->talk.fast = watch->can & watch->back->can & SHOAL_CAN_FAST;
 }
 
-/* All that is whole of the talk is looked at. */
-static void listen(struct sim_watch *watch, struct sim_witness *w)
+/* All that is whole of the talk, which ends where the stream does by now, is looked at: how much that was. */
+static size_t listen(struct sim_watch *watch, struct sim_witness *w, struct shoal_bytes talk)
 {
 	size_t used = 0;
 	if (!watch->shaken) {
-		if (watch->len < SHOAL_WIRE_HANDSHAKE_LEN)
-			return;
-		shakes(watch);
+		if (talk.len < SHOAL_WIRE_HANDSHAKE_LEN)
+			return 0;
+		shakes(watch, talk.at);
 		used = SHOAL_WIRE_HANDSHAKE_LEN;
 	}
-	while (used < watch->len) {
+	while (used < talk.len) {
 		struct shoal_wire_msg msg;
-		ptrdiff_t n = shoal_wire_decode(shoal_bytes(watch->at + used, watch->len - used), MESSAGE_MAX, &msg);
-		if (n < 0)
+		ptrdiff_t n = shoal_wire_decode(shoal_bytes(talk.at + used, talk.len - used), MESSAGE_MAX, &msg);
+		if (n < 0) {
 			breach(w, "sent bytes that are no message (%s)", shoal_err_name((int)n));
-		if (n < 0)
-			used = watch->len; /* what is no message is not kept */
-		if (n <= 0)
+			return talk.len; /* what is no message is not kept */
+		}
+		if (n == 0)
 			break;
 		on_message(watch, w, &msg);
 		used += (size_t)n;
-		sim_talk_said(&watch->talk, &msg, watch->talk.said - (watch->len - used));
+		sim_talk_said(&watch->talk, &msg, watch->talk.said - (talk.len - used));
 	}
+	return used;
+}
+
+/* What is not whole yet is kept until the rest of it comes. */
+static void keep(struct sim_watch *watch, struct shoal_bytes rest)
+{
+	if (watch->len + rest.len > watch->room) {
+		watch->room = 2 * (watch->len + rest.len);
+		watch->at = sim_must(realloc(watch->at, watch->room));
+	}
+	if (rest.len > 0)
+		memcpy(watch->at + watch->len, rest.at, rest.len);
+	watch->len += rest.len;
+}
+
+static void hear_talk(struct sim_watch *watch, struct sim_witness *w, const struct sim_heard *heard)
+{
+	bool to_block = heard->len > 0 && heard->off == 0; /* the block's own head is all that is left */
+	watch->talk.said += heard->talk.len;
+	if (watch->len == 0) { /* as nearly always: it is read where it lies */
+		size_t used = listen(watch, w, heard->talk);
+		if (!to_block)
+			keep(watch, shoal_bytes(heard->talk.at + used, heard->talk.len - used));
+		return;
+	}
+	keep(watch, heard->talk);
+	size_t used = listen(watch, w, shoal_bytes(watch->at, watch->len));
 	memmove(watch->at, watch->at + used, watch->len - used);
-	watch->len -= used;
+	watch->len = to_block ? 0 : watch->len - used;
 }
 
 bool sim_watch_heard(struct sim_watch *watch, struct sim_witness *w, const struct sim_heard *heard)
 {
 	if (watch->announced.word == NULL && shoal_bits_init(&watch->announced, w->promised.count) < 0)
 		abort();
-	if (watch->len + heard->talk.len > watch->room) {
-		watch->room = 2 * (watch->len + heard->talk.len);
-		watch->at = sim_must(realloc(watch->at, watch->room));
-	}
-	if (heard->talk.len > 0)
-		memcpy(watch->at + watch->len, heard->talk.at, heard->talk.len);
-	watch->len += heard->talk.len;
-	watch->talk.said += heard->talk.len;
-	listen(watch, w);
+	hear_talk(watch, w, heard);
 	if (heard->len == 0)
 		return true;
 	watch->talk.said += heard->len;
@@ -235,8 +255,6 @@ bool sim_watch_heard(struct sim_watch *watch, struct sim_witness *w, const struc
 							.begin = heard->begin,
 							.len = heard->block },
 			      watch->talk.said);
-	if (heard->off == 0) /* the block's own head is all that is left */
-		watch->len = 0;
 	sends(watch, w, heard);
 	return watch->good;
 }
