@@ -6,6 +6,8 @@
 #define MINUTE SHOAL_S(60)
 #define WINDOW_START 4u /* packets; and 2 are the least (RFC 6817) */
 #define WINDOW_LEAST 2u
+#define RECENT_PART 8u	 /* of a window */
+#define ROUND_SAMPLES 4u /* at least, for a round to be one */
 
 static bool less(uint32_t a, uint32_t b)
 {
@@ -25,9 +27,14 @@ void shoal_ledbat_init(struct shoal_ledbat *l, uint32_t mss, shoal_us now)
 
 void shoal_ledbat_sample(struct shoal_ledbat *l, uint32_t delay, shoal_us now)
 {
-	l->recent[l->recent_at] = delay;
-	l->recent_at = (l->recent_at + 1) % SHOAL_LEDBAT_RECENT;
-	l->recent_count += l->recent_count < SHOAL_LEDBAT_RECENT;
+	if (l->recent_count >= SHOAL_LEDBAT_RECENT && l->recent_bytes >= l->window / RECENT_PART) {
+		l->recent[1] = l->recent[0];
+		l->before = l->recent_count;
+		l->recent_count = 0;
+		l->recent_bytes = 0;
+	}
+	l->recent[0] = l->recent_count == 0 || less(delay, l->recent[0]) ? delay : l->recent[0];
+	l->recent_count++;
 	struct shoal_ledbat_round *r = &l->round[0];
 	r->least = r->samples == 0 || less(delay, r->least) ? delay : r->least;
 	r->most = r->samples == 0 || less(r->most, delay) ? delay : r->most;
@@ -63,8 +70,7 @@ shoal_us shoal_ledbat_queue(const struct shoal_ledbat *l, shoal_us rtt)
 	uint32_t base = l->base[0], recent = l->recent[0];
 	for (unsigned i = 1; i < l->base_count; i++)
 		base = less(l->base[i], base) ? l->base[i] : base;
-	for (unsigned i = 1; i < l->recent_count; i++)
-		recent = less(l->recent[i], recent) ? l->recent[i] : recent;
+	recent = l->before > 0 && less(l->recent[1], recent) ? l->recent[1] : recent;
 	return less(recent, base) ? 0 : shoal_min_u64(recent - base, rtt);
 }
 
@@ -81,7 +87,7 @@ static bool others_were_cut(struct shoal_ledbat *l, uint64_t in_flight, shoal_us
 {
 	struct shoal_ledbat_round *r = l->round;
 	r->flight = shoal_max_u64(r->flight, in_flight);
-	if (now < l->round_end || r->samples < SHOAL_LEDBAT_RECENT)
+	if (now < l->round_end || r->samples < ROUND_SAMPLES)
 		return false;
 	bool fell = false;
 	if (r[2].samples > 0 && less(r->most, r[2].least)) {
@@ -110,6 +116,7 @@ void shoal_ledbat_acked(struct shoal_ledbat *l, uint64_t bytes, uint64_t in_flig
 	const uint64_t target = SHOAL_LEDBAT_TARGET;
 	uint64_t queue = shoal_ledbat_queue(l, rtt);
 	bytes = shoal_min_u64(bytes, l->window);
+	l->recent_bytes += bytes;
 	l->creep_at -= shoal_min_u64(bytes, l->creep_at);
 	if (others_were_cut(l, in_flight, rtt, now)) {
 		set_window(l, l->window / 2);

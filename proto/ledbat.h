@@ -32,7 +32,7 @@
 #define SHOAL_LEDBAT_FELL SHOAL_MS(15)	    /* so much less queueing at once, and not by us: another was cut */
 #define SHOAL_LEDBAT_ROUND SHOAL_MS(100)    /* at least: shorter ones are the scheduler's */
 #define SHOAL_LEDBAT_BASE_MINUTES 13
-#define SHOAL_LEDBAT_RECENT 4		    /* samples, of which the least counts */
+#define SHOAL_LEDBAT_RECENT 3u		    /* samples, at least */
 #define SHOAL_LEDBAT_MAX (2u << 20)	    /* bytes */
 #define SHOAL_LEDBAT_DRIFT_MAX SHOAL_MS(10) /* a base that moves by more at once was a change of route, not of clocks */
 
@@ -44,10 +44,13 @@ struct shoal_ledbat {
 	/* delays from us to them, as they tell */
 	uint32_t base[SHOAL_LEDBAT_BASE_MINUTES];
 	unsigned base_at, base_count;
-	uint32_t recent[SHOAL_LEDBAT_RECENT];
-	unsigned recent_at, recent_count;
-	shoal_us minute;     /* when base[base_at] began */
-	uint32_t their_base; /* from them to us */
+	/* The least of the last samples, an eighth of a window of them, and of as many before: what is under way at once comes
+	 * early and late where packets overtake each other (RFC 6817's filter). */
+	uint32_t recent[2];
+	unsigned recent_count, before; /* how many they are */
+	uint64_t recent_bytes;	       /* that have come since the last ones began */
+	shoal_us minute;	       /* when base[base_at] began */
+	uint32_t their_base;	       /* from them to us */
 	bool has_theirs;
 	bool slow_start;
 	bool creeps;	   /* out of slow start: by a quarter a round trip, up to what the line holds ... */

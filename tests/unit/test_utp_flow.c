@@ -57,7 +57,8 @@ static void what_is_overtaken_is_not_lost(void **state)
 	} cases[] = { { 20, SHOAL_MS(25), SHOAL_MS(10), 8 },
 		      { 100, SHOAL_MS(25), SHOAL_MS(10), 5 },
 		      { 20, SHOAL_MS(2), SHOAL_MS(10), 5 },
-		      { 20, SHOAL_MS(50), SHOAL_MS(20), 15 } };
+		      { 20, SHOAL_MS(50), SHOAL_MS(20), 15 },
+		      { 100, SHOAL_MS(25), SHOAL_MS(20), 5 } };
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		uint64_t rate = cases[i].mbits * MBIT;
@@ -275,6 +276,15 @@ static void tcp_beside_it_keeps_nearly_all(void **state)
 
 /* ---- the window by itself --------------------------------------------------------------- */
 
+/* It is heard of until nothing else counts. */
+static void heard(struct shoal_ledbat *l, uint32_t delay, shoal_us now)
+{
+	for (unsigned i = 0; i < 3 * SHOAL_LEDBAT_RECENT; i++) {
+		shoal_ledbat_sample(l, delay, now);
+		shoal_ledbat_acked(l, l->window, 0, SHOAL_S(1), now);
+	}
+}
+
 static void delays_wrap_and_age(void **state)
 {
 	struct shoal_ledbat l;
@@ -282,13 +292,12 @@ static void delays_wrap_and_age(void **state)
 	shoal_ledbat_init(&l, 1400, 0);
 	assert_int_equal(shoal_ledbat_queue(&l, SHOAL_S(1)), 0);
 	shoal_ledbat_sample(&l, 0xfffffff0u, 0);
-	for (int i = 0; i < SHOAL_LEDBAT_RECENT; i++)
-		shoal_ledbat_sample(&l, 0xfffffff0u + 30000, 0); /* past the turn */
+	heard(&l, 0xfffffff0u + 30000, 0); /* past the turn */
 	assert_int_equal(shoal_ledbat_queue(&l, SHOAL_S(1)), 30000);
 	assert_int_equal(shoal_ledbat_queue(&l, 7000), 7000); /* no delay exceeds the round trip */
 	/* A base is forgotten after its minutes. */
 	for (shoal_us m = 1; m <= SHOAL_LEDBAT_BASE_MINUTES; m++)
-		shoal_ledbat_sample(&l, 0xfffffff0u + 30000, m * SHOAL_S(61));
+		heard(&l, 0xfffffff0u + 30000, m * SHOAL_S(61));
 	assert_int_equal(shoal_ledbat_queue(&l, SHOAL_S(1)), 0);
 }
 
@@ -313,8 +322,7 @@ static void losses_and_delays_move_the_window(void **state)
 		shoal_ledbat_acked(&l, 2000, 100000, SHOAL_S(1), 0);
 	assert_in_range(l.window, 100000 + SHOAL_LEDBAT_GAIN * 95 / 100, 100000 + SHOAL_LEDBAT_GAIN);
 	shoal_ledbat_sample(&l, 0, 1);
-	for (int i = 0; i < SHOAL_LEDBAT_RECENT; i++)
-		shoal_ledbat_sample(&l, (uint32_t)SHOAL_LEDBAT_TARGET * 3, 1);
+	heard(&l, (uint32_t)SHOAL_LEDBAT_TARGET * 3, 1);
 	l.window = 100000;
 	for (int i = 0; i < 50; i++) /* one with far too much of it: to about e^-1/2, no more */
 		shoal_ledbat_acked(&l, 2000, 100000, SHOAL_S(1), 0);
