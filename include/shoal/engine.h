@@ -42,17 +42,16 @@ enum shoal_show_key {
 };
 /* Parts of ours that can be left out, one by one, to see what each is worth. */
 enum shoal_without {
-	SHOAL_WITHOUT_FORGIVING = 1,	/* the first false block bans */
-	SHOAL_WITHOUT_PRIOR = 2,	/* strangers are met alike, whatever the last ones were */
-	SHOAL_WITHOUT_WINDOW = 4,	/* queues are as deep for strangers as for others */
-	SHOAL_WITHOUT_REPAIR = 8,	/* a piece that failed is fetched again whole */
-	SHOAL_WITHOUT_PURGE = 16,	/* unverified blocks of the banned are kept */
-	SHOAL_WITHOUT_CREDIBILITY = 64, /* all claims count for what is rare */
-	SHOAL_WITHOUT_HEDGE = 128,	/* the end game asks twice for whatever is late, without a budget */
-	SHOAL_WITHOUT_TRIALS = 256,	/* trial slots go by dice alone */
-	SHOAL_WITHOUT_ONWARD = 1024,	/* a seed serves all alike, whether they pass anything on or not */
-	SHOAL_WITHOUT_HINTS = 2048,	/* nobody is asked which blocks of a piece of v1 are false */
-	SHOAL_WITHOUT_VERIFIED = 512,	/* what counts in the choker are bytes as they come, right or not */
+	SHOAL_WITHOUT_FORGIVING = 1,  /* the first false block bans */
+	SHOAL_WITHOUT_PRIOR = 2,      /* strangers are met alike, whatever the last ones were */
+	SHOAL_WITHOUT_WINDOW = 4,     /* queues are as deep for strangers as for others */
+	SHOAL_WITHOUT_REPAIR = 8,     /* a piece that failed is fetched again whole */
+	SHOAL_WITHOUT_PURGE = 16,     /* unverified blocks of the banned are kept */
+	SHOAL_WITHOUT_HEDGE = 128,    /* the end game asks twice for whatever is late, without a budget */
+	SHOAL_WITHOUT_TRIALS = 256,   /* trial slots go by dice alone */
+	SHOAL_WITHOUT_ONWARD = 1024,  /* a seed serves all alike, whether they pass anything on or not */
+	SHOAL_WITHOUT_HINTS = 2048,   /* nobody is asked which blocks of a piece of v1 are false */
+	SHOAL_WITHOUT_VERIFIED = 512, /* what counts in the choker are bytes as they come, right or not */
 };
 struct shoal_config {
 	size_t size;				    /* sizeof *this: lets the struct grow */

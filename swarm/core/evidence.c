@@ -391,7 +391,6 @@ static void credit(struct shoal_swarm *s, const struct shoal_open *open, shoal_u
 		shoal_rep_answered(&p->repute->rep, n);
 		shoal_rep_claimed(&p->repute->rep, true);
 		shoal_repute_judge(&s->node->repute, p->repute, now_s);
-		shoal_peer_believe(p);
 	}
 }
 
@@ -442,6 +441,5 @@ void shoal_evidence_refused(struct shoal_peer *p, uint32_t piece, shoal_us now)
 	shoal_rep_claimed(&p->repute->rep, false);
 	if (bound_key(p) != NULL)
 		shoal_rep_claimed(&p->known_by->rep, false);
-	shoal_peer_believe(p);
 	shoal_note_refused(p, piece, now);
 }

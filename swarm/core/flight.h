@@ -79,7 +79,7 @@ enum shoal_flight_limit {			    /* what bounds how many blocks may be asked of i
 			  SHOAL_FLIGHT_LIMIT_TRUST, /* what we are willing to lose to it */
 			  SHOAL_FLIGHT_LIMIT_REQQ,  /* what it is ready to queue */
 			  SHOAL_FLIGHT_LIMIT_STALL,
-			  SHOAL_FLIGHT_LIMIT_CLAIMS, /* it refused what it said it has */
+			  SHOAL_FLIGHT_LIMIT_CLAIMS, /* it refused what it said it has, or stalled, and gave nothing since */
 			  SHOAL_FLIGHT_LIMIT_CHOKED,
 };
 enum shoal_flight_not {				 /* NOT */

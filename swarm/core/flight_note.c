@@ -221,7 +221,7 @@ static enum shoal_flight_limit limit_of(const struct shoal_peer *p, uint64_t wor
 		return SHOAL_FLIGHT_LIMIT_STALL;
 	if (p->noted.window == worth)
 		return SHOAL_FLIGHT_LIMIT_TRUST;
-	if (!p->believed)
+	if (p->in_vain > 0)
 		return SHOAL_FLIGHT_LIMIT_CLAIMS;
 	return p->noted.window == p->reqq ? SHOAL_FLIGHT_LIMIT_REQQ : SHOAL_FLIGHT_LIMIT_LINE;
 }
@@ -357,7 +357,7 @@ void shoal_note_refused(struct shoal_peer *p, uint32_t piece, shoal_us now)
 		return;
 	struct shoal_flight f = { .kind = SHOAL_FLIGHT_REFUSED, .peer = p->source, .piece = piece };
 	f.term[0] = ppm(shoal_rep_bound(r->true_claim, r->no_claim));
-	f.term[1] = p->believed;
+	f.term[1] = true; /* earlier versions counted them no more at some point */
 	put(p->swarm, &f, now);
 }
 

@@ -103,7 +103,6 @@ static int on_proof(struct shoal_peer *p, const struct shoal_key_msg *msg, shoal
 	}
 	if (p->bound && e->rep.state == SHOAL_REP_BANNED)
 		return SHOAL_ERR_REFUSED;
-	shoal_peer_believe(p);
 	return 0;
 }
 

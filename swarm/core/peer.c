@@ -53,7 +53,6 @@ struct shoal_peer *shoal_peer_new(struct shoal_node *node, struct shoal_transpor
 	p->incoming = contact == NULL;
 	p->choking_us = p->choked = true;
 	p->needs = p->piece = SHOAL_PIECE_NONE;
-	p->believed = true;
 	p->reqq = SHOAL_PEER_REQQ_SILENT;
 	p->laid = SHOAL_PEER_LAID_MIN;
 	shoal_flow_init(&p->flow, now);
@@ -77,24 +76,10 @@ struct shoal_peer *shoal_peer_new(struct shoal_node *node, struct shoal_transpor
 /* What it has counts no more for what is rare. */
 static void uncount(struct shoal_peer *p)
 {
-	if (p->counted && p->believed && p->one_by_one)
+	if (p->counted && p->one_by_one)
 		shoal_picker_peer_uncount(p->swarm->picker, &p->have);
-	else if (p->counted && p->believed)
+	else if (p->counted)
 		shoal_picker_peer_gone(p->swarm->picker, &p->have);
-}
-
-void shoal_peer_believe(struct shoal_peer *p)
-{
-	const struct shoal_rep *rep = shoal_peer_standing(p);
-	bool credible = rep == NULL || !shoal_node_uses(p->node, SHOAL_WITHOUT_CREDIBILITY) || shoal_rep_credible(rep);
-	if (credible == p->believed || p->swarm == NULL || p->in_swarm_at == NULL)
-		return;
-	uncount(p);
-	p->believed = credible;
-	if (credible && p->counted) {
-		shoal_picker_peer_joined(p->swarm->picker, &p->have);
-		p->one_by_one = false;
-	}
 }
 
 static void leave_swarm(struct shoal_peer *p, shoal_us now)

@@ -99,7 +99,6 @@ struct shoal_peer {
 	bool known;				 /* its peer id is in */
 	bool fast, extended, v2;
 	bool have_all, counted, got_bitfield;
-	bool believed;		      /* and so what it has counts for what is rare */
 	bool one_by_one;	      /* it has lost pieces: the picker counts it piece by piece, full or not */
 	bool choking_us, choked;      /* it chokes us; we choke it */
 	bool interested, interesting; /* it in us; we in it */
@@ -244,8 +243,6 @@ SHOAL_MUST int shoal_peer_idle_talk(struct shoal_peer *p, shoal_us now);
 /* It takes nothing of what it asked for, or is served and asks for nothing. */
 bool shoal_peer_deaf(const struct shoal_peer *p, shoal_us now);
 bool shoal_peer_is_seed(const struct shoal_peer *p);
-/* Its claims are believed, or not any more, by its record: what it has is counted for the picker accordingly. */
-void shoal_peer_believe(struct shoal_peer *p);
 
 /* request.c: asking */
 /* Ask number `i`, of ask_count; the oldest is the first. */

@@ -75,13 +75,13 @@ static int on_donthave(struct shoal_peer *p, struct shoal_bytes body, shoal_us n
 	if (p->swarm->mi == NULL || piece >= p->have.count)
 		return 0;
 	if (p->counted) {
-		bool as_seed = p->believed && shoal_bits_full(&p->have) && !p->one_by_one;
+		bool as_seed = shoal_bits_full(&p->have) && !p->one_by_one;
 		if (as_seed)
 			shoal_picker_peer_gone(p->swarm->picker, &p->have);
 		bool had = shoal_bits_clear(&p->have, piece);
 		if (as_seed)
 			shoal_picker_peer_joined(p->swarm->picker, &p->have);
-		else if (had && p->believed)
+		else if (had)
 			shoal_picker_peer_lost(p->swarm->picker, piece);
 		p->one_by_one = true;
 	}

@@ -101,11 +101,8 @@ static int on_peer_id(struct shoal_peer *p, const struct shoal_wire_handshake *h
 	p->repute = shoal_repute_take(&p->node->repute, &p->addr, now_s);
 	if (p->repute == NULL)
 		return SHOAL_ERR_NOMEM;
-	if (p->contact != NULL) {
+	if (p->contact != NULL)
 		p->repute->listens = true;
-		p->believed = shoal_rep_credible(&p->repute->rep) ||
-			      !shoal_node_uses(p->node, SHOAL_WITHOUT_CREDIBILITY);
-	}
 	if (p->node->policy->scores && p->repute->rep.state == SHOAL_REP_BANNED)
 		return SHOAL_ERR_REFUSED;
 	join_swarm(p);
@@ -121,8 +118,7 @@ static int on_peer_id(struct shoal_peer *p, const struct shoal_wire_handshake *h
 static void count_in(struct shoal_peer *p)
 {
 	if (!p->counted && p->swarm->picker != NULL) {
-		if (p->believed)
-			shoal_picker_peer_joined(p->swarm->picker, &p->have);
+		shoal_picker_peer_joined(p->swarm->picker, &p->have);
 		p->counted = true;
 	}
 }
@@ -148,9 +144,8 @@ static int on_have(struct shoal_peer *p, uint32_t piece, shoal_us now)
 	count_in(p);
 	if (!shoal_bits_set(&p->have, piece))
 		return shoal_peer_idle_talk(p, now);
-	if (p->believed)
-		shoal_picker_peer_has(s->picker, piece);
-	if (p->believed && shoal_bits_full(&p->have) && !p->one_by_one)
+	shoal_picker_peer_has(s->picker, piece);
+	if (shoal_bits_full(&p->have) && !p->one_by_one)
 		shoal_picker_peer_full(s->picker, &p->have);
 	shoal_note_stance(p, now);
 	shoal_super_has(p, piece, now);

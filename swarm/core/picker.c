@@ -421,7 +421,7 @@ const struct shoal_bits *shoal_picker_have(const struct shoal_picker *p)
 /* ---- picks ---------------------------------------------------------------------- */
 
 /* The i-th level to look at. What nobody but seeds has is the rarest, but only a seed has it; for others level 0 comes
- * last, for the sake of a peer whose pieces were never counted (a web seed, a claim not believed yet). */
+ * last, for the sake of a peer whose pieces were never counted (a web seed). */
 static unsigned level_at(unsigned i, bool full, enum shoal_pick_order order)
 {
 	if (order == SHOAL_PICK_COMMON)

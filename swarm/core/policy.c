@@ -5,7 +5,7 @@
 
 #define SLOW_ALONE SHOAL_S(30)	 /* of a piece that failed before */
 #define TRUST_WAIT SHOAL_S(10)	 /* a suspect idles for so long, when somebody better may come to serve us */
-#define DEPTH_UNTRIED 4u	 /* blocks asked of one that has given none yet, or refused what it said it has */
+#define DEPTH_UNTRIED 4u	 /* blocks asked of one that has given none yet */
 #define UNPROVEN_TIME SHOAL_S(5) /* for the first block of a peer, while others deliver */
 
 const struct shoal_policy *shoal_policy_of(enum shoal_rules rules)
@@ -67,7 +67,7 @@ static uint32_t full_depth(struct shoal_peer *p, shoal_us now)
 	uint32_t worth = rep != NULL ? shoal_rep_window(rep) : UINT32_MAX;
 	if (p->in_vain > 0)
 		depth = 1;
-	else if ((!p->believed || p->flow.last_block == 0) && depth > DEPTH_UNTRIED)
+	else if (p->flow.last_block == 0 && depth > DEPTH_UNTRIED)
 		depth = DEPTH_UNTRIED;
 	return depth < worth ? depth : worth;
 }

@@ -18,7 +18,6 @@
 #define PRIOR_MISSED 0.25f
 #define CLAIM_TRUE 2.0f
 #define CLAIM_FALSE 0.25f
-#define CREDIBLE 0.5
 #define ASKS_THAT_TELL 8.0f /* asks, the prior included, before silence is held against one */
 #define HARDLY 0.25	    /* of them answered */
 #define MOSTLY 0.5
@@ -48,11 +47,6 @@ double shoal_rep_bound(float good, float bad)
 	double m = shoal_rep_mean(good, bad);
 	double bound = m - Z * shoal_sqrt(m * (1 - m) / ((double)good + (double)bad + 1));
 	return bound > 0 ? bound : 0;
-}
-
-bool shoal_rep_credible(const struct shoal_rep *r)
-{
-	return shoal_rep_bound(r->true_claim, r->no_claim) >= CREDIBLE;
 }
 
 enum shoal_regard shoal_rep_regard(const struct shoal_rep *r)

@@ -5,7 +5,8 @@
  * its blocks right?), reliability (does it answer?) and claims (does it have
  * what it says?); each is a Beta distribution whose evidence fades with time,
  * and decisions go by its lower confidence bound, so that one who was seen once
- * and one who was seen a thousand times do not look alike.
+ * and one who was seen a thousand times do not look alike. Claims are noted and
+ * shown; no decision was the better for them.
  *
  * Blame is exact when a hash says which block was false; else it is a weight
  * among those who may have sent it (shoal_rep_share()). Weights steer;
@@ -137,8 +138,6 @@ static inline double shoal_rep_integrity(const struct shoal_rep *r)
 {
 	return shoal_rep_bound(r->right, r->wrong);
 }
-/* Whether its claims count for what is rare. */
-bool shoal_rep_credible(const struct shoal_rep *r);
 /* Blocks that may be under way at it, for all its integrity is worth: 400 at 0.99, 79 at 0.95, 8 at 0.5. */
 uint32_t shoal_rep_window(const struct shoal_rep *r);
 /* The posterior that each of `n` peers sent at least one false block of a piece that is false: peer i sent blocks[i],

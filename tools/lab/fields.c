@@ -26,10 +26,9 @@ static const struct {
 } parts[] = {
 	{ "forgiving", SHOAL_WITHOUT_FORGIVING }, { "prior", SHOAL_WITHOUT_PRIOR },
 	{ "window", SHOAL_WITHOUT_WINDOW },	  { "repair", SHOAL_WITHOUT_REPAIR },
-	{ "purge", SHOAL_WITHOUT_PURGE },	  { "credibility", SHOAL_WITHOUT_CREDIBILITY },
-	{ "hedge", SHOAL_WITHOUT_HEDGE },	  { "trials", SHOAL_WITHOUT_TRIALS },
-	{ "verified", SHOAL_WITHOUT_VERIFIED },	  { "onward", SHOAL_WITHOUT_ONWARD },
-	{ "hints", SHOAL_WITHOUT_HINTS },
+	{ "purge", SHOAL_WITHOUT_PURGE },	  { "hedge", SHOAL_WITHOUT_HEDGE },
+	{ "trials", SHOAL_WITHOUT_TRIALS },	  { "verified", SHOAL_WITHOUT_VERIFIED },
+	{ "onward", SHOAL_WITHOUT_ONWARD },	  { "hints", SHOAL_WITHOUT_HINTS },
 };
 
 unsigned lab_without_of(const char *name, size_t len)
@@ -231,7 +230,7 @@ const struct lab_field lab_scenario_fields[] = {
 	  .help = "of `lab check`" },
 	ONE_OF("policy", lab_scenario, policy, policies, "full", "how nodes choose: plain BitTorrent, libtorrent's rules, shoal's"),
 	TEXT("without", lab_scenario, without, "", "parts of shoal's that are left out, to see what each is worth: forgiving (of one false"
-	     " block), prior, window, repair, purge, credibility, hedge, trials, verified, onward, hints"),
+	     " block), prior, window, repair, purge, hedge, trials, verified, onward, hints"),
 	NUM("limit", lab_scenario, limit, LAB_TIME, 0, 1e8, "2h", "virtual time after which it is over"),
 	NUM("peers", lab_scenario, peers, LAB_COUNT, 0, 1000, "50", "others that a node is told of when it joins, drawn"),
 	NUM("scale", lab_scenario, scale, LAB_COUNT, 1, 1024, "1", "content, pieces and all rates are divided by it: the same times, fewer bytes"),
