@@ -57,7 +57,7 @@ static int look(struct run *r, bool theirs, const char *folder)
 	int rc = folder == NULL ? lab_cmp_place_fresh(r->place, "empty", empty) : 0;
 	if (folder == NULL)
 		t.folder = empty;
-	if (rc == 0)
+	if (rc >= 0)
 		rc = lab_cmp_child_look(&t, folder != NULL, !theirs, until(r), &l);
 	if (rc < 0)
 		return cannot(r, rc, "an engine cannot be asked");
