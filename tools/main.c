@@ -60,6 +60,12 @@ int main(int argc, char **argv)
 		return SHOAL_EXIT_USAGE;
 	}
 	const char *name = argv[1];
+	if (strcmp(name, "help") == 0 && argc > 2) { /* help COMMAND: COMMAND --help */
+		static char help[] = "--help";
+		name = argv[1] = argv[2];
+		argv[2] = help;
+		argc = 3;
+	}
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
 		usage(stdout);
 		return SHOAL_EXIT_GOOD;

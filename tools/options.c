@@ -191,7 +191,11 @@ static void print_row(const struct shoal_opt *o)
 	if (o->letter)
 		snprintf(letter, sizeof letter, "-%c, ", o->letter);
 	int n = snprintf(left, sizeof left, "  %s--%s%s%s", letter, o->name, o->arg ? " " : "", o->arg ? o->arg : "");
-	printf("%s%*s%s\n", left, n + 1 < HELP_COLUMN ? HELP_COLUMN - n : 1, "", o->help);
+	/* What does not fit its column has a line of its own. */
+	if (n + 2 > HELP_COLUMN)
+		printf("%s\n%*s%s\n", left, HELP_COLUMN, "", o->help);
+	else
+		printf("%-*s%s\n", HELP_COLUMN, left, o->help);
 }
 
 static void print_help(const struct shoal_tool *tool, const struct shoal_opt_page *page,
