@@ -1,7 +1,7 @@
 /* tools/get.c - shoal get: a torrent, a magnet link or a bare info hash, until all of it is verified and durable. */
-#include "swarm/io/os.h"
 #include "tools/commands.h"
 #include "tools/dht.h"
+#include "tools/place.h"
 #include "tools/run.h"
 #include "tools/say.h"
 #include "tools/signals.h"
@@ -9,8 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const struct shoal_opt_page page = {
 	"TORRENT|MAGNET|INFOHASH [-o DIR] [--only GLOB]... [OPTIONS]",
@@ -77,33 +75,6 @@ static int follow(struct shoal_run *r, struct shoal_run_torrent *t, struct shoal
 	return 0;
 }
 
-/* Whether the folder, if it is to be made, can be: else a run would find out with its first byte, and wait for better days. */
-static int may_hold(struct shoal_tool *tool, const char *folder)
-{
-	char shown[SHOAL_SAY_TEXT_MAX];
-	struct stat st;
-	char *at = strdup(folder), *slash;
-	int os = 0, code = 0;
-	if (at == NULL)
-		return shoal_say_fail(tool, SHOAL_ERR_NOMEM, "no memory");
-	bool there = stat(at, &st) == 0;
-	while (!there && (errno == ENOENT || errno == ENOTDIR) && (slash = strrchr(at, '/')) != NULL && slash[1]) {
-		slash[slash == at] = '\0';
-		there = stat(at, &st) == 0;
-	}
-	if (!there)
-		os = errno;
-	else if (!S_ISDIR(st.st_mode))
-		os = ENOTDIR;
-	else if (strcmp(at, folder) != 0 && access(at, W_OK | X_OK) < 0)
-		os = errno;
-	if (os != 0)
-		code = shoal_say_fail_as(tool, SHOAL_EXIT_STORAGE, shoal_os_err(os), "%s: %s; -o names another folder",
-					 shoal_say_cstr(at, shown), strerror(os));
-	free(at);
-	return code;
-}
-
 static int get(struct shoal_run *r, const char *arg, const char *folder, const struct shoal_opt_list *from,
 	       const struct shoal_opt_list *only, bool list, struct shoal_follow *f)
 {
@@ -118,7 +89,10 @@ static int get(struct shoal_run *r, const char *arg, const char *folder, const s
 	t->folder = shoal_run_absolute(folder);
 	if (t->folder == NULL)
 		return shoal_say_fail(r->tool, SHOAL_ERR_NOMEM, "no memory");
-	code = list ? 0 : may_hold(r->tool, t->folder);
+	if (!list)
+		code = shoal_place_check(r->tool, t->folder,
+					 t->source.mi != NULL ? shoal_metainfo_name(t->source.mi)
+							      : (struct shoal_bytes){ NULL, 0 });
 	if (code == 0)
 		code = follow(r, t, f); /* asks the DHT: what is wrong here has been said by then */
 	if (code)
