@@ -5,6 +5,7 @@
 #include "tools/make_inner.h"
 #include "tools/say.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -119,8 +120,9 @@ static int hash_failed(struct shoal_maker *k, int rc, uint32_t id)
 	if (rc == SHOAL_ERR_GONE)
 		return shoal_say_fail(k->tool, rc, "%s: changed while it was read; try again when nobody writes to it",
 				      shown);
-	return shoal_say_fail(k->tool, rc, "%s: cannot be read: %s", shown,
-			      k->bad_os ? strerror(k->bad_os) : shoal_err_name(rc));
+	return shoal_say_fail(k->tool, rc, "%s: cannot be read: %s%s", shown,
+			      k->bad_os ? strerror(k->bad_os) : shoal_err_name(rc),
+			      k->bad_os == EACCES && k->m->tree.file_count > 1 ? "; --exclude leaves it out" : "");
 }
 
 static int hash(struct shoal_maker *k)
