@@ -10,14 +10,16 @@
 
 static void draw(struct shoal_progress *p, const struct shoal_hashing *h, uint64_t done, shoal_us since, shoal_us now)
 {
-	char name[SHOAL_SAY_TEXT_MAX], line[160], a[SHOAL_HUMAN_MAX], b[SHOAL_HUMAN_MAX], c[SHOAL_HUMAN_MAX] = "?";
+	char name[SHOAL_SAY_TEXT_MAX], line[160], brief[sizeof line], a[SHOAL_HUMAN_MAX], b[SHOAL_HUMAN_MAX],
+		c[SHOAL_HUMAN_MAX] = "?";
 	unsigned permille = shoal_human_permille(done, h->total);
 	double rate = (double)done * 1e6 / (double)(now > since ? now - since : 1);
 	if (rate > 0 && h->total >= done)
 		shoal_human_span((shoal_us)((double)(h->total - done) / rate * 1e6), c);
 	snprintf(line, sizeof line, "%s %3u.%u %% of %s  %s  %s left", h->verb, permille / 10, permille % 10,
 		 shoal_human_size(h->total, a), shoal_human_rate((uint64_t)rate, b), c);
-	shoal_progress_row(p, 0, shoal_say_text(h->name, name), line);
+	snprintf(brief, sizeof brief, "%3u %%  %s  %s left", permille / 10, b, c);
+	shoal_progress_row(p, 0, shoal_say_text(h->name, name), line, brief);
 	shoal_progress_draw(p, now);
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define COLUMNS_MIN 24
+#define NAME_COLUMNS 8	      /* of a name are shown at least */
 #define COLUMNS_ELSEWHERE 200 /* in a log nothing needs to be cut */
 
 void shoal_progress_init(struct shoal_progress *p, struct shoal_tool *tool)
@@ -34,13 +35,17 @@ static size_t columns_of(const struct shoal_progress *p)
 	return columns > COLUMNS_MIN ? columns - 1 : COLUMNS_MIN;
 }
 
-void shoal_progress_row(struct shoal_progress *p, size_t row, const char *name, const char *numbers)
+void shoal_progress_row(struct shoal_progress *p, size_t row, const char *name, const char *numbers, const char *brief)
 {
 	char fit[SHOAL_PROGRESS_TEXT_MAX];
 	if (p->off || row >= SHOAL_PROGRESS_ROWS_MAX)
 		return;
 	size_t columns = columns_of(p), right = shoal_human_columns(numbers);
-	size_t left = columns > right + 2 + 8 ? columns - right - 2 : 8;
+	if (brief != NULL && columns < NAME_COLUMNS + 2 + right) {
+		numbers = brief;
+		right = shoal_human_columns(brief);
+	}
+	size_t left = columns > right + 2 + NAME_COLUMNS ? columns - right - 2 : NAME_COLUMNS;
 	shoal_human_fit(name, left, fit, sizeof fit / 2);
 	size_t n = strlen(fit);
 	snprintf(fit + n, sizeof fit - n, "  %s", numbers);

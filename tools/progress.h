@@ -28,8 +28,9 @@ struct shoal_tool;
 void shoal_progress_init(struct shoal_progress *p, struct shoal_tool *tool);
 /* Whether it is time for new rows: drawing is the only thing they are made for. */
 bool shoal_progress_due(const struct shoal_progress *p, shoal_us now);
-/* A row: `name` (made safe already) gets the columns that `numbers` leaves. */
-void shoal_progress_row(struct shoal_progress *p, size_t row, const char *name, const char *numbers);
+/* A row: `name` (made safe already) gets the columns that `numbers` leaves; `brief` (NULL: there is none) stands for the
+ * numbers on a terminal that is too narrow for them. */
+void shoal_progress_row(struct shoal_progress *p, size_t row, const char *name, const char *numbers, const char *brief);
 /* A row that says nothing more: the others close up. */
 void shoal_progress_drop(struct shoal_progress *p, size_t row);
 void shoal_progress_draw(struct shoal_progress *p, shoal_us now);

@@ -440,7 +440,11 @@ static int code_of(struct shoal_run *r, enum outcome out)
 		return SHOAL_EXIT_STORAGE; /* it was said on stderr */
 	if (out == TOO_LATE)
 		return too_late(r, seen);
-	return out == INTERRUPTED && !complete ? SHOAL_EXIT_INTERRUPTED : SHOAL_EXIT_GOOD;
+	if (out != INTERRUPTED || complete)
+		return SHOAL_EXIT_GOOD;
+	if (!r->seeding)
+		shoal_run_tell_stopped(r);
+	return SHOAL_EXIT_INTERRUPTED;
 }
 
 /* For a single torrent its head names that. */

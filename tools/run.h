@@ -152,6 +152,8 @@ void shoal_run_tell_portmap(struct shoal_run *r, const struct shoal_event *ev);
 void shoal_run_tell_moved(struct shoal_run *r, const struct shoal_run_torrent *t);
 /* Everything that needs no bookkeeping: pieces, peers, bans, pauses, warnings. */
 void shoal_run_tell_other(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev);
+/* What is not complete was stopped by a signal. */
+void shoal_run_tell_stopped(struct shoal_run *r);
 void shoal_run_tell_summary(struct shoal_run *r, struct shoal_run_torrent *t);
 
 #endif

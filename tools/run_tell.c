@@ -140,9 +140,15 @@ void shoal_run_tell_checked(struct shoal_run *r, struct shoal_run_torrent *t, co
 		shoal_say_event_end(r->tool);
 		return;
 	}
-	if (!r->seeding && ev->done && ev->done < ev->total)
-		shoal_say(r->tool, "%s: %s of %s is here already", t->name, shoal_human_size(ev->done, done),
-			  shoal_human_size(ev->total, total));
+	if (r->seeding || ev->done == 0 || ev->done >= ev->total)
+		return;
+	shoal_human_size(ev->done, done);
+	shoal_human_size(ev->total, total);
+	if (strcmp(done, total) != 0)
+		shoal_say(r->tool, "%s: %s of %s is here already", t->name, done, total);
+	else
+		shoal_say(r->tool, "%s: all but %s of %s is here already", t->name,
+			  shoal_human_size(ev->total - ev->done, done), total);
 }
 
 void shoal_run_tell_adopted(struct shoal_run *r, struct shoal_run_torrent *t, const struct shoal_event *ev)
@@ -217,8 +223,8 @@ static const char *eta_text(uint64_t eta, char out[SHOAL_HUMAN_MAX])
 	return out;
 }
 
-/* Fields keep their width, so that the line does not dance. */
-static void row_text(const struct shoal_run *r, const struct shoal_run_torrent *t, char *out, size_t size)
+/* Fields keep their width, so that the line does not dance. `brief`: for a terminal of 40 columns. */
+static void row_text(const struct shoal_run *r, const struct shoal_run_torrent *t, char *out, char *brief, size_t size)
 {
 	const struct shoal_stats *s = &t->stats;
 	char down[SHOAL_HUMAN_MAX], up[SHOAL_HUMAN_MAX], left[SHOAL_HUMAN_MAX], sent[SHOAL_HUMAN_MAX],
@@ -226,6 +232,7 @@ static void row_text(const struct shoal_run *r, const struct shoal_run_torrent *
 	unsigned permille = shoal_human_permille(s->verified, s->size);
 	shoal_human_count(s->peers, "peer", "peers", peers);
 	shoal_human_rate(s->up_rate, up);
+	brief[0] = '\0';
 	if (s->paused)
 		snprintf(out, size, "paused  %s", peers);
 	else if (s->checking)
@@ -233,22 +240,27 @@ static void row_text(const struct shoal_run *r, const struct shoal_run_torrent *
 			 t->check_total ? shoal_human_permille(t->checked, t->check_total) / 10 : 0);
 	else if (!s->metadata && !t->size)
 		snprintf(out, size, "waiting for metadata  %s", peers);
-	else if (r->seeding || t->complete)
+	else if (r->seeding || t->complete) {
 		snprintf(out, size, "seeding  up %9s  %8s sent  %s", up, shoal_human_size(s->uploaded, sent), peers);
-	else
-		snprintf(out, size, "%3u.%u %%  down %9s  up %9s  %s  %5s left", permille / 10, permille % 10,
-			 shoal_human_rate(s->down_rate, down), up, peers, eta_text(eta_of(s), left));
+		snprintf(brief, size, "up %9s  %s", up, peers);
+	} else {
+		shoal_human_rate(s->down_rate, down);
+		eta_text(eta_of(s), left);
+		snprintf(out, size, "%3u.%u %%  down %9s  up %9s  %s  %5s left", permille / 10, permille % 10, down, up,
+			 peers, left);
+		snprintf(brief, size, "%3u %%  %9s  %5s left", permille / 10, down, left);
+	}
 }
 
 void shoal_run_tell_stats(struct shoal_run *r, struct shoal_run_torrent *t, shoal_us tell_at)
 {
 	const struct shoal_stats *s = &t->stats;
 	size_t row = (size_t)(t - r->torrent);
-	char text[256];
+	char text[256], brief[sizeof text];
 	if (!t->stats_known)
 		return; /* the first answer is still on its way */
-	row_text(r, t, text, sizeof text);
-	shoal_progress_row(&r->progress, row, t->name, text);
+	row_text(r, t, text, brief, sizeof text);
+	shoal_progress_row(&r->progress, row, t->name, text, brief[0] != '\0' ? brief : NULL);
 	if (tell_at == 0 || !t->started)
 		return;
 	struct shoal_json *j = begin(r, t, "progress", tell_at);
@@ -413,6 +425,17 @@ static void summary_json(struct shoal_run *r, const struct shoal_run_torrent *t)
 	shoal_json_array(j, "peers");
 	shoal_run_who_json(t, j);
 	shoal_say_event_end(r->tool);
+}
+
+void shoal_run_tell_stopped(struct shoal_run *r)
+{
+	char done[SHOAL_HUMAN_MAX], total[SHOAL_HUMAN_MAX];
+	for (size_t i = 0; i < r->count; i++) {
+		const struct shoal_run_torrent *t = &r->torrent[i];
+		if (t->added && !t->over && !t->complete && t->stats.size > 0)
+			shoal_say(r->tool, "%s: stopped with %s of %s here; run it again to go on from there", t->name,
+				  shoal_human_size(t->stats.done, done), shoal_human_size(t->stats.size, total));
+	}
 }
 
 void shoal_run_tell_summary(struct shoal_run *r, struct shoal_run_torrent *t)

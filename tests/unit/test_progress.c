@@ -29,8 +29,8 @@ static void a_row_that_is_dropped_is_drawn_no_more(void **state)
 {
 	struct shoal_progress p = { .fd = -1 };
 	(void)state;
-	shoal_progress_row(&p, 0, "one", "1 %");
-	shoal_progress_row(&p, 1, "two", "2 %");
+	shoal_progress_row(&p, 0, "one", "1 %", NULL);
+	shoal_progress_row(&p, 1, "two", "2 %", NULL);
 	assert_string_equal(drawn(&p, false), "one  1 %\ntwo  2 %\n");
 	assert_string_equal(drawn(&p, true), "one  1 %\ntwo  2 %");
 	assert_int_equal(p.drawn, 2);
@@ -41,12 +41,29 @@ static void a_row_that_is_dropped_is_drawn_no_more(void **state)
 	assert_string_equal(drawn(&p, true), "two  2 %");
 	assert_int_equal(p.drawn, 1);
 	p.drawn = 0;
-	shoal_progress_row(&p, 0, "one again", "3 %");
+	shoal_progress_row(&p, 0, "one again", "3 %", NULL);
 	assert_string_equal(drawn(&p, true), "one again  3 %\ntwo  2 %");
+}
+
+static void a_narrow_terminal_gets_the_brief_form(void **state)
+{
+	struct shoal_progress p = { .fd = -1, .tty = true }; /* no terminal answers: 80 columns, 79 of them used */
+	char wide[80];
+	(void)state;
+	memset(wide, '9', sizeof wide);
+	wide[69] = '\0'; /* and 8 of the name, and 2 between */
+	shoal_progress_row(&p, 0, "a name", wide, "brief");
+	assert_non_null(strstr(drawn(&p, true), wide));
+	wide[69] = '9';
+	wide[70] = '\0';
+	shoal_progress_row(&p, 0, "a name", wide, "brief");
+	p.drawn = 0;
+	assert_string_equal(drawn(&p, true), "a name  brief");
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(a_row_that_is_dropped_is_drawn_no_more) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(a_row_that_is_dropped_is_drawn_no_more),
+					    cmocka_unit_test(a_narrow_terminal_gets_the_brief_form) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

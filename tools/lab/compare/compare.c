@@ -161,7 +161,7 @@ static int compare_one(struct compare *c, const char *path)
 					 rc == SHOAL_ERR_TOO_LONG ? "longer than a torrent can be" : strerror(errno));
 	if (shoal_progress_due(&c->progress, now)) {
 		snprintf(numbers, sizeof numbers, "%zu of %zu compared", c->tally.torrents, c->count);
-		shoal_progress_row(&c->progress, 0, shoal_say_cstr(path, shown), numbers);
+		shoal_progress_row(&c->progress, 0, shoal_say_cstr(path, shown), numbers, NULL);
 		shoal_progress_draw(&c->progress, now);
 	}
 	char *folder = folder_of(c, path);
