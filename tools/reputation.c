@@ -35,6 +35,8 @@ static const struct shoal_opt_page page = {
 	"  shoal reputation export -o peers.txt",
 };
 
+#define ADDR_COLUMNS 24
+
 struct reputation {
 	struct shoal_tool *tool;
 	const char *state, *arg, *out;
@@ -45,7 +47,8 @@ struct reputation {
 	struct shoal_store store;
 	int err; /* of a walk */
 	uint32_t rows, banned, unread;
-	char *text; /* being exported: heap */
+	int columns; /* of the names in a list */
+	char *text;  /* being exported: heap */
 	size_t len, room;
 };
 
@@ -132,18 +135,49 @@ static void tell_json(struct shoal_json *j, const struct shoal_rep_name *who, co
 		shoal_json_u64(j, "banned_until", rep->banned_until_s);
 }
 
+/* In whole seconds: no more is remembered. */
 static const char *ago(uint32_t now_s, uint32_t at_s, char out[SHOAL_HUMAN_MAX])
 {
-	return shoal_human_span(SHOAL_S((shoal_us)(now_s > at_s ? now_s - at_s : 0)), out);
+	uint32_t s = now_s > at_s ? now_s - at_s : 0;
+	if (s >= 60)
+		return shoal_human_span(SHOAL_S((shoal_us)s), out);
+	snprintf(out, SHOAL_HUMAN_MAX, "%" PRIu32 " s", s);
+	return out;
 }
 
 static void tell_row(struct reputation *r, const struct shoal_rep_name *who, const struct shoal_rep_record *rec)
 {
 	char text[SHOAL_REP_NAME_TEXT], span[SHOAL_HUMAN_MAX];
 	shoal_rep_name_format(who, text);
-	shoal_say(r->tool, "%-24s  %-9s  %8" PRIu32 "  %5" PRIu32 "  %9.3f  %s ago", text,
+	shoal_say(r->tool, "%-*s  %-9s  %8" PRIu32 "  %5" PRIu32 "  %9.3f  %s ago", r->columns, text,
 		  shoal_rep_state_name(rec->rep.state), rec->rep.blocks, rec->rep.false_blocks,
 		  shoal_rep_integrity(&rec->rep), ago(r->now_s, rec->seen_s, span));
+}
+
+/* 1: one to show; 0: not; or < 0: it cannot be read. */
+static int listed(const struct reputation *r, struct shoal_bytes key, struct shoal_bytes value,
+		  struct shoal_rep_name *who, struct shoal_rep_record *rec)
+{
+	if (shoal_rep_key_name(key, who) < 0 || shoal_rep_record_decode(value, rec) < 0)
+		return SHOAL_ERR_MALFORMED;
+	shoal_rep_record_wake(rec, r->now_s);
+	return (!r->banned_only || rec->rep.state == SHOAL_REP_BANNED) &&
+	       !shoal_recall_stale(rec->seen_s, rec->rep.banned_until_s, r->now_s);
+}
+
+/* Keys are longer than addresses: the widest that is shown has its column. */
+static int on_measured(void *to, struct shoal_bytes key, struct shoal_bytes value)
+{
+	struct reputation *r = to;
+	struct shoal_rep_record rec;
+	struct shoal_rep_name who;
+	char text[SHOAL_REP_NAME_TEXT];
+	if (listed(r, key, value, &who, &rec) <= 0)
+		return 0;
+	shoal_rep_name_format(&who, text);
+	int columns = (int)strlen(text);
+	r->columns = columns > r->columns ? columns : r->columns;
+	return 0;
 }
 
 static int on_listed(void *to, struct shoal_bytes key, struct shoal_bytes value)
@@ -151,17 +185,14 @@ static int on_listed(void *to, struct shoal_bytes key, struct shoal_bytes value)
 	struct reputation *r = to;
 	struct shoal_rep_record rec;
 	struct shoal_rep_name who;
-	if (shoal_rep_key_name(key, &who) < 0 || shoal_rep_record_decode(value, &rec) < 0) {
-		r->unread++;
+	int rc = listed(r, key, value, &who, &rec);
+	r->unread += rc < 0;
+	if (rc <= 0)
 		return 0;
-	}
-	shoal_rep_record_wake(&rec, r->now_s);
 	bool banned = rec.rep.state == SHOAL_REP_BANNED;
-	if ((r->banned_only && !banned) || shoal_recall_stale(rec.seen_s, rec.rep.banned_until_s, r->now_s))
-		return 0;
 	if (r->rows++ == 0)
-		shoal_say(r->tool, "%-24s  %-9s  %8s  %5s  %9s  %s", "address", "standing", "verified", "false",
-			  "integrity", "heard of");
+		shoal_say(r->tool, "%-*s  %-9s  %8s  %5s  %9s  %s", r->columns, "address", "standing", "verified",
+			  "false", "integrity", "heard of");
 	r->banned += banned;
 	if (r->tool->json) {
 		tell_json(shoal_say_event(r->tool, "peer", 0), &who, &rec);
@@ -186,7 +217,10 @@ static int walk(struct reputation *r, int (*row)(void *to, struct shoal_bytes ke
 
 static int do_list(struct reputation *r)
 {
-	int code = walk(r, on_listed);
+	r->columns = ADDR_COLUMNS;
+	int code = r->tool->json ? 0 : walk(r, on_measured);
+	if (code == 0)
+		code = walk(r, on_listed);
 	if (code != 0)
 		return code;
 	if (r->unread > 0)
@@ -413,9 +447,11 @@ static int do_export(struct reputation *r)
 	}
 	int rc = shoal_save(r->out, shoal_bytes(r->text, r->len), r->force);
 	if (rc < 0)
-		return shoal_say_fail_as(r->tool, rc == SHOAL_ERR_EXISTS ? SHOAL_EXIT_USAGE : SHOAL_EXIT_STORAGE, rc,
-					 "%s: %s%s", shoal_say_cstr(r->out, shown), strerror(errno),
-					 rc == SHOAL_ERR_EXISTS ? "; --force replaces it" : "");
+		return rc == SHOAL_ERR_EXISTS
+			       ? shoal_say_fail(r->tool, rc, "%s is there already; --force replaces it",
+						shoal_say_cstr(r->out, shown))
+			       : shoal_say_fail_as(r->tool, SHOAL_EXIT_STORAGE, rc, "%s: cannot be written: %s",
+						   shoal_say_cstr(r->out, shown), strerror(errno));
 	tell_count(r, "exported", "exported");
 	return 0;
 }
@@ -442,7 +478,9 @@ static int import_read(struct reputation *r, struct shoal_bytes text, struct sho
 	if (rc == SHOAL_ERR_UNSUPPORTED)
 		return shoal_say_fail_as(r->tool, SHOAL_EXIT_INPUT, rc, "%s: a newer shoal wrote it", shown);
 	return shoal_say_fail_as(r->tool, SHOAL_EXIT_INPUT, rc, "%s: line %" PRIu32 ": %s", shown, t.line,
-				 rc == SHOAL_ERR_TOO_LONG ? "too long, or one too many" : "not as it should be");
+				 rc == SHOAL_ERR_TOO_LONG ? "too long, or one too many"
+				 : t.line <= 1		  ? "nothing that shoal reputation export writes"
+							  : "not as it should be");
 }
 
 static int import_take(struct reputation *r, const struct shoal_rep_line *line, size_t count)

@@ -195,7 +195,7 @@ class Reputation(unittest.TestCase):
 
         # Carried to another state: hearsay, and the ban only when it is asked for.
         self.reputation("export", "-o", "peers.txt")
-        self.assertIn("--force", self.reputation("export", "-o", "peers.txt", code=2).stderr)
+        self.assertIn("--force", self.reputation("export", "-o", "peers.txt", code=4).stderr)  # as create's
         self.reputation("export", "-o", "peers.txt", "--force")
         with open(os.path.join(self.dir, "peers.txt"), encoding="ascii") as f:
             self.assertEqual(self.reputation("export").stdout, f.read())
