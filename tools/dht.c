@@ -6,6 +6,7 @@
 #include "proto/bencode.h"
 #include "proto/compact.h"
 #include "proto/text.h"
+#include "swarm/io/addr.h"
 #include "tools/commands.h"
 #include "tools/human.h"
 #include "tools/say.h"
@@ -183,10 +184,15 @@ static int do_ping(struct shoal_dht_hand *d)
 	struct shoal_op op = { .kind = SHOAL_OP_DHT_PING, .text = shoal_bytes(d->arg, strlen(d->arg)) };
 	char shown[SHOAL_SAY_TEXT_MAX];
 	int rc = shoal_dht_session_ask(&d->s, &op, on_pong, d);
-	if (rc == SHOAL_ERR_TIMEOUT)
-		return shoal_say_fail_as(d->tool, SHOAL_EXIT_NET, rc, "%s does not answer",
-					 shoal_say_cstr(d->arg, shown));
-	return rc < 0 ? shoal_dht_failed(d, rc) : 0;
+	shoal_say_cstr(d->arg, shown);
+	switch (rc) {
+	case SHOAL_ERR_TIMEOUT: return shoal_say_fail_as(d->tool, SHOAL_EXIT_NET, rc, "%s does not answer", shown);
+	case SHOAL_ERR_GONE: return shoal_say_fail_as(d->tool, SHOAL_EXIT_NET, rc, "%s: there is no such host", shown);
+	case SHOAL_ERR_NET:
+		return shoal_say_fail_as(d->tool, SHOAL_EXIT_NET, rc,
+					 "%s: the host's name cannot be looked up; is this host connected?", shown);
+	default: return rc < 0 ? shoal_dht_failed(d, rc) : 0;
+	}
 }
 
 static int do_get_peers(struct shoal_dht_hand *d)
@@ -217,7 +223,9 @@ static void on_scrape(void *to, const struct shoal_event *ev)
 		shoal_json_u64(j, "leeches", peers);
 		shoal_say_event_end(d->tool);
 	} else if (ev->err == 0) {
-		shoal_say(d->tool, "about %llu seeds and %llu leeches", seeds, peers);
+		char have[SHOAL_HUMAN_MAX * 2], want[SHOAL_HUMAN_MAX * 2];
+		shoal_say(d->tool, "about %s and %s", shoal_human_count(seeds, "seed", "seeds", have),
+			  shoal_human_count(peers, "leech", "leeches", want));
 	}
 }
 
@@ -372,6 +380,13 @@ static const struct verb {
 	{ "node", do_node, NULL, false, LOOK_US },
 };
 
+static bool names_a_port(const char *text)
+{
+	char host[SHOAL_HOST_MAX];
+	uint16_t port;
+	return shoal_addr_split(shoal_bytes(text, strlen(text)), host, &port) == 0;
+}
+
 static int run(struct shoal_dht_hand *d, struct shoal_net *net, const struct shoal_opt_list *args)
 {
 	const struct verb *v = NULL;
@@ -387,6 +402,9 @@ static int run(struct shoal_dht_hand *d, struct shoal_net *net, const struct sho
 	if (v->argument != NULL && d->arg == NULL)
 		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE, "%s needs a %s; see shoal dht --help", v->name,
 				      v->argument);
+	if (v->run == do_ping && !names_a_port(d->arg))
+		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE, "ping needs a HOST:PORT, and %s is none",
+				      shoal_say_cstr(d->arg, shown));
 	if (args->count > 2)
 		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE, "%s takes one argument, not also %s", v->name,
 				      shoal_say_cstr(args->at[2], shown));
@@ -446,7 +464,7 @@ int shoal_dht_main(struct shoal_tool *tool, int argc, char **argv)
 		{ SHOAL_OPT_FLAG, "announce", 0, &d.announce, NULL, NULL, "get-peers: and say that we have it" },
 		{ SHOAL_OPT_FLAG, "stay", 0, &d.stay, NULL, NULL, "publish: and keep it there, until stopped" },
 		{ SHOAL_OPT_SECONDS, "every", 0, &d.every, "SECONDS", NULL, "publish --stay, watch, node: how often; default: 3600, 60, 60" },
-		{ SHOAL_OPT_SECONDS, "timeout", 0, &d.s.give_up, "SECONDS", NULL, "give up a question then" },
+		{ SHOAL_OPT_SECONDS, "timeout", 0, &d.s.give_up, "SECONDS", NULL, "give up a question then; watch and node ask on" },
 		{ .kind = SHOAL_OPT_END },
 	};
 	/* clang-format on */

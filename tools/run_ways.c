@@ -111,7 +111,9 @@ static void add_peers(struct shoal_run *r, const struct shoal_run_torrent *t)
 	/* Web seeds have the data, and not what a link alone does not tell. */
 	if (!t->source.is_magnet)
 		named += r->webseed.count + shoal_metainfo_webseed_count(t->source.mi);
-	if (!r->seeding && r->net->peer.count + named + (is_public(t) ? r->dht_nodes : 0) == 0)
+	/* To list what a file names nobody is needed. */
+	if (!r->seeding && (t->source.is_magnet || !t->only.list) &&
+	    r->net->peer.count + named + (is_public(t) ? r->dht_nodes : 0) == 0)
 		warn_alone(r, t);
 }
 

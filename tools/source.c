@@ -118,7 +118,13 @@ static int cannot_read(struct shoal_tool *tool, const char *arg, int rc)
 	char shown[SHOAL_SAY_TEXT_MAX];
 	shoal_say_cstr(arg, shown);
 	switch (rc) {
-	case SHOAL_ERR_GONE: return shoal_say_fail_as(tool, SHOAL_EXIT_INPUT, rc, "%s: no such file", shown);
+	case SHOAL_ERR_GONE:
+		return shoal_say_fail_as(
+			tool, SHOAL_EXIT_INPUT, rc,
+			strstr(arg, "://") == NULL
+				? "%s: no such file"
+				: "%s: no such file; a URL is not fetched from: save the .torrent first",
+			shown);
 	case SHOAL_ERR_UNSUPPORTED:
 		return shoal_say_fail_as(tool, SHOAL_EXIT_INPUT, rc, "%s: not a torrent, but a folder or device",
 					 shown);

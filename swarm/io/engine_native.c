@@ -67,7 +67,7 @@ static int open_listeners(struct shoal_native *e, const struct shoal_config *con
 		if (rc < 0) {
 			snprintf(what, 160, "cannot listen on %s: %s", shoal_addr_text(&config->listen[i], text),
 				 os_err != 0 ? strerror(os_err) : shoal_err_name(rc));
-			return rc;
+			return rc == SHOAL_ERR_DENIED ? SHOAL_ERR_NET : rc; /* a port that is root's: another will do */
 		}
 		if (config->no_tcp)
 			ev.addr = *shoal_udp_at(e->udp, (unsigned)i);

@@ -84,6 +84,9 @@ class Usage(Case):
             self.assertIn("examples:", text)
             self.assertIn("--json", text)
             self.assertLessEqual(max(map(len, text.splitlines())), 110)
+            self.assertEqual(self.shoal("help", command), text)
+            for line in text.splitlines():  # what an option takes never runs into what it is for
+                self.assertNotRegex(line, r"^ {2,6}(-., )?--[a-z-]+ \S+\|\S+ \S")
         self.assertIn("--dht-node", self.shoal("dht", "--help"))
         self.assertNotIn("--max-peers", self.shoal("dht", "--help"))  # taken, and of no effect
 
@@ -115,7 +118,8 @@ class Usage(Case):
             (["magnet", "a" * 40], "torrent file is needed"),
             (["get", "--\x1b[31m"], "\\x1b[31m"),
             (["dht"], "a command is needed"), (["dht", "frob"], "unknown command frob"),
-            (["dht", "ping"], "ping needs a HOST:PORT"), (["dht", "get", "--key", "12"], "64 hex digits"),
+            (["dht", "ping"], "ping needs a HOST:PORT"), (["dht", "ping", "router.example"], "ping needs a HOST:PORT"),
+            (["dht", "get", "--key", "12"], "64 hex digits"),
             (["dht", "ping", "h:1", "--no-dht"], "nothing to ask"),
         ):
             with self.subTest(args):
@@ -289,7 +293,7 @@ class Create(Case):
         self.put("set/dark", b"x")
         os.chmod(self.path("set/dark"), 0)
         self.shoal("create", "set", "-o", "out/t", code=4, user=user)
-        self.assertIn("dark: cannot be read: Permission denied", self.last_error())
+        self.assertIn("dark: cannot be read: Permission denied; --exclude leaves it out", self.last_error())
         os.chmod(self.path("set/dark"), 0o644)
         os.makedirs(self.path("set/closed"))
         os.chmod(self.path("set/closed"), 0)
@@ -659,6 +663,22 @@ class Transfer(Case):
             self.put(name, torrent())
             self.shoal("seed", name, "-o", "other", code=2)
             self.assertIn(f"and {name} is one already", self.last_error())
+
+    def test_a_folder_that_can_take_nothing(self):
+        user = NOBODY if os.geteuid() == 0 else None
+        self.put("t", torrent())
+        os.makedirs(self.path("locked/closed"))
+        os.chmod(self.path("locked/closed"), 0)
+        os.chmod(self.path("locked"), 0o555)
+        for folder in "locked", "locked/closed":
+            with self.subTest(folder):
+                self.shoal("get", "t", "-o", folder, code=4, user=user)
+                self.assertIn(f"{folder}: Permission denied; -o names another folder", self.last_error())
+        self.assertEqual(os.listdir(self.path("locked")), ["closed"])
+
+    def test_a_url_is_no_torrent(self):
+        self.shoal("get", "http://t.example/x.torrent", code=3)
+        self.assertIn("no such file; a URL is not fetched from: save the .torrent first", self.last_error())
 
     def test_errors_are_events_too(self):
         self.put("bad.torrent", b"x")

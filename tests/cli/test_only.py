@@ -51,7 +51,9 @@ class Only(unittest.TestCase):
         self.assertEqual(self.chosen("@1-2,4"), ["a.mkv", "b/a.mkv", "e [1].txt"])
 
     def test_the_list_for_people(self):
-        out = self.run_shoal("get", "t", "--state", "st", "--list", "--only", "z").stdout
+        done = self.run_shoal("get", "t", "--state", "st", "--list", "--only", "z")
+        out = done.stdout
+        self.assertNotIn("is known", done.stderr)  # nobody is needed for that
         self.assertIn("        1           20000  set/a.mkv\n", out)
         self.assertIn("*       5           20004  set/z\n", out)
         shown = self.run_shoal("show", "t", "--files").stdout
