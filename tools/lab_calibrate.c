@@ -102,7 +102,7 @@ static int calibrate_file(struct lab *lab, const struct lab_suite_options *o, co
 		bool held = lab_calibration_holds(&c, tally->bar) && suite.broken == NULL;
 		tell(lab, &suite, &c, held);
 		if (suite.broken != NULL)
-			lab_tell_reason(lab->tool, &suite, path);
+			lab_tell_reason(lab->tool, &suite, path, lab->keep);
 		tally->held += held;
 		tally->missed += !held;
 	}

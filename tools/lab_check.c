@@ -51,7 +51,7 @@ static int check_file(struct lab *lab, const struct lab_suite_options *o, const 
 	else
 		tally->held++;
 	if (suite.verdict == LAB_MISSED)
-		lab_tell_reason(lab->tool, &suite, path);
+		lab_tell_reason(lab->tool, &suite, path, lab->keep);
 out:
 	lab_suite_fini(&suite);
 	free(text.at);

@@ -111,7 +111,7 @@ static int run_seeds(struct lab *lab, struct lab_suite *suite, const char *path,
 			code = write_svg(lab, r);
 	}
 	if (code == 0 && suite->verdict == LAB_MISSED) {
-		lab_tell_reason(lab->tool, suite, path);
+		lab_tell_reason(lab->tool, suite, path, lab->keep);
 		code = SHOAL_EXIT_DATA;
 	}
 	return code;

@@ -51,10 +51,11 @@ static double metric(const struct lab_result *r, const char *name, int group)
 
 static void tell_real(struct shoal_tool *tool, const struct lab_result *r)
 {
-	char bound[LAB_SHOWN_MAX], end[LAB_SHOWN_MAX];
-	shoal_say(tool, "  %s after %s; %.1f s in all, first bytes %.1f s after it was asked for",
-		  r->in_time ? "over" : "ended", lab_tell_value(r->end, LAB_SHOW_TIME, end), r->wall,
-		  r->before + r->first);
+	char bound[LAB_SHOWN_MAX], end[LAB_SHOWN_MAX], first[64] = "nobody got a byte";
+	if (isfinite(r->first))
+		snprintf(first, sizeof first, "first bytes %.1f s after it was asked for", r->before + r->first);
+	shoal_say(tool, "  %s after %s; %.1f s in all, %s", r->in_time ? "over" : "ended",
+		  lab_tell_value(r->end, LAB_SHOW_TIME, end), r->wall, first);
 	shoal_say(tool, "  fluid bound %s", lab_tell_value(r->bound, LAB_SHOW_TIME, bound));
 }
 
@@ -511,7 +512,7 @@ void lab_tell_verdict(struct shoal_tool *tool, const struct lab_suite *suite, co
 		tell_line(tool, suite, &suite->line[i]);
 }
 
-void lab_tell_reason(struct shoal_tool *tool, const struct lab_suite *suite, const char *path)
+void lab_tell_reason(struct shoal_tool *tool, const struct lab_suite *suite, const char *path, bool kept)
 {
 	const struct lab_result *r = suite->broken;
 	for (unsigned i = 0; r == NULL && i < suite->lines; i++)
@@ -523,7 +524,8 @@ void lab_tell_reason(struct shoal_tool *tool, const struct lab_suite *suite, con
 		if (r->wrong[0] != 0)
 			shoal_say(tool, "  a rule was broken: %s", r->wrong);
 		shoal_say(tool, "  %s, by its own last words:", r->wrong[0] != 0 ? "who" : "who was last");
-		shoal_say(tool, "%s  all of them: once more with --keep", r->reason);
+		shoal_say(tool, "%s  %s", r->reason,
+			  kept ? "all of them are in the logs that were kept" : "all of them: once more with --keep");
 		return;
 	}
 	if (r->wrong[0] != 0)

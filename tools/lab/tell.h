@@ -23,6 +23,6 @@ void lab_tell_beside(struct shoal_tool *tool, const struct lab_result *real, con
 /* A scenario of `lab check`: one line, and the lines of must_hold that are worth one. */
 void lab_tell_verdict(struct shoal_tool *tool, const struct lab_suite *suite, const char *path);
 /* Why a scenario missed: the broken rule or the last moments of who was last, and how to see it again. */
-void lab_tell_reason(struct shoal_tool *tool, const struct lab_suite *suite, const char *path);
+void lab_tell_reason(struct shoal_tool *tool, const struct lab_suite *suite, const char *path, bool kept);
 
 #endif
