@@ -15,7 +15,11 @@ const char *shoal_alone_text(const struct shoal_alone *a, char out[SHOAL_ALONE_T
 {
 	bool dht = a->dht && a->dht_nodes > 0, any = dht || a->answering > 0;
 	const char *who = silent(a);
-	if (!a->route && !a->proxy && !any && a->peers > 0) /* they may live next door */
+	if (a->mute > 0)
+		snprintf(out, SHOAL_ALONE_TEXT_MAX,
+			 "who was named is there, and ends the connection without a word: it may not have this "
+			 "torrent");
+	else if (!a->route && !a->proxy && !any && a->peers > 0) /* they may live next door */
 		snprintf(out, SHOAL_ALONE_TEXT_MAX,
 			 "no peer that was named answers, and this host has no way to other networks");
 	else if (!a->route && !a->proxy && !any)

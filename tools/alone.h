@@ -19,6 +19,7 @@ struct shoal_alone {
 	unsigned trackers;  /* of which anything was heard, good or bad ... */
 	unsigned answering; /* ... and that answered */
 	uint64_t peers;	    /* that they told us of, and that the user or the link named */
+	unsigned mute;	    /* of those that were named: took our connection, and ended it without a word */
 	bool unmapped; /* a router was asked to let others in, and did not; and we have no address of the open network */
 	uint16_t port; /* we listen there */
 };

@@ -352,6 +352,7 @@ static enum outcome drive(struct shoal_run *r)
 			on_event(r, &ev, &stopped);
 			shoal_run_name_event(r, &ev, shoal_signals_now());
 			shoal_run_alone_event(r, &ev, shoal_signals_now());
+			shoal_run_ways_event(r, &ev);
 		}
 		look(r, shoal_signals_now());
 		shoal_run_name_tick(r, shoal_signals_now());

@@ -63,6 +63,7 @@ struct shoal_run_alone {
 	uint32_t nodes, counted;      /* of the DHT: at the last look; at this one, so far */
 	unsigned trackers, answering; /* that were heard of; in good */
 	uint64_t peers;		      /* they told of */
+	unsigned mute;		      /* that were named, are there, and do not speak to us */
 	bool unmapped;		      /* the last that was heard of mapping our port is that it was not */
 	shoal_us look_at, again, again_at;
 };
@@ -124,6 +125,8 @@ void shoal_run_enter_dht(struct shoal_run *r);
 void shoal_run_add_ways(struct shoal_run *r, const struct shoal_run_torrent *t);
 /* How many peers the torrent itself, or its link, names. */
 size_t shoal_run_peers_named(const struct shoal_run_torrent *t);
+/* Any event: warned when it is that a peer's name leads nowhere. */
+void shoal_run_ways_event(struct shoal_run *r, const struct shoal_event *ev);
 
 /* ---- run_alone.c --------------------------------------------------------------------- */
 /* Why nobody is connected: `out`. */

@@ -38,6 +38,7 @@ static struct shoal_alone state_of(const struct shoal_run *r)
 				     .trackers = r->alone.trackers,
 				     .answering = r->alone.answering,
 				     .peers = r->alone.peers + named,
+				     .mute = r->alone.mute,
 				     .unmapped = r->alone.unmapped && !shoal_reachable_here(),
 				     .port = r->bound_count > 0 ? r->bound[0].port : 0 };
 }
@@ -62,6 +63,8 @@ void shoal_run_alone_event(struct shoal_run *r, const struct shoal_event *ev, sh
 		a->peers += ev->err == 0 ? ev->done : 0;
 		return;
 	}
+	if (ev->kind == SHOAL_EV_PEER_UNREACHED && ev->err == SHOAL_ERR_CLOSED)
+		a->mute++;
 	if (ev->ticket != TICKET)
 		return;
 	if (ev->kind == SHOAL_EV_DHT_STATS)

@@ -388,6 +388,13 @@ void shoal_run_tell_other(struct shoal_run *r, struct shoal_run_torrent *t, cons
 		shoal_say_log(r->tool, SHOAL_LOG_INFO, "%s: %s is asked for less for a while: it %s", t->name,
 			      who(ev, addr), shoal_say_text(ev->text, text));
 		break;
+	case SHOAL_EV_PEER_UNREACHED:
+		shoal_say_warn(
+			r->tool, t->id, "%s: %s %s", t->name, shoal_addr_text(&ev->addr, addr),
+			ev->err == SHOAL_ERR_CLOSED
+				? "is there, and ends the connection without a word: it may not have this torrent"
+				: "cannot be reached: is it running, and is this the port it listens on?");
+		break;
 	case SHOAL_EV_PAUSED: tell_warning(r, t, ev, "paused"); break;
 	case SHOAL_EV_RESUMED: tell_warning(r, t, ev, "goes on"); break;
 	case SHOAL_EV_WARNING: tell_warning(r, t, ev, ""); break;

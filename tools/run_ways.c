@@ -6,9 +6,12 @@
 
 #include <string.h>
 
-static void add_peer(struct shoal_run *r, const struct shoal_run_torrent *t, struct shoal_bytes text)
+#define TICKET ((uint64_t)1 << 60) /* and the number of the --peer */
+
+/* `ticket`: in the answer, where its name has to be looked up. */
+static void add_peer(struct shoal_run *r, const struct shoal_run_torrent *t, struct shoal_bytes text, uint64_t ticket)
 {
-	struct shoal_op op = { .kind = SHOAL_OP_PEER, .torrent = t->handle };
+	struct shoal_op op = { .kind = SHOAL_OP_PEER, .torrent = t->handle, .ticket = ticket };
 	char host[SHOAL_HOST_MAX], shown[SHOAL_SAY_TEXT_MAX];
 	uint16_t port;
 	int rc = shoal_addr_split(text, host, &port);
@@ -18,6 +21,18 @@ static void add_peer(struct shoal_run *r, const struct shoal_run_torrent *t, str
 		rc = r->ops->do_op(r->engine, &op);
 	if (rc < 0)
 		shoal_say_warn(r->tool, t->id, "peer %s: %s", shoal_say_text(text, shown), shoal_err_name(rc));
+}
+
+void shoal_run_ways_event(struct shoal_run *r, const struct shoal_event *ev)
+{
+	char shown[SHOAL_SAY_TEXT_MAX];
+	if (ev->kind != SHOAL_EV_DONE || ev->err >= 0 || ev->ticket < TICKET ||
+	    ev->ticket - TICKET >= r->net->peer.count)
+		return;
+	shoal_say_warn(r->tool, NULL, "peer %s: %s", shoal_say_cstr(r->net->peer.at[ev->ticket - TICKET], shown),
+		       ev->err == SHOAL_ERR_GONE  ? "there is no such host"
+		       : ev->err == SHOAL_ERR_NET ? "its name cannot be looked up; is this host connected?"
+						  : shoal_err_name(ev->err));
 }
 
 /* Those of --tracker: they may lie anywhere. Returns how many were taken. */
@@ -102,11 +117,12 @@ static void add_peers(struct shoal_run *r, const struct shoal_run_torrent *t)
 	const struct shoal_magnet *m = t->source.magnet;
 	size_t named = shoal_run_peers_named(t);
 	for (size_t i = 0; i < r->net->peer.count; i++)
-		add_peer(r, t, shoal_bytes(r->net->peer.at[i], strlen(r->net->peer.at[i])));
+		add_peer(r, t, shoal_bytes(r->net->peer.at[i], strlen(r->net->peer.at[i])), TICKET + i);
 	for (size_t i = 0; i < named; i++)
 		add_peer(r, t,
 			 t->source.is_magnet ? shoal_bytes(m->peer[i], strlen(m->peer[i]))
-					     : shoal_metainfo_peer(t->source.mi, i));
+					     : shoal_metainfo_peer(t->source.mi, i),
+			 0);
 	named += add_trackers(r, t) + trackers_named(r, t);
 	/* Web seeds have the data, and not what a link alone does not tell. */
 	if (!t->source.is_magnet)

@@ -397,9 +397,23 @@ static bool hung_up_on_a_seed(const struct shoal_swarm *s, const struct shoal_pe
 	return why == SHOAL_ERR_CLOSED && shoal_swarm_uploads_only(s) && !p->got_bitfield && !p->interested;
 }
 
+/* Who named it waits for it, and should not wait for long to hear that it is the wrong port. */
+static void say_unreached(struct shoal_swarm *s, const struct shoal_contact *c, bool answered, int why, shoal_us now)
+{
+	struct shoal_event ev = { .kind = SHOAL_EV_PEER_UNREACHED,
+				  .addr = c->addr,
+				  .err = answered		   ? SHOAL_ERR_CLOSED
+					 : why == SHOAL_ERR_CLOSED ? SHOAL_ERR_NET
+								   : why };
+	bool busy = why == SHOAL_ERR_BUSY || why == SHOAL_ERR_NOMEM;
+	if (c->trusted && c->tries == 0 && !c->worked && !c->self && !c->banned && !busy && !s->stopping &&
+	    !s->node->stopping)
+		shoal_swarm_say(s, &ev, now);
+}
+
 void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why, shoal_us now)
 {
-	bool other_way = false;
+	bool other_way = false, answered = c->peer != NULL;
 	struct shoal_peer *heir = heir_of(s, c);
 	if (c->peer != NULL) {
 		c->uploads_only = c->peer->known ? c->peer->upload_only || shoal_peer_is_seed(c->peer)
@@ -440,6 +454,7 @@ void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why,
 		return;
 	}
 	shoal_us at = now + wait_after(s, c);
+	say_unreached(s, c, answered, why, now);
 	c->tries += c->tries < 15;
 	/* What was worth a record is kept for the list of peers; the rest, unreachable, makes room. */
 	if (c->tries >= SHOAL_CONTACT_TRIES && !c->trusted && !c->worked && !c->banned && !c->self && far(&c->addr)) {

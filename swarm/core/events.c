@@ -58,7 +58,7 @@ static bool may_be_missed(enum shoal_event_kind kind)
 {
 	return kind == SHOAL_EV_PIECE || kind == SHOAL_EV_PEER_JOINED || kind == SHOAL_EV_PEER_LEFT ||
 	       kind == SHOAL_EV_CHECK || kind == SHOAL_EV_HASH_FAILED || kind == SHOAL_EV_EXT ||
-	       kind == SHOAL_EV_TRACKER || kind == SHOAL_EV_FLIGHT;
+	       kind == SHOAL_EV_TRACKER || kind == SHOAL_EV_FLIGHT || kind == SHOAL_EV_PEER_UNREACHED;
 }
 
 static struct shoal_bytes keep(uint8_t **to, struct shoal_bytes from)

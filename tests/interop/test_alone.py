@@ -50,6 +50,48 @@ def nobody_is_there(work):
         assert code == 5 and "no peer that was named answers" in said, f"{code}: {said}"
 
 
+def the_wrong_port(work):
+    """Told at once, not at the end alone: whoever names a peer waits for it. A link's peers are named as well."""
+    with Space() as space:
+        wired(space)
+        near = OUTSIDE + ":7001"
+        for how in (["--peer", near], []):
+            what = [] if how else [f"magnet:?xt=urn:btih:{NOBODY}&x.pe={near}"]
+            done = subprocess.run(space.wrap([SHOAL, "get", *(what or [NOBODY]), "-o", work, "--state", work + "/state", "--no-lsd",
+                                              "--no-dht", "--timeout", "4", *how]), capture_output=True, text=True, timeout=60,
+                                  check=False)
+            said = done.stderr
+            assert done.returncode == 5 and said.count(near + " cannot be reached: is it running") == 1, said
+            assert "no peer that was named answers" in said, said
+
+
+def a_peer_without_the_torrent(work):
+    with open(work + "/data", "wb") as f:
+        f.write(os.urandom(100_000))
+    with Space() as space:
+        wired(space)
+        there = OUTSIDE + ":7001"
+        seed = space.start([SHOAL, "seed", work + "/data", "--state", work + "/seed", "--no-lsd", "--no-dht", "--no-portmap",
+                            "--listen", there], stdout=subprocess.PIPE)
+        try:
+            while b"listening" not in seed.stdout.readline():
+                assert seed.poll() is None
+            code, said = get(space, work, "--timeout", "6", "--no-dht", "--peer", there)
+        finally:
+            seed.terminate()
+            seed.wait()
+            seed.stdout.close()
+        assert code == 5 and there + " is there, and ends the connection" in said, said
+        assert "who was named is there, and ends the connection" in said, said
+
+
+def a_name_that_leads_nowhere(work):
+    """Without a route the resolver gives up at once."""
+    with Space("127.0.0.1 localhost\n") as space:
+        code, said = get(space, work, "--timeout", "4", "--no-dht", "--peer", "nobody.invalid:7001")
+        assert code == 5 and "peer nobody.invalid:7001: " in said, said
+
+
 def it_is_said_before_the_end(work):
     with Space() as space:
         wired(space)
@@ -114,7 +156,7 @@ def a_name_is_known_later(work):
                 p.wait()
 
 
-CASES = [no_route, nothing_goes_out, nobody_is_there]
+CASES = [no_route, nothing_goes_out, nobody_is_there, the_wrong_port, a_peer_without_the_torrent, a_name_that_leads_nowhere]
 LONG = [it_is_said_before_the_end, a_seed_hears_that_its_port_is_shut, a_name_is_known_later]
 
 

@@ -17,6 +17,10 @@ static void each_case_has_its_words(void **state)
 	} cases[] = {
 		{ { .dht = true, .trackers = 1 }, "this host has no way to other networks; is it connected?" },
 		{ { .peers = 1 }, "no peer that was named answers, and this host has no way to other networks" },
+		{ { .peers = 2, .mute = 1 },
+		  "who was named is there, and ends the connection without a word: it may not have this torrent" },
+		{ { .route = true, .dht = true, .dht_nodes = 9, .peers = 2, .mute = 1 },
+		  "who was named is there, and ends the connection without a word: it may not have this torrent" },
 		{ { .route = true, .dht = true }, "no node of the DHT answers; does a firewall let nothing out?" },
 		{ { .proxy = true, .dht = true }, "no node of the DHT answers; does the proxy let us out?" },
 		{ { .route = true, .trackers = 2 }, "no tracker answers; does a firewall let nothing out?" },
