@@ -371,7 +371,8 @@ static int answer(const struct shoal_explain *e, const char *path)
 		return summary(e);
 	if (told > 0)
 		return 0;
-	return shoal_say_fail_as(e->tool, SHOAL_EXIT_DATA, SHOAL_ERR_GONE, "%s says nothing of that",
+	return shoal_say_fail_as(e->tool, SHOAL_EXIT_DATA, SHOAL_ERR_GONE,
+				 "%s says nothing of that; without --peer, --piece and --time it says what there is",
 				 shoal_say_cstr(path, shown));
 }
 

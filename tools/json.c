@@ -171,7 +171,7 @@ void shoal_json_real(struct shoal_json *j, const char *key, double value)
 		shoal_json_null(j, key);
 		return;
 	}
-	snprintf(text, sizeof text, "%.12g", value);
+	snprintf(text, sizeof text, "%.12g", value + 0.0); /* never -0 */
 	put_key(j, key);
 	put_text(j, text);
 }

@@ -62,9 +62,10 @@ static int open_record(struct lab *lab, struct lab_suite *suite)
 	const char *colon = strchr(lab->record, ':');
 	int node = colon != NULL ? node_of(suite->s, lab->record, (size_t)(colon - lab->record)) : -1;
 	if (node < 0 || colon[1] == '\0')
-		return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE,
-				      "--record %s: it takes NODE:FILE, NODE a number, a group or GROUP.K",
-				      shoal_say_cstr(lab->record, shown));
+		return shoal_say_fail(
+			lab->tool, SHOAL_ERR_USAGE,
+			"--record %s: it takes NODE:FILE, NODE one of its nodes: a number, a group or GROUP.K",
+			shoal_say_cstr(lab->record, shown));
 	if (suite->from != suite->to)
 		return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "--record is of one run: give one --seed");
 	int code = shoal_record_open(lab->tool, &lab->file, colon + 1, &head);

@@ -328,8 +328,10 @@ static void map_port(struct shoal_native *e)
 static void word_owned(struct shoal_native *e, struct shoal_event *ev)
 {
 	long pid = e->owned != NULL ? shoal_owned_disk_pid(e->owned) : 0;
-	int n = pid > 0 ? snprintf(e->text, sizeof e->text, "another process (pid %ld) has this torrent open here", pid)
-			: snprintf(e->text, sizeof e->text, "another process has this torrent open here");
+	int n = pid > 0 ? snprintf(e->text, sizeof e->text,
+				   "another process (pid %ld) has this torrent open here: stop it first", pid)
+			: snprintf(e->text, sizeof e->text,
+				   "another process has this torrent open here: stop it first");
 	ev->text = (struct shoal_bytes){ (const uint8_t *)e->text, (size_t)n };
 }
 
