@@ -32,7 +32,8 @@ static bool holds(const char *folder, struct shoal_bytes name)
 {
 	char *path;
 	struct stat st;
-	if (asprintf(&path, "%s/%.*s", folder, (int)name.len, (const char *)name.at) < 0)
+	if (name.len > SHOAL_SAY_TEXT_MAX ||
+	    asprintf(&path, "%s/%.*s", folder, (int)name.len, (const char *)name.at) < 0)
 		return true; /* who knows */
 	bool there = lstat(path, &st) == 0 || errno != ENOENT;
 	free(path);
@@ -55,13 +56,14 @@ int shoal_place_check(struct shoal_tool *tool, const char *folder, struct shoal_
 			return code;
 		}
 	}
+	int os = 0;
 	if (!S_ISDIR(st.st_mode))
-		code = refuse(tool, at, ENOTDIR);
-	else if (faccessat(AT_FDCWD, at, X_OK, AT_EACCESS) < 0)
-		code = refuse(tool, at, errno);
-	else if (faccessat(AT_FDCWD, at, W_OK | X_OK, AT_EACCESS) < 0 &&
-		 (!there || (name.len > 0 && name.len <= SHOAL_SAY_TEXT_MAX && !holds(folder, name))))
-		code = refuse(tool, at, errno);
+		os = ENOTDIR;
+	else if (faccessat(AT_FDCWD, at, W_OK | X_OK, AT_EACCESS) < 0)
+		os = errno;
+	bool enters = there && os != ENOTDIR && faccessat(AT_FDCWD, at, X_OK, AT_EACCESS) == 0;
+	if (os != 0 && !(enters && (name.len == 0 || holds(at, name))))
+		code = refuse(tool, at, os);
 	free(at);
 	return code;
 }
