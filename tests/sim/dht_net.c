@@ -259,7 +259,7 @@ void dht_net_run(struct dht_net *net, shoal_us until)
 			continue;
 		}
 		struct shoal_bytes data = shoal_bytes(p.data, p.len);
-		if (p.from == p.node) {
+		if (p.data == NULL) {	       /* its time has come; a datagram it may send to itself as well */
 			if (p.at < n->tick_at) /* of a time that was put off */
 				continue;
 			n->tick_at = SHOAL_NEVER;
