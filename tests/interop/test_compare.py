@@ -95,7 +95,8 @@ def what_nobody_explained_is_exit_1(work):
     _, torrent = holiday(work)
     (one, summary) = compare(work, torrent, "--timeout", "0.001", code=1)
     assert one["differences"][0]["kind"] == "ended" and summary["unexplained"] == 1, one
-    assert one["ours"]["torrent_is"] == "not done in time", one
+    # Ours may be done in less than that millisecond.
+    assert "not done in time" in (one["ours"]["torrent_is"], one["theirs"]["torrent_is"]), one
 
 
 def what_cannot_be_done(work):
