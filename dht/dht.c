@@ -297,30 +297,6 @@ static void on_answer(struct shoal_dht *d, const struct shoal_addr *from, const 
 		shoal_search_step(d, s, now);
 }
 
-/* True when a ping of ours will follow. While we know few it waits for its turn: a small network that comes up all at
- * once would else be left in pieces. With enough, whoever comes while another is met is passed over. */
-static bool newcomer(struct shoal_dht *d, const struct shoal_krpc_node *node, shoal_us now)
-{
-	for (uint32_t i = 0; i < d->newcomers; i++)
-		if (shoal_addr_equal(&d->newcomer[i].addr, &node->addr))
-			return false;
-	bool waits = d->check_at > now || d->newcomers > 0;
-	if (d->newcomers == SHOAL_DHT_NEWCOMERS || (waits && d->table.count >= BOOT_FEW))
-		return false;
-	d->newcomer[d->newcomers++] = *node;
-	return true;
-}
-
-static void meet_newcomer(struct shoal_dht *d, shoal_us now)
-{
-	struct shoal_krpc_node node = d->newcomer[0];
-	memmove(d->newcomer, d->newcomer + 1, --d->newcomers * sizeof node);
-	if (!shoal_table_asked(&d->table, &node, now))
-		return; /* it has its place by now, or there is none */
-	d->check_at = now + CHECKS;
-	shoal_dht_check(d, &node, true, now);
-}
-
 bool shoal_dht_datagram(struct shoal_dht *d, const struct shoal_addr *from, struct shoal_bytes data, shoal_us now)
 {
 	struct shoal_krpc m;
@@ -343,11 +319,13 @@ bool shoal_dht_datagram(struct shoal_dht *d, const struct shoal_addr *from, stru
 	struct shoal_krpc_node node = { m.id, *from };
 	/* Who asks is there; whether he also answers, one ping tells (BEP 43: unless he says that he does not). */
 	bool ping = !m.read_only && !d->o.read_only && shoal_dht_likely(d, from, &node) &&
-		    shoal_table_asked(&d->table, &node, now) &&
-		    SHOAL_DHT_AMPLIFY * data.len >= 2u * SHOAL_DHT_PING_BYTES && newcomer(d, &node, now);
+		    shoal_table_asked(&d->table, &node, now) && d->check_at <= now &&
+		    SHOAL_DHT_AMPLIFY * data.len >= 2u * SHOAL_DHT_PING_BYTES;
 	shoal_dht_serve(d, from, data, &m, ping ? SHOAL_DHT_PING_BYTES : 0, now);
-	while (d->newcomers > 0 && d->check_at <= now)
-		meet_newcomer(d, now);
+	if (ping) {
+		d->check_at = now + CHECKS;
+		shoal_dht_check(d, &node, true, now);
+	}
 	return true;
 }
 
@@ -389,9 +367,8 @@ static void begin_anew(struct shoal_dht *d, shoal_us now)
 		return;
 	}
 	shoal_us wait = SHOAL_S(5) << (d->boot_waits < 6 ? d->boot_waits++ : 6);
-	/* With a few nodes there is a network, and it may be as small as that; but they must be enough to tell us our address. */
-	bool settled = d->table.count > 0 && (d->has_external || d->o.no_proof);
-	d->boot_at = now + (settled ? 12 * wait : wait);
+	/* With a few nodes there is a network, and it may be as small as that. */
+	d->boot_at = now + (d->table.count > 0 ? 12 * wait : wait);
 	shoal_search_own(d, &d->o.id, now);
 }
 
@@ -432,8 +409,6 @@ static void maintain(struct shoal_dht *d, shoal_us now)
 void shoal_dht_tick(struct shoal_dht *d, shoal_us now)
 {
 	time_out(d, now);
-	while (d->newcomers > 0 && d->check_at <= now)
-		meet_newcomer(d, now);
 	if (d->boot_at <= now)
 		begin_anew(d, now);
 	if (d->maintain_at <= now) {
@@ -455,8 +430,6 @@ void shoal_dht_tick(struct shoal_dht *d, shoal_us now)
 shoal_us shoal_dht_deadline(const struct shoal_dht *d)
 {
 	shoal_us at = shoal_min_u64(shoal_min_u64(d->maintain_at, d->boot_at), d->expire_at);
-	if (d->newcomers > 0)
-		at = shoal_min_u64(at, d->check_at);
 	for (uint32_t i = 0; i < d->questions; i++) {
 		const struct shoal_question *q = &d->question[i];
 		at = shoal_min_u64(at, q->sent + (q->late ? SHOAL_DHT_LONG : SHOAL_DHT_SHORT));

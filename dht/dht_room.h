@@ -71,8 +71,6 @@ struct shoal_held {
 	uint8_t raw[SHOAL_DHT_HELD_BYTES];
 };
 
-#define SHOAL_DHT_NEWCOMERS 8u /* who asked us and waits to be pinged */
-
 struct shoal_boot {
 	struct shoal_addr addr;
 	bool named;
@@ -107,8 +105,6 @@ struct shoal_dht {
 	size_t out_at, out_len, out_room;
 	shoal_us maintain_at, boot_at, expire_at, home_at, heard;
 	shoal_us check_at; /* not before that another newcomer is pinged */
-	struct shoal_krpc_node newcomer[SHOAL_DHT_NEWCOMERS];
-	uint32_t newcomers;
 	unsigned boot_waits;
 	uint64_t in, outs, bytes_in, bytes_out, refused;
 };
