@@ -281,8 +281,10 @@ enum shoal_guard_place shoal_guard_regard(struct shoal_guard *g, const struct sh
 					  enum shoal_guard_place place, bool good, shoal_us now)
 {
 	enum shoal_guard_place fit = good ? SHOAL_GUARD_PROVEN : SHOAL_GUARD_STRANGER;
+	if (place == SHOAL_GUARD_FREE || place == fit) /* asked for each piece: nothing is looked up then */
+		return place;
 	struct shoal_guard_entry *h = host(g, addr, false, now), *n = net(g, addr, false, now);
-	if (place == SHOAL_GUARD_FREE || place == fit || h == NULL || n == NULL)
+	if (h == NULL || n == NULL)
 		return place;
 	if (good && (!below(h->proven, torrents, SHOAL_GUARD_HOST_PROVEN) ||
 		     !below(n->proven, torrents, SHOAL_GUARD_NET_PROVEN)))
