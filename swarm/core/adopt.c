@@ -130,8 +130,26 @@ static bool next_run(const struct shoal_swarm *s, struct shoal_adopt_work *w)
 
 /* ---- one file ------------------------------------------------------------------------------ */
 
-static void next_candidate(struct shoal_adopt_work *w)
+/* What the candidate has come to. A file is counted once in each folder, however many candidates of it lie there. */
+static void account(struct shoal_swarm *s, struct shoal_adopt_work *w)
 {
+	struct shoal_adopt_try *t = &w->try[w->try_at];
+	struct shoal_adopt_place *p = &s->adopt->place[t->place];
+	bool counted = false;
+	if (w->gained == 0 && !w->offers)
+		return;
+	for (uint32_t i = 0; i < w->try_at; i++)
+		counted = counted || (w->try[i].of_use && w->try[i].place == t->place);
+	t->of_use = true;
+	p->bytes += w->gained;
+	p->files += !counted;
+	p->ways |= w->way;
+	s->adopted += w->gained;
+}
+
+static void next_candidate(struct shoal_swarm *s, struct shoal_adopt_work *w)
+{
+	account(s, w); /* also of one that is gone, or cannot be read any more, after some of its runs */
 	free(w->try[w->try_at].path);
 	w->try[w->try_at].path = NULL;
 	w->try_at++;
@@ -229,9 +247,9 @@ void shoal_adopt_job(struct shoal_swarm *s, struct shoal_disk_job *job, shoal_us
 	struct shoal_adopt_work *w = job->owner;
 	if (job->err < 0) {
 		give_up(s, w, now);
-		next_candidate(w);
+		next_candidate(s, w);
 	} else if (w->ask.way == 0) {
-		next_candidate(w);
+		next_candidate(s, w);
 	} else {
 		w->way = w->ask.way;
 		w->there = s->file[w->file].begun = true;
@@ -246,23 +264,6 @@ static void forget_others(struct shoal_adopt_work *w)
 {
 	while (w->try_count > w->try_at + 1)
 		free(w->try[--w->try_count].path);
-}
-
-/* What the candidate has come to. A file is counted once in each folder, however many candidates of it lie there. */
-static void account(struct shoal_swarm *s, struct shoal_adopt_work *w)
-{
-	struct shoal_adopt_try *t = &w->try[w->try_at];
-	struct shoal_adopt_place *p = &s->adopt->place[t->place];
-	bool counted = false;
-	if (w->gained == 0 && !w->offers)
-		return;
-	for (uint32_t i = 0; i < w->try_at; i++)
-		counted = counted || (w->try[i].of_use && w->try[i].place == t->place);
-	t->of_use = true;
-	p->bytes += w->gained;
-	p->files += !counted;
-	p->ways |= w->way;
-	s->adopted += w->gained;
 }
 
 /* Whether piece number `i` of the file lies in no other. */
@@ -318,10 +319,9 @@ static void judge(struct shoal_swarm *s, struct shoal_adopt_work *w)
 		w->state = SHOAL_ADOPT_AGAIN;
 		return;
 	}
-	account(s, w);
 	if (w->blind || offers) /* whether another one would be better, nobody can tell yet */
 		forget_others(w);
-	next_candidate(w);
+	next_candidate(s, w);
 }
 
 /* One step of a file. `quiet`: nothing is being hashed. false: nothing can be done now. */

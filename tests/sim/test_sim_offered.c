@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "swarm/core/adopt.h"
 #include "swarm/core/evidence.h"
 #include "swarm/core/node_room.h"
 #include "tests/sim/scene.h"
@@ -269,29 +270,77 @@ static void count_files(void *to, struct sim_node *node, const struct shoal_even
 		*(uint32_t *)to += ev->index;
 }
 
+/* How many files are said to be adopted of a torrent that lies in so many folders, with a byte of its first file rotten in
+ * each; so many bytes are fetched. */
+static uint32_t adopted_files(const struct sim_file_spec *file, uint32_t count, const uint64_t rot[], unsigned folders,
+			      uint64_t fetched)
+{
+	static const char *const folder[] = { OLD "/1", OLD "/2" };
+	struct stage t = { 0 };
+	uint32_t files = 0;
+	sim_content_init(
+		&t.c,
+		&(struct sim_content_spec){
+			.seed = 4, .format = SHOAL_FORMAT_V1, .piece_size = PIECE, .file = file, .file_count = count });
+	t.sim = sim_new(&(struct sim_options){ .seed = 4, .content = &t.c, .on_event = count_files, .to = &files });
+	scene_seed(t.sim, (struct sim_node_options){ .up = MIB });
+	t.leech = sim_node_new(t.sim, &(struct sim_node_options){ .adopt_from = OLD });
+	sim_node_meet(t.leech, sim_node(t.sim, 0));
+	for (unsigned i = 0; i < folders; i++) {
+		sim_disk_fill(t.leech->disk, folder[i], t.c.mi);
+		sim_disk_rot_file(t.leech->disk, folder[i], t.c.mi, 0, rot[i]);
+	}
+	run(&t);
+	assert_int_equal(t.leech->stats.downloaded, fetched);
+	assert_int_equal(t.leech->stats.adopted, shoal_metainfo_size(t.c.mi) - fetched);
+	tear_down(&t);
+	return files;
+}
+
 /* Each of the two has a rotten byte, elsewhere: the file comes from both, and is one. */
 static void a_file_from_two_candidates_is_one(void **state)
 {
 	static const struct sim_file_spec file[] = { { "a", 5 * PIECE }, { "b", 1000 } };
+	static const uint64_t rot[] = { PIECE, 3 * PIECE };
+	(void)state;
+	assert_int_equal(adopted_files(file, 2, rot, 2, 0), 2);
+}
+
+/* Nothing of the first is right: it is none. Of another that shares its piece all but a block is, once all are there. */
+static void what_is_of_no_use_is_no_file(void **state)
+{
+	static const struct sim_file_spec alone[] = { { "a", PIECE }, { "b", 1000 } };
+	static const struct sim_file_spec shared[] = { { "a", PIECE / 2 }, { "b", PIECE / 4 }, { "c", PIECE / 4 } };
+	static const uint64_t rot[] = { 0 };
+	(void)state;
+	assert_int_equal(adopted_files(alone, 2, rot, 1, PIECE), 1);
+	assert_int_equal(adopted_files(shared, 3, rot, 1, SHOAL_BLOCK), 3);
+}
+
+/* The candidate is gone after the first of its runs: what that has brought is said, and nothing else is fetched twice. */
+static void a_candidate_that_goes_midway_has_brought_something(void **state)
+{
+	static const struct sim_file_spec file[] = { { "a", SHOAL_ADOPT_RUN + 4 * PIECE } };
 	struct stage t = { 0 };
 	uint32_t files = 0;
 	(void)state;
 	sim_content_init(
 		&t.c,
 		&(struct sim_content_spec){
-			.seed = 4, .format = SHOAL_FORMAT_V1, .piece_size = PIECE, .file = file, .file_count = 2 });
-	t.sim = sim_new(&(struct sim_options){ .seed = 4, .content = &t.c, .on_event = count_files, .to = &files });
+			.seed = 5, .format = SHOAL_FORMAT_V2, .piece_size = PIECE, .file = file, .file_count = 1 });
+	t.sim = sim_new(&(struct sim_options){ .seed = 5, .content = &t.c, .on_event = count_files, .to = &files });
 	scene_seed(t.sim, (struct sim_node_options){ .up = MIB });
 	t.leech = sim_node_new(t.sim, &(struct sim_node_options){ .adopt_from = OLD });
-	for (uint32_t i = 0; i < 2; i++) {
-		const char *folder = i == 0 ? OLD "/1" : OLD "/2";
-		sim_disk_fill(t.leech->disk, folder, t.c.mi);
-		sim_disk_rot_file(t.leech->disk, folder, t.c.mi, 0, (1 + 2 * i) * PIECE);
-	}
-	run(&t);
-	assert_int_equal(t.leech->stats.downloaded, 0);
-	assert_int_equal(t.leech->stats.adopted, shoal_metainfo_size(t.c.mi));
-	assert_int_equal(files, 2);
+	sim_node_meet(t.leech, sim_node(t.sim, 0));
+	sim_disk_fill(t.leech->disk, OLD, t.c.mi);
+	scene_start_all(t.sim);
+	for (unsigned i = 0; i < 100000 && t.leech->node->swarms->verified_bytes == 0; i++)
+		sim_run_for(t.sim, SHOAL_MS(1) / 20);
+	sim_disk_remove(t.leech->disk, OLD, t.c.mi, 0);
+	sim_run_for(t.sim, SHOAL_S(60));
+	assert_int_equal(t.leech->stats.downloaded, 4 * PIECE);
+	assert_int_equal(t.leech->stats.adopted, SHOAL_ADOPT_RUN);
+	assert_int_equal(files, 1);
 	tear_down(&t);
 }
 
@@ -338,6 +387,8 @@ int main(void)
 		cmocka_unit_test(what_is_lost_meanwhile_is_no_gain),
 		cmocka_unit_test(a_disk_that_fails_to_read_costs_blocks),
 		cmocka_unit_test(a_file_from_two_candidates_is_one),
+		cmocka_unit_test(what_is_of_no_use_is_no_file),
+		cmocka_unit_test(a_candidate_that_goes_midway_has_brought_something),
 		cmocka_unit_test(a_word_that_never_comes_is_waited_for_so_long),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
