@@ -9,6 +9,7 @@
 
 #include "proto/compact.h"
 #include "swarm/core/contacts.h"
+#include "swarm/core/evidence_room.h"
 #include "swarm/core/guard.h"
 #include "swarm/core/node_room.h"
 #include "tests/sim/scene.h"
@@ -177,7 +178,7 @@ static unsigned most_of_an_office(uint32_t rate)
 		unsigned in = 0;
 		sim_run_for(sim, SHOAL_MS(500));
 		for (const struct shoal_peer *p = sim_node(sim, OFFICE)->node->peers; p != NULL; p = p->next)
-			in += p->known && !p->closing;
+			in += p->known && !p->closing && p->contact != NULL; /* it has its place in the book as well */
 		most = in > most ? in : most;
 	}
 	sim_free(sim);
@@ -193,6 +194,25 @@ static void an_office_that_gives_has_more(void **state)
 	print_message("of twelve honest ones %u, of liars %u\n", honest, liars);
 	assert_in_range(honest, 2 * SHOAL_GUARD_HOST_CONNS, 12);
 	assert_int_equal(liars, SHOAL_GUARD_HOST_CONNS);
+}
+
+/* Whoever turns is a stranger again, and what was right before counts for nothing. */
+static void who_turns_has_a_strangers_place(void **state)
+{
+	(void)state;
+	struct strangers *w = strangers_new(&(struct strangers_options){ .torrent = true });
+	struct shoal_addr at = strangers_addr("80.1.2.3:7000");
+	assert_true(stranger_come(w, &at, at.port)->open);
+	struct shoal_peer *p = w->node->peers;
+	p->proof = SHOAL_GUARD_PROOF;
+	p->place = (uint8_t)shoal_guard_regard(&w->node->guard, &p->addr, 1, (enum shoal_guard_place)p->place, true,
+					       w->now);
+	assert_int_equal(p->place, SHOAL_GUARD_PROVEN);
+	shoal_evidence_false(w->node->swarms, p->source, 0, 0, SHOAL_REP_WHY_FALSE_DIFF, w->now);
+	assert_false(p->closing); /* one alone is forgiven */
+	assert_int_equal(p->place, SHOAL_GUARD_STRANGER);
+	assert_int_equal(p->proof, 0);
+	strangers_free(w);
 }
 
 /* The same with all addresses of one /24: the network rests, longer each time. */
@@ -361,6 +381,7 @@ int main(void)
 		cmocka_unit_test(dialling_is_throttled),
 		cmocka_unit_test(one_address_has_its_share),
 		cmocka_unit_test(an_office_that_gives_has_more),
+		cmocka_unit_test(who_turns_has_a_strangers_place),
 		cmocka_unit_test(a_network_that_does_not_answer_rests),
 		cmocka_unit_test(who_hangs_up_on_a_seed_is_left_alone),
 		cmocka_unit_test(the_useless_make_room),
