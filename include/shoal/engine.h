@@ -230,7 +230,7 @@ enum shoal_event_kind {
 	/* `peer`, `addr`, `index`, `text`: it sent a false block, as honest ones may too; less is asked of it for a while */
 	SHOAL_EV_PEER_PAROLE,
 	/* `addr`, which the user named, could not be reached at the first try; others follow. err CLOSED: somebody
-	 * is there, and ended the connection without a word (native) */
+	 * is there, and no handshake came of it, whoever ended the connection (native) */
 	SHOAL_EV_PEER_UNREACHED,
 	/* Answers SCRAPE: `text` who, `name` what it says to people, as in TRACKER; `stats.seeds`, `stats.peers` (leeches) and
 	 * `index`, downloads that were completed: UINT32_MAX where it does not say. err GONE: it does not know the

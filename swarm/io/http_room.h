@@ -29,8 +29,8 @@ struct shoal_http_job {
 	unsigned flags, hops;
 	bool local; /* the hop before this one led to this host or its neighbours */
 	bool https;
+	size_t headers; /* bytes of them, of all hops */
 	/* this hop's answer */
-	size_t headers;
 	struct shoal_content_range range;
 	bool range_told, judged, deliver, refused, failed;
 	uint64_t got;
