@@ -1,10 +1,11 @@
 /*
  * proto/transport.h - a byte stream to a peer, whatever carries it.
  *
- * TCP (swarm/io), a pipe of the virtual world (tools/lab), later uTP and
- * MSE on top of either. The node that uses one calls recv, send, send_file
- * and close; the world that made it tells the node when it is readable or
- * writable again. Nothing here blocks and nothing calls back.
+ * TCP (swarm/io), uTP (utp.h), a pipe of the virtual world (tools/lab); and
+ * RC4 on top of any of them, once MSE has agreed on it (transport_rc4.h).
+ * The node that uses one calls recv, send, send_file and close; the world that
+ * made it tells the node when it is readable or writable again. Nothing here
+ * blocks and nothing calls back.
  */
 #ifndef SHOAL_TRANSPORT_H
 #define SHOAL_TRANSPORT_H
