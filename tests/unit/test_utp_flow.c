@@ -210,9 +210,9 @@ static void tcp_that_is_joined_keeps_most(void **state)
  * was lost all the same. */
 static void a_queue_that_is_gone_undoes_no_cut(void **state)
 {
-	struct line_options o = { .seed = 1, .rate = 50 * MBIT, .queue = SHOAL_MS(50), .delay = SHOAL_MS(10) };
+	struct line_options o = { .seed = 1, .rate = 100 * MBIT, .queue = SHOAL_MS(50), .delay = SHOAL_MS(10) };
 	(void)state;
-	for (unsigned at = 3; at < 12; at += 4) {
+	for (unsigned at = 7; at < 16; at += 4) {
 		double ours, share = joined(&o, true, SHOAL_S(at), &ours);
 		struct shoal_utp_stats stats = shoal_utp_stats(p.line.utp[0]);
 		print_message("TCP keeps %.1f %%, uTP has %.1f %%, %llu packets sent again, %llu cuts undone\n",
@@ -301,6 +301,23 @@ static void delays_wrap_and_age(void **state)
 	assert_int_equal(shoal_ledbat_queue(&l, SHOAL_S(1)), 0);
 }
 
+/* Their packets seem ever faster, ours ever slower by as much; but what jumps is another route. */
+static void a_clock_that_gains_moves_the_base(void **state)
+{
+	struct shoal_ledbat l;
+	(void)state;
+	shoal_ledbat_init(&l, 1400, 0);
+	heard(&l, 1000, 0);
+	shoal_ledbat_theirs(&l, 50000);
+	shoal_ledbat_theirs(&l, 46000);
+	heard(&l, 5000, SHOAL_S(1));
+	assert_int_equal(shoal_ledbat_queue(&l, SHOAL_S(1)), 0);
+	heard(&l, 25000, SHOAL_S(61)); /* of the minute before, too */
+	assert_int_equal(shoal_ledbat_queue(&l, SHOAL_S(1)), 20000);
+	shoal_ledbat_theirs(&l, 46000 - (uint32_t)SHOAL_LEDBAT_DRIFT_MAX - 1);
+	assert_int_equal(shoal_ledbat_queue(&l, SHOAL_S(1)), 20000);
+}
+
 static void losses_and_delays_move_the_window(void **state)
 {
 	struct shoal_ledbat l;
@@ -338,6 +355,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(delays_wrap_and_age),
+		cmocka_unit_test(a_clock_that_gains_moves_the_base),
 		cmocka_unit_test(losses_and_delays_move_the_window),
 		cmocka_unit_test(a_lossy_line_is_used),
 		cmocka_unit_test(what_is_overtaken_is_not_lost),
