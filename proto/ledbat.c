@@ -25,16 +25,26 @@ void shoal_ledbat_init(struct shoal_ledbat *l, uint32_t mss, shoal_us now)
 
 /* ---- delays ------------------------------------------------------------------------ */
 
+/* `delay` begins a minute, or is the least of this one. */
+static void base_is(struct shoal_ledbat *l, uint32_t delay)
+{
+	l->base[l->base_at] = delay;
+	l->base_least = l->base[0];
+	for (unsigned i = 1; i < l->base_count; i++)
+		l->base_least = less(l->base[i], l->base_least) ? l->base[i] : l->base_least;
+}
+
 void shoal_ledbat_sample(struct shoal_ledbat *l, uint32_t delay, shoal_us now)
 {
 	if (l->recent_count >= SHOAL_LEDBAT_RECENT && l->recent_bytes >= l->window / RECENT_PART) {
 		l->recent[1] = l->recent[0];
-		l->before = l->recent_count;
 		l->recent_count = 0;
 		l->recent_bytes = 0;
 	}
 	l->recent[0] = l->recent_count == 0 || less(delay, l->recent[0]) ? delay : l->recent[0];
 	l->recent_count++;
+	if (l->base_count == 0) /* there are none before */
+		l->recent[1] = delay;
 	struct shoal_ledbat_round *r = &l->round[0];
 	r->least = r->samples == 0 || less(delay, r->least) ? delay : r->least;
 	r->most = r->samples == 0 || less(r->most, delay) ? delay : r->most;
@@ -43,9 +53,9 @@ void shoal_ledbat_sample(struct shoal_ledbat *l, uint32_t delay, shoal_us now)
 		l->minute = now;
 		l->base_at = l->base_count == 0 ? 0 : (l->base_at + 1) % SHOAL_LEDBAT_BASE_MINUTES;
 		l->base_count += l->base_count < SHOAL_LEDBAT_BASE_MINUTES;
-		l->base[l->base_at] = delay;
+		base_is(l, delay);
 	} else if (less(delay, l->base[l->base_at])) {
-		l->base[l->base_at] = delay;
+		base_is(l, delay);
 	}
 }
 
@@ -55,7 +65,9 @@ void shoal_ledbat_theirs(struct shoal_ledbat *l, uint32_t delay)
 {
 	if (l->has_theirs && less(delay, l->their_base)) {
 		uint32_t drift = l->their_base - delay;
-		for (unsigned i = 0; drift <= SHOAL_LEDBAT_DRIFT_MAX && i < l->base_count; i++)
+		drift = drift <= SHOAL_LEDBAT_DRIFT_MAX ? drift : 0;
+		l->base_least += drift;
+		for (unsigned i = 0; i < l->base_count; i++)
 			l->base[i] += drift;
 	}
 	if (!l->has_theirs || less(delay, l->their_base))
@@ -67,11 +79,8 @@ shoal_us shoal_ledbat_queue(const struct shoal_ledbat *l, shoal_us rtt)
 {
 	if (l->base_count == 0)
 		return 0;
-	uint32_t base = l->base[0], recent = l->recent[0];
-	for (unsigned i = 1; i < l->base_count; i++)
-		base = less(l->base[i], base) ? l->base[i] : base;
-	recent = l->before > 0 && less(l->recent[1], recent) ? l->recent[1] : recent;
-	return less(recent, base) ? 0 : shoal_min_u64(recent - base, rtt);
+	uint32_t recent = less(l->recent[1], l->recent[0]) ? l->recent[1] : l->recent[0];
+	return less(recent, l->base_least) ? 0 : shoal_min_u64(recent - l->base_least, rtt);
 }
 
 /* ---- the window ---------------------------------------------------------------------- */

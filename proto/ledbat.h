@@ -43,14 +43,15 @@ struct shoal_ledbat {
 	uint32_t mss;
 	/* delays from us to them, as they tell */
 	uint32_t base[SHOAL_LEDBAT_BASE_MINUTES];
+	uint32_t base_least; /* of them: each ack asks */
 	unsigned base_at, base_count;
 	/* The least of the last samples, an eighth of a window of them, and of as many before: what is under way at once comes
 	 * early and late where packets overtake each other (RFC 6817's filter). */
 	uint32_t recent[2];
-	unsigned recent_count, before; /* how many they are */
-	uint64_t recent_bytes;	       /* that have come since the last ones began */
-	shoal_us minute;	       /* when base[base_at] began */
-	uint32_t their_base;	       /* from them to us */
+	unsigned recent_count; /* the last ones */
+	uint64_t recent_bytes; /* that have come since the last ones began */
+	shoal_us minute;       /* when base[base_at] began */
+	uint32_t their_base;   /* from them to us */
 	bool has_theirs;
 	bool slow_start;
 	bool creeps;	   /* out of slow start: by a quarter a round trip, up to what the line holds ... */
@@ -72,7 +73,7 @@ void shoal_ledbat_sample(struct shoal_ledbat *l, uint32_t delay, shoal_us now);
 void shoal_ledbat_theirs(struct shoal_ledbat *l, uint32_t delay);
 /* The queueing our packets meet, as far as is known; never more than `rtt`, which no delay can exceed. */
 shoal_us shoal_ledbat_queue(const struct shoal_ledbat *l, shoal_us rtt);
-/* `bytes` arrived, of `in_flight` that were under way before. */
+/* `bytes` arrived, of `in_flight` that were under way before. `rtt`: twice the smoothed round trip, which hardly one exceeds. */
 void shoal_ledbat_acked(struct shoal_ledbat *l, uint64_t bytes, uint64_t in_flight, shoal_us rtt, shoal_us now);
 /* Packets of one round trip were lost. */
 void shoal_ledbat_lost(struct shoal_ledbat *l, shoal_us rtt);
