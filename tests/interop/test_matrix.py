@@ -43,8 +43,6 @@ KNOWN = {
 }
 
 
-
-
 class Cell:
     def __init__(self, work, engine, direction, form, way):
         self.name = f"{engine} {direction} {form} {way}"
