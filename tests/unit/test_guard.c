@@ -81,6 +81,7 @@ static void who_proves_himself_takes_no_strangers_place(void **state)
 	/* And once all are gone it is as before. */
 	leave(&g, office, in, place);
 	assert_int_equal(come(&g, office, 1, 40, place), SHOAL_GUARD_HOST_CONNS);
+	assert_int_equal(regard(&g, office, SHOAL_GUARD_HOST_CONNS, place, true), SHOAL_GUARD_HOST_CONNS);
 	shoal_guard_fini(&g);
 	assert_int_equal(budget.used, 0);
 }
