@@ -281,6 +281,7 @@ static void on_event(struct shoal_run *r, const struct shoal_event *ev, bool *st
 	case SHOAL_EV_DONE:
 		if (t->peers_waiting && ev->ticket == t->peers_waiting)
 			t->peers_waiting = 0;
+		shoal_run_ways_event(r, t, ev);
 		break;
 	case SHOAL_EV_ERROR: on_error(r, t, ev); break;
 	case SHOAL_EV_PEER_JOINED:
@@ -352,7 +353,6 @@ static enum outcome drive(struct shoal_run *r)
 			on_event(r, &ev, &stopped);
 			shoal_run_name_event(r, &ev, shoal_signals_now());
 			shoal_run_alone_event(r, &ev, shoal_signals_now());
-			shoal_run_ways_event(r, &ev);
 		}
 		look(r, shoal_signals_now());
 		shoal_run_name_tick(r, shoal_signals_now());

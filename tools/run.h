@@ -125,8 +125,8 @@ void shoal_run_enter_dht(struct shoal_run *r);
 void shoal_run_add_ways(struct shoal_run *r, const struct shoal_run_torrent *t);
 /* How many peers the torrent itself, or its link, names. */
 size_t shoal_run_peers_named(const struct shoal_run_torrent *t);
-/* Any event: warned when it is that a peer's name leads nowhere. */
-void shoal_run_ways_event(struct shoal_run *r, const struct shoal_event *ev);
+/* A DONE of `t`: warned when it is that a peer's name leads nowhere. */
+void shoal_run_ways_event(struct shoal_run *r, const struct shoal_run_torrent *t, const struct shoal_event *ev);
 
 /* ---- run_alone.c --------------------------------------------------------------------- */
 /* Why nobody is connected: `out`. */

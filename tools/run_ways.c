@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define TICKET ((uint64_t)1 << 60) /* and the number of the --peer */
+#define TICKET ((uint64_t)1 << 60) /* and the number of the peer */
 
 /* `ticket`: in the answer, where its name has to be looked up. */
 static void add_peer(struct shoal_run *r, const struct shoal_run_torrent *t, struct shoal_bytes text, uint64_t ticket)
@@ -23,13 +23,30 @@ static void add_peer(struct shoal_run *r, const struct shoal_run_torrent *t, str
 		shoal_say_warn(r->tool, t->id, "peer %s: %s", shoal_say_text(text, shown), shoal_err_name(rc));
 }
 
-void shoal_run_ways_event(struct shoal_run *r, const struct shoal_event *ev)
+size_t shoal_run_peers_named(const struct shoal_run_torrent *t)
+{
+	return t->source.is_magnet ? t->source.magnet->peer_count : shoal_metainfo_peer_count(t->source.mi);
+}
+
+/* Those of --peer come first, then those that the torrent or the link names (x.pe). */
+static struct shoal_bytes peer_named(const struct shoal_run *r, const struct shoal_run_torrent *t, size_t i)
+{
+	const char *text;
+	if (i < r->net->peer.count)
+		text = r->net->peer.at[i];
+	else if (t->source.is_magnet)
+		text = t->source.magnet->peer[i - r->net->peer.count];
+	else
+		return shoal_metainfo_peer(t->source.mi, i - r->net->peer.count);
+	return shoal_bytes(text, strlen(text));
+}
+
+void shoal_run_ways_event(struct shoal_run *r, const struct shoal_run_torrent *t, const struct shoal_event *ev)
 {
 	char shown[SHOAL_SAY_TEXT_MAX];
-	if (ev->kind != SHOAL_EV_DONE || ev->err >= 0 || ev->ticket < TICKET ||
-	    ev->ticket - TICKET >= r->net->peer.count)
+	if (ev->err >= 0 || ev->ticket < TICKET || ev->ticket - TICKET >= r->net->peer.count + shoal_run_peers_named(t))
 		return;
-	shoal_say_warn(r->tool, NULL, "peer %s: %s", shoal_say_cstr(r->net->peer.at[ev->ticket - TICKET], shown),
+	shoal_say_warn(r->tool, t->id, "peer %s: %s", shoal_say_text(peer_named(r, t, ev->ticket - TICKET), shown),
 		       ev->err == SHOAL_ERR_GONE  ? "there is no such host"
 		       : ev->err == SHOAL_ERR_NET ? "its name cannot be looked up; is this host connected?"
 						  : shoal_err_name(ev->err));
@@ -106,30 +123,17 @@ static void warn_alone(struct shoal_run *r, const struct shoal_run_torrent *t)
 						: " (an HTTP proxy carries no datagrams: the DHT is not asked)");
 }
 
-size_t shoal_run_peers_named(const struct shoal_run_torrent *t)
-{
-	return t->source.is_magnet ? t->source.magnet->peer_count : shoal_metainfo_peer_count(t->source.mi);
-}
-
-/* Those of --peer, and those that the torrent or the link names (x.pe). */
 static void add_peers(struct shoal_run *r, const struct shoal_run_torrent *t)
 {
-	const struct shoal_magnet *m = t->source.magnet;
-	size_t named = shoal_run_peers_named(t);
-	for (size_t i = 0; i < r->net->peer.count; i++)
-		add_peer(r, t, shoal_bytes(r->net->peer.at[i], strlen(r->net->peer.at[i])), TICKET + i);
+	size_t named = r->net->peer.count + shoal_run_peers_named(t);
 	for (size_t i = 0; i < named; i++)
-		add_peer(r, t,
-			 t->source.is_magnet ? shoal_bytes(m->peer[i], strlen(m->peer[i]))
-					     : shoal_metainfo_peer(t->source.mi, i),
-			 0);
+		add_peer(r, t, peer_named(r, t, i), TICKET + i);
 	named += add_trackers(r, t) + trackers_named(r, t);
 	/* Web seeds have the data, and not what a link alone does not tell. */
 	if (!t->source.is_magnet)
 		named += r->webseed.count + shoal_metainfo_webseed_count(t->source.mi);
 	/* To list what a file names nobody is needed. */
-	if (!r->seeding && (t->source.is_magnet || !t->only.list) &&
-	    r->net->peer.count + named + (is_public(t) ? r->dht_nodes : 0) == 0)
+	if (!r->seeding && (t->source.is_magnet || !t->only.list) && named + (is_public(t) ? r->dht_nodes : 0) == 0)
 		warn_alone(r, t);
 }
 

@@ -17,9 +17,9 @@ NOBODY = "a" * 40
 WALL = "table ip wall { chain out { type filter hook output priority 0; policy drop; oifname lo accept; }; }"
 
 
-def get(space, work, *args):
+def get(space, work, *args, what=NOBODY):
     """How it ends, and what it says."""
-    done = subprocess.run(space.wrap([SHOAL, "get", NOBODY, "-o", work, "--state", work + "/state", "--no-lsd", "--no-portmap",
+    done = subprocess.run(space.wrap([SHOAL, "get", what, "-o", work, "--state", work + "/state", "--no-lsd", "--no-portmap",
                                       *args]), capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stderr
 
@@ -88,8 +88,10 @@ def a_peer_without_the_torrent(work):
 def a_name_that_leads_nowhere(work):
     """Without a route the resolver gives up at once."""
     with Space("127.0.0.1 localhost\n") as space:
-        code, said = get(space, work, "--timeout", "4", "--no-dht", "--peer", "nobody.invalid:7001")
-        assert code == 5 and "peer nobody.invalid:7001: " in said, said
+        link = f"magnet:?xt=urn:btih:{NOBODY}&x.pe=nobody.invalid:7001"
+        for what, how in (NOBODY, ["--peer", "nobody.invalid:7001"]), (link, []):
+            code, said = get(space, work, "--timeout", "4", "--no-dht", *how, what=what)
+            assert code == 5 and said.count("peer nobody.invalid:7001: ") == 1, said
 
 
 def it_is_said_before_the_end(work):
