@@ -433,7 +433,9 @@ static int on_exported(void *to, struct shoal_bytes key, struct shoal_bytes valu
 
 static int do_export(struct reputation *r)
 {
-	char shown[SHOAL_SAY_TEXT_MAX];
+	int rc = r->out != NULL ? shoal_save_may(r->out, r->force) : 0;
+	if (rc < 0)
+		return shoal_save_failed(r->tool, r->out, rc);
 	if (!text_add(r, SHOAL_REP_TEXT_HEAD, strlen(SHOAL_REP_TEXT_HEAD)))
 		return shoal_say_fail(r->tool, SHOAL_ERR_NOMEM, "no memory");
 	int code = walk(r, on_exported);
@@ -445,13 +447,9 @@ static int do_export(struct reputation *r)
 						 strerror(errno));
 		return 0;
 	}
-	int rc = shoal_save(r->out, shoal_bytes(r->text, r->len), r->force);
+	rc = shoal_save(r->out, shoal_bytes(r->text, r->len), r->force);
 	if (rc < 0)
-		return rc == SHOAL_ERR_EXISTS
-			       ? shoal_say_fail(r->tool, rc, "%s is there already; --force replaces it",
-						shoal_say_cstr(r->out, shown))
-			       : shoal_say_fail_as(r->tool, SHOAL_EXIT_STORAGE, rc, "%s: cannot be written: %s",
-						   shoal_say_cstr(r->out, shown), strerror(errno));
+		return shoal_save_failed(r->tool, r->out, rc);
 	tell_count(r, "exported", "exported");
 	return 0;
 }

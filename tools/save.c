@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Errors keep the errno of what failed first. */
@@ -77,13 +78,19 @@ static int move_in(const char *temporary, const char *path, bool force)
 
 int shoal_save_may(const char *path, bool force)
 {
+	struct stat st;
+	bool there = lstat(path, &st) == 0; /* a link itself is what gets replaced */
+	if (there && S_ISDIR(st.st_mode)) {
+		errno = EISDIR; /* by no force */
+		return shoal_os_err(errno);
+	}
+	if (there && !force)
+		return SHOAL_ERR_EXISTS;
 	char *folder = folder_of(path);
 	int rc = 0;
 	if (folder == NULL)
 		return SHOAL_ERR_NOMEM;
-	if (!force && access(path, F_OK) == 0)
-		rc = SHOAL_ERR_EXISTS;
-	else if (access(folder, W_OK | X_OK) < 0)
+	if (access(folder, W_OK | X_OK) < 0)
 		rc = failed(-1, NULL);
 	free(folder);
 	return rc;

@@ -308,6 +308,9 @@ class Create(Case):
             self.put("out/t", b"x")
             self.shoal(verb, "set", "-o", "out/t", code=4, user=user)
             self.assertIn("out/t is there already; --force replaces it", self.last_error())
+            for force in [], ["--force"]:  # that replaces no folder
+                self.shoal(verb, "set", "-o", "out", *force, code=4)
+                self.assertIn("out: cannot be written: Is a directory", self.last_error())
 
 
 class Lint(Case):
