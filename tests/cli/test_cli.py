@@ -679,6 +679,18 @@ class Transfer(Case):
                 self.assertIn(f"{folder}: Permission denied; -o names another folder", self.last_error())
         self.assertEqual(os.listdir(self.path("locked")), ["closed"])
 
+    def test_a_folder_that_has_it_all_need_take_nothing(self):
+        user = NOBODY if os.geteuid() == 0 else None
+        self.put("locked/set/a", b"x" * 40000)
+        self.put("locked/set/b", b"y" * 40000)
+        self.shoal("create", "locked/set", "-o", "t")
+        os.makedirs(self.path("st"))
+        os.chmod(self.path("st"), 0o777)
+        os.chmod(self.path("locked"), 0o555)
+        self.shoal("get", "t", "-o", "locked", "--state", "st", "--no-dht", "--no-lsd", "--no-portmap",
+                   "--listen", "127.0.0.1:0", user=user)
+        self.assertIn("set: complete, all of it was here already\n", self.out)
+
     def test_a_url_is_no_torrent(self):
         self.shoal("get", "http://t.example/x.torrent", code=3)
         self.assertIn("no such file; a URL is not fetched from: save the .torrent first", self.last_error())

@@ -3,6 +3,7 @@
 
 #include "proto/base/bytes.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -36,11 +37,16 @@ static void shapes(void **state)
 	shoal_json_u64(&j, "n", UINT64_MAX);
 	shoal_json_bool(&j, "b", true);
 	shoal_json_null(&j, "z");
+	shoal_json_real(&j, "r", 0.1);
+	shoal_json_real(&j, "o", -0.0);
+	shoal_json_real(&j, "inf", INFINITY);
 	shoal_json_text(&j, "none", NULL);
 	shoal_json_hex(&j, "h", hash, sizeof hash);
-	assert_string_equal(line_of(&j), "{\"t\":1.234567,\"u\":0.000005,\"i\":-9223372036854775808,"
-					 "\"n\":18446744073709551615,\"b\":true,\"z\":null,\"none\":null,"
-					 "\"h\":\"001fff\"}\n");
+	assert_string_equal(
+		line_of(&j),
+		"{\"t\":1.234567,\"u\":0.000005,\"i\":-9223372036854775808,"
+		"\"n\":18446744073709551615,\"b\":true,\"z\":null,\"r\":0.1,\"o\":0,\"inf\":null,\"none\":null,"
+		"\"h\":\"001fff\"}\n");
 	shoal_json_begin(&j);
 	shoal_json_array(&j, "a");
 	shoal_json_u64(&j, NULL, 1);
