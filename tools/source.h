@@ -23,12 +23,12 @@ SHOAL_MUST int shoal_source_read(const char *path, size_t max, struct shoal_byte
 
 /* 0, or the exit code after saying why. Always safe to fini. `magnets`: whether a link or hash will do. */
 SHOAL_MUST int shoal_source_open(struct shoal_tool *tool, struct shoal_source *s, const char *arg, bool magnets);
-void shoal_source_fini(struct shoal_source *s);
-/* Whether `arg` is a magnet link or reads as an info hash, and no file of that name is there. */
-bool shoal_source_is_magnet(const char *arg);
 /* The same for a path that may be anything: *torrent is whether it is a torrent, by its name or, whatever that says, by what
  * it holds; if so, `s` is open (or why not has been said). */
 SHOAL_MUST int shoal_source_try(struct shoal_tool *tool, struct shoal_source *s, const char *path, bool *torrent);
+void shoal_source_fini(struct shoal_source *s);
+/* Whether `arg` is a magnet link or reads as an info hash, and no file of that name is there. */
+bool shoal_source_is_magnet(const char *arg);
 
 /* The magnet link of a torrent, on the heap; `peer` "host:port" texts go in as x.pe. NULL: no memory, or too long. */
 char *shoal_source_magnet(const struct shoal_metainfo *mi, const char *const peer[], size_t peer_count);
