@@ -33,7 +33,6 @@ struct bench {
 	unsigned lanes;
 };
 
-/* Of this thread's own: a neighbour on the core does not count. */
 static void evp(struct bench *b, const EVP_MD *md)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -122,6 +121,7 @@ static int order(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* In this thread's own time: a neighbour on the core does not count. */
 static double timed(struct bench *b, void (*run)(struct bench *))
 {
 	double start = bench_seconds(CLOCK_THREAD_CPUTIME_ID);

@@ -68,7 +68,6 @@ struct made {
 	uint8_t *layer;
 };
 
-/* Whether the run succeeded is no question in a test's own helper. */
 static void file_tree(const struct sim_content_spec *spec, uint64_t size, struct made *made)
 {
 	uint32_t per = spec->piece_size / SHOAL_BLOCK;
