@@ -44,8 +44,14 @@ static void move_on(struct shoal_run *r)
 	struct shoal_follow *f = r->follow;
 	size_t at = slot_for(r);
 	struct shoal_run_torrent *t = &r->torrent[at];
-	unsigned flags = r->torrent[r->newest].flags;
-	enum shoal_adopt_how adopt = r->torrent[r->newest].adopt;
+	struct shoal_run_torrent *last = &r->torrent[r->newest];
+	/* What was said of the first goes for each; the last may be in `t`'s place. */
+	unsigned flags = last->flags;
+	enum shoal_adopt_how adopt = last->adopt;
+	char *from = last->adopt_from;
+	size_t from_len = last->adopt_from_len;
+	last->adopt_from = NULL;
+	last->adopt_from_len = 0;
 	if (at < r->count) {
 		retire(r, t);
 		shoal_progress_clear(&r->progress);
@@ -58,6 +64,8 @@ static void move_on(struct shoal_run *r)
 	t->began = shoal_signals_now();
 	t->flags = flags;
 	t->adopt = adopt;
+	t->adopt_from = from;
+	t->adopt_from_len = from_len;
 	int code = shoal_source_open(r->tool, &t->source, f->link, true);
 	if (code == 0 && r->only != NULL)
 		code = shoal_only_init(&t->only, r->tool, r->only, false);
