@@ -113,17 +113,13 @@ static void tell_text(struct shoal_tool *tool, const struct shoal_make *m, const
 		  shoal_human_rate((uint64_t)((double)shoal_metainfo_size(mi) * 1e6 / (double)us), rate));
 }
 
-static int write_stdout(struct shoal_tool *tool, struct shoal_bytes b)
-{
-	if (fwrite(b.at, 1, b.len, stdout) != b.len || fflush(stdout) != 0)
-		return shoal_say_fail(tool, SHOAL_ERR_IO, "cannot write to stdout: %s", strerror(errno));
-	return 0;
-}
-
 static int finish(struct shoal_tool *tool, struct shoal_make *m, const char *out, bool force)
 {
-	if (strcmp(out, "-") == 0)
-		return write_stdout(tool, m->torrent);
+	if (strcmp(out, "-") == 0) {
+		fwrite(m->torrent.at, 1, m->torrent.len, stdout);
+		shoal_say_flush(tool);
+		return 0;
+	}
 	int rc = shoal_save(out, m->torrent, force);
 	if (rc < 0)
 		return shoal_save_failed(tool, out, rc);

@@ -314,7 +314,6 @@ static int do_watch(struct shoal_dht_hand *d)
 		} else {
 			shoal_say(d->tool, "%s  number %lld", hex, (long long)seq);
 		}
-		fflush(stdout);
 		if (shoal_dht_session_keep(&d->s, salt, &value) < 0)
 			shoal_say_log(d->tool, SHOAL_LOG_INFO, "the name could not be renewed");
 	} while (shoal_dht_session_wait(&d->s, shoal_signals_now() + d->every));
@@ -349,7 +348,6 @@ static void on_stats(void *to, const struct shoal_event *ev)
 			  shoal_human_count(ev->dht.swarms, "torrent", "torrents", n[2]),
 			  shoal_human_count(ev->dht.items, "item", "items", n[3]));
 	}
-	fflush(stdout);
 }
 
 static int do_node(struct shoal_dht_hand *d)

@@ -281,7 +281,6 @@ static void tell_name(const struct putting *p, const struct shoal_id20 *hash)
 		  d->count == 1 ? "" : "s");
 	if (!d->stay)
 		shoal_say(d->tool, "kept for two hours, and as long as anybody follows it; --stay keeps it on");
-	fflush(stdout);
 	if (d->count < FEW)
 		shoal_say_warn(d->tool, NULL,
 			       "only %u node%s took it: whoever asks others finds nothing, or what was there before",
@@ -307,7 +306,6 @@ static void tell_moved(const struct putting *p)
 	}
 	shoal_say(p->d->tool, "the name was moved to %s (number %lld), and is kept alive as that from now on", hex,
 		  (long long)p->theirs.seq);
-	fflush(stdout);
 }
 
 /* Renews it, and never takes a name back that was moved on, by whomever: the newest is what is kept. */

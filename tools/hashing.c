@@ -4,6 +4,7 @@
 #include "tools/human.h"
 #include "tools/progress.h"
 #include "tools/say.h"
+#include "tools/signals.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,10 +32,13 @@ int shoal_hashing_run(struct shoal_tool *tool, const struct shoal_hasher_plan *p
 	int rc = shoal_hasher_new(&hasher, plan);
 	if (rc < 0)
 		return rc;
+	shoal_signals_heed();
 	shoal_progress_init(&p, tool);
 	p.last = since;
 	while (!shoal_hasher_wait(hasher, 100)) {
 		shoal_us now = plan->os->now();
+		if (shoal_signals_came())
+			shoal_hasher_stop(hasher);
 		if (shoal_progress_due(&p, now))
 			draw(&p, h, shoal_hasher_bytes(hasher), since, now);
 	}

@@ -16,7 +16,7 @@ struct shoal_hashing {
 	uint32_t bad_id;	 /* out: the file an error concerns */
 };
 
-/* What shoal_hasher_new() or _result() say. */
+/* What shoal_hasher_new() or _result() say: CLOSED when a signal came before the end. */
 SHOAL_MUST int shoal_hashing_run(struct shoal_tool *tool, const struct shoal_hasher_plan *plan,
 				 struct shoal_hashing *h);
 

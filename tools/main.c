@@ -49,12 +49,9 @@ static void keep_memory_small(void)
 	mallopt(M_MMAP_THRESHOLD, 256 * 1024);
 }
 
-int main(int argc, char **argv)
+static int run(struct shoal_tool *tool, int argc, char **argv)
 {
-	struct shoal_tool tool = { .log = SHOAL_LOG_WARN };
 	char shown[SHOAL_SAY_TEXT_MAX];
-
-	keep_memory_small();
 	if (argc < 2) {
 		usage(stderr);
 		return SHOAL_EXIT_USAGE;
@@ -78,14 +75,20 @@ int main(int argc, char **argv)
 		if (strcmp(name, commands[i].name) != 0)
 			continue;
 		if (commands[i].run == NULL)
-			return shoal_say_fail(&tool, SHOAL_ERR_USAGE, "%s is not built yet", name);
-		tool.command = commands[i].name;
-		int code = commands[i].run(&tool, argc - 1, argv + 1);
-		shoal_say_fini(&tool);
-		if (fflush(stdout) != 0 && code == SHOAL_EXIT_GOOD)
-			code = SHOAL_EXIT_STORAGE; /* a result that could not be written is none */
-		return code;
+			return shoal_say_fail(tool, SHOAL_ERR_USAGE, "%s is not built yet", name);
+		tool->command = commands[i].name;
+		return commands[i].run(tool, argc - 1, argv + 1);
 	}
-	return shoal_say_fail(&tool, SHOAL_ERR_USAGE, "unknown %s %s; see shoal --help",
+	return shoal_say_fail(tool, SHOAL_ERR_USAGE, "unknown %s %s; see shoal --help",
 			      name[0] == '-' ? "option" : "command", shoal_say_cstr(name, shown));
+}
+
+int main(int argc, char **argv)
+{
+	struct shoal_tool tool = { .log = SHOAL_LOG_WARN };
+	keep_memory_small();
+	int code = run(&tool, argc, argv);
+	shoal_say_fini(&tool);
+	shoal_say_flush(&tool);
+	return code;
 }

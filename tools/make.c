@@ -115,6 +115,9 @@ static int hash_failed(struct shoal_maker *k, int rc, uint32_t id)
 	char shown[SHOAL_SAY_TEXT_MAX], path[SHOAL_PATH_BYTES_MAX + 1];
 	if (rc == SHOAL_ERR_NOMEM)
 		return shoal_make_no_memory(k);
+	if (rc == SHOAL_ERR_CLOSED)
+		return shoal_say_fail_as(k->tool, SHOAL_EXIT_INTERRUPTED, rc,
+					 "stopped while hashing; no torrent is made");
 	int len = shoal_tree_path(&k->m->tree, id, (struct shoal_space){ (uint8_t *)path, sizeof path });
 	shoal_say_text(shoal_bytes(path, len > 0 ? (size_t)len : 0), shown);
 	if (rc == SHOAL_ERR_GONE)

@@ -442,9 +442,8 @@ static int do_export(struct reputation *r)
 	if (code != 0)
 		return code;
 	if (r->out == NULL) {
-		if (fwrite(r->text, 1, r->len, stdout) != r->len)
-			return shoal_say_fail_as(r->tool, SHOAL_EXIT_STORAGE, SHOAL_ERR_IO, "stdout: %s",
-						 strerror(errno));
+		fwrite(r->text, 1, r->len, stdout);
+		shoal_say_flush(r->tool);
 		return 0;
 	}
 	rc = shoal_save(r->out, shoal_bytes(r->text, r->len), r->force);

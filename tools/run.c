@@ -509,13 +509,14 @@ int shoal_run(struct shoal_run *r)
 		if (!r->torrent[i].listed)
 			shoal_run_tell_summary(r, &r->torrent[i]);
 	shoal_signals_wake(NULL);
-	if (!clean) {
+	if (!clean)
 		shoal_say_warn(r->tool, NULL,
 			       "the disk did not answer in time; what it had not written is fetched again");
-		fflush(stdout);
+	if (r->tool->broken < 0 && code == SHOAL_EXIT_GOOD)
+		code = SHOAL_EXIT_STORAGE;
+	if (!clean)
 		_exit(code);
-	}
 	r->ops->close(r->engine);
 	r->tool->finishes = false;
-	return r->tool->broken < 0 && code == SHOAL_EXIT_GOOD ? SHOAL_EXIT_STORAGE : code;
+	return code;
 }

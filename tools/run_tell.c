@@ -109,7 +109,7 @@ void shoal_run_tell_started(struct shoal_run *r, struct shoal_run_torrent *t, co
 			say_listening(r);
 		/* Even --quiet prints the link: it is the result. */
 		printf("%s\n", t->magnet ? t->magnet : "");
-		fflush(stdout);
+		shoal_say_flush(r->tool);
 	} else if (t->source.is_magnet) {
 		shoal_say(r->tool, "fetching %s into %s; waiting for its metadata", t->name, folder);
 	} else {

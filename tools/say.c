@@ -7,9 +7,11 @@
 #include "tools/progress.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -85,16 +87,28 @@ struct shoal_json *shoal_say_event(struct shoal_tool *tool, const char *event, s
 	return &tool->out;
 }
 
-void shoal_say_event_end(struct shoal_tool *tool)
+/* A reader that has gone away ends us by SIGPIPE, where that is not ignored; no failure to write passes for success. */
+static void unheard(struct shoal_tool *tool, int err, const char *why)
 {
-	/* A reader that has gone away ends us by SIGPIPE, where that is not ignored; no failure to write passes for success. */
-	int rc = tool->broken < 0 ? 0 : shoal_json_write(&tool->out, STDOUT_FILENO);
-	if (rc == 0)
-		return;
-	fprintf(stderr, "shoal %s: cannot write to stdout: %s\n", tool->command, shoal_err_name(rc));
+	fprintf(stderr, "shoal%s%s: cannot write to stdout: %s\n", tool->command ? " " : "",
+		tool->command ? tool->command : "", why);
 	if (!tool->finishes)
 		_exit(SHOAL_EXIT_STORAGE);
-	tool->broken = rc;
+	tool->broken = err;
+}
+
+void shoal_say_event_end(struct shoal_tool *tool)
+{
+	int rc = tool->broken < 0 ? 0 : shoal_json_write(&tool->out, STDOUT_FILENO);
+	if (rc < 0)
+		unheard(tool, rc, rc == SHOAL_ERR_IO ? strerror(errno) : shoal_err_name(rc));
+}
+
+void shoal_say_flush(struct shoal_tool *tool)
+{
+	int os = fflush(stdout) != 0 ? errno : ferror(stdout) ? EIO : 0; /* or lost before, when its buffer was full */
+	if (os != 0 && tool->broken == 0)
+		unheard(tool, SHOAL_ERR_IO, strerror(os));
 }
 
 /* One line to stderr, around the progress rows, in one write. */
@@ -185,5 +199,5 @@ void shoal_say(struct shoal_tool *tool, const char *fmt, ...)
 	vprintf(fmt, ap);
 	va_end(ap);
 	putchar('\n');
-	fflush(stdout); /* a pipe's reader wants it now */
+	shoal_say_flush(tool); /* a pipe's reader wants it now */
 }

@@ -30,7 +30,7 @@ struct shoal_tool {
 	struct shoal_progress *progress; /* lines on that terminal to keep out of the way of; NULL: none */
 	struct shoal_json out;		 /* the line being built */
 	bool finishes; /* when stdout takes no more, whoever runs sees `broken`, and ends in good order; else we leave at once */
-	int broken; /* 0, or why it takes no more: no event is written then */
+	int broken; /* 0, or why it takes no more: it has been said, and no event is written then */
 };
 
 /* shoal_options_parse() of a command's own tables (NULL ends the list) and of the options that every command has; then
@@ -52,6 +52,8 @@ void shoal_say_warn(struct shoal_tool *tool, const char *torrent, const char *fm
 void shoal_say_log(struct shoal_tool *tool, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* A line of the result, to stdout; not with --json or --quiet. */
 void shoal_say(struct shoal_tool *tool, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* What was printed by other means goes out now. */
+void shoal_say_flush(struct shoal_tool *tool);
 
 /* A stranger's bytes made safe to show, cut to fit; returns `out`. */
 #define SHOAL_SAY_TEXT_MAX 1024

@@ -274,7 +274,7 @@ int shoal_scrape(struct shoal_tool *tool, const struct shoal_source *s, const st
 		code = open_engine(&x, how);
 	}
 	if (code == 0) {
-		fflush(stdout); /* what is known already, before the wait */
+		shoal_say_flush(tool); /* what is known already, before the wait */
 		shoal_signals_wake(x.engine);
 		bool stayed = ask_all(&x, shoal_signals_now() + how->timeout);
 		shoal_signals_wake(NULL);

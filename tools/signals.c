@@ -35,16 +35,24 @@ static void on_signal(int signal)
 		signalled->ops->wake(signalled);
 }
 
+static void set(int signal, void (*handler)(int))
+{
+	struct sigaction act = { .sa_handler = handler };
+	sigemptyset(&act.sa_mask);
+	sigaction(signal, &act, NULL);
+}
+
+void shoal_signals_heed(void)
+{
+	set(SIGINT, on_signal);
+	set(SIGTERM, on_signal);
+	set(SIGHUP, on_signal);
+}
+
 void shoal_signals_catch(void)
 {
-	struct sigaction act = { .sa_handler = on_signal };
-	sigemptyset(&act.sa_mask);
-	sigaction(SIGINT, &act, NULL);
-	sigaction(SIGTERM, &act, NULL);
-	sigaction(SIGHUP, &act, NULL);
-	act.sa_handler =
-		SIG_IGN; /* a peer, or the reader of our output, that goes away is an error to see, not to die of */
-	sigaction(SIGPIPE, &act, NULL);
+	shoal_signals_heed();
+	set(SIGPIPE, SIG_IGN);
 }
 
 void shoal_signals_wake(struct shoal_engine *engine)

@@ -6,6 +6,9 @@
 
 #include <shoal/engine.h>
 
+/* From now on. */
+void shoal_signals_heed(void);
+/* And a peer, or the reader of our output, that goes away is an error to see, not to die of. */
 void shoal_signals_catch(void);
 /* The engine whose poll() a signal ends; NULL: none any more. */
 void shoal_signals_wake(struct shoal_engine *engine);

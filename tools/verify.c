@@ -209,6 +209,8 @@ static int hash(struct shoal_tool *tool, struct shoal_verify *v, uint32_t thread
 		return shoal_say_fail(tool, rc, "%s: changed while it was read; try again when nobody writes to it",
 				      shoal_say_text(shoal_bytes(path, n > 0 ? strlen(path) : 0), shown));
 	}
+	if (rc == SHOAL_ERR_CLOSED)
+		return shoal_say_fail_as(tool, SHOAL_EXIT_INTERRUPTED, rc, "stopped before all of it was checked");
 	if (rc < 0)
 		return shoal_say_fail(tool, rc, "cannot check: %s", shoal_err_name(rc));
 	if (by_root)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -75,6 +76,21 @@ class Case(unittest.TestCase):
 
 
 class Usage(Case):
+    def test_what_cannot_be_written_is_no_success(self):
+        self.put("set/a", b"x" * 40000)
+        self.shoal("create", "set", "-o", "t")
+        os.makedirs(self.path("st"))
+        for args in (["--help"], ["--version"], ["show", "t"], ["show", "t", "--files"], ["magnet", "t"], ["verify", "t"],
+                     ["create", "set", "-o", "other"], ["create", "set", "-o", "-"], ["create", "set", "--dry-run"],
+                     ["get", "--help"], ["lab", "example"], ["lab", "example", "--fields"], ["show", "t", "--json"],
+                     ["get", "t", "--list", "--state", "st", "--no-dht", "--no-lsd", "--no-portmap", "--listen", "127.0.0.1:0"]):
+            with self.subTest(args), open("/dev/full", "wb") as full:
+                done = subprocess.run([SHOAL, *args], cwd=self.dir, env=self.env, stdout=full, stderr=subprocess.PIPE, text=True,
+                                      timeout=60, check=False)
+                self.assertEqual(done.returncode, 4, done.stderr)
+                # (What was lost before the end, as its buffer was full, has left no reason.)
+                self.assertEqual(len(re.findall("cannot write to stdout: (?:No space left|Input/output)", done.stderr)), 1, done.stderr)
+
     def test_help_and_version(self):
         self.assertRegex(self.shoal("--version"), r"^shoal \d+\.\d+\.\d+\n$")
         self.assertIn("commands:", self.shoal("--help"))
@@ -311,6 +327,36 @@ class Create(Case):
             for force in [], ["--force"]:  # that replaces no folder
                 self.shoal(verb, "set", "-o", "out", *force, code=4)
                 self.assertIn("out: cannot be written: Is a directory", self.last_error())
+
+
+class Stopped(Case):
+    def test_whoever_stops_it_while_it_hashes_is_told(self):
+        """Holes are hashed at no cost but their number: two million pieces of nothing."""
+        with open(self.path("holes"), "wb") as f:
+            f.truncate(32 << 30)
+        self.put("known", bencode({b"info": {b"length": 32 << 30, b"name": b"holes", b"piece length": 16384,
+                                             b"pieces": bytes(20 * (2 << 20))}}))
+        small, made = ["--format", "v2", "--piece-size", "16K"], "stopped while hashing; no torrent is made"
+        for args, words in ((["create", "holes", "-o", "t", *small], made), (["seed", "holes", "--state", "st", *small], made),
+                            (["verify", "known"], "stopped before all of it was checked")):
+            with self.subTest(args):
+                p = subprocess.Popen([SHOAL, *args], cwd=self.dir, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                     text=True)
+                end = time.monotonic() + 30
+                while p.poll() is None and not self.heeds(p.pid, signal.SIGINT) and time.monotonic() < end:
+                    time.sleep(0.01)
+                p.send_signal(signal.SIGINT)
+                out, err = p.communicate(timeout=30)
+                self.assertEqual(p.returncode, 130, err)
+                self.assertIn(f"shoal {args[0]}: {words}\n", err)
+                self.assertEqual(out, "")
+                self.assertFalse(os.path.exists(self.path("t")))
+
+    @staticmethod
+    def heeds(pid, number):
+        with open(f"/proc/{pid}/status", encoding="ascii") as f:
+            caught = next(line for line in f if line.startswith("SigCgt"))
+        return int(caught.split()[1], 16) >> (number - 1) & 1
 
 
 class Lint(Case):

@@ -183,6 +183,7 @@ struct setting {
 	int open_err, refuse_ports;
 	const char *record;
 	bool unheard; /* stdout takes nothing */
+	bool plain;   /* text, no JSON */
 };
 
 /* In a process of its own, as signals and _exit() are part of what is tested. */
@@ -195,7 +196,7 @@ static int session(const struct line *script, const struct setting *s)
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-		struct shoal_tool tool = { .command = "test", .json = true, .log = SHOAL_LOG_ERROR };
+		struct shoal_tool tool = { .command = "test", .json = !s->plain, .log = SHOAL_LOG_ERROR };
 		struct shoal_net net = { .state = state_dir, .record = s->record };
 		struct shoal_run_torrent t = { .folder = strdup("/tmp") };
 		struct shoal_run r = { .tool = &tool,
@@ -388,6 +389,8 @@ static void an_end_of_stdout_is_no_crash(void **state)
 	assert_non_null(strstr(out_text, "\nops A+SPQZ "));
 	assert_int_equal(session(done, &(struct setting){ .unheard = true }), SHOAL_EXIT_STORAGE);
 	assert_non_null(strstr(out_text, "QZ "));
+	assert_int_equal(session(script, &(struct setting){ .unheard = true, .plain = true }), SHOAL_EXIT_STORAGE);
+	assert_non_null(strstr(out_text, "\nops A+SPQZ "));
 }
 
 static long size_of(const char *path)
