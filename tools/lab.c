@@ -76,9 +76,8 @@ int lab_read_all(struct lab *lab, const struct lab_files *files, const struct la
 /* It is like an option that is not built yet: exit 2, and it names what it needs. */
 int lab_not_runnable(struct lab *lab, const struct lab_suite *suite)
 {
-	return shoal_say_fail(
-		lab->tool, SHOAL_ERR_USAGE, "%s %s %s", suite->s->name,
-		suite->o.make != NULL ? "cannot be had for real:" : "cannot run yet, needs:", lab_suite_lacks(suite));
+	return shoal_say_fail(lab->tool, SHOAL_ERR_USAGE, "%s: %s %s", suite->s->name, lab_suite_cannot(suite),
+			      lab_suite_lacks(suite));
 }
 
 int lab_with_file(struct lab *lab, struct lab_suite_options *o, const char *arg,
@@ -187,7 +186,7 @@ static int list_file(struct lab *lab, const struct lab_suite_options *o, const c
 	} else {
 		shoal_say(lab->tool, "%-20s %s", suite.s->name, suite.s->summary);
 		if (lacks[0])
-			shoal_say(lab->tool, "%-20s not yet runnable, needs: %s", "", lacks);
+			shoal_say(lab->tool, "%-20s %s %s", "", lab_suite_cannot(&suite), lacks);
 	}
 	lab_suite_fini(&suite);
 	free(text.at);

@@ -23,7 +23,7 @@ static const struct shoal_opt_page page = {
 };
 
 struct tally {
-	unsigned held, missed, open, not_runnable;
+	unsigned held, missed, open, not_runnable, for_real;
 };
 
 /* `real`: what makes the runs, and says why it could not; NULL: the virtual world. */
@@ -42,7 +42,9 @@ static int check_file(struct lab *lab, const struct lab_suite_options *o, const 
 		goto out;
 	}
 	lab_tell_verdict(lab->tool, &suite, path);
-	if (lab_suite_lacks(&suite)[0])
+	if (lab_suite_for_real(&suite))
+		tally->for_real++;
+	else if (lab_suite_lacks(&suite)[0])
 		tally->not_runnable++;
 	else if (suite.verdict == LAB_MISSED)
 		tally->missed++;
@@ -73,8 +75,11 @@ static int check_files(struct lab *lab, const struct lab_suite_options *options,
 		code = check_file(lab, &o, lab->real ? &real : NULL, files->at[i], &tally);
 	if (code != 0)
 		return code;
-	shoal_say(lab->tool, "\n%u held, %u missed, %u held as far as can be told, %u not %srunnable", tally.held,
-		  tally.missed, tally.open, tally.not_runnable, lab->real ? "" : "yet ");
+	char for_real[40] = "";
+	if (tally.for_real > 0)
+		snprintf(for_real, sizeof for_real, ", %u for --real", tally.for_real);
+	shoal_say(lab->tool, "\n%u held, %u missed, %u held as far as can be told, %u not %srunnable%s", tally.held,
+		  tally.missed, tally.open, tally.not_runnable, lab->real ? "" : "yet ", for_real);
 	if (tally.missed > 0)
 		return SHOAL_EXIT_DATA;
 	return tally.held + tally.open > 0 ? SHOAL_EXIT_GOOD : SHOAL_EXIT_USAGE;

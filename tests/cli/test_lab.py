@@ -231,6 +231,14 @@ must_hold: [always completed == 100%, always rules_broken == 0]
         self.assertIn("0 held, 0 missed, 0 held as far as can be told, 1 not yet runnable", done.stdout)
         self.assertEqual([e["verdict"] for e in self.events("check", path, code=2)], ["not_runnable"])
         self.assertIn("needs: teleportation", self.lab("run", path, code=2).stderr)
+        # What is there with --real is not said to be built some day.
+        node = "  - { name: other, kind: command, command: ./mine, count: 1 }\n"
+        path = self.put(SMALL.replace("nodes:\n", "nodes:\n" + node) + "must_hold: [tmax <= 1h]\n")
+        done = self.lab("check", path, code=2)
+        self.assertIn("needs --real (nodes of the kind command)", done.stdout)
+        self.assertIn("0 not yet runnable, 1 for --real", done.stdout)
+        self.assertIn(": needs --real (nodes of the kind command)", self.lab("run", path, code=2).stderr)
+        self.assertNotIn("yet", self.lab("list", path).stdout)
         # A line that the lab cannot tell yet keeps its scenario from being held.
         path = self.put(SMALL + "must_hold: [tmax <= 1h, always lost == 0]\n")
         done = self.lab("check", path)

@@ -98,7 +98,7 @@ static void what_only_real_processes_have_is_told_once(void **state)
 	const struct lab_suite_options o = { 0 };
 	(void)state;
 	assert_int_equal(lab_suite_open(&suite, shoal_bytes(real, sizeof real - 1), &o, &fault), 0);
-	assert_string_equal(lab_suite_lacks(&suite), "real processes (--real) for nodes of the kind aria2");
+	assert_string_equal(lab_suite_lacks(&suite), "--real (nodes of the kind aria2)");
 	lab_suite_fini(&suite);
 }
 

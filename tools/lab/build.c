@@ -29,11 +29,10 @@ static void lack(char *what, size_t size, unsigned *count, const char *of, const
 /* What only real processes have; told once, of the first such thing. */
 static void lack_real(char *what, size_t size, unsigned *count, const char *of, const char *name)
 {
-	static const char lead[] = "real processes (--real) for ";
 	char one[80];
-	snprintf(one, sizeof one, "%s%s", of, name);
-	if (strstr(what, lead) == NULL)
-		lack(what, size, count, lead, one);
+	snprintf(one, sizeof one, "%s%s)", of, name);
+	if (strstr(what, LAB_BUILD_REAL) == NULL)
+		lack(what, size, count, LAB_BUILD_REAL, one);
 }
 
 unsigned lab_build_lacks(const struct lab_scenario *s, char *what, size_t size)

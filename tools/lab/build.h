@@ -7,6 +7,8 @@
 #include "tools/lab/result.h"
 #include "tools/lab/world/world.h"
 
+/* So begins what a virtual run lacks and a real one has. */
+#define LAB_BUILD_REAL "--real ("
 /*
  * What a run of this scenario would need that the lab does not have, ", " between; returns how many things that are.
  */

@@ -21,7 +21,8 @@ static void ask_lacks(const struct lab_suite *suite, struct lab_case *c)
 	if (suite->o.lacking != NULL)
 		suite->o.lacking(c->s, c->lacks, sizeof c->lacks);
 	else
-		lab_build_lacks(c->s, c->lacks, sizeof c->lacks);
+		c->for_real = lab_build_lacks(c->s, c->lacks, sizeof c->lacks) == 1 &&
+			      strncmp(c->lacks, LAB_BUILD_REAL, strlen(LAB_BUILD_REAL)) == 0;
 }
 
 static unsigned case_of(const struct lab_suite *suite, int run)
@@ -96,6 +97,18 @@ out:
 const char *lab_suite_lacks(const struct lab_suite *suite)
 {
 	return suite->cases[0].lacks;
+}
+
+bool lab_suite_for_real(const struct lab_suite *suite)
+{
+	return suite->cases[0].for_real;
+}
+
+const char *lab_suite_cannot(const struct lab_suite *suite)
+{
+	return suite->o.make != NULL	   ? "cannot be had for real:"
+	       : lab_suite_for_real(suite) ? "needs"
+					   : "not yet runnable, needs:";
 }
 
 static void open_case(struct lab_suite *suite, unsigned i)

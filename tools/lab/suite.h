@@ -29,6 +29,7 @@ struct lab_case {
 	struct sim_content content;
 	bool has_content;
 	char lacks[200];
+	bool for_real;		   /* and with --real it lacks nothing */
 	struct lab_result *result; /* by seed, from the first; .node NULL: not run yet */
 };
 struct lab_suite_options {
@@ -76,6 +77,10 @@ SHOAL_MUST int lab_suite_open(struct lab_suite *suite, struct shoal_bytes text, 
 			      struct lab_fault *fault);
 /* What the scenario itself needs and the lab lacks; "" when it can be run. */
 const char *lab_suite_lacks(const struct lab_suite *suite);
+/* That is --real, and no more. */
+bool lab_suite_for_real(const struct lab_suite *suite);
+/* The words to put between its name and what it lacks. */
+const char *lab_suite_cannot(const struct lab_suite *suite);
 /* Runs what is needed and judges. */
 void lab_suite_judge(struct lab_suite *suite);
 /* The main run of that seed, made now if it was not. NULL: stopped. */

@@ -492,8 +492,7 @@ void lab_tell_verdict(struct shoal_tool *tool, const struct lab_suite *suite, co
 		return;
 	}
 	if (lacks[0] != 0) {
-		shoal_say(tool, "%-20s %s %s", s->name,
-			  suite->o.make != NULL ? "cannot be had for real:" : "not yet runnable, needs:", lacks);
+		shoal_say(tool, "%-20s %s %s", s->name, lab_suite_cannot(suite), lacks);
 		return;
 	}
 	char size[SHOAL_HUMAN_MAX], nodes[SHOAL_HUMAN_MAX * 2], open[60] = "", seeds[60];
