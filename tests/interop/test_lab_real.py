@@ -258,6 +258,15 @@ class Real(unittest.TestCase):
         done = lab(self.put(HEAD + "content: { size: 1M }\nnodes: [{ name: a, has: all, adversary: { kind: hostile:Q99 } }]\n"))
         self.assertEqual((done.returncode, "no such case: Q99" in done.stdout), (1, True), done.stdout + done.stderr)
 
+    def test_what_is_no_json_is_in_the_log_once(self):
+        done = lab(self.put(HEAD + "content: { size: 1M, piece: 64K }\nnodes:\n  - { name: seed, has: all, up: 4Mbit }\n"
+                            "  - { name: leech }\n  - { name: mine, life: 1s, kind: command, command: "
+                            "'(echo hello; echo again) >$LAB_SAID; exec sleep 60' }\n" + ALL),
+                   "--keep", "--scratch", self.scratch)
+        folder = os.path.join(self.scratch, os.listdir(self.scratch)[0], "run-1")
+        with open(os.path.join(folder, "mine", "log"), encoding="utf-8") as log:
+            self.assertRegex(log.read(), r"^shoal lab: .* no JSON: hello\n$", done.stdout + done.stderr)
+
     def test_a_node_that_dies_by_itself_breaks_a_rule(self):
         done = None
         path = self.put(HEAD + "content: { size: 8M }\nnodes:\n  - { name: seed, has: all, up: 1Mbit }\n"

@@ -14,17 +14,33 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "proto/base/bytes.h"
+#include "proto/text.h"
 
 #define CHILDREN_MAX 16 /* of a node, whose memory is counted */
 
 /* ---- what it says ------------------------------------------------------------------------------- */
+
+/* Once, into its log: there whoever wrote the program looks why it is not heard. */
+static void note_noise(struct lab_crew *crew, unsigned i, struct shoal_bytes line)
+{
+	char path[LAB_STAGE_PATH_MAX], shown[200];
+	FILE *log = crew->node[i].noisy ? NULL : fopen(lab_stage_path(crew->stage, i, "log", path), "ae");
+	crew->node[i].noisy = true;
+	if (log == NULL)
+		return;
+	shoal_text_escape(line, (struct shoal_space){ (uint8_t *)shown, sizeof shown });
+	fprintf(log, "shoal lab: said, and passed over, as are all lines that are no JSON: %s\n", shown);
+	fclose(log);
+}
 
 static void hear_line(struct lab_crew *crew, unsigned i, const char *line, size_t len)
 {
 	struct lab_crew_node *n = &crew->node[i];
 	struct lab_heard heard;
 	lab_hear(shoal_bytes(line, len), &heard);
-	if (heard.kind == LAB_HEARD_NOTHING)
+	if (heard.kind == LAB_HEARD_NOISE)
+		note_noise(crew, i, shoal_bytes(line, len));
+	if (heard.kind == LAB_HEARD_NOTHING || heard.kind == LAB_HEARD_NOISE)
 		return;
 	if (heard.kind == LAB_HEARD_PROGRESS)
 		n->done = heard.done;

@@ -31,6 +31,7 @@ struct lab_crew_node {
 	double cpu, cpu_now; /* seconds: of lives that have ended; of this one, when it was last looked at */
 	struct event *event;
 	struct evbuffer *said;
+	bool noisy; /* it has said what is no JSON, and its log has that */
 	int pipe;
 };
 struct lab_crew {

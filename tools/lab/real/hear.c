@@ -36,9 +36,15 @@ static uint32_t address_of(const char *text)
 void lab_hear(struct shoal_bytes line, struct lab_heard *out)
 {
 	*out = (struct lab_heard){ .kind = LAB_HEARD_NOTHING };
-	if (line.len == 0 || line.len > LAB_HEAR_LINE_MAX || line.at[0] != '{')
+	if (line.len == 0)
 		return;
-	json_t *o = json_loadb((const char *)line.at, line.len, JSON_ALLOW_NUL, NULL);
+	json_t *o = line.at[0] == '{' && line.len <= LAB_HEAR_LINE_MAX ?
+			    json_loadb((const char *)line.at, line.len, JSON_ALLOW_NUL, NULL) :
+			    NULL;
+	if (o == NULL) {
+		out->kind = LAB_HEARD_NOISE;
+		return;
+	}
 	const char *event = json_string_value(json_object_get(o, "event"));
 	for (size_t i = 0; event != NULL && i < sizeof events / sizeof *events; i++)
 		if (strcmp(event, events[i].name) == 0)

@@ -10,7 +10,8 @@
 #define LAB_HEAR_WHAT_MAX 200
 
 enum lab_heard_kind {
-	LAB_HEARD_NOTHING,  /* what does not concern us, or is no such line */
+	LAB_HEARD_NOTHING,  /* what does not concern us */
+	LAB_HEARD_NOISE,    /* no JSON object: whoever wrote it will want to know */
 	LAB_HEARD_PROGRESS, /* done, total */
 	LAB_HEARD_COMPLETE,
 	LAB_HEARD_BANNED,  /* address */
