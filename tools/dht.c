@@ -117,7 +117,7 @@ void shoal_dht_tell_done(struct shoal_dht_hand *d, const struct shoal_event *ev)
 
 static void on_node(struct shoal_dht_hand *d, const struct shoal_event *ev)
 {
-	char addr[SHOAL_ADDR_TEXT], id[41], version[9];
+	char addr[SHOAL_ADDR_TEXT], id[41], client[SHOAL_HUMAN_MAX];
 	shoal_addr_format(&ev->addr, addr);
 	shoal_say_hex(ev->hash_v1.b, 20, id);
 	if (d->tool->json) {
@@ -130,8 +130,8 @@ static void on_node(struct shoal_dht_hand *d, const struct shoal_event *ev)
 		shoal_say_event_end(d->tool);
 		return;
 	}
-	shoal_say(d->tool, "%s  %s  %.1f ms  version %s", addr, id, (double)ev->dht.took / 1000,
-		  ev->data.len == 4 ? shoal_say_hex(ev->data.at, 4, version) : "-");
+	shoal_say(d->tool, "%s  %s  %.1f ms  %s", addr, id, (double)ev->dht.took / 1000,
+		  ev->data.len > 0 ? shoal_human_client(ev->data, client) : "-");
 }
 
 static void on_event(void *to, const struct shoal_event *ev)

@@ -59,6 +59,23 @@ const char *shoal_human_count(uint64_t n, const char *one, const char *many, cha
 	return out;
 }
 
+static bool is_letter(uint8_t c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+const char *shoal_human_client(struct shoal_bytes v, char out[SHOAL_HUMAN_MAX])
+{
+	size_t hex = v.len < (SHOAL_HUMAN_MAX - 1) / 2 ? v.len : (SHOAL_HUMAN_MAX - 1) / 2;
+	out[0] = '\0';
+	if (v.len == 4 && is_letter(v.at[0]) && is_letter(v.at[1]))
+		snprintf(out, SHOAL_HUMAN_MAX, "%c%c %u.%u", v.at[0], v.at[1], v.at[2], v.at[3]);
+	else
+		for (size_t i = 0; i < hex; i++)
+			snprintf(out + 2 * i, SHOAL_HUMAN_MAX - 2 * i, "%02x", v.at[i]);
+	return out;
+}
+
 unsigned shoal_human_permille(uint64_t done, uint64_t total)
 {
 	if (done >= total)

@@ -69,6 +69,19 @@ static void parts_of_a_whole(void **state)
 	assert_string_equal(shoal_human_count(0, "file", "files", out), "0 files");
 }
 
+static void clients_of_the_dht(void **state)
+{
+	char out[SHOAL_HUMAN_MAX];
+	uint8_t ours[] = { 'S', 'H', 0, 1 }, strange[] = { 'L', 0x1b, 1, 2 }, longer[40] = { 0xab };
+	(void)state;
+	assert_string_equal(shoal_human_client((struct shoal_bytes){ ours, 4 }, out), "SH 0.1");
+	assert_string_equal(shoal_human_client((struct shoal_bytes){ ours, 3 }, out), "534800");
+	assert_string_equal(shoal_human_client((struct shoal_bytes){ strange, 4 }, out), "4c1b0102");
+	assert_string_equal(shoal_human_client((struct shoal_bytes){ longer, 40 }, out),
+			    "ab0000000000000000000000000000");
+	assert_string_equal(shoal_human_client((struct shoal_bytes){ NULL, 0 }, out), "");
+}
+
 static void columns(void **state)
 {
 	(void)state;
@@ -105,7 +118,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes),   cmocka_unit_test(spans),	cmocka_unit_test(parts_of_a_whole),
-		cmocka_unit_test(columns), cmocka_unit_test(texts_fit),
+		cmocka_unit_test(columns), cmocka_unit_test(texts_fit), cmocka_unit_test(clients_of_the_dht),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

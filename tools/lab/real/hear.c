@@ -38,9 +38,9 @@ void lab_hear(struct shoal_bytes line, struct lab_heard *out)
 	*out = (struct lab_heard){ .kind = LAB_HEARD_NOTHING };
 	if (line.len == 0)
 		return;
-	json_t *o = line.at[0] == '{' && line.len <= LAB_HEAR_LINE_MAX ?
-			    json_loadb((const char *)line.at, line.len, JSON_ALLOW_NUL, NULL) :
-			    NULL;
+	json_t *o = line.at[0] == '{' && line.len <= LAB_HEAR_LINE_MAX
+			    ? json_loadb((const char *)line.at, line.len, JSON_ALLOW_NUL, NULL)
+			    : NULL;
 	if (o == NULL) {
 		out->kind = LAB_HEARD_NOISE;
 		return;
