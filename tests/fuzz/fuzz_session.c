@@ -14,10 +14,10 @@
 #include "proto/base/digest.h"
 #include "proto/wire.h"
 #include "swarm/core/node.h"
+#include "tests/tray.h"
 
 #define PIECES 4u
 #define PIECE (32u * 1024)
-#define JOBS 512
 #define MEMORY (4u << 20)
 
 struct scene {
@@ -26,8 +26,7 @@ struct scene {
 	struct shoal_bytes in; /* what has arrived and was not read */
 	uint8_t head[5];       /* the start of the message that is being sent */
 	size_t out_at, out_left, greeting;
-	struct shoal_disk_job *job[JOBS];
-	size_t jobs;
+	struct tray tray;
 	uint8_t have; /* bit i: piece i is right on disk */
 };
 
@@ -105,35 +104,10 @@ static const struct shoal_transport_ops transport = {
 
 /* ---- disk --------------------------------------------------------------------------------- */
 
-static int disk_open(void *d, const struct shoal_metainfo *mi, const char *folder, bool read_only, uint32_t *storage)
+static void work(void *to, struct shoal_disk_job *job)
 {
-	(void)d;
-	(void)mi;
-	(void)folder;
-	(void)read_only;
-	*storage = 0;
-	return 0;
-}
-
-static void disk_close(void *d, uint32_t storage)
-{
-	(void)storage;
-	assert(((struct scene *)d)->jobs == 0);
-}
-
-static int disk_submit(void *d, struct shoal_disk_job *job)
-{
-	struct scene *s = d;
-	if (s->jobs == JOBS)
-		return SHOAL_ERR_BUSY;
-	s->job[s->jobs++] = job;
-	return 0;
-}
-
-static void do_job(struct scene *s, struct shoal_disk_job *job)
-{
+	struct scene *s = to;
 	bool zeros = true;
-	job->err = 0;
 	switch (job->op) {
 	case SHOAL_DISK_WRITE:
 		for (uint32_t i = 0; i < job->slot_count; i++)
@@ -155,41 +129,6 @@ static void do_job(struct scene *s, struct shoal_disk_job *job)
 		break;
 	}
 }
-
-static size_t disk_reap(void *d, struct shoal_disk_job *out[], size_t max)
-{
-	struct scene *s = d;
-	size_t n = s->jobs < max ? s->jobs : max;
-	for (size_t i = 0; i < n; i++) {
-		do_job(s, s->job[i]);
-		out[i] = s->job[i];
-	}
-	s->jobs -= n;
-	memmove(s->job, s->job + n, s->jobs * sizeof(struct shoal_disk_job *));
-	return n;
-}
-
-static void disk_stamp(void *d, uint32_t storage, uint32_t file, const struct shoal_stamp *stamp)
-{
-	(void)d;
-	(void)storage;
-	(void)file;
-	(void)stamp;
-}
-
-static uint64_t disk_room(void *d, uint32_t storage)
-{
-	(void)d;
-	(void)storage;
-	return UINT64_MAX;
-}
-
-static const struct shoal_disk_ops disk = { .open = disk_open,
-					    .close = disk_close,
-					    .submit = disk_submit,
-					    .reap = disk_reap,
-					    .stamp = disk_stamp,
-					    .room = disk_room };
 
 /* ---- world ----------------------------------------------------------------------------------- */
 
@@ -272,9 +211,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 	struct shoal_node *n = NULL;
 	shoal_us now = SHOAL_S(1);
 	uint8_t mode = len > 0 ? at[0] : 0;
-	assert(s != NULL && shoal_slots_new(&slots, &budget) == 0);
+	assert(s != NULL);
+	s->tray.work = work;
+	s->tray.to = s;
+	assert(shoal_slots_new(&slots, &budget) == 0);
 	struct shoal_node_options options = { .world = { &world, s },
-					      .disk = { &disk, s },
+					      .disk = tray_disk(&s->tray),
 					      .budget = &budget,
 					      .slots = slots,
 					      .rng = shoal_rng_split(1, 1) };

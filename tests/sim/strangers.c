@@ -145,7 +145,7 @@ void strangers_run(struct strangers *w, shoal_us time)
 	settle(w);
 	while (w->now < end) {
 		shoal_us at = shoal_min_u64(shoal_min_u64(w->wake, next_answer(w)), end);
-		if (w->jobs > 0) /* the disk is done with them by then */
+		if (w->tray.jobs > 0) /* the disk is done with them by then */
 			at = shoal_min_u64(at, w->now + SHOAL_MS(1));
 		w->now = shoal_max_u64(at, w->now + 1);
 		keep_alive(w);
@@ -231,13 +231,14 @@ struct strangers *strangers_new(const struct strangers_options *o)
 	w->rng = shoal_rng_split(11, 14);
 	w->now = SHOAL_S(100);
 	w->wake = SHOAL_NEVER;
+	w->tray = (struct tray){ .work = strangers_disk_work, .to = w, .spans = strangers_piece_size(w) };
 	if (shoal_slots_new(&w->slots, &w->budget) < 0)
 		abort();
 	struct shoal_node_options options = { .world = { o->shouts ? &strangers_world_with_neighbours
 							 : o->utp  ? &strangers_world_with_datagrams
 								   : &strangers_world,
 							 w },
-					      .disk = { &strangers_disk, w },
+					      .disk = tray_disk(&w->tray),
 					      .budget = &w->budget,
 					      .slots = w->slots,
 					      .rng = shoal_rng_split(7, 7),

@@ -14,6 +14,7 @@
 #include "proto/pex.h"
 #include "proto/wire.h"
 #include "swarm/core/node.h"
+#include "tests/tray.h"
 
 #define STRANGERS_MAX 1024
 #define STRANGER_PORT 6881
@@ -81,9 +82,8 @@ struct strangers {
 	size_t count;
 	struct strangers_dial *dial;
 	size_t dials, dial_room;
-	struct shoal_disk_job *job[64];
-	size_t jobs;
-	bool rots, stuck;	/* pieces that are read are not what they were; no job comes back */
+	struct tray tray;
+	bool rots;		/* pieces that are read are not what they were */
 	uint8_t shout[2][1500]; /* [v4], the last */
 	size_t shout_len[2];
 	unsigned shouted; /* pairs */

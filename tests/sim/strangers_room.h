@@ -23,7 +23,7 @@ static inline uint64_t strangers_content(const struct strangers *w)
 
 /* strangers_world.c: what the node is given of the world. Of a struct stranger, and of struct strangers. */
 extern const struct shoal_transport_ops strangers_transport, strangers_transport_gone;
-extern const struct shoal_disk_ops strangers_disk;
+void strangers_disk_work(void *strangers, struct shoal_disk_job *job);
 extern const struct shoal_world_ops strangers_world, strangers_world_with_datagrams, strangers_world_with_neighbours;
 
 #endif

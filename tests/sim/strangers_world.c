@@ -88,85 +88,19 @@ const struct shoal_transport_ops strangers_transport_gone = {
 
 /* ---- disk: nothing is there, or (seeds) all of it -------------------------------------------------------------------- */
 
-static int disk_open(void *d, const struct shoal_metainfo *mi, const char *folder, bool read_only, uint32_t *storage)
+void strangers_disk_work(void *to, struct shoal_disk_job *job)
 {
-	(void)d;
-	(void)mi;
-	(void)folder;
-	(void)read_only;
-	*storage = 0;
-	return 0;
-}
-static void disk_close(void *d, uint32_t storage)
-{
-	(void)d;
-	(void)storage;
-}
-static int disk_submit(void *d, struct shoal_disk_job *job)
-{
-	struct strangers *w = d;
-	if (w->jobs == sizeof w->job / sizeof *w->job)
-		return SHOAL_ERR_BUSY;
-	w->job[w->jobs++] = job;
-	return 0;
-}
-static size_t disk_reap(void *d, struct shoal_disk_job *out[], size_t max)
-{
-	struct strangers *w = d;
-	size_t n = w->stuck ? 0 : w->jobs < max ? w->jobs : max;
-	for (size_t i = 0; i < n; i++) {
-		out[i] = w->job[i];
-		out[i]->err = 0;
-		bool looks = out[i]->op == SHOAL_DISK_SCAN || (w->o.seeds && out[i]->op == SHOAL_DISK_SYNC);
-		for (uint32_t k = 0; looks && k < out[i]->count; k++) {
-			out[i]->seen[k] = (struct shoal_seen){ .state = SHOAL_SEEN_NONE };
-			if (w->o.seeds && (out[i]->op == SHOAL_DISK_SYNC || out[i]->file + k == 0))
-				out[i]->seen[k] = (struct shoal_seen){
-					.state = SHOAL_SEEN_WHOLE, .stamp = { .ino = 1, .size = strangers_content(w) }
-				};
-		}
-		if (out[i]->op == SHOAL_DISK_CHECK)
-			out[i]->hash->good = w->o.seeds && !w->rots;
+	const struct strangers *w = to;
+	bool looks = job->op == SHOAL_DISK_SCAN || (w->o.seeds && job->op == SHOAL_DISK_SYNC);
+	for (uint32_t k = 0; looks && k < job->count; k++) {
+		job->seen[k] = (struct shoal_seen){ .state = SHOAL_SEEN_NONE };
+		if (w->o.seeds && (job->op == SHOAL_DISK_SYNC || job->file + k == 0))
+			job->seen[k] = (struct shoal_seen){ .state = SHOAL_SEEN_WHOLE,
+							    .stamp = { .ino = 1, .size = strangers_content(w) } };
 	}
-	w->jobs -= n;
-	memmove(w->job, w->job + n, w->jobs * sizeof *w->job);
-	return n;
+	if (job->op == SHOAL_DISK_CHECK)
+		job->hash->good = w->o.seeds && !w->rots;
 }
-static int disk_span(void *d, uint32_t storage, uint32_t piece, uint32_t begin, uint32_t len,
-		     struct shoal_disk_span *span)
-{
-	struct strangers *w = d;
-	(void)storage;
-	(void)len;
-	*span = (struct shoal_disk_span){ 0, (uint64_t)piece * strangers_piece_size(w) + begin };
-	return 1;
-}
-static void disk_unspan(void *d, uint32_t file)
-{
-	(void)d;
-	(void)file;
-}
-static void disk_stamp(void *d, uint32_t storage, uint32_t file, const struct shoal_stamp *stamp)
-{
-	(void)d;
-	(void)storage;
-	(void)file;
-	(void)stamp;
-}
-static uint64_t disk_room(void *d, uint32_t storage)
-{
-	(void)d;
-	(void)storage;
-	return UINT64_MAX;
-}
-const struct shoal_disk_ops strangers_disk = { .open = disk_open,
-					       .close = disk_close,
-					       .submit = disk_submit,
-					       .reap = disk_reap,
-					       .span = disk_span,
-					       .unspan = disk_unspan,
-					       .stamp = disk_stamp,
-					       .room = disk_room };
 
 /* ---- world ----------------------------------------------------------------------------------- */
 

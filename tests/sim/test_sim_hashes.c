@@ -121,10 +121,10 @@ static void a_false_piece_is_withdrawn_though_nobody_waits(void **state)
 	struct strangers *w = begin(&h, 4);
 	struct stranger *s = come(w, "83.1.2.3:40000");
 	assert_int_equal(h.have_all, 1);
-	w->rots = w->stuck = true;
+	w->rots = w->tray.stuck = true;
 	ask(s, 4, &r, 1);
 	stranger_leave(s);
-	w->stuck = false;
+	w->tray.stuck = false;
 	strangers_run(w, SHOAL_S(8));
 	s = come(w, "84.1.2.3:40000");
 	assert_true(s->open);

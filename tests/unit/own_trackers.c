@@ -10,62 +10,6 @@
 
 #include "proto/compact.h"
 
-/* ---- an empty disk ---------------------------------------------------------------------- */
-
-static int disk_open(void *d, const struct shoal_metainfo *mi, const char *folder, bool read_only, uint32_t *storage)
-{
-	(void)d, (void)mi, (void)folder, (void)read_only;
-	*storage = 0;
-	return 0;
-}
-
-static void disk_close(void *d, uint32_t storage)
-{
-	(void)d, (void)storage;
-}
-
-static int disk_submit(void *d, struct shoal_disk_job *job)
-{
-	struct own_trackers *w = d;
-	if (w->jobs == sizeof w->job / sizeof *w->job)
-		return SHOAL_ERR_BUSY;
-	w->job[w->jobs++] = job;
-	return 0;
-}
-
-static size_t disk_reap(void *d, struct shoal_disk_job *out[], size_t max)
-{
-	struct own_trackers *w = d;
-	size_t n = w->jobs < max ? w->jobs : max;
-	for (size_t i = 0; i < n; i++) {
-		w->job[i]->err = 0;
-		for (uint32_t k = 0; w->job[i]->op == SHOAL_DISK_SCAN && k < w->job[i]->count; k++)
-			w->job[i]->seen[k] = (struct shoal_seen){ .state = SHOAL_SEEN_NONE };
-		out[i] = w->job[i];
-	}
-	w->jobs -= (unsigned)n;
-	memmove(w->job, w->job + n, w->jobs * sizeof *w->job);
-	return n;
-}
-
-static void disk_stamp(void *d, uint32_t storage, uint32_t file, const struct shoal_stamp *stamp)
-{
-	(void)d, (void)storage, (void)file, (void)stamp;
-}
-
-static uint64_t disk_room(void *d, uint32_t storage)
-{
-	(void)d, (void)storage;
-	return UINT64_MAX;
-}
-
-static const struct shoal_disk_ops disk = { .open = disk_open,
-					    .close = disk_close,
-					    .submit = disk_submit,
-					    .reap = disk_reap,
-					    .stamp = disk_stamp,
-					    .room = disk_room };
-
 /* ---- the world -------------------------------------------------------------------------- */
 
 static struct own_ask *keep(struct own_trackers *w, enum own_ask_kind kind, uint64_t cookie, const void *text,
@@ -174,7 +118,7 @@ void own_trackers_open(struct own_trackers *w)
 	*w = (struct own_trackers){ .now = SHOAL_S(1000), .wake_at = SHOAL_NEVER, .budget = { .limit = 512u << 20 } };
 	assert_int_equal(shoal_slots_new(&w->slots, &w->budget), 0);
 	struct shoal_node_options options = { .world = { &world, w },
-					      .disk = { &disk, w },
+					      .disk = tray_disk(&w->tray),
 					      .budget = &w->budget,
 					      .slots = w->slots,
 					      .rng = shoal_rng_split(7, 1),
@@ -185,7 +129,7 @@ void own_trackers_open(struct own_trackers *w)
 
 void own_trackers_close(struct own_trackers *w)
 {
-	while (w->jobs > 0)
+	while (w->tray.jobs > 0)
 		shoal_node_reap(w->node, w->now);
 	shoal_node_free(w->node);
 	shoal_slots_free(w->slots);

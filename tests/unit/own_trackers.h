@@ -9,6 +9,7 @@
 
 #include "proto/tracker_udp.h"
 #include "swarm/core/announce_room.h"
+#include "tests/tray.h"
 
 enum own_ask_kind { OWN_FETCH, OWN_DATAGRAM, OWN_RESOLVE };
 struct own_ask {
@@ -30,8 +31,7 @@ struct own_trackers {
 	size_t used_before; /* of the budget, without a torrent */
 	shoal_us now, wake_at;
 	uint64_t dice;
-	struct shoal_disk_job *job[64];
-	unsigned jobs;
+	struct tray tray;    /* nothing is there */
 	struct own_ask *ask; /* all that were kept */
 	size_t asks, room;
 	bool forget; /* ones that were answered: long runs */
