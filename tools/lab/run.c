@@ -134,12 +134,7 @@ static void on_task(struct sim *sim, void *arg)
 		return;
 	case LAB_COURSE_HAPPEN:
 		lab_course_happen_once(c, task);
-		if (task->again > 0) {
-			struct lab_course_task *more = lab_course_plan(c, lab_course_now(c) + task->event->every.v,
-								       LAB_COURSE_HAPPEN, 0);
-			more->event = task->event;
-			more->again = task->again - 1;
-		}
+		lab_course_happen(c, lab_course_now(c) + task->event->every.v, task->event, task->again);
 		return;
 	case LAB_COURSE_PLAY: return play(c, task->node);
 	case LAB_COURSE_UNDO: return lab_course_undo(c, task);
@@ -218,13 +213,9 @@ static void prepare(struct lab_course *c)
 	double every = isfinite(r->bound) && r->bound > 0 ? r->bound / POINTS_WANTED : 1;
 	c->every = (shoal_us)(fmin(fmax(every, 0.02), 60) * 1e6);
 	lab_course_plan(c, 0, LAB_COURSE_SAMPLE, 0);
-	for (unsigned i = 0; i < s->events_count; i++) {
-		if (s->events[i].at_share)
-			continue;
-		struct lab_course_task *task = lab_course_plan(c, s->events[i].at.v, LAB_COURSE_HAPPEN, 0);
-		task->event = &s->events[i];
-		task->again = (unsigned)s->events[i].times.v - 1;
-	}
+	for (unsigned i = 0; i < s->events_count; i++)
+		if (!s->events[i].at_share)
+			lab_course_happen(c, s->events[i].at.v, &s->events[i], (unsigned)s->events[i].times.v);
 }
 
 static void finish(struct lab_course *c)

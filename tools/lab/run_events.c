@@ -101,11 +101,13 @@ void lab_course_happen_once(struct lab_course *c, struct lab_course_task *task)
 	}
 }
 
-void lab_course_happen(struct lab_course *c, const struct lab_event *e)
+void lab_course_happen(struct lab_course *c, double t, const struct lab_event *e, unsigned times)
 {
-	struct lab_course_task *task = lab_course_plan(c, lab_course_now(c), LAB_COURSE_HAPPEN, 0);
+	if (times == 0)
+		return;
+	struct lab_course_task *task = lab_course_plan(c, t, LAB_COURSE_HAPPEN, 0);
 	task->event = e;
-	task->again = (unsigned)e->times.v - 1;
+	task->again = times - 1;
 }
 
 void lab_course_undo(struct lab_course *c, const struct lab_course_task *task)

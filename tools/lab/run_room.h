@@ -93,8 +93,8 @@ void lab_course_pairs(struct lab_course *c);
 
 /* ---- what happens ---- */
 
-/* An event begins now; it may be one of several times. */
-void lab_course_happen(struct lab_course *c, const struct lab_event *e);
+/* An event comes then, and after that as often as makes `times`. */
+void lab_course_happen(struct lab_course *c, double t, const struct lab_event *e, unsigned times);
 /* Once, for those it meets; and once more later, when it is to be undone. */
 void lab_course_happen_once(struct lab_course *c, struct lab_course_task *task);
 void lab_course_undo(struct lab_course *c, const struct lab_course_task *task);

@@ -131,7 +131,7 @@ void lab_course_look(struct lab_course *c)
 		if (!e->at_share || c->fired[i] || p.have < e->at.v)
 			continue;
 		c->fired[i] = true;
-		lab_course_happen(c, e);
+		lab_course_happen(c, lab_course_now(c), e, (unsigned)e->times.v);
 	}
 }
 
