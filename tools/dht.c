@@ -131,7 +131,7 @@ static void on_node(struct shoal_dht_hand *d, const struct shoal_event *ev)
 		return;
 	}
 	shoal_say(d->tool, "%s  %s  %.1f ms  %s", addr, id, (double)ev->dht.took / 1000,
-		  ev->data.len > 0 ? shoal_human_client(ev->data, client) : "-");
+		  shoal_human_client(ev->data, client));
 }
 
 static void on_event(void *to, const struct shoal_event *ev)
@@ -393,8 +393,8 @@ static int run(struct shoal_dht_hand *d, struct shoal_net *net, const struct sho
 		if (strcmp(args->at[0], verbs[i].name) == 0)
 			v = &verbs[i];
 	if (v == NULL)
-		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE, "%s %s; see shoal dht --help",
-				      args->count ? "unknown command" : "a command is needed",
+		return shoal_say_fail(d->tool, SHOAL_ERR_USAGE, "%s%s; see shoal dht --help",
+				      args->count ? "unknown command " : "a command is needed",
 				      args->count ? shoal_say_cstr(args->at[0], shown) : "");
 	d->arg = args->count > 1 ? args->at[1] : NULL;
 	if (v->argument != NULL && d->arg == NULL)

@@ -66,9 +66,11 @@ static bool is_letter(uint8_t c)
 
 const char *shoal_human_client(struct shoal_bytes v, char out[SHOAL_HUMAN_MAX])
 {
+	static const uint8_t nothing[4];
 	size_t hex = v.len < (SHOAL_HUMAN_MAX - 1) / 2 ? v.len : (SHOAL_HUMAN_MAX - 1) / 2;
-	out[0] = '\0';
-	if (v.len == 4 && is_letter(v.at[0]) && is_letter(v.at[1]))
+	if (v.len == 0 || (v.len == 4 && memcmp(v.at, nothing, 4) == 0))
+		snprintf(out, SHOAL_HUMAN_MAX, "-");
+	else if (v.len == 4 && is_letter(v.at[0]) && is_letter(v.at[1]))
 		snprintf(out, SHOAL_HUMAN_MAX, "%c%c %u.%u", v.at[0], v.at[1], v.at[2], v.at[3]);
 	else
 		for (size_t i = 0; i < hex; i++)

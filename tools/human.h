@@ -15,7 +15,8 @@ const char *shoal_human_rate(uint64_t bytes_a_second, char out[SHOAL_HUMAN_MAX])
 const char *shoal_human_span(shoal_us us, char out[SHOAL_HUMAN_MAX]);
 /* "1 file", "2 files". */
 const char *shoal_human_count(uint64_t n, const char *one, const char *many, char out[SHOAL_HUMAN_MAX * 2]);
-/* What a node of the DHT says it is (BEP 5: `v`): "LT 1.2", "SH 0.1"; hex where that are no two letters and two numbers. */
+/* What a node of the DHT says it is (BEP 5: `v`): "LT 1.2", "SH 0.1"; hex where that are no two letters and two numbers,
+ * "-" where it says nothing. */
 const char *shoal_human_client(struct shoal_bytes v, char out[SHOAL_HUMAN_MAX]);
 /* Tenths of a per cent of `total`, never 1000 before all is done. */
 unsigned shoal_human_permille(uint64_t done, uint64_t total);

@@ -556,8 +556,8 @@ static int run(struct reputation *r, const struct shoal_opt_list *args)
 		if (strcmp(args->at[0], verbs[i].name) == 0)
 			v = &verbs[i];
 	if (v == NULL)
-		return shoal_say_fail(r->tool, SHOAL_ERR_USAGE, "%s %s; see shoal reputation --help",
-				      args->count ? "unknown command" : "a command is needed",
+		return shoal_say_fail(r->tool, SHOAL_ERR_USAGE, "%s%s; see shoal reputation --help",
+				      args->count ? "unknown command " : "a command is needed",
 				      args->count ? shoal_say_cstr(args->at[0], shown) : "");
 	bool wants = v->argument && !(v->run == do_forget && r->all);
 	if (args->count != (wants ? 2u : 1u))

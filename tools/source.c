@@ -126,8 +126,9 @@ static int cannot_read(struct shoal_tool *tool, const char *arg, int rc)
 				: "%s: no such file; a URL is not fetched from: save the .torrent first",
 			shown);
 	case SHOAL_ERR_UNSUPPORTED:
-		return shoal_say_fail_as(tool, SHOAL_EXIT_INPUT, rc, "%s: not a torrent, but a folder or device",
-					 shown);
+		return shoal_say_fail_as(
+			tool, SHOAL_EXIT_INPUT, rc,
+			"%s: not a torrent, but a folder or device; shoal create makes one of a folder", shown);
 	case SHOAL_ERR_TOO_LONG:
 		return shoal_say_fail_as(tool, SHOAL_EXIT_INPUT, rc, "%s: larger than a torrent may be (%u MiB)", shown,
 					 SHOAL_METAINFO_BYTES_MAX >> 20);

@@ -133,7 +133,7 @@ class Usage(Case):
             (["get", "a" * 40, "--memory", "1M"], "--memory: less than 8M will not do"),
             (["magnet", "a" * 40], "torrent file is needed"),
             (["get", "--\x1b[31m"], "\\x1b[31m"),
-            (["dht"], "a command is needed"), (["dht", "frob"], "unknown command frob"),
+            (["dht"], "a command is needed;"), (["reputation"], "a command is needed;"), (["dht", "frob"], "unknown command frob"),
             (["dht", "ping"], "ping needs a HOST:PORT"), (["dht", "ping", "router.example"], "ping needs a HOST:PORT"),
             (["dht", "get", "--key", "12"], "64 hex digits"),
             (["dht", "ping", "h:1", "--no-dht"], "nothing to ask"),

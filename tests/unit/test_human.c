@@ -79,7 +79,8 @@ static void clients_of_the_dht(void **state)
 	assert_string_equal(shoal_human_client((struct shoal_bytes){ strange, 4 }, out), "4c1b0102");
 	assert_string_equal(shoal_human_client((struct shoal_bytes){ longer, 40 }, out),
 			    "ab0000000000000000000000000000");
-	assert_string_equal(shoal_human_client((struct shoal_bytes){ NULL, 0 }, out), "");
+	assert_string_equal(shoal_human_client((struct shoal_bytes){ NULL, 0 }, out), "-");
+	assert_string_equal(shoal_human_client((struct shoal_bytes){ (const uint8_t[4]){ 0 }, 4 }, out), "-");
 }
 
 static void columns(void **state)
