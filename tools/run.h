@@ -2,8 +2,9 @@
  * tools/run.h - a session of an engine: torrents in, events told, until done, stopped or out of time.
  *
  * Sees an engine through shoal/engine.h alone. run.c drives it and decides when
- * it is over, run_name.c goes on to the next version of a name; run_tell.c puts what
- * happens into words and JSON, run_who.c who did what.
+ * it is over, run_ways.c names ways to peers, run_alone.c says why there are none,
+ * run_name.c goes on to the next version of a name; run_tell.c puts what happens into
+ * words and JSON, run_who.c who did what.
  */
 #ifndef SHOAL_TOOLS_RUN_H
 #define SHOAL_TOOLS_RUN_H

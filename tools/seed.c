@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct shoal_opt_page page = {
 	"PATH|TORRENT... [-d DIR] [OPTIONS]",
@@ -26,13 +27,16 @@ struct seeding {
 	bool force;
 };
 
-/* The folder in which `path` lies; heap. */
-static char *parent_of(const char *path)
+/* The folder in which the content lies of a torrent that was made of `path`; heap. That is where `path` itself lies, but for a
+ * folder of one file: v2 alone has the file in its place. */
+static char *folder_of(const struct shoal_metainfo *mi, const char *path)
 {
+	struct stat st;
 	char *real = realpath(path, NULL);
-	char *slash = real ? strrchr(real, '/') : NULL;
-	if (slash)
-		slash[slash == real ? 1 : 0] = '\0';
+	if (real == NULL || (shoal_metainfo_single(mi) && stat(real, &st) == 0 && S_ISDIR(st.st_mode)))
+		return real;
+	char *slash = strrchr(real, '/');
+	slash[slash == real ? 1 : 0] = '\0';
 	return real;
 }
 
@@ -64,7 +68,7 @@ static int make_one(struct seeding *s, struct shoal_run_torrent *t, const char *
 		t->source = (struct shoal_source){ .arg = path, .mi = m.mi, .torrent = m.torrent };
 		m.mi = NULL;
 		m.torrent = (struct shoal_bytes){ NULL, 0 };
-		t->folder = parent_of(path);
+		t->folder = folder_of(t->source.mi, path);
 		if (t->folder == NULL)
 			code = shoal_say_fail(s->run.tool, shoal_os_err(errno), "%s: %s", shoal_say_cstr(path, shown),
 					      strerror(errno));

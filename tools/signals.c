@@ -44,9 +44,11 @@ static void set(int signal, void (*handler)(int))
 
 void shoal_signals_heed(void)
 {
+	struct sigaction was;
 	set(SIGINT, on_signal);
 	set(SIGTERM, on_signal);
-	set(SIGHUP, on_signal);
+	if (sigaction(SIGHUP, NULL, &was) == 0 && was.sa_handler != SIG_IGN) /* nohup(1) */
+		set(SIGHUP, on_signal);
 }
 
 void shoal_signals_catch(void)

@@ -1,5 +1,6 @@
 /*
- * tools/signals.h - SIGINT, SIGTERM and SIGHUP: the first asks a command to end, a second ends it at once.
+ * tools/signals.h - SIGINT, SIGTERM and SIGHUP: the first asks a command to end, a second ends it at once. A SIGHUP that is
+ * ignored when we begin stays so.
  */
 #ifndef SHOAL_TOOLS_SIGNALS_H
 #define SHOAL_TOOLS_SIGNALS_H

@@ -352,6 +352,36 @@ class Stopped(Case):
                 self.assertEqual(out, "")
                 self.assertFalse(os.path.exists(self.path("t")))
 
+    def seed(self, path, **how):
+        """Until it says where it is to be had."""
+        p = subprocess.Popen([SHOAL, "seed", path, "--state", "st", "--no-dht", "--no-lsd", "--no-portmap", "--listen", "127.0.0.1:0"],
+                             cwd=self.dir, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how)
+        said = ""
+        while "magnet:" not in said and p.poll() is None:
+            said += p.stdout.readline()
+        self.assertIn("magnet:", said)
+        return p, said
+
+    def test_a_folder_of_one_file_is_seeded(self):
+        """v2 alone, as a hybrid would be mostly padding, is a torrent of that file without a folder."""
+        for size in 5, 400000:
+            self.put(f"one-{size}/a", b"x" * size)
+            p, said = self.seed(f"one-{size}")
+            self.assertIn(f"from {os.path.realpath(self.path('one-5' if size == 5 else ''))}".rstrip("/") + "\n", said)
+            p.terminate()
+            p.communicate(timeout=30)
+            self.assertEqual(p.returncode, 0)
+
+    def test_nohup_is_heeded(self):
+        self.put("set/a", b"x" * 400000)
+        p, _ = self.seed("set", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        p.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        self.assertIsNone(p.poll())
+        p.terminate()
+        p.communicate(timeout=30)
+        self.assertEqual(p.returncode, 0)
+
     @staticmethod
     def heeds(pid, number):
         with open(f"/proc/{pid}/status", encoding="ascii") as f:

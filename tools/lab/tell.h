@@ -22,7 +22,8 @@ void lab_tell_run_json(struct shoal_tool *tool, const struct lab_suite *suite, c
 void lab_tell_beside(struct shoal_tool *tool, const struct lab_result *real, const struct lab_result *world);
 /* A scenario of `lab check`: one line, and the lines of must_hold that are worth one. */
 void lab_tell_verdict(struct shoal_tool *tool, const struct lab_suite *suite, const char *path);
-/* Why a scenario missed: the broken rule or the last moments of who was last, and how to see it again. */
+/* Why a scenario missed: the broken rule or the last moments of who was last, and how to see it again. `kept`: the logs of
+ * real processes are. */
 void lab_tell_reason(struct shoal_tool *tool, const struct lab_suite *suite, const char *path, bool kept);
 
 #endif
