@@ -256,10 +256,7 @@ static void on_event(struct shoal_run *r, const struct shoal_event *ev, bool *st
 		shoal_run_tell_other(r, t, ev);
 		break;
 	case SHOAL_EV_RESUMED:
-	case SHOAL_EV_PIECE:
-		/* Where there is room again, or something could be written; other trouble is tried again whether it is over or not. */
-		if (ev->kind == SHOAL_EV_PIECE || t->pause == SHOAL_ERR_NO_SPACE)
-			t->pause = 0;
+		t->pause = 0;
 		shoal_run_tell_other(r, t, ev);
 		break;
 	case SHOAL_EV_COMPLETE:

@@ -220,7 +220,7 @@ enum shoal_event_kind {
 	SHOAL_EV_PORTMAP, /* the port was mapped at the router by `text`: `addr` is where others reach us; or err < 0 */
 	SHOAL_EV_EXT,	  /* `peer`, `text` the extension, `data` the message */
 	SHOAL_EV_PAUSED,  /* storage trouble: err, `text`; tries again by itself */
-	SHOAL_EV_RESUMED,
+	SHOAL_EV_RESUMED, /* and it was of use: what was verified is recorded again */
 	/* Before CHECKED: `done` bytes of `index` files came from folder `text`; `data`: "reflink,copy"; `stats.size`: bytes more, in
 	 * pieces whose rest is to be fetched before anybody can tell whether they are right. */
 	SHOAL_EV_ADOPTED,

@@ -230,7 +230,19 @@ void shoal_swarm_pause(struct shoal_swarm *s, int err, const char *what, shoal_u
 		return;
 	s->paused_from = s->state;
 	s->state = SHOAL_SWARM_PAUSED;
+	if (s->pause_said) /* it was tried again, and is no better */
+		return;
+	s->pause_said = true;
 	struct shoal_event ev = { .kind = SHOAL_EV_PAUSED, .err = err, .text = shoal_bytes(text, strlen(text)) };
+	shoal_swarm_say(s, &ev, now);
+}
+
+void shoal_swarm_well(struct shoal_swarm *s, shoal_us now)
+{
+	if (!s->pause_said || s->state == SHOAL_SWARM_PAUSED)
+		return;
+	s->pause_said = false;
+	struct shoal_event ev = { .kind = SHOAL_EV_RESUMED };
 	shoal_swarm_say(s, &ev, now);
 }
 
@@ -360,6 +372,7 @@ static void maybe_complete(struct shoal_swarm *s, shoal_us now)
 	s->rechoke = true;
 }
 
+/* Tries again; whether that is of use is known, and said, with the next barrier. */
 static void resume(struct shoal_swarm *s, shoal_us now)
 {
 	uint64_t room = s->node->disk.ops->room(s->node->disk.d, s->storage);
@@ -369,8 +382,6 @@ static void resume(struct shoal_swarm *s, shoal_us now)
 	}
 	s->state = s->paused_from;
 	s->pieces_dirty = s->dirty_fill = true;
-	struct shoal_event ev = { .kind = SHOAL_EV_RESUMED };
-	shoal_swarm_say(s, &ev, now);
 }
 
 /* Every claimed piece has been hashed again (SHOAL_OP_VERIFY). */

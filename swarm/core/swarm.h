@@ -241,6 +241,7 @@ struct shoal_swarm {
 	struct shoal_choker choker;
 	shoal_us shout_at; /* its next LSD announce, 0: it has had none */
 	enum shoal_swarm_state paused_from;
+	bool pause_said;		    /* and not yet that it goes on */
 	unsigned storage_faults;	    /* not yet made good: see shoal_swarm_pause() */
 	shoal_us fault_at, barrier_good_at; /* when the last fault was, and the last barrier that recorded something */
 	bool withdraw_said;		    /* that bytes went missing; once, until all is there again */
@@ -284,6 +285,8 @@ void shoal_swarm_job_done(struct shoal_swarm *s, struct shoal_disk_job *job, sho
 void shoal_swarm_committed(struct shoal_swarm *s, int err, shoal_us now);
 void shoal_swarm_fail(struct shoal_swarm *s, int err, const char *what, shoal_us now);
 void shoal_swarm_pause(struct shoal_swarm *s, int err, const char *what, shoal_us now);
+/* Something was made durable: what it paused for, if for anything, is over. */
+void shoal_swarm_well(struct shoal_swarm *s, shoal_us now);
 /* Winds down: peers go, what was verified is recorded; stopped() tells when. */
 void shoal_swarm_stop(struct shoal_swarm *s, shoal_us now);
 bool shoal_swarm_stopped(const struct shoal_swarm *s);

@@ -483,6 +483,7 @@ static void barrier_done(struct shoal_swarm *s, shoal_us now)
 	s->barrier = SHOAL_BARRIER_IDLE;
 	s->barrier_took = now - s->barrier_at;
 	s->barrier_good_at = now;
+	shoal_swarm_well(s, now);
 	for (uint32_t p = shoal_bits_next(&s->covered, 0); p < s->covered.count;
 	     p = shoal_bits_next(&s->covered, p + 1)) {
 		shoal_bits_set(&s->claimed, p);

@@ -107,6 +107,48 @@ static void failed_writes_and_syncs_are_got_over(void **state)
 	}
 }
 
+static bool has_paused(struct sim *sim, void *arg)
+{
+	const struct sim_node *n = arg;
+	(void)sim;
+	return n->paused > 0;
+}
+
+static bool claims_some(struct sim *sim, void *arg)
+{
+	const struct sim_node *n = arg;
+	(void)sim;
+	return n->witness.promised.ones > 0;
+}
+
+/* It is tried again every other second, in vain: that is one pause, and it goes on when it was of use. */
+static void trouble_that_lasts_is_said_once(void **state)
+{
+	enum { FOREVER = 1000 };
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		struct stage t;
+		stage_init(&t, SHOAL_FORMAT_V2, 64 * KIB, 4 * MIB, 330 + k, (struct sim_node_options){ .up = 4 * MIB });
+		scene_start_all(t.sim);
+		assert_true(sim_run(t.sim, claims_some, t.leech, SHOAL_S(30)));
+		if (k == 0)
+			sim_disk_fail(t.leech->disk, SHOAL_DISK_WRITE, SHOAL_ERR_NO_SPACE, 0, FOREVER);
+		else /* the state's disk is another one */
+			sim_store_fail(t.leech->store, SHOAL_ERR_NO_SPACE, FOREVER);
+		assert_true(sim_run(t.sim, has_paused, t.leech, SHOAL_S(30)));
+		sim_run_for(t.sim, SHOAL_S(15));
+		assert_false(t.leech->failed);
+		assert_int_equal(t.leech->paused, 1);
+		assert_int_equal(t.leech->resumed, 0);
+		sim_disk_fail(t.leech->disk, SHOAL_DISK_WRITE, 0, 0, 0);
+		sim_store_fail(t.leech->store, 0, 0);
+		scene_complete(t.sim, SHOAL_S(60));
+		assert_int_equal(t.leech->paused, 1);
+		assert_int_equal(t.leech->resumed, 1);
+		stage_fini(&t);
+	}
+}
+
 struct finishes {
 	unsigned files, jobs, folders_entered;
 };
@@ -384,6 +426,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_full_disk_is_waited_out),
 		cmocka_unit_test(failed_writes_and_syncs_are_got_over),
+		cmocka_unit_test(trouble_that_lasts_is_said_once),
 		cmocka_unit_test(names_are_given_folder_by_folder),
 		cmocka_unit_test(a_disk_that_keeps_failing_ends_it),
 		cmocka_unit_test(a_disk_that_stumbles_now_and_then_is_lived_with),

@@ -360,16 +360,14 @@ static void what_ails_the_storage_is_not_the_networks(void **state)
 	static const struct line paused = { .kind = SHOAL_EV_PAUSED, .err = SHOAL_ERR_DENIED, .text = "no\x1bway" };
 	static const struct line full = { .kind = SHOAL_EV_PAUSED, .err = SHOAL_ERR_NO_SPACE, .text = "full" };
 	static const struct line again = { .kind = SHOAL_EV_RESUMED };
-	static const struct line piece = { .kind = SHOAL_EV_PIECE };
 	const struct {
 		struct line script[8];
 		int code;
 	} cases[] = {
 		{ { ADDED, CHECKED(0), paused, END }, SHOAL_EXIT_STORAGE },
 		{ { ADDED, CHECKED(0), JOINED, full, END }, SHOAL_EXIT_STORAGE },
-		{ { ADDED, CHECKED(0), paused, again, END }, SHOAL_EXIT_STORAGE }, /* it is tried again, no more */
 		{ { ADDED, CHECKED(0), JOINED, full, again, END }, SHOAL_EXIT_DATA },
-		{ { ADDED, CHECKED(0), JOINED, paused, again, piece, END }, SHOAL_EXIT_DATA },
+		{ { ADDED, CHECKED(0), JOINED, paused, again, END }, SHOAL_EXIT_DATA },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
