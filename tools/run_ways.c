@@ -9,9 +9,13 @@
 #define TICKET ((uint64_t)1 << 60) /* and the number of the peer */
 
 /* `ticket`: in the answer, where its name has to be looked up. */
-static void add_peer(struct shoal_run *r, const struct shoal_run_torrent *t, struct shoal_bytes text, uint64_t ticket)
+static void add_peer(struct shoal_run *r, const struct shoal_run_torrent *t, struct shoal_bytes text, bool by_link,
+		     uint64_t ticket)
 {
-	struct shoal_op op = { .kind = SHOAL_OP_PEER, .torrent = t->handle, .ticket = ticket };
+	struct shoal_op op = { .kind = SHOAL_OP_PEER,
+			       .flags = by_link ? SHOAL_PEER_FROM_LINK : 0,
+			       .torrent = t->handle,
+			       .ticket = ticket };
 	char host[SHOAL_HOST_MAX], shown[SHOAL_SAY_TEXT_MAX];
 	uint16_t port;
 	int rc = shoal_addr_split(text, host, &port);
@@ -127,7 +131,7 @@ static void add_peers(struct shoal_run *r, const struct shoal_run_torrent *t)
 {
 	size_t named = r->net->peer.count + shoal_run_peers_named(t);
 	for (size_t i = 0; i < named; i++)
-		add_peer(r, t, peer_named(r, t, i), TICKET + i);
+		add_peer(r, t, peer_named(r, t, i), i >= r->net->peer.count, TICKET + i);
 	named += add_trackers(r, t) + trackers_named(r, t);
 	/* Web seeds have the data, and not what a link alone does not tell. */
 	if (!t->source.is_magnet)

@@ -151,7 +151,7 @@ enum shoal_adopt_how {
 	SHOAL_ADOPT_HOW_OFF,
 };
 enum shoal_peer_flag {
-	SHOAL_PEER_FROM_LINK = 1, /* PEER: a magnet link named it, and strangers write links: it is tried as they are */
+	SHOAL_PEER_FROM_LINK = 1, /* PEER: a link or a torrent named it: tried at once, under the caps for strangers */
 };
 enum shoal_scrape_flag {
 	SHOAL_SCRAPE_TRUSTED = 1, /* the user named the tracker: it may lie on this host or in any network */
@@ -229,7 +229,7 @@ enum shoal_event_kind {
 	SHOAL_EV_STOPPED,
 	/* `peer`, `addr`, `index`, `text`: it sent a false block, as honest ones may too; less is asked of it for a while */
 	SHOAL_EV_PEER_PAROLE,
-	/* `addr`, which the user named, could not be reached at the first try; others follow. err CLOSED: somebody
+	/* `addr`, which the user or his link named, could not be reached at the first try; others follow. err CLOSED: somebody
 	 * is there, and no handshake came of it, whoever ended the connection (native) */
 	SHOAL_EV_PEER_UNREACHED,
 	/* Answers SCRAPE: `text` who, `name` what it says to people, as in TRACKER; `stats.seeds`, `stats.peers` (leeches) and

@@ -204,7 +204,7 @@ bool shoal_contacts_waiting(const struct shoal_swarm *s)
 
 /* ---- coming ------------------------------------------------------------------------------ */
 
-/* Whether one of `source` may name it at all (DESIGN 5): private places only by those who live there. */
+/* Whether one of `source` may name it at all (DESIGN 5): private places only by those who live there, or by a link. */
 static bool wanted(const struct shoal_addr *addr, unsigned source)
 {
 	unsigned from = source & ~(unsigned)SHOAL_FROM_NEAR;
@@ -216,7 +216,7 @@ static bool wanted(const struct shoal_addr *addr, unsigned source)
 	case SHOAL_REACH_NOWHERE: return false;
 	case SHOAL_REACH_GLOBAL: break;
 	default:
-		if (!(source & SHOAL_FROM_NEAR) && from != SHOAL_FROM_LSD && from != SHOAL_FROM_INCOMING)
+		if (!(source & SHOAL_FROM_NEAR) && from >= SHOAL_FROM_TRACKER)
 			return false;
 	}
 	return addr->port >= PORT_LOW || from < SHOAL_FROM_TRACKER;
@@ -397,7 +397,7 @@ static bool hung_up_on_a_seed(const struct shoal_swarm *s, const struct shoal_pe
 	return why == SHOAL_ERR_CLOSED && shoal_swarm_uploads_only(s) && !p->got_bitfield && !p->interested;
 }
 
-/* Who named it waits for it, and should not wait for long to hear that it is the wrong port. */
+/* Who named it, or has a link that does, waits for it, and should not wait for long to hear that it is the wrong port. */
 static void say_unreached(struct shoal_swarm *s, const struct shoal_contact *c, bool answered, int why, shoal_us now)
 {
 	struct shoal_event ev = { .kind = SHOAL_EV_PEER_UNREACHED,
@@ -406,8 +406,8 @@ static void say_unreached(struct shoal_swarm *s, const struct shoal_contact *c, 
 					 : why == SHOAL_ERR_CLOSED ? SHOAL_ERR_NET
 								   : why };
 	bool busy = why == SHOAL_ERR_BUSY || why == SHOAL_ERR_NOMEM;
-	if (c->trusted && c->tries == 0 && !c->worked && !c->self && !c->banned && !busy && !s->stopping &&
-	    !s->node->stopping)
+	if (c->source <= SHOAL_FROM_LINK && c->tries == 0 && !c->worked && !c->self && !c->banned && !busy &&
+	    !s->stopping && !s->node->stopping)
 		shoal_swarm_say(s, &ev, now);
 }
 

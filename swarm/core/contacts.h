@@ -36,11 +36,11 @@ struct shoal_swarm;
 
 /* Who told us; the earlier ones are believed first. */
 enum shoal_contact_source {
-	SHOAL_FROM_USER,     /* --peer: no caps, no guards */
-	SHOAL_FROM_LSD,	     /* BEP 14: a neighbour */
+	SHOAL_FROM_USER, /* --peer: no caps, no guards */
+	SHOAL_FROM_LINK, /* the link or the torrent that the user opened (x.pe), and that a stranger may have made */
+	SHOAL_FROM_LSD,	 /* BEP 14: a neighbour */
 	SHOAL_FROM_INCOMING, /* it came to us, and said where it listens */
 	SHOAL_FROM_TRACKER,
-	SHOAL_FROM_TORRENT, /* what a file or a link says */
 	SHOAL_FROM_DHT,
 	SHOAL_FROM_PEX,
 	/* Or'ed in: whoever told us lies in this host's own networks itself, and may name others there. */

@@ -435,8 +435,7 @@ int shoal_node_do(struct shoal_node *n, const struct shoal_op *op, shoal_us now)
 		if (!(op->flags & SHOAL_PEER_FROM_LINK))
 			say_banned(n, s, &op->addr, now);
 		return shoal_swarm_contact(s, &op->addr,
-					   op->flags & SHOAL_PEER_FROM_LINK ? SHOAL_FROM_TORRENT | SHOAL_FROM_NEAR
-									    : SHOAL_FROM_USER,
+					   op->flags & SHOAL_PEER_FROM_LINK ? SHOAL_FROM_LINK : SHOAL_FROM_USER,
 					   now) != NULL
 			       ? 0
 			       : SHOAL_ERR_RANGE;

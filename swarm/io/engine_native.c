@@ -280,14 +280,12 @@ static int native_do(struct shoal_engine *engine, const struct shoal_op *op)
 	struct shoal_native *e = (struct shoal_native *)engine;
 	shoal_loop_refresh(e->loop);
 	e->dirty = true;
-	if (op->kind == SHOAL_OP_PEER && op->text.len > 0) {
-		struct shoal_resolve_for asker = { op->ticket, op->torrent, SHOAL_ASKED_BY_USER };
-		return shoal_native_peer_named(e, op->text, &asker);
-	}
-	if ((op->kind == SHOAL_OP_DHT_BOOT || op->kind == SHOAL_OP_DHT_PING) && op->text.len > 0) {
-		unsigned what = op->kind == SHOAL_OP_DHT_BOOT ? SHOAL_ASKED_FOR_BOOT : SHOAL_ASKED_FOR_PING;
+	bool boot = op->kind == SHOAL_OP_DHT_BOOT, ping = op->kind == SHOAL_OP_DHT_PING;
+	if ((op->kind == SHOAL_OP_PEER || boot || ping) && op->text.len > 0) {
+		unsigned what = boot ? SHOAL_ASKED_FOR_BOOT : ping ? SHOAL_ASKED_FOR_PING : 0;
 		unsigned link = op->flags & SHOAL_PEER_FROM_LINK ? SHOAL_ASKED_FROM_LINK : 0;
-		struct shoal_resolve_for asker = { op->ticket, 0, SHOAL_ASKED_BY_USER | what | link };
+		struct shoal_resolve_for asker = { op->ticket, what != 0 ? 0 : op->torrent,
+						   SHOAL_ASKED_BY_USER | what | link };
 		return shoal_native_peer_named(e, op->text, &asker);
 	}
 	int rc = shoal_node_do(e->node, op, shoal_loop_now(e->loop));

@@ -241,6 +241,39 @@ static void a_network_that_does_not_answer_rests(void **state)
 	strangers_free(w);
 }
 
+static void count_unreached(void *to, const struct shoal_event *ev)
+{
+	*(unsigned *)to += ev->kind == SHOAL_EV_PEER_UNREACHED;
+}
+
+/* A stranger may have made the link: whom it names is dialled at once, and told of, and its host is not knocked at for ever. */
+static void a_link_is_a_strangers_word(void **state)
+{
+	enum { PORTS = 10 };
+	unsigned taken = 0, unreached = 0;
+	(void)state;
+	struct strangers *w = strangers_new(
+		&(struct strangers_options){ .torrent = true, .on_event = count_unreached, .to = &unreached });
+	struct shoal_addr host = strangers_v4(0x50010203, 0);
+	shoal_us began = w->now;
+	for (unsigned i = 0; i < PORTS; i++) {
+		struct shoal_op op = { .kind = SHOAL_OP_PEER,
+				       .flags = SHOAL_PEER_FROM_LINK,
+				       .torrent = w->torrent,
+				       .addr = strangers_v4(0x50010203, (uint16_t)(443 + i)) };
+		taken += shoal_node_do(w->node, &op, w->now) == 0;
+	}
+	assert_int_equal(taken, SHOAL_CONTACTS_HOST);
+	strangers_run(w, SHOAL_S(2));
+	assert_int_equal(strangers_dials_to(w, &host, began), SHOAL_CONTACTS_HOST);
+	assert_int_equal(unreached, SHOAL_CONTACTS_HOST);
+	strangers_run(w, SHOAL_GUARD_SPAN - SHOAL_S(10));
+	assert_int_equal(strangers_dials_to(w, &host, began), SHOAL_GUARD_TRIES);
+	strangers_run(w, 2 * SHOAL_GUARD_SPAN);
+	assert_in_range(strangers_dials_to(w, &host, began), SHOAL_GUARD_TRIES + 1, 3 * SHOAL_GUARD_TRIES);
+	strangers_free(w);
+}
+
 /*
  * Two seeds: whoever hears first that the other has all hangs up, and the other may not have heard as much yet. It does not ring
  * again and again to find out.
@@ -383,6 +416,7 @@ int main(void)
 		cmocka_unit_test(an_office_that_gives_has_more),
 		cmocka_unit_test(who_turns_has_a_strangers_place),
 		cmocka_unit_test(a_network_that_does_not_answer_rests),
+		cmocka_unit_test(a_link_is_a_strangers_word),
 		cmocka_unit_test(who_hangs_up_on_a_seed_is_left_alone),
 		cmocka_unit_test(the_useless_make_room),
 		cmocka_unit_test(the_useless_go_when_others_wait),

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "proto/base/bytes.h"
+#include "swarm/core/contacts.h"
 #include "swarm/io/addr.h"
 #include "swarm/io/engine_native.h"
 #include "tests/unit/own_net.h"
@@ -19,6 +20,7 @@
 
 #define SIZE (4u << 20)
 #define PATIENCE SHOAL_S(60)
+#define KINDS (SHOAL_EV_FLIGHT + 1) /* of events, but for the DHT's */
 
 static const struct shoal_engine_ops *const ops = &shoal_engine_native;
 
@@ -28,9 +30,9 @@ struct side {
 	char folder[64], state[64];
 	struct shoal_addr at;
 	uint32_t torrent;
-	unsigned said[SHOAL_EV_STOPPED + 1];
-	int err[SHOAL_EV_STOPPED + 1]; /* of the last of each kind */
-	uint64_t ticket[SHOAL_EV_STOPPED + 1];
+	unsigned said[KINDS];
+	int err[KINDS]; /* of the last of each kind */
+	uint64_t ticket[KINDS];
 	struct shoal_stats stats;
 	char text[200];
 };
@@ -73,7 +75,7 @@ static bool step(struct side *s, int wait_ms)
 	struct shoal_event ev;
 	if (ops->poll(s->engine, &ev, wait_ms) == 0)
 		return false;
-	assert_true(ev.kind >= 1 && ev.kind <= SHOAL_EV_STOPPED && ev.t != 0);
+	assert_true(ev.kind >= 1 && ev.kind < KINDS && ev.t != 0);
 	s->said[ev.kind]++;
 	s->err[ev.kind] = ev.err;
 	s->ticket[ev.kind] = ev.ticket;
@@ -287,6 +289,17 @@ static void peers_can_be_named(void **state)
 	run_until(&b, &a, SHOAL_EV_COMPLETE, 1);
 	assert_true(b.err[SHOAL_EV_DONE] == 0 && b.ticket[SHOAL_EV_DONE] == 4);
 	got_it_all(&b);
+	/* One port too many of a host, for a link; not for the user. */
+	for (unsigned i = 0; i <= SHOAL_CONTACTS_HOST; i++) {
+		snprintf(text, sizeof text, "80.1.2.3:%u", 7000 + i);
+		op = (struct shoal_op){ .kind = SHOAL_OP_PEER,
+					.torrent = b.torrent,
+					.flags = SHOAL_PEER_FROM_LINK,
+					.text = text_of(text) };
+		assert_int_equal(ops->do_op(b.engine, &op), i < SHOAL_CONTACTS_HOST ? SHOAL_OK : SHOAL_ERR_RANGE);
+	}
+	op.flags = 0;
+	do_op(&b, op);
 	op = (struct shoal_op){ .kind = SHOAL_OP_PEER, .torrent = 99, .text = text_of("127.0.0.1:80") };
 	assert_int_equal(ops->do_op(b.engine, &op), SHOAL_ERR_GONE);
 	close_side(&b);

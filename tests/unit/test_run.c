@@ -64,7 +64,7 @@ static int fake_do(struct shoal_engine *e, const struct shoal_op *op)
 {
 	static const char letters[] = "?AR+LSPCRVXEQWTFD"; /* by enum shoal_op_kind */
 	(void)e;
-	note(letters[op->kind]);
+	note(op->kind == SHOAL_OP_PEER && op->flags & SHOAL_PEER_FROM_LINK ? '*' : letters[op->kind]);
 	if (op->kind == SHOAL_OP_ADD)
 		fake.add_ticket = op->ticket;
 	if (op->kind == SHOAL_OP_PEERS)
@@ -222,7 +222,8 @@ static int session(const struct line *script, const struct setting *s)
 		if (shoal_opt_list_add(&net.peer, "127.0.0.1:1") < 0)
 			_exit(97);
 		if (s->magnet) {
-			static const char link[] = "magnet:?xt=urn:btih:abababababababababababababababababababab";
+			static const char link[] = "magnet:?xt=urn:btih:abababababababababababababababababababab"
+						   "&x.pe=192.0.2.1:7000";
 			if (shoal_source_open(&tool, &t.source, link, true) != 0)
 				_exit(99);
 		} else {
@@ -305,6 +306,7 @@ static void a_magnet_is_started_before_its_metadata(void **state)
 	assert_int_equal(session(script, &(struct setting){ .magnet = true }), SHOAL_EXIT_GOOD);
 	assert_string_equal(events, "started metadata checked complete summary");
 	assert_non_null(strstr(out_text, "\"name\":null,\"size\":null"));
+	assert_non_null(strstr(out_text, "\nops A+*")); /* whom the link names is not whom the user does */
 }
 
 static void time_runs_out(void **state)
