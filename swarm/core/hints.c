@@ -90,12 +90,6 @@ static int on_answer(struct shoal_peer *p, const struct shoal_hint_msg *msg, sho
 
 /* ---- answering --------------------------------------------------------------------------------- */
 
-/* What an answer costs. */
-static int32_t mib_of(const struct shoal_swarm *s, uint32_t piece)
-{
-	return (int32_t)((shoal_metainfo_piece_bytes(s->mi, piece) + (1u << 20) - 1) >> 20);
-}
-
 static int on_ask(struct shoal_peer *p, uint32_t piece, shoal_us now)
 {
 	struct shoal_swarm *s = p->swarm;
@@ -108,10 +102,8 @@ static int on_ask(struct shoal_peer *p, uint32_t piece, shoal_us now)
 		    shoal_bits_get(&s->claimed, piece) && !shoal_super_masked(p);
 	/* Small as it is, it goes along with whatever else that one is sent. */
 	if (ours && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_HIGH &&
-	    shoal_patience_charge_many(&p->leaves, mib_of(s, piece), SHOAL_PATIENCE_HINTS, SHOAL_PATIENCE_HINTS_MINUTE,
-				       now) &&
-	    shoal_patience_charge_many(&s->node->hinted, mib_of(s, piece), SHOAL_PATIENCE_HINTS_ALL,
-				       SHOAL_PATIENCE_HINTS_ALL_MINUTE, now) &&
+	    shoal_patience_charge_many(&p->leaves, shoal_swarm_piece_mib(s, piece), SHOAL_PATIENCE_HINTS,
+				       SHOAL_PATIENCE_HINTS_MINUTE, now) &&
 	    shoal_swarm_check_piece(s, piece, SHOAL_CHECK_LEAVES, SHOAL_DISK_LEAVES, &check) == 0) {
 		check->peer_serial = p->serial;
 		return 0;

@@ -111,9 +111,9 @@ struct shoal_node {
 	struct shoal_webrun *webruns; /* that have a question open, or soon will */
 	struct shoal_sipkey key;      /* of tables that strangers fill */
 	struct shoal_guard guard;
-	struct shoal_skeys skeys;     /* all swarms, by their hashes */
-	struct shoal_patience agreed; /* exchanges of keys, with who came to us */
-	struct shoal_patience hinted; /* MiB read for hints, whoever asked (hints.h) */
+	struct shoal_skeys skeys;	       /* all swarms, by their hashes */
+	struct shoal_patience agreed;	       /* exchanges of keys, with who came to us */
+	struct shoal_patience read_for_others; /* MiB, for leaves and hints, whoever asked (patience.h) */
 	enum shoal_encryption encryption;
 	enum shoal_show_key show_key;
 	const struct shoal_identity *identity;

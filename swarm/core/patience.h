@@ -24,8 +24,8 @@ struct shoal_patience {
 #define SHOAL_PATIENCE_LEAVES_MINUTE 240
 #define SHOAL_PATIENCE_HINTS 1024 /* MiB of pieces hashed because it asked for a hint; a piece is one at least */
 #define SHOAL_PATIENCE_HINTS_MINUTE 4096
-#define SHOAL_PATIENCE_HINTS_ALL 4096 /* and so many for all peers together */
-#define SHOAL_PATIENCE_HINTS_ALL_MINUTE 8192
+#define SHOAL_PATIENCE_READ_ALL 4096 /* MiB read for leaves and hints of all peers together: names cost nothing */
+#define SHOAL_PATIENCE_READ_ALL_MINUTE 8192
 #define SHOAL_PATIENCE_INTRODUCED 64 /* others told to connect to it, because it asked for that (BEP 55) */
 #define SHOAL_PATIENCE_INTRODUCED_MINUTE 128
 #define SHOAL_PATIENCE_METADATA 64 /* blocks of the info dictionary given, beside twice its length */

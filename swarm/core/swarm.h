@@ -341,8 +341,11 @@ void shoal_swarm_check_tick(struct shoal_swarm *s, shoal_us now);
 /* How a piece that lies there is to be read, for it to count when it is right: enum shoal_disk_flag. */
 unsigned shoal_swarm_check_flags(const struct shoal_swarm *s, uint32_t piece);
 void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, shoal_us now);
+/* BUSY: the disk is at its bound; or (LEAVES) so much was read for others that somebody else will have to do. NOMEM, RANGE. */
 int shoal_swarm_check_piece(struct shoal_swarm *s, uint32_t piece, enum shoal_check_why why, unsigned flags,
 			    struct shoal_check **out);
+/* What it costs to read a piece, in MiB begun. */
+int32_t shoal_swarm_piece_mib(const struct shoal_swarm *s, uint32_t piece);
 /* An untouched piece is begun: its slots are promised, and it is `owner`'s. NULL: it cannot be now. (request.c) */
 struct shoal_open *shoal_swarm_open_piece(struct shoal_swarm *s, uint32_t piece, uint32_t owner, shoal_us now);
 

@@ -274,6 +274,11 @@ static void check_free(struct shoal_check *check)
 	free(check);
 }
 
+int32_t shoal_swarm_piece_mib(const struct shoal_swarm *s, uint32_t piece)
+{
+	return (int32_t)((shoal_metainfo_piece_bytes(s->mi, piece) + (1u << 20) - 1) >> 20);
+}
+
 int shoal_swarm_check_piece(struct shoal_swarm *s, uint32_t piece, enum shoal_check_why why, unsigned flags,
 			    struct shoal_check **out)
 {
@@ -309,6 +314,10 @@ int shoal_swarm_check_piece(struct shoal_swarm *s, uint32_t piece, enum shoal_ch
 					      .len = check->hash.bytes,
 					      .hash = &check->hash,
 					      .owner = check };
+	if (rc == 0 && why == SHOAL_CHECK_LEAVES &&
+	    !shoal_patience_charge_many(&s->node->read_for_others, shoal_swarm_piece_mib(s, piece),
+					SHOAL_PATIENCE_READ_ALL, SHOAL_PATIENCE_READ_ALL_MINUTE, s->node->now))
+		rc = SHOAL_ERR_BUSY;
 	if (rc == 0)
 		rc = shoal_swarm_submit(s, &check->job);
 	if (rc < 0) {

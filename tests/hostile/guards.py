@@ -86,7 +86,7 @@ DIGESTS = (HINTS, "	if (tells ? digests == 0 || digests % 32 != 0 || digests / 3
 
 GUARDS = [
     # hints of ours
-    ("H01g", ("swarm/core/hints.c", "	    shoal_patience_charge_many(&p->leaves, mib_of(s, piece), SHOAL_PATIENCE_HINTS, SHOAL_PATIENCE_HINTS_MINUTE,\n				       now) &&\n", "")),
+    ("H01g", ("swarm/core/hints.c", "	    shoal_patience_charge_many(&p->leaves, shoal_swarm_piece_mib(s, piece), SHOAL_PATIENCE_HINTS,\n				       SHOAL_PATIENCE_HINTS_MINUTE, now) &&\n", "")),
     ("V02q", (HASHES, "	return shoal_patience_charge_many(&p->leaves, 1 + mebibytes, SHOAL_PATIENCE_LEAVES,",
                    "	return shoal_patience_charge_many(&p->leaves, 1, SHOAL_PATIENCE_LEAVES,")),
     ("H01h", TALK, *QUEUE),

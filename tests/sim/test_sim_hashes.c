@@ -8,6 +8,7 @@
 
 #include "proto/base/bytes.h"
 #include "proto/merkle.h"
+#include "swarm/core/patience.h"
 #include "tests/sim/strangers.h"
 
 #define PIECE_LEAVES 4096u /* of a piece of 64 MiB: 128 KiB of hashes */
@@ -92,6 +93,25 @@ static void leaves_have_an_end(void **state)
 	strangers_free(w);
 }
 
+/* Each asks for one piece, as anybody may; so many of them get what all may together. */
+static void many_get_no_more_than_a_few(void **state)
+{
+	enum { ALL = SHOAL_PATIENCE_READ_ALL / 64 }; /* pieces */
+	struct heard h = { 0 };
+	const struct request r = { 0, 0, PIECE_LEAVES };
+	(void)state;
+	struct strangers *w = begin(&h, 4);
+	for (unsigned i = 0; i < 2 * ALL; i++) {
+		struct shoal_addr addr = strangers_far(i);
+		ask(stranger_come(w, &addr, 0), 4, &r, 1);
+		strangers_run(w, 100);
+	}
+	print_message("%u pieces read, %u refused\n", h.hashes, h.rejects);
+	assert_int_equal(h.hashes + h.rejects, 2 * ALL);
+	assert_in_range(h.hashes, ALL, ALL + 2);
+	strangers_free(w);
+}
+
 /* 64 KiB, and 256 KiB behind them. */
 static void so_have_layers(void **state)
 {
@@ -137,6 +157,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(leaves_have_an_end),
+		cmocka_unit_test(many_get_no_more_than_a_few),
 		cmocka_unit_test(so_have_layers),
 		cmocka_unit_test(a_false_piece_is_withdrawn_though_nobody_waits),
 	};

@@ -229,7 +229,7 @@ static void ask(struct stranger *s, uint32_t piece)
 /* Each of them asks for no more than one may; so many of them get what all may, and no more. */
 static void many_get_no_more_than_a_few(void **state)
 {
-	enum { PIECE_MIB = 64, EACH = SHOAL_PATIENCE_HINTS / PIECE_MIB, ALL = SHOAL_PATIENCE_HINTS_ALL / PIECE_MIB };
+	enum { PIECE_MIB = 64, EACH = SHOAL_PATIENCE_HINTS / PIECE_MIB, ALL = SHOAL_PATIENCE_READ_ALL / PIECE_MIB };
 	struct heard h = { .piece = SHOAL_PIECE_NONE };
 	(void)state;
 	struct strangers *w = strangers_new(&(struct strangers_options){
