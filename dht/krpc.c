@@ -20,11 +20,6 @@ static const char *const names[] = {
 };
 static const char kinds[] = { [SHOAL_KRPC_QUERY] = 'q', [SHOAL_KRPC_REPLY] = 'r', [SHOAL_KRPC_ERROR] = 'e' };
 
-const char *shoal_krpc_method_name(enum shoal_krpc_method method)
-{
-	return names[method];
-}
-
 /* ---- reading ------------------------------------------------------------------------ */
 
 /* A field that is not there is no error: `*out` stays as it is. */

@@ -100,7 +100,5 @@ size_t shoal_krpc_node_put(const struct shoal_krpc_node *node, uint8_t out[SHOAL
 size_t shoal_krpc_values(struct shoal_bytes values, struct shoal_addr *out, size_t max);
 /* Writes such a list; the length, or TOO_LONG. */
 SHOAL_MUST ptrdiff_t shoal_krpc_values_put(const struct shoal_addr *addr, size_t count, struct shoal_space out);
-/* The name of a method, as on the wire. */
-const char *shoal_krpc_method_name(enum shoal_krpc_method method);
 
 #endif

@@ -430,7 +430,6 @@ void shoal_parts_job_done(struct shoal_swarm *s, shoal_us now)
 			shoal_swarm_withdraw(s, share_piece(s, sel->move[i]), now);
 		return;
 	}
-	s->storage_os = sel->job.os;
 	shoal_swarm_pause(s, sel->job.err, "cannot move a file's first or last bytes into place", now);
 }
 

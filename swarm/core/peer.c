@@ -114,8 +114,6 @@ void shoal_peer_close(struct shoal_peer *p, int why, shoal_us now)
 	if (p->swarm != NULL) {
 		shoal_evidence_missed(p, 0.25 * p->ask_count, now);
 		shoal_peer_unask_all(p, now);
-		p->swarm->hash_requests -= p->hash_asked < p->swarm->hash_requests ? p->hash_asked
-										   : p->swarm->hash_requests;
 		p->hash_asked = 0;
 		shoal_swarm_hashes_gone(p->swarm, p);
 		if (p->swarm->mi == NULL)

@@ -208,8 +208,6 @@ struct shoal_swarm {
 	unsigned check_flags;	/* SHOAL_DISK_DROP after a failed sync */
 	uint32_t sync_failures; /* in this life */
 	int check_error;
-	uint32_t check_error_file;
-	int storage_os;
 	uint32_t check_at;
 	uint64_t check_done, check_total;
 	shoal_us check_said;
@@ -221,7 +219,6 @@ struct shoal_swarm {
 	bool torrent_recorded;
 
 	/* barrier */
-	bool barrier_wanted;
 	struct shoal_bits covered; /* in the barrier under way */
 	uint32_t *barrier_file;
 	struct shoal_seen *barrier_seen;
@@ -254,7 +251,6 @@ struct shoal_swarm {
 	uint32_t layer_at; /* next file whose layer may be missing */
 	struct shoal_layer_want *layers_wanted;
 	struct shoal_roots roots; /* made when a peer names the first */
-	unsigned hash_requests;
 
 	struct shoal_parted *parted; /* sent away lately, for others to hear of; NULL: nobody was */
 

@@ -432,13 +432,11 @@ static void commit(struct shoal_swarm *s, shoal_us now)
 
 void shoal_swarm_barrier_job(struct shoal_swarm *s, struct shoal_disk_job *job, shoal_us now)
 {
-	if (job->err < 0) {
-		s->storage_os = job->os;
+	if (job->err < 0)
 		return barrier_failed(s, job->err,
 				      job->op == SHOAL_DISK_SYNC ? "cannot make the data durable"
 								 : "cannot give a finished file its name",
 				      now);
-	}
 	if (job->op == SHOAL_DISK_SYNC && s->read_only) { /* what was checked in place is as whole as it gets */
 		for (uint32_t i = 0; i < s->barrier_files; i++) {
 			uint32_t f = s->barrier_file[i];

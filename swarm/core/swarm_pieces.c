@@ -181,7 +181,6 @@ void shoal_swarm_write_done(struct shoal_swarm *s, struct shoal_open *open, shoa
 		}
 		if (open != NULL)
 			(void)shoal_swarm_piece_expect(s, open->piece, &open->hash);
-		s->storage_os = open != NULL ? open->job.os : 0;
 		shoal_swarm_pause(s, open != NULL ? open->job.err : SHOAL_ERR_IO, text, now);
 		return;
 	}
@@ -363,11 +362,8 @@ void shoal_swarm_check_done(struct shoal_swarm *s, struct shoal_check *check, sh
 			shoal_swarm_existing_differs(s, check->piece);
 		if (check->job.err == SHOAL_ERR_IO && !s->read_only && !shoal_picker_is_done(s->picker, check->piece))
 			shoal_reread_later(s, check->piece, now);
-		if (check->job.err == SHOAL_ERR_IO || check->job.err == SHOAL_ERR_DENIED) {
-			s->storage_os = check->job.os;
+		if (check->job.err == SHOAL_ERR_IO || check->job.err == SHOAL_ERR_DENIED)
 			s->check_error = check->job.err;
-			s->check_error_file = check->job.bad_file;
-		}
 		if (s->check_said + SHOAL_MS(100) <= now)
 			say_check(s, now);
 		break;

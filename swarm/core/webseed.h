@@ -34,7 +34,6 @@
 #define SHOAL_WEBSEED_RANGE_MIN (128u * 1024) /* bytes of a run */
 #define SHOAL_WEBSEED_RANGE_START (512u * 1024)
 #define SHOAL_WEBSEED_RANGE_MAX (8u << 20)
-#define SHOAL_WEBSEED_RUN_BLOCKS (SHOAL_WEBSEED_RANGE_MAX / SHOAL_BLOCK)
 #define SHOAL_WEBSEED_STALL SHOAL_S(4) /* without a byte: from then on others are asked for its blocks */
 #define SHOAL_WEBSEED_RETRY SHOAL_S(5) /* after a failure, doubled with each one that follows, up to */
 #define SHOAL_WEBSEED_RETRY_MAX SHOAL_S(600)

@@ -13,7 +13,6 @@
 /* A question to an HTTP or HTTPS server (BEP 3, 48: trackers; BEP 19: web seeds). */
 enum shoal_fetch_flag {
 	SHOAL_FETCH_TRUSTED = 1, /* the user named the URL: it may lead to this host and its neighbours */
-	SHOAL_FETCH_PROXIED = 2, /* never without the proxy, if one is set */
 	SHOAL_FETCH_V4 = 4,	 /* a name is looked up in this family alone (BEP 7: trackers are told in each) */
 	SHOAL_FETCH_V6 = 8,
 };

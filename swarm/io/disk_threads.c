@@ -394,11 +394,6 @@ unsigned shoal_disk_threads_workers(const struct shoal_disk_threads *dt)
 	return dt->workers;
 }
 
-size_t shoal_disk_threads_bytes(struct shoal_disk_threads *dt)
-{
-	return sizeof *dt + dt->workers * shoal_disk_work_bytes() + shoal_files_bytes(dt->files);
-}
-
 static unsigned cores(void)
 {
 	cpu_set_t set;

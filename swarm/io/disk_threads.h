@@ -46,7 +46,5 @@ int shoal_disk_threads_fd(const struct shoal_disk_threads *dt);
 int shoal_disk_threads_file_fd(const struct shoal_disk_threads *dt, uint32_t file);
 
 unsigned shoal_disk_threads_workers(const struct shoal_disk_threads *dt);
-/* Heap bytes held, stacks not counted. */
-size_t shoal_disk_threads_bytes(struct shoal_disk_threads *dt);
 
 #endif

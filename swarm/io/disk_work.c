@@ -271,8 +271,3 @@ void shoal_disk_work_fini(struct shoal_disk_work *w)
 	free(w->buffer);
 	free(w->scratch);
 }
-
-size_t shoal_disk_work_bytes(void)
-{
-	return SHOAL_DISK_LEAVES_MAX * 32 + (size_t)SHOAL_DISK_STAGE * SHOAL_BLOCK;
-}

@@ -24,7 +24,5 @@ void shoal_disk_work_hashed(struct shoal_disk_work *w, struct shoal_disk_job *co
 /* Any other job. */
 void shoal_disk_work_one(const struct shoal_disk_work *w, struct shoal_disk_job *job);
 void shoal_disk_work_fini(struct shoal_disk_work *w);
-/* Heap bytes it may come to hold. */
-size_t shoal_disk_work_bytes(void);
 
 #endif

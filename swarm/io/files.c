@@ -95,21 +95,6 @@ uint32_t shoal_files_open_count(struct shoal_files *files)
 	return n;
 }
 
-size_t shoal_files_bytes(struct shoal_files *files)
-{
-	pthread_mutex_lock(&files->lock);
-	size_t n = sizeof *files + files->limit * sizeof *files->entry +
-		   (files->bucket_mask + 1) * sizeof *files->bucket + files->storage_room * sizeof *files->storage;
-	for (uint32_t i = 0; i < files->storage_room; i++) {
-		const struct storage *st = files->storage[i];
-		if (st)
-			n += sizeof *st + shoal_metainfo_file_count(st->mi) * (1 + (st->stamp ? sizeof *st->stamp : 0) +
-									       (st->inode ? sizeof *st->inode : 0));
-	}
-	pthread_mutex_unlock(&files->lock);
-	return n;
-}
-
 /* ---- storages --------------------------------------------------------------------------- */
 
 static void storage_free(struct shoal_files *files, struct storage *st)

@@ -129,8 +129,7 @@ uint64_t shoal_files_room(struct shoal_files *files, uint32_t storage);
 #define SHOAL_FILES_PATH_MAX (SHOAL_PATH_BYTES_MAX + 256 + 1)
 SHOAL_MUST int shoal_files_part_path(struct shoal_files *files, uint32_t storage, uint32_t file, char *out);
 
-/* Descriptors held now; heap bytes held. For checks and the memory budget. */
+/* Descriptors held now. */
 uint32_t shoal_files_open_count(struct shoal_files *files);
-size_t shoal_files_bytes(struct shoal_files *files);
 
 #endif
