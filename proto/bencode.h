@@ -126,8 +126,6 @@ void shoal_ben_wr_end(struct shoal_ben_wr *w);
 void shoal_ben_wr_key(struct shoal_ben_wr *w, struct shoal_bytes key);
 void shoal_ben_wr_int(struct shoal_ben_wr *w, int64_t num);
 void shoal_ben_wr_str(struct shoal_ben_wr *w, struct shoal_bytes str);
-/* A string of n bytes whose bytes the caller fills in: NULL on an error. Valid until the next call. */
-uint8_t *shoal_ben_wr_space(struct shoal_ben_wr *w, size_t n);
 /* One value that is bencoded already. */
 void shoal_ben_wr_raw(struct shoal_ben_wr *w, struct shoal_bytes raw);
 /* The length; TOO_LONG when the span or size_max is too small, NOMEM. All must be ended. */

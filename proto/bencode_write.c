@@ -158,16 +158,6 @@ void shoal_ben_wr_str(struct shoal_ben_wr *w, struct shoal_bytes str)
 	put_str(w, str);
 }
 
-uint8_t *shoal_ben_wr_space(struct shoal_ben_wr *w, size_t n)
-{
-	value_begins(w);
-	put_number(w, n, false, ':');
-	if (!want(w, n))
-		return NULL;
-	w->len += n;
-	return w->at + w->len - n;
-}
-
 void shoal_ben_wr_raw(struct shoal_ben_wr *w, struct shoal_bytes raw)
 {
 	assert(raw.len > 0);

@@ -204,18 +204,3 @@ int shoal_base32_decode(struct shoal_bytes in, struct shoal_space out)
 	}
 	return bits & ((1u << count) - 1) ? SHOAL_ERR_MALFORMED : 0;
 }
-
-void shoal_base32_encode(struct shoal_bytes in, char *out)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-	uint32_t bits = 0;
-	unsigned count = 0;
-	for (size_t i = 0; i < in.len; i++) {
-		bits = (bits << 8 | in.at[i]) & 0xfff;
-		for (count += 8; count >= 5; count -= 5)
-			*out++ = digits[bits >> (count - 5) & 31];
-	}
-	if (count > 0)
-		*out++ = digits[bits << (5 - count) & 31];
-	*out = 0;
-}

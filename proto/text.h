@@ -32,8 +32,6 @@ SHOAL_MUST int shoal_hex_decode(struct shoal_bytes in, struct shoal_space out);
 
 /* RFC 4648 base32 without padding, either case: exactly as many digits as out.len bytes need, spare bits zero. */
 SHOAL_MUST int shoal_base32_decode(struct shoal_bytes in, struct shoal_space out);
-/* Upper-case digits, NUL-ended: (8 * in.len + 4) / 5 + 1 bytes are written. */
-void shoal_base32_encode(struct shoal_bytes in, char *out);
 
 /* The length (1..4) of the valid UTF-8 character at the front of `in` and its code point; 0 when there is none. */
 size_t shoal_utf8_next(struct shoal_bytes in, uint32_t *code);

@@ -83,16 +83,6 @@ uint32_t shoal_bits_next_clear(const struct shoal_bits *bits, uint32_t from)
 	return scan(bits, from, UINT64_MAX);
 }
 
-bool shoal_bits_offers(const struct shoal_bits *have, const struct shoal_bits *mine)
-{
-	if (have->count != mine->count)
-		return false;
-	for (size_t w = 0; w < words_of(have->count); w++)
-		if (have->word[w] & ~mine->word[w])
-			return true;
-	return false;
-}
-
 int shoal_bits_load(struct shoal_bits *bits, struct shoal_bytes wire, bool lenient)
 {
 	if (wire.len != ((size_t)bits->count + 7) / 8)

@@ -55,8 +55,6 @@ void shoal_bits_copy(struct shoal_bits *to, const struct shoal_bits *from);
 /* The first set (clear) bit at or after `from`; `count` when there is none. */
 uint32_t shoal_bits_next(const struct shoal_bits *bits, uint32_t from);
 uint32_t shoal_bits_next_clear(const struct shoal_bits *bits, uint32_t from);
-/* Whether `have` holds a bit that `mine` lacks; same count. */
-bool shoal_bits_offers(const struct shoal_bits *have, const struct shoal_bits *mine);
 /*
  * From and to the wire. load: MALFORMED when `wire` is not ceil(count/8) bytes;
  * spare bits are ignored when `lenient`, else MALFORMED.

@@ -298,30 +298,6 @@ struct shoal_repute_entry *shoal_repute_next(const struct shoal_repute *t, uint3
 	return NULL;
 }
 
-uint32_t shoal_repute_forget(struct shoal_repute *t, const struct shoal_addr *addr, uint32_t now_s)
-{
-	uint32_t forgotten = 0;
-	if (addr == NULL) {
-		memset(t->group, 0, t->group_room * sizeof *t->group);
-		t->groups = 0;
-		t->strangers = (struct shoal_repute_crowd){ 0 };
-		t->bad_blocks = t->bad_false = 0;
-	}
-	for (uint32_t i = 0; i < t->room; i++) {
-		struct shoal_repute_entry *e = t->slot[i];
-		if (e == NULL || (addr != NULL && (e->who.keyed || !shoal_addr_equal(&e->who.addr, addr))))
-			continue;
-		if (e->uses > 0) {
-			shoal_rep_init(&e->rep, shoal_repute_expect(t, &e->who.addr, now_s), now_s);
-		} else {
-			entry_free(t, unlink_at(t, i));
-			i--; /* another may have moved up into its place */
-		}
-		forgotten++;
-	}
-	return forgotten;
-}
-
 /* ---- strangers ------------------------------------------------------------------------------- */
 
 static void crowd_fade(struct shoal_repute_crowd *c, uint32_t now_s)

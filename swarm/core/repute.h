@@ -87,7 +87,5 @@ struct shoal_repute_entry *shoal_repute_recall(struct shoal_repute *t, const str
 					       const struct shoal_rep *rep, uint32_t seen_s);
 /* All of them: from 0; `*at` moves on. NULL: no more. The table must not change meanwhile. */
 struct shoal_repute_entry *shoal_repute_next(const struct shoal_repute *t, uint32_t *at);
-/* Forgets what is known of `addr` (NULL: of all): who is connected is a stranger again. How many records it was. */
-uint32_t shoal_repute_forget(struct shoal_repute *t, const struct shoal_addr *addr, uint32_t now_s);
 
 #endif

@@ -72,8 +72,8 @@ static int on_timer(CURLM *multi, long ms, void *user)
 int shoal_http_on_close(void *to, curl_socket_t fd)
 {
 	struct shoal_http *h = to;
-	for (struct shoal_http_sock *s = h->socks, *next; s != NULL;
-	     s = next) { /* none is left, if libcurl keeps its word */
+	/* None is left, if libcurl keeps its word. */
+	for (struct shoal_http_sock *s = h->socks, *next; s != NULL; s = next) {
 		next = s->next;
 		if (s->fd == fd)
 			sock_free(h, s);

@@ -129,12 +129,9 @@ static void fill_wipe_copy(void **state)
 		assert_true(shoal_bits_full(&a));
 		assert_int_equal(a.ones, counts[i]);
 		assert_int_equal(shoal_bits_next_clear(&a, 0), counts[i]);
-		assert_int_equal(shoal_bits_offers(&a, &b), counts[i] > 0);
-		assert_false(shoal_bits_offers(&b, &a));
 		shoal_bits_copy(&b, &a);
 		check(&b);
 		assert_int_equal(b.ones, counts[i]);
-		assert_false(shoal_bits_offers(&a, &b));
 		shoal_bits_wipe(&a);
 		check(&a);
 		assert_int_equal(a.ones, 0);
@@ -143,26 +140,6 @@ static void fill_wipe_copy(void **state)
 		shoal_bits_fini(&b);
 		shoal_bits_fini(&b);
 	}
-}
-
-static void offers_sees_any_one_bit(void **state)
-{
-	struct shoal_bits have = bits_of(200), mine = bits_of(200), other = bits_of(201);
-	(void)state;
-	for (uint32_t i = 0; i < 200; i++) {
-		shoal_bits_fill(&have);
-		shoal_bits_fill(&mine);
-		assert_false(shoal_bits_offers(&have, &mine));
-		shoal_bits_clear(&mine, i);
-		assert_true(shoal_bits_offers(&have, &mine));
-		shoal_bits_clear(&have, i);
-		assert_false(shoal_bits_offers(&have, &mine));
-	}
-	shoal_bits_fill(&other);
-	assert_false(shoal_bits_offers(&other, &mine)); /* another count: no answer */
-	shoal_bits_fini(&have);
-	shoal_bits_fini(&mine);
-	shoal_bits_fini(&other);
 }
 
 static void random_steps_agree_with_the_model(void **state)
@@ -220,7 +197,6 @@ int main(void)
 		cmocka_unit_test(spare_bits_are_refused_or_ignored),
 		cmocka_unit_test(out_of_range_is_clear_and_stays_so),
 		cmocka_unit_test(fill_wipe_copy),
-		cmocka_unit_test(offers_sees_any_one_bit),
 		cmocka_unit_test(random_steps_agree_with_the_model),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,28 +162,6 @@ static void no_memory_is_no_record(void **state)
 	assert_int_equal(budget.used, 0);
 }
 
-static void forgetting_is_complete(void **state)
-{
-	struct shoal_repute t = table_of(NULL);
-	struct shoal_addr a = v4(SOMEWHERE, 6881);
-	(void)state;
-	for (uint32_t i = 0; i < 300; i++)
-		meets(&t, SOMEWHERE + i, i % 2, 10);
-	struct shoal_repute_entry *e = shoal_repute_take(&t, &a, 10);
-	assert_int_equal(shoal_repute_forget(&t, &a, 10), 1);
-	assert_int_equal(shoal_repute_forget(&t, NULL, 10), 300);
-	assert_int_equal(t.count, 1);
-	assert_int_equal(e->rep.blocks + e->rep.false_blocks, 0);
-	struct shoal_repute blank = table_of(NULL);
-	assert_true(shoal_repute_expect(&t, &a, 10) == shoal_repute_expect(&blank, &a, 10));
-	shoal_repute_give(&t, e);
-	uint32_t at = 0, n = 0;
-	while (shoal_repute_next(&t, &at) != NULL)
-		n++;
-	assert_int_equal(n, t.count);
-	shoal_repute_fini(&t);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,7 +171,6 @@ int main(void)
 		cmocka_unit_test(networks_are_known_by_those_who_came_from_them),
 		cmocka_unit_test(a_flood_pushes_out_nothing_of_worth),
 		cmocka_unit_test(no_memory_is_no_record),
-		cmocka_unit_test(forgetting_is_complete),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -193,14 +193,11 @@ static void base32_follows_rfc_4648(void **state)
 		{ "foobar", "MZXW6YTBOI" },
 	};
 	for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
-		char text[16];
 		uint8_t raw[8];
 		size_t n = strlen(vectors[i][0]);
-		shoal_base32_encode(str(vectors[i][0]), text);
-		assert_string_equal(text, vectors[i][1]);
-		assert_int_equal(shoal_base32_decode(str(text), (struct shoal_space){ raw, n }), 0);
+		assert_int_equal(shoal_base32_decode(str(vectors[i][1]), (struct shoal_space){ raw, n }), 0);
 		assert_memory_equal(raw, vectors[i][0], n);
-		assert_int_equal(shoal_base32_decode(str(text), (struct shoal_space){ raw, n + 1 }),
+		assert_int_equal(shoal_base32_decode(str(vectors[i][1]), (struct shoal_space){ raw, n + 1 }),
 				 SHOAL_ERR_MALFORMED);
 	}
 	uint8_t raw[8];
