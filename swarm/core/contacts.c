@@ -254,8 +254,7 @@ static struct shoal_contact *known(const struct shoal_swarm *s, const struct sho
 	     c = c->next) {
 		if (shoal_addr_equal(&c->addr, addr))
 			return c;
-		bool proven = c->peer != NULL && c->peer->place == SHOAL_GUARD_PROVEN;
-		*same_host += !c->trusted && !proven && shoal_guard_same_host(&c->addr, addr);
+		*same_host += !c->trusted && c->peer == NULL && shoal_guard_same_host(&c->addr, addr);
 	}
 	return NULL;
 }

@@ -23,7 +23,7 @@
 
 #define SHOAL_CONTACTS_MAX 2000	      /* of a swarm */
 #define SHOAL_CONTACTS_NODE 200000    /* of a node */
-#define SHOAL_CONTACTS_HOST 3	      /* ports of one host, if not near, named by the user, or proven (guard.h) */
+#define SHOAL_CONTACTS_HOST 3	      /* ports of one host, if not near, named by the user, or connected (guard.h) */
 #define SHOAL_CONTACT_TRIES 8	      /* failures in a row, and it is forgotten */
 #define SHOAL_CONTACT_TRIES_SEEDING 3 /* with nothing to fetch: who cannot be reached may come to us */
 #define SHOAL_DIALS 100		      /* half-open connections of a node */
@@ -115,7 +115,7 @@ struct shoal_contact *shoal_contacts_next(const struct shoal_swarm *s, const str
 bool shoal_contacts_waiting(const struct shoal_swarm *s);
 void shoal_contacts_fini(struct shoal_swarm *s);
 
-/* The host or the network of `addr` has its share of this swarm's places. */
+/* Strangers of the host or the network of `addr` have of this swarm's places what they may have now. */
 bool shoal_swarm_crowded(struct shoal_swarm *s, const struct shoal_addr *addr, shoal_us now);
 
 /* Dials for all swarms in turns, as far as the node's throttle goes; sets their dial_at. */

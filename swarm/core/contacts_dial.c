@@ -37,7 +37,6 @@ static shoal_us throttle_until(const struct shoal_node *n)
 	return oldest == 0 ? 0 : oldest + SHOAL_S(1);
 }
 
-/* Its host and network have their share of this swarm's places. */
 bool shoal_swarm_crowded(struct shoal_swarm *s, const struct shoal_addr *addr, shoal_us now)
 {
 	if (shoal_guard_spares(&s->node->guard, addr, now))
@@ -49,7 +48,10 @@ bool shoal_swarm_crowded(struct shoal_swarm *s, const struct shoal_addr *addr, s
 		hosts += shoal_guard_same_host(&p->addr, addr);
 		nets += shoal_guard_same_net(&p->addr, addr);
 	}
-	return hosts >= SHOAL_GUARD_HOST_CONNS || nets >= SHOAL_GUARD_NET_CONNS;
+	/* So many as a swarm dials for: with all places of a large node one host could keep it from dialling at all. */
+	uint64_t spare = shoal_min_u64(shoal_node_spare(s->node), SHOAL_DIAL_PEERS / SHOAL_GUARD_SPARE);
+	return hosts >= shoal_max_u64(SHOAL_GUARD_HOST_CONNS, spare) ||
+	       nets >= shoal_max_u64(SHOAL_GUARD_NET_CONNS, spare);
 }
 
 static struct shoal_dial *free_dial(struct shoal_node *n)

@@ -245,12 +245,12 @@ bool shoal_guard_spares(struct shoal_guard *g, const struct shoal_addr *addr, sh
 	return local(addr) || (h != NULL && h->trusted);
 }
 
-static bool below(uint16_t conns, uint32_t torrents, uint32_t cap)
+static uint64_t share(uint32_t torrents, uint32_t cap)
 {
-	return conns < shoal_min_u64((uint64_t)(torrents > 0 ? torrents : 1) * cap, UINT16_MAX);
+	return shoal_min_u64((uint64_t)(torrents > 0 ? torrents : 1) * cap, UINT16_MAX);
 }
 
-bool shoal_guard_join(struct shoal_guard *g, const struct shoal_addr *addr, uint32_t torrents,
+bool shoal_guard_join(struct shoal_guard *g, const struct shoal_addr *addr, uint32_t torrents, uint32_t spare,
 		      enum shoal_guard_place *place, shoal_us now)
 {
 	*place = SHOAL_GUARD_FREE;
@@ -259,13 +259,22 @@ bool shoal_guard_join(struct shoal_guard *g, const struct shoal_addr *addr, uint
 	/* Both are made before either is looked at: making one may move the other. */
 	bool room = host(g, addr, true, now) != NULL && net(g, addr, true, now) != NULL;
 	struct shoal_guard_entry *h = host(g, addr, false, now), *n = net(g, addr, false, now);
-	if (!room || !below(h->conns, torrents, SHOAL_GUARD_HOST_CONNS) ||
-	    !below(n->conns, torrents, SHOAL_GUARD_NET_CONNS))
+	if (!room || h->conns >= shoal_max_u64(share(torrents, SHOAL_GUARD_HOST_CONNS), spare) ||
+	    n->conns >= shoal_max_u64(share(torrents, SHOAL_GUARD_NET_CONNS), spare))
 		return false;
 	h->conns++;
 	n->conns++;
 	*place = SHOAL_GUARD_STRANGER;
 	return true;
+}
+
+bool shoal_guard_crowds(struct shoal_guard *g, const struct shoal_addr *addr, uint32_t torrents, shoal_us now)
+{
+	if (shoal_guard_spares(g, addr, now))
+		return false;
+	const struct shoal_guard_entry *h = host(g, addr, false, now), *n = net(g, addr, false, now);
+	return (h != NULL && h->conns > share(torrents, SHOAL_GUARD_HOST_CONNS)) ||
+	       (n != NULL && n->conns > share(torrents, SHOAL_GUARD_NET_CONNS));
 }
 
 /* A counted connection has kept both entries from being forgotten. */
@@ -286,8 +295,8 @@ enum shoal_guard_place shoal_guard_regard(struct shoal_guard *g, const struct sh
 	struct shoal_guard_entry *h = host(g, addr, false, now), *n = net(g, addr, false, now);
 	if (h == NULL || n == NULL)
 		return place;
-	if (good && (!below(h->proven, torrents, SHOAL_GUARD_HOST_PROVEN) ||
-		     !below(n->proven, torrents, SHOAL_GUARD_NET_PROVEN)))
+	if (good && (h->proven >= share(torrents, SHOAL_GUARD_HOST_PROVEN) ||
+		     n->proven >= share(torrents, SHOAL_GUARD_NET_PROVEN)))
 		return place;
 	move(good ? &h->conns : &h->proven, good ? &h->proven : &h->conns);
 	move(good ? &n->conns : &n->proven, good ? &n->proven : &n->conns);

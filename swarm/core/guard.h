@@ -8,11 +8,14 @@
  * take all places. Loopback and private networks are spared the caps (DESIGN
  * 5): there many peers of a lab share one address.
  *
- * Behind one address may be an office. So those who have proven themselves take
- * no stranger's place: who gave, in this connection, so many blocks that are
- * right, and none that is not. What it costs to take a place is paid in what we
- * want, once for each; and there is an end to those places too. Who turns is a
- * stranger again, in a place too many: nobody else comes in for that.
+ * Behind one address may be an office. So an address has a share of places, and
+ * beyond that what nobody else needs: a part of all, while there are any. Who
+ * is there beyond the share goes first when somebody else comes (turnover.h).
+ * And those who have proven themselves take no stranger's place: who gave, in
+ * this connection, so many blocks that are right, and none that is not. What it
+ * costs to take a place is paid in what we want, once for each; and there is an
+ * end to those places too. Who turns is a stranger again, in a place too many:
+ * nobody else comes in for that.
  *
  * A hash table of small entries with a key of its own, at most GUARD_MOST,
  * charged to the budget. Full of what may not be forgotten, it says no.
@@ -29,8 +32,9 @@
 #define SHOAL_GUARD_LOCAL_FAILURES 32 /* in a row at a host of our own networks: then it rests as long */
 #define SHOAL_GUARD_NET_FAILURES 4    /* in a row in one network: from then on it rests, longer each time */
 #define SHOAL_GUARD_NET_WAIT SHOAL_S(15)
-#define SHOAL_GUARD_HOST_CONNS 3 /* strangers of one torrent */
+#define SHOAL_GUARD_HOST_CONNS 3 /* strangers of one torrent: the share */
 #define SHOAL_GUARD_NET_CONNS 16
+#define SHOAL_GUARD_SPARE 4u	   /* beyond it: of all places one in so many, while not all are taken */
 #define SHOAL_GUARD_HOST_PROVEN 32 /* of one torrent: those who have proven themselves, beside them */
 #define SHOAL_GUARD_NET_PROVEN 64
 #define SHOAL_GUARD_PROOF 16u /* right blocks in one connection: 256 KiB */
@@ -70,9 +74,11 @@ enum shoal_guard_place {
 	SHOAL_GUARD_PROVEN,
 };
 /* A connection with it begins, a stranger's: false when its host or network has its share already (`torrents` times the
- * cap). `place`: how it is counted. */
+ * cap, and `spare` in any case). `place`: how it is counted. */
 SHOAL_MUST bool shoal_guard_join(struct shoal_guard *g, const struct shoal_addr *addr, uint32_t torrents,
-				 enum shoal_guard_place *place, shoal_us now);
+				 uint32_t spare, enum shoal_guard_place *place, shoal_us now);
+/* Whether strangers of its host or network have more than their share. */
+bool shoal_guard_crowds(struct shoal_guard *g, const struct shoal_addr *addr, uint32_t torrents, shoal_us now);
 /* Who holds `place` has proven itself (`good`), or is not to be believed any more: the place it has now. Who has proven
  * itself stays a stranger while its host or network has its share of such places. */
 SHOAL_MUST enum shoal_guard_place shoal_guard_regard(struct shoal_guard *g, const struct shoal_addr *addr,

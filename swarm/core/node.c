@@ -227,6 +227,11 @@ static void say_refused(struct shoal_node *n, shoal_us now)
 	shoal_events_push(&n->events, &ev);
 }
 
+uint32_t shoal_node_spare(const struct shoal_node *n)
+{
+	return n->peer_count < n->max_peers ? n->max_peers / SHOAL_GUARD_SPARE : 0;
+}
+
 /* A place for one more, if need be somebody else's. */
 static bool find_place(struct shoal_node *n, const struct shoal_addr *from, shoal_us now)
 {
@@ -251,7 +256,8 @@ void shoal_node_accept(struct shoal_node *n, struct shoal_transport *t, const st
 	enum shoal_guard_place place = SHOAL_GUARD_FREE;
 	n->now = now;
 	/* Its torrent is not known yet: so many of one address as all torrents together may have. */
-	if (n->stopping || ip_banned(n, from, now) || !shoal_guard_join(&n->guard, from, n->swarm_count, &place, now)) {
+	if (n->stopping || ip_banned(n, from, now) ||
+	    !shoal_guard_join(&n->guard, from, n->swarm_count, shoal_node_spare(n), &place, now)) {
 		t->ops->close(t);
 		return;
 	}
@@ -294,7 +300,8 @@ void shoal_node_dial_over(struct shoal_node *n, uint64_t cookie, struct shoal_tr
 		    s->state != SHOAL_SWARM_ENDED) {
 			struct shoal_addr addr = d.contact->addr;
 			enum shoal_guard_place place;
-			bool room = shoal_guard_join(&n->guard, &addr, n->swarm_count, &place, now);
+			bool room = shoal_guard_join(&n->guard, &addr, n->swarm_count, shoal_node_spare(n), &place,
+						     now);
 			struct shoal_peer *p = NULL;
 			if (room || d.contact->trusted)
 				p = shoal_peer_new(n, t, &addr, s, d.contact, now);

@@ -166,6 +166,8 @@ static inline bool shoal_node_uses(const struct shoal_node *n, enum shoal_withou
 /* By what it did to us since we began, or by its record of earlier days. */
 bool shoal_node_banned(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now);
 void shoal_node_ban(struct shoal_node *n, const struct shoal_addr *addr, shoal_us until);
+/* Of all places so many may one host's strangers have beyond their share (guard.h): none once all are taken. */
+uint32_t shoal_node_spare(const struct shoal_node *n);
 /* The swarm an info hash names, v1 or truncated v2 (`*by_v2`); NULL. */
 struct shoal_swarm *shoal_node_swarm(struct shoal_node *n, const struct shoal_id20 *hash, bool *by_v2);
 struct shoal_swarm *shoal_node_handle(struct shoal_node *n, uint32_t handle);

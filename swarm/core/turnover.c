@@ -125,7 +125,7 @@ void shoal_swarm_turnover(struct shoal_swarm *s, shoal_us now)
 /* ---- making room --------------------------------------------------------------------------- */
 
 /* The later, the sooner it goes; all up to OF_USE stay. */
-enum use { SERVES, OF_USE, IDLE, SNUBBED, USELESS, GIVES_ONLY, SILENT };
+enum use { SERVES, OF_USE, IDLE, SNUBBED, USELESS, CROWDS, GIVES_ONLY, SILENT };
 
 static bool serves_us(const struct shoal_peer *p, shoal_us now)
 {
@@ -142,6 +142,9 @@ static enum use use_of(const struct shoal_peer *p, shoal_us now)
 		return GIVES_ONLY;
 	if ((p->contact != NULL && p->contact->trusted) || serves_us(p, now))
 		return SERVES;
+	if (p->place == SHOAL_GUARD_STRANGER &&
+	    shoal_guard_crowds(&p->node->guard, &p->addr, p->node->swarm_count, now))
+		return CROWDS;
 	if (p->swarm->mi == NULL) /* who wants what is not known yet */
 		return OF_USE;
 	if (p->useful_at + SHOAL_TURNOVER_USELESS <= now)
@@ -196,7 +199,7 @@ bool shoal_node_make_room(struct shoal_node *n, const struct shoal_addr *addr, s
 	struct shoal_peer *go = NULL, *low = NULL;
 	enum use worst = OF_USE;
 	uint64_t lowest = UINT64_MAX;
-	if (n->full_until > now)
+	if (n->full_until > now || (addr != NULL && shoal_guard_crowds(&n->guard, addr, n->swarm_count, now)))
 		return false;
 	for (struct shoal_peer *p = n->peers; p != NULL; p = p->next) {
 		enum use use = use_of(p, now);

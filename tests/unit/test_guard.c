@@ -31,7 +31,7 @@ static unsigned come(struct shoal_guard *g, struct shoal_addr addr, uint32_t tor
 	unsigned in = 0;
 	for (unsigned i = 0; i < n; i++) {
 		enum shoal_guard_place got;
-		if (!shoal_guard_join(g, &addr, torrents, &got, NOW))
+		if (!shoal_guard_join(g, &addr, torrents, 0, &got, NOW))
 			continue;
 		assert_int_equal(got, SHOAL_GUARD_STRANGER);
 		place[in++] = got;
@@ -124,10 +124,39 @@ static void networks_torrents_and_neighbours(void **state)
 	assert_int_equal(come(&g, v4(3, 1), 2, 40, place), 2 * SHOAL_GUARD_HOST_CONNS);
 	struct shoal_addr near = { .ip = { 10, 0, 0, 1 }, .port = 7000, .is_v4 = 1 };
 	for (unsigned i = 0; i < 40; i++) {
-		assert_true(shoal_guard_join(&g, &near, 1, &none, NOW));
+		assert_true(shoal_guard_join(&g, &near, 1, 0, &none, NOW));
 		assert_int_equal(none, SHOAL_GUARD_FREE);
 		assert_int_equal(shoal_guard_regard(&g, &near, 1, none, true, NOW), SHOAL_GUARD_FREE);
 	}
+	shoal_guard_fini(&g);
+}
+
+/* Beyond its share a host has what is to spare, and crowds for so long; so does a network. */
+static void beyond_the_share_is_what_is_to_spare(void **state)
+{
+	struct shoal_budget budget;
+	struct shoal_guard g = guard(&budget);
+	struct shoal_addr office = v4(1, 1);
+	enum shoal_guard_place place[64];
+	unsigned in = 0, nets = 0;
+	(void)state;
+	for (unsigned i = 0; i < 40; i++) {
+		assert_int_equal(shoal_guard_crowds(&g, &office, 1, NOW), in > SHOAL_GUARD_HOST_CONNS);
+		in += shoal_guard_join(&g, &office, 1, 10, &place[in], NOW);
+	}
+	assert_int_equal(in, 10);
+	assert_false(shoal_guard_join(&g, &office, 1, 0, &place[in], NOW)); /* all places are taken */
+	assert_false(shoal_guard_crowds(&g, &office, 4, NOW));		    /* twelve are the share of four torrents */
+	/* Who has proven himself crowds nobody. */
+	assert_int_equal(regard(&g, office, 7, place, true), 7);
+	assert_false(shoal_guard_crowds(&g, &office, 1, NOW));
+	leave(&g, office, in, place);
+	for (uint8_t host = 1; host <= 40; host++) {
+		struct shoal_addr addr = v4(2, host);
+		assert_int_equal(shoal_guard_crowds(&g, &addr, 1, NOW), nets > SHOAL_GUARD_NET_CONNS);
+		nets += shoal_guard_join(&g, &addr, 1, 20, &place[nets], NOW);
+	}
+	assert_int_equal(nets, 20);
 	shoal_guard_fini(&g);
 }
 
@@ -137,6 +166,7 @@ int main(void)
 		cmocka_unit_test(who_proves_himself_takes_no_strangers_place),
 		cmocka_unit_test(who_turns_is_a_stranger_again),
 		cmocka_unit_test(networks_torrents_and_neighbours),
+		cmocka_unit_test(beyond_the_share_is_what_is_to_spare),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
