@@ -428,7 +428,8 @@ void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why,
 			c->worked = true;
 			c->tries = hung_up_on_a_seed(s, c->peer, why) ? c->tries : 0;
 			shoal_guard_worked(&s->node->guard, &c->addr, now);
-		} else if (!c->trusted && heir == NULL) { /* each way counts: a victim is dialled by all of them */
+		} else if (shoal_contact_guarded(c) && heir == NULL) {
+			/* Each way counts: a victim is dialled by all of them. */
 			shoal_guard_failed(&s->node->guard, &c->addr, now);
 		}
 		c->peer = NULL;
@@ -437,7 +438,7 @@ void shoal_contact_gone(struct shoal_swarm *s, struct shoal_contact *c, int why,
 	} else if (c->dial != 0) {
 		shoal_punch_failed(s, c, now);
 	}
-	if (c->dial != 0 && !c->trusted && why != SHOAL_ERR_BUSY && why != SHOAL_ERR_NOMEM) {
+	if (c->dial != 0 && shoal_contact_guarded(c) && why != SHOAL_ERR_BUSY && why != SHOAL_ERR_NOMEM) {
 		shoal_guard_failed(&s->node->guard, &c->addr, now);
 	}
 	c->dial = 0;

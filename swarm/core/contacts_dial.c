@@ -85,7 +85,7 @@ void shoal_contact_punch(struct shoal_swarm *s, struct shoal_contact *c, shoal_u
 	if (d == NULL || c->peer != NULL || c->dial != 0 || c->self || c->banned || !swarm_dials(s) ||
 	    !worth_dialling(s, c) || throttle_until(n) > now || n->peer_count + n->dials >= n->max_peers ||
 	    shoal_node_banned(n, &c->addr, now) || shoal_swarm_crowded(s, &c->addr, now) ||
-	    (!c->trusted && !shoal_guard_dialling(&n->guard, &c->addr, now)))
+	    (shoal_contact_guarded(c) && !shoal_guard_dialling(&n->guard, &c->addr, now)))
 		return;
 	shoal_contact_due_drop(s, c);
 	s->contacts.parked -= c->parked;
@@ -140,7 +140,7 @@ static bool dial_best(struct shoal_swarm *s, struct shoal_dial *d, shoal_us now)
 			shoal_contact_wait(s, c, now + SHOAL_S(60));
 			continue;
 		}
-		if (!c->trusted) {
+		if (shoal_contact_guarded(c)) {
 			shoal_us at = shoal_guard_ready(&n->guard, &c->addr, now);
 			if (at <= now && !shoal_guard_dialling(&n->guard, &c->addr, now))
 				at = now + SHOAL_S(30);

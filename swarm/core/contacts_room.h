@@ -9,6 +9,11 @@
 
 /* By the record of its address; NONE where no score is kept. */
 enum shoal_regard shoal_contact_regard(const struct shoal_swarm *s, const struct shoal_contact *c);
+/* Where nobody of ours has been yet, and strangers may send us: the guard has to do with those alone. */
+static inline bool shoal_contact_guarded(const struct shoal_contact *c)
+{
+	return !c->trusted && !c->worked;
+}
 /* It is in neither heap of those to be dialled. */
 void shoal_contact_due_drop(struct shoal_swarm *s, struct shoal_contact *c);
 /* It is to be dialled at `at`. */

@@ -193,6 +193,32 @@ static void who_is_beyond_his_share_makes_room(void **state)
 	strangers_free(w);
 }
 
+/* Who has been here is no victim that somebody sends us to: he is dialled in his own time, however many of his address are
+ * gone. Else whoever is alone with such addresses does nothing for ten minutes. */
+static void who_was_here_is_dialled_again(void **state)
+{
+	struct stranger *s[3];
+	(void)state;
+	struct strangers *w = strangers_new(&(struct strangers_options){ .torrent = true });
+	struct shoal_addr at[3] = { strangers_addr("80.1.1.1:7000"), strangers_addr("80.1.1.1:7001"),
+				    strangers_addr("80.1.1.1:7002") };
+	for (unsigned i = 0; i < 3; i++) {
+		s[i] = stranger_come(w, &at[i], at[i].port);
+		assert_true(s[i]->open);
+	}
+	strangers_run(w, SHOAL_S(5));
+	for (unsigned i = 0; i < 3; i++)
+		stranger_leave(s[i]);
+	shoal_us left = w->now;
+	strangers_run(w, 5 * STRANGERS_MINUTE);
+	for (unsigned i = 0; i < 3; i++) {
+		size_t dials = strangers_dials_to(w, &at[i], left);
+		print_message("dialled %zu times in five minutes\n", dials);
+		assert_in_range(dials, 6, 12); /* after 5, 35 and 155 s or so, each time in more ways than one */
+	}
+	strangers_free(w);
+}
+
 /* Twelve seeds of one address of the open network come to a leech of 24 places: with how many it is connected at the most. */
 static unsigned most_of_an_office(uint32_t rate)
 {
@@ -459,6 +485,7 @@ int main(void)
 		cmocka_unit_test(an_office_that_gives_has_more),
 		cmocka_unit_test(who_turns_has_a_strangers_place),
 		cmocka_unit_test(who_is_beyond_his_share_makes_room),
+		cmocka_unit_test(who_was_here_is_dialled_again),
 		cmocka_unit_test(a_network_that_does_not_answer_rests),
 		cmocka_unit_test(a_link_is_a_strangers_word),
 		cmocka_unit_test(who_hangs_up_on_a_seed_is_left_alone),
