@@ -410,9 +410,11 @@ void shoal_search_answered(struct shoal_dht *d, struct shoal_search *s, const st
 			shoal_lookup_asked(&s->lookup, (unsigned)slot);
 		/* It may be there already, as one of our table: its word is that of a stranger all the same. */
 		namer = slot >= 0 ? slot : shoal_lookup_slot_of(&s->lookup, &node);
-	} else if (!right) {
+	} else if (shoal_node_id_equal(&m->id, &d->o.id)) {
 		shoal_lookup_dead(&s->lookup, q->slot);
 		return;
+	} else if (!right) {
+		shoal_lookup_renamed(&s->lookup, q->slot, &m->id);
 	}
 	if (slot >= 0) {
 		bool had = s->peer_count > 0 || s->has_item;

@@ -58,6 +58,24 @@ static int place(struct shoal_lookup *l, const struct shoal_id20 *id)
 	return -1;
 }
 
+static void sort_out(struct shoal_lookup *l, unsigned slot)
+{
+	unsigned i = 0;
+	while (l->order[i] != slot)
+		i++;
+	memmove(l->order + i, l->order + i + 1, l->count - 1u - i);
+	l->count--;
+}
+
+static void sort_in(struct shoal_lookup *l, unsigned slot)
+{
+	unsigned i = l->count++;
+	for (; i > 0 && shoal_node_id_order(&l->target, &l->seen[slot].node.id, &l->seen[l->order[i - 1]].node.id) < 0;
+	     i--)
+		l->order[i] = l->order[i - 1];
+	l->order[i] = (uint8_t)slot;
+}
+
 int shoal_lookup_add(struct shoal_lookup *l, const struct shoal_krpc_node *node, int from)
 {
 	int same = crowded(l, node);
@@ -72,24 +90,14 @@ int shoal_lookup_add(struct shoal_lookup *l, const struct shoal_krpc_node *node,
 	int slot = same >= 0 ? same : place(l, &node->id);
 	if (slot < 0)
 		return -1;
-	if (same >= 0) {
-		unsigned i = 0;
-		while (l->order[i] != slot)
-			i++;
-		memmove(l->order + i, l->order + i + 1, l->count - 1u - i);
-		l->count--;
-	}
+	if (same >= 0)
+		sort_out(l, (unsigned)slot);
 	struct shoal_lookup_seen *s = &l->seen[slot];
 	*s = (struct shoal_lookup_seen){ .node = *node,
 					 .fits = shoal_node_id_fits(&node->id, &node->addr),
 					 .from = (uint8_t)(from < 0 ? slot : from) };
 	s->depth = from < 0 ? 1 : (uint8_t)(l->seen[from].depth + (l->seen[from].depth < DEPTH_MAX));
-	unsigned i = l->count++;
-	while (i > 0 && shoal_node_id_order(&l->target, &node->id, &l->seen[l->order[i - 1]].node.id) < 0) {
-		l->order[i] = l->order[i - 1];
-		i--;
-	}
-	l->order[i] = (uint8_t)slot;
+	sort_in(l, (unsigned)slot);
 	return slot;
 }
 
@@ -163,6 +171,17 @@ void shoal_lookup_dead(struct shoal_lookup *l, unsigned slot)
 	shoal_lookup_slow(l, slot);
 	if (s->state == SHOAL_SEEN_SLOW)
 		s->state = SHOAL_SEEN_DEAD;
+}
+
+void shoal_lookup_renamed(struct shoal_lookup *l, unsigned slot, const struct shoal_id20 *id)
+{
+	struct shoal_lookup_seen *s = &l->seen[slot];
+	shoal_lookup_slow(l, slot); /* who named it was wrong, */
+	s->from = (uint8_t)slot;    /* and did not name this one */
+	sort_out(l, slot);
+	s->node.id = *id;
+	s->fits = shoal_node_id_fits(id, &s->node.addr);
+	sort_in(l, slot);
 }
 
 void shoal_lookup_answered(struct shoal_lookup *l, unsigned slot, struct shoal_bytes token)

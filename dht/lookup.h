@@ -64,6 +64,8 @@ int shoal_lookup_next(struct shoal_lookup *l);
 void shoal_lookup_asked(struct shoal_lookup *l, unsigned slot);
 void shoal_lookup_slow(struct shoal_lookup *l, unsigned slot);
 void shoal_lookup_dead(struct shoal_lookup *l, unsigned slot);
+/* It is about to be told of as one that answered: under another id than it was named by. */
+void shoal_lookup_renamed(struct shoal_lookup *l, unsigned slot, const struct shoal_id20 *id);
 /* It answered, perhaps with a token; what it named is add()ed after this. */
 void shoal_lookup_answered(struct shoal_lookup *l, unsigned slot, struct shoal_bytes token);
 bool shoal_lookup_done(const struct shoal_lookup *l);

@@ -71,8 +71,9 @@ static bool crowded(const struct shoal_table *t, const struct shoal_table_bucket
 	for (int i = 0; i < 160; i++) {
 		const struct shoal_table_bucket *other = t->bucket[i];
 		for (unsigned k = 0; other != NULL && k < other->live_count; k++) {
-			if (!same_net(&other->live[k].node.addr, addr))
-				continue;
+			if (!same_net(&other->live[k].node.addr, addr) ||
+			    shoal_addr_equal(&other->live[k].node.addr, addr))
+				continue; /* itself, under another id, goes when it answers */
 			if (other == b || ++in_table >= SHOAL_TABLE_NET)
 				return true;
 		}
@@ -116,18 +117,34 @@ static void add_spare(struct shoal_table_bucket *b, const struct shoal_table_ent
 	b->spare_count++;
 }
 
-/* The same address under another id, or the same id elsewhere: an impostor, or somebody who has moved. */
+/* An address has one id, the one it answers under: what it had before goes, wherever that stood. */
+static void forget_others(struct shoal_table *t, const struct shoal_krpc_node *node)
+{
+	for (int i = 0; i < 160; i++) {
+		struct shoal_table_bucket *b = t->bucket[i];
+		for (unsigned k = 0; b != NULL && k < b->live_count; k++) {
+			if (!shoal_addr_equal(&b->live[k].node.addr, &node->addr) || same_node(&b->live[k], node))
+				continue;
+			take_out(b->live, &b->live_count, k--);
+			t->count--;
+		}
+		for (unsigned k = 0; b != NULL && k < b->spare_count; k++)
+			if (shoal_addr_equal(&b->spare[k].node.addr, &node->addr) && !same_node(&b->spare[k], node))
+				take_out(b->spare, &b->spare_count, k--);
+	}
+}
+
+/* The same id elsewhere: an impostor, or somebody who has moved. */
 static bool contradicts(struct shoal_table *t, struct shoal_table_bucket *b, const struct shoal_krpc_node *node)
 {
 	for (unsigned i = 0; i < b->live_count; i++) {
 		struct shoal_table_entry *e = &b->live[i];
-		bool same_id = shoal_node_id_equal(&e->node.id, &node->id);
-		if (same_id && e->fails == 0)
+		if (!shoal_node_id_equal(&e->node.id, &node->id))
+			continue;
+		if (e->fails == 0)
 			return true; /* the one we know answers: it keeps its name */
-		if (same_id || shoal_addr_equal(&e->node.addr, &node->addr)) {
-			take_out(b->live, &b->live_count, i--);
-			t->count--;
-		}
+		take_out(b->live, &b->live_count, i--);
+		t->count--;
 	}
 	return false;
 }
@@ -154,6 +171,7 @@ bool shoal_table_answered(struct shoal_table *t, const struct shoal_krpc_node *n
 	struct shoal_table_entry e = { .node = *node,
 				       .heard = now,
 				       .fits = shoal_node_id_fits(&node->id, &node->addr) };
+	forget_others(t, node);
 	if (contradicts(t, b, node) || crowded(t, b, &node->addr))
 		return false;
 	at = b->live_count;

@@ -4,8 +4,9 @@
  * One bucket to each length of common prefix: up to eight nodes, and four
  * spares that take the place of whoever stops answering. Who answers is
  * never driven out by a newcomer, except that an id its address has earned
- * (BEP 42) is preferred to one it has not. On the open network a host has
- * one place in a bucket, as has its /24 (IPv6: /64), and two in the table.
+ * (BEP 42) is preferred to one it has not. An address has one id, the last
+ * it answered under. On the open network a host has one place in a bucket,
+ * as has its /24 (IPv6: /64), and two in the table.
  *
  * About 0.8 KiB a bucket in use; a network of n nodes fills log2(n / 8) of them.
  */

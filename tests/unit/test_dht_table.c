@@ -123,6 +123,26 @@ static void a_name_is_not_taken_over(void **state)
 	shoal_table_fini(&t);
 }
 
+/* Who was told its address takes another id: the one before would be told of, and asked, in vain. */
+static void an_address_has_one_id(void **state)
+{
+	struct shoal_table t;
+	struct shoal_krpc_node before = somebody(&own, 0, false), after = before, out[2];
+	(void)state;
+	shoal_table_init(&t, &own);
+	assert_true(shoal_table_answered(&t, &before, SHOAL_S(1000)));
+	after.id.b[19] ^= 1; /* in the same bucket */
+	assert_true(shoal_table_asked(&t, &after, SHOAL_S(1000)));
+	assert_true(shoal_table_answered(&t, &after, SHOAL_S(1000)));
+	after.id.b[0] ^= 0x80; /* and in another */
+	assert_true(shoal_table_asked(&t, &after, SHOAL_S(1000)));
+	assert_true(shoal_table_answered(&t, &after, SHOAL_S(1000)));
+	assert_int_equal(t.count, 1);
+	assert_int_equal(shoal_table_closest(&t, &own, out, 2), 1);
+	assert_true(shoal_node_id_equal(&out[0].id, &after.id));
+	shoal_table_fini(&t);
+}
+
 static void a_network_has_two_places_however_many_ids(void **state)
 {
 	struct shoal_table t;
@@ -238,6 +258,32 @@ static void who_is_late_is_waited_for_no_more(void **state)
 	shoal_lookup_dead(&l, (unsigned)slot[1]);
 	assert_true(shoal_lookup_next(&l) >= 0);
 	assert_int_equal(l.queries, 6);
+}
+
+static void who_answers_under_another_id_is_there_all_the_same(void **state)
+{
+	static struct shoal_lookup l;
+	struct shoal_id20 target = random_id();
+	struct shoal_krpc_node namer = somebody(&target, 1, true), named = somebody(&target, 9, false),
+			       real = somebody(&target, 0, true);
+	uint8_t slots[SHOAL_LOOKUP_SEEN];
+	(void)state;
+	shoal_lookup_init(&l, &target);
+	int by = shoal_lookup_add(&l, &namer, -1);
+	assert_int_equal(shoal_lookup_next(&l), by);
+	shoal_lookup_answered(&l, (unsigned)by, SHOAL_LIT("t"));
+	named.addr = real.addr;
+	int slot = shoal_lookup_add(&l, &named, by);
+	assert_int_equal(shoal_lookup_next(&l), slot);
+	shoal_lookup_renamed(&l, (unsigned)slot, &real.id);
+	shoal_lookup_answered(&l, (unsigned)slot, SHOAL_LIT("t"));
+	assert_true(shoal_lookup_done(&l));
+	assert_int_equal(shoal_lookup_closest(&l, slots, SHOAL_LOOKUP_K, true), 2);
+	assert_int_equal(slots[0], by); /* where its id puts it */
+	assert_int_equal(slots[1], slot);
+	assert_true(l.seen[slot].fits);
+	assert_int_equal(l.seen[by].dead, 1); /* who named it was wrong */
+	assert_int_equal(l.seen[by].alive, 0);
 }
 
 static void liars_lose_their_credit_and_the_search_has_an_end(void **state)
@@ -416,10 +462,12 @@ int main(void)
 		cmocka_unit_test_setup(who_answers_stays, setup),
 		cmocka_unit_test_setup(an_earned_id_is_preferred_and_no_other, setup),
 		cmocka_unit_test_setup(a_name_is_not_taken_over, setup),
+		cmocka_unit_test_setup(an_address_has_one_id, setup),
 		cmocka_unit_test_setup(a_network_has_two_places_however_many_ids, setup),
 		cmocka_unit_test_setup(the_silent_are_asked_and_empty_buckets_looked_into, setup),
 		cmocka_unit_test_setup(a_lookup_ends_when_the_closest_eight_have_answered, setup),
 		cmocka_unit_test_setup(who_is_late_is_waited_for_no_more, setup),
+		cmocka_unit_test_setup(who_answers_under_another_id_is_there_all_the_same, setup),
 		cmocka_unit_test_setup(liars_lose_their_credit_and_the_search_has_an_end, setup),
 		cmocka_unit_test_setup(ids_not_earned_do_not_count, setup),
 		cmocka_unit_test_setup(a_host_has_its_share, setup),
