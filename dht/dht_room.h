@@ -41,7 +41,7 @@ struct shoal_search {
 	struct shoal_search *next;
 	int64_t number; /* < 0: our own, of which nobody is told */
 	enum shoal_dht_what what;
-	bool ping, writing, over;
+	bool ping, writing, again, over; /* again: the places to begin at were asked once more */
 	struct shoal_lookup lookup;
 	shoal_us patience;		  /* until when those who are late are waited for; NEVER: no more */
 	unsigned boots, writes;		  /* questions that are waited for, */

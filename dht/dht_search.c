@@ -124,13 +124,19 @@ static void ask_boots(struct shoal_dht *d, struct shoal_search *s, shoal_us now)
 	}
 }
 
-static void seed(struct shoal_dht *d, struct shoal_search *s, shoal_us now)
+/* Those of our table who are closest. How many. */
+static size_t add_known(struct shoal_dht *d, struct shoal_search *s)
 {
 	struct shoal_krpc_node near[SEEDS];
 	size_t n = shoal_table_closest(&d->table, &s->lookup.target, near, SEEDS);
 	for (size_t i = 0; i < n; i++)
 		(void)shoal_lookup_add(&s->lookup, &near[i], -1);
-	if (n < BOOT_FEW)
+	return n;
+}
+
+static void seed(struct shoal_dht *d, struct shoal_search *s, shoal_us now)
+{
+	if (add_known(d, s) < BOOT_FEW)
 		ask_boots(d, s, now);
 }
 
@@ -257,16 +263,37 @@ static bool waits(const struct shoal_search *s)
 	return item && late > 0 && good < SHOAL_LOOKUP_K;
 }
 
+static void ask_all(struct shoal_dht *d, struct shoal_search *s, shoal_us now)
+{
+	for (int slot; (slot = shoal_lookup_next(&s->lookup)) >= 0;)
+		ask_slot(d, s, (unsigned)slot, now);
+}
+
+/*
+ * Few are not enough while there may be more: those whom we have met since it began, and, once, the others of whom the places to
+ * begin at told us nothing before they had a proof that we are here. True: somebody is asked.
+ */
+static bool look_again(struct shoal_dht *d, struct shoal_search *s, shoal_us now)
+{
+	if (add_known(d, s) < BOOT_FEW && !s->again && s->number > 0) {
+		s->again = true;
+		ask_boots(d, s, now);
+	}
+	ask_all(d, s, now);
+	return s->boots > 0 || !shoal_lookup_done(&s->lookup);
+}
+
 void shoal_search_step(struct shoal_dht *d, struct shoal_search *s, shoal_us now)
 {
-	int slot;
 	if (s->over || s->ping)
 		return;
 	if (s->patience <= now)
 		s->patience = SHOAL_NEVER;
-	while ((slot = shoal_lookup_next(&s->lookup)) >= 0)
-		ask_slot(d, s, (unsigned)slot, now);
+	ask_all(d, s, now);
+	unsigned late;
 	bool looked = s->boots == 0 && shoal_lookup_done(&s->lookup);
+	if (looked && !s->writing && shoal_lookup_good(&s->lookup, &late) < SHOAL_LOOKUP_K)
+		looked = !look_again(d, s, now);
 	bool compared = !s->ask.has_cas || !waits(s);
 	bool writes = s->what == SHOAL_DHT_PUT || (s->what == SHOAL_DHT_PEERS_OF && s->ask.announce);
 	if (looked && compared && writes && !s->writing) {
