@@ -317,13 +317,15 @@ bool shoal_dht_datagram(struct shoal_dht *d, const struct shoal_addr *from, stru
 		return true;
 	}
 	struct shoal_krpc_node node = { m.id, *from };
-	/* Who asks is there; whether he also answers, one ping tells (BEP 43: unless he says that he does not). */
+	/* Who asks is there; whether he also answers, one ping tells (BEP 43: unless he says that he does not). While we
+	 * know few, eight may come at once: a small net that comes up together would else be left in pieces. */
+	shoal_us burst = d->table.count < BOOT_FEW ? (BOOT_FEW - 1) * CHECKS : 0;
 	bool ping = !m.read_only && !d->o.read_only && shoal_dht_likely(d, from, &node) &&
-		    shoal_table_asked(&d->table, &node, now) && d->check_at <= now &&
+		    shoal_table_asked(&d->table, &node, now) && d->check_at <= now + burst &&
 		    SHOAL_DHT_AMPLIFY * data.len >= 2u * SHOAL_DHT_PING_BYTES;
 	shoal_dht_serve(d, from, data, &m, ping ? SHOAL_DHT_PING_BYTES : 0, now);
 	if (ping) {
-		d->check_at = now + CHECKS;
+		d->check_at = shoal_max_u64(d->check_at, now) + CHECKS;
 		shoal_dht_check(d, &node, true, now);
 	}
 	return true;
@@ -367,8 +369,9 @@ static void begin_anew(struct shoal_dht *d, shoal_us now)
 		return;
 	}
 	shoal_us wait = SHOAL_S(5) << (d->boot_waits < 6 ? d->boot_waits++ : 6);
-	/* With a few nodes there is a network, and it may be as small as that. */
-	d->boot_at = now + (d->table.count > 0 ? 12 * wait : wait);
+	/* With a few nodes there is a network, and it may be as small as that, if they are enough to tell us our address. */
+	bool settled = d->table.count > 0 && (d->has_external || d->o.no_proof);
+	d->boot_at = now + (settled ? 12 * wait : wait);
 	shoal_search_own(d, &d->o.id, now);
 }
 

@@ -146,6 +146,14 @@ static uint32_t next_place(struct dht_net *net)
 	}
 }
 
+static uint32_t first_node(const struct dht_net *net)
+{
+	uint32_t i = 0;
+	while (net->node[i].dht == NULL)
+		i++;
+	return i;
+}
+
 static uint32_t join(struct dht_net *net, uint32_t number, const struct shoal_id20 *id)
 {
 	struct shoal_dht_options o = { .is_v4 = true,
@@ -157,7 +165,7 @@ static uint32_t join(struct dht_net *net, uint32_t number, const struct shoal_id
 	random_bytes(&net->rng, o.secret, sizeof o.secret);
 	uint32_t friend[FRIENDS];
 	for (int i = 0; i < FRIENDS; i++)
-		friend[i] = net->alive > 0 ? dht_net_random(net) : number;
+		friend[i] = net->alive == 0 ? number : net->one_router ? first_node(net) : dht_net_random(net);
 	struct dht_net_node *n = &net->node[number];
 	assert(shoal_dht_new(&n->dht, &o, net->now) == 0);
 	n->id = *id;

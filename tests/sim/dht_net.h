@@ -25,6 +25,7 @@ struct dht_net {
 	struct shoal_rng rng;
 	uint32_t loss_ppm;
 	bool no_proof;			       /* BEP 42 off, for nodes from now on */
+	bool one_router;		       /* who joins knows the first node alone */
 	const struct shoal_dht_crypto *crypto; /* for nodes from now on */
 	struct dht_net_node *node;
 	uint32_t count, room, alive;
