@@ -51,6 +51,7 @@ enum shoal_without {
 	SHOAL_WITHOUT_TRIALS = 256,   /* trial slots go by dice alone */
 	SHOAL_WITHOUT_ONWARD = 1024,  /* a seed serves all alike, whether they pass anything on or not */
 	SHOAL_WITHOUT_HINTS = 2048,   /* nobody is asked which blocks of a piece of v1 are false */
+	SHOAL_WITHOUT_VETTING = 4096, /* leaf hashes are asked for once a piece has failed, and not before */
 	SHOAL_WITHOUT_VERIFIED = 512, /* what counts in the choker are bytes as they come, right or not */
 };
 struct shoal_config {

@@ -181,7 +181,12 @@ void shoal_evidence_false(struct shoal_swarm *s, uint32_t source, uint32_t piece
 	bool was_banned = r->state == SHOAL_REP_BANNED;
 	uint32_t now_s = shoal_node_seconds(s->node, now);
 	bool changed = shoal_rep_false(r, why, piece, block, now_s);
+	bool news = !r->judged;
 	shoal_repute_judge(&s->node->repute, who.entry, now_s);
+	for (struct shoal_peer *p = s->node->peers; news && p != NULL;
+	     p = p->next) /* strangers are worse than they were */
+		if (p->repute != NULL)
+			shoal_repute_again(&s->node->repute, p->repute, now_s);
 	shoal_note_false(s, &note, r, now);
 	struct shoal_repute_entry *key = key_of(s, &who);
 	bool key_banned = false;
@@ -284,10 +289,19 @@ static void remember(struct shoal_swarm *s, uint32_t piece, const uint8_t (*dige
 		s->blame_lost++;
 }
 
+void shoal_evidence_digest(const struct shoal_swarm *s, uint32_t piece, uint32_t block, const struct shoal_slot *slot,
+			   uint8_t out[32])
+{
+	const struct shoal_disk *disk = &s->node->disk;
+	if (disk->ops->digest != NULL)
+		disk->ops->digest(disk->d, s->storage, piece, block, slot, out);
+	else
+		shoal_sha256(shoal_bytes(slot->at, slot->len), out);
+}
+
 /* The digest of each block, as it was hashed or as it lies in memory still: SHA-256, so that in v2 it is the leaf. */
 bool shoal_evidence_digests(const struct shoal_swarm *s, const struct shoal_open *open, uint8_t (*out)[32])
 {
-	const struct shoal_disk *disk = &s->node->disk;
 	if (!open->whole && open->hash.has_v2) { /* the disk has kept them */
 		memcpy(out, open->hash.leaf, (size_t)open->blocks * 32);
 		return true;
@@ -295,10 +309,7 @@ bool shoal_evidence_digests(const struct shoal_swarm *s, const struct shoal_open
 	for (uint32_t i = 0; i < open->blocks; i++) {
 		if (open->slot[i] == NULL)
 			return false;
-		if (disk->ops->digest != NULL)
-			disk->ops->digest(disk->d, s->storage, open->piece, i, open->slot[i], out[i]);
-		else
-			shoal_sha256(shoal_bytes(open->slot[i]->at, open->slot[i]->len), out[i]);
+		shoal_evidence_digest(s, open->piece, i, open->slot[i], out[i]);
 	}
 	return true;
 }

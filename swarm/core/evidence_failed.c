@@ -254,7 +254,8 @@ static bool dispute(struct shoal_swarm *s, struct shoal_open *open, size_t sende
 	bool repairs = shoal_node_uses(s->node, SHOAL_WITHOUT_REPAIR) && (open->whole || open->hash.has_v2);
 	if (!s->node->policy->names_liars)
 		return false;
-	if (s->has_v2 && (!shoal_swarm_leaves_wanted(s, open->piece, now) || !repairs))
+	bool known = s->has_v2 && open->truth != NULL;
+	if (s->has_v2 && ((!known && !shoal_swarm_leaves_wanted(s, open->piece, NULL, now)) || !repairs))
 		return false; /* they come for the blame alone */
 	if (!s->has_v2 &&
 	    (!repairs || open->attempts > SHOAL_EVIDENCE_REPAIRS || !shoal_node_uses(s->node, SHOAL_WITHOUT_HINTS) ||
@@ -263,6 +264,8 @@ static bool dispute(struct shoal_swarm *s, struct shoal_open *open, size_t sende
 	open->state = SHOAL_OPEN_DISPUTED;
 	open->disputed_until = now + SHOAL_EVIDENCE_DISPUTE;
 	s->disputes++;
+	if (known)
+		shoal_evidence_leaves(s, open->piece, (const uint8_t(*)[32])open->truth, open->blocks, now);
 	return true;
 }
 

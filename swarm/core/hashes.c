@@ -9,6 +9,7 @@
 #include "proto/base/digest.h"
 #include "proto/merkle.h"
 #include "swarm/core/node_room.h"
+#include "swarm/core/vet.h"
 
 #define LAYER_CHUNK 2048u /* hashes asked for at a time */
 #define LAYER_ASK_TIME SHOAL_S(10)
@@ -95,13 +96,17 @@ void shoal_swarm_layers_end(struct shoal_swarm *s)
 	shoal_roots_fini(&s->roots);
 }
 
+static bool may_ask(const struct shoal_peer *p, uint32_t piece)
+{
+	return p->v2 && !p->closing && p->hash_asked < SHOAL_SWARM_HASH_REQUESTS &&
+	       (piece == SHOAL_PIECE_NONE || shoal_bits_get(&p->have, piece));
+}
+
 static struct shoal_peer *somebody(const struct shoal_swarm *s, uint32_t piece, uint32_t not_this)
 {
 	struct shoal_peer *found = NULL;
 	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) {
-		if (!p->v2 || p->closing || p->hash_asked >= SHOAL_SWARM_HASH_REQUESTS)
-			continue;
-		if (piece != SHOAL_PIECE_NONE && !shoal_bits_get(&p->have, piece))
+		if (!may_ask(p, piece))
 			continue;
 		/* Those who have not answered well yet come last, so that no number of them can hide one who does. */
 		if (found == NULL || p->hash_in_vain < found->hash_in_vain ||
@@ -230,20 +235,27 @@ static int take_layer(struct shoal_swarm *s, struct shoal_layer_want *want, cons
 
 /* ---- fetching leaves, for blame ----------------------------------------------------------- */
 
-bool shoal_swarm_leaves_wanted(struct shoal_swarm *s, uint32_t piece, shoal_us now)
+/* Where the leaves of a piece stand in its file's tree. false: it has none that are not its root, or none are known. */
+static bool leaves_of(const struct shoal_swarm *s, uint32_t piece, struct shoal_wire_hash_range *out)
 {
-	uint32_t width = 0;
-	uint32_t first, last, at, skew;
-	struct shoal_peer *p = somebody(s, piece, 0);
-	if (p == NULL || shoal_metainfo_piece_root(s->mi, piece, &width) == NULL || width < 2)
+	uint32_t width = 0, first, last, at, skew;
+	if (shoal_metainfo_piece_root(s->mi, piece, &width) == NULL || width < 2)
 		return false; /* the comparison with the good piece will tell */
 	shoal_metainfo_piece_files(s->mi, piece, &first, &last);
 	if (shoal_claim_pieces(s->mi, first, &at, &skew) == 0)
 		return false;
+	*out = (struct shoal_wire_hash_range){ .index = (piece - at) * (shoal_metainfo_piece_size(s->mi) / SHOAL_BLOCK),
+					       .length = width };
+	memcpy(out->root, shoal_metainfo_file_root(s->mi, first), 32);
+	return true;
+}
+
+bool shoal_swarm_leaves_wanted(struct shoal_swarm *s, uint32_t piece, struct shoal_peer *of, shoal_us now)
+{
 	struct shoal_wire_msg msg = { .id = SHOAL_WIRE_HASH_REQUEST };
-	memcpy(msg.range.root, shoal_metainfo_file_root(s->mi, first), 32);
-	msg.range.index = (piece - at) * (shoal_metainfo_piece_size(s->mi) / SHOAL_BLOCK);
-	msg.range.length = width;
+	struct shoal_peer *p = of != NULL && may_ask(of, piece) ? of : somebody(s, piece, 0);
+	if (p == NULL || !leaves_of(s, piece, &msg.range))
+		return false;
 	p->hash_asked++;
 	shoal_peer_say(p, &msg, now);
 	return !p->closing;
@@ -280,10 +292,22 @@ static uint32_t piece_of_leaves(struct shoal_swarm *s, const struct shoal_wire_h
 	return r->index / per_piece < pieces ? first + r->index / per_piece : SHOAL_PIECE_NONE;
 }
 
+/* The piece under way whose leaves were asked for by that range, without the table of all files. NULL: none. */
+static struct shoal_open *open_of_leaves(struct shoal_swarm *s, const struct shoal_wire_hash_range *r)
+{
+	struct shoal_wire_hash_range asked;
+	for (struct shoal_open *o = s->landing.head; o != NULL; o = o->next)
+		if (o->leaves_tries > 0 && o->truth == NULL && leaves_of(s, o->piece, &asked) &&
+		    asked.index == r->index && asked.length == r->length && memcmp(asked.root, r->root, 32) == 0)
+			return o;
+	return NULL;
+}
+
 static int take_leaves(struct shoal_swarm *s, const struct shoal_wire_msg *msg, shoal_us now)
 {
 	uint32_t width = 0;
-	uint32_t piece = piece_of_leaves(s, &msg->range);
+	struct shoal_open *open = open_of_leaves(s, &msg->range);
+	uint32_t piece = open != NULL ? open->piece : piece_of_leaves(s, &msg->range);
 	const uint8_t *root = piece != SHOAL_PIECE_NONE ? shoal_metainfo_piece_root(s->mi, piece, &width) : NULL;
 	uint8_t got[32];
 	if (root == NULL || msg->range.length != width || msg->body.len < (size_t)width * 32)
@@ -295,6 +319,8 @@ static int take_leaves(struct shoal_swarm *s, const struct shoal_wire_msg *msg, 
 	shoal_merkle_root(leaf, width, width, 0, got);
 	memcpy(leaf, msg->body.at, (size_t)width * 32);
 	bool proved = memcmp(got, root, 32) == 0;
+	if (proved && open != NULL)
+		shoal_vet_leaves(s, open, (const uint8_t(*)[32])leaf, now);
 	if (proved && shoal_blame_has(&s->blame, piece))
 		shoal_evidence_leaves(s, piece, (const uint8_t(*)[32])leaf, width, now);
 	free(leaf);
@@ -336,6 +362,9 @@ void shoal_swarm_hash_rejected(struct shoal_swarm *s, struct shoal_peer *p, cons
 	struct shoal_layer_want *want = want_for(s, range);
 	if (want != NULL && want->asked_of == p->serial)
 		want_later(want, now);
+	struct shoal_open *open = want == NULL ? open_of_leaves(s, range) : NULL;
+	if (open != NULL)
+		shoal_vet_refused(open);
 }
 
 /* ---- serving ---------------------------------------------------------------------------------- */
@@ -387,7 +416,7 @@ void shoal_swarm_hash_request(struct shoal_swarm *s, struct shoal_peer *p, const
 			      shoal_us now)
 {
 	bool served = false;
-	if (s->mi != NULL && s->has_v2 && shoal_pw_queued(p->pw) < SHOAL_PEER_OUT_LOW / 2) {
+	if (s->mi != NULL && s->has_v2) {
 		if (r->base == piece_base(s))
 			served = serve_layer(s, p, r, now);
 		if (!served && r->base == 0) {

@@ -33,6 +33,7 @@ static void open_free(struct shoal_landing *l, struct shoal_open *open)
 	slots_back(l, open);
 	shoal_slots_unreserve(l->slots, open->promised);
 	shoal_budget_give(l->budget, open->charged);
+	free(open->truth);
 	free(open);
 }
 
@@ -191,6 +192,21 @@ void shoal_landing_close(struct shoal_landing *l, struct shoal_open *open)
 	*(open->next != NULL ? &open->next->prev : &l->tail) = open->prev;
 	l->count--;
 	open_free(l, open);
+}
+
+bool shoal_open_know(struct shoal_landing *l, struct shoal_open *open, const uint8_t (*leaf)[32])
+{
+	size_t size = (size_t)open->blocks * 32;
+	if (!shoal_budget_take(l->budget, size))
+		return false;
+	open->truth = malloc(size);
+	if (open->truth == NULL) {
+		shoal_budget_give(l->budget, size);
+		return false;
+	}
+	memcpy(open->truth, leaf, size);
+	open->charged += size;
+	return true;
 }
 
 int shoal_landing_again(struct shoal_landing *l, struct shoal_open *open, shoal_us now)

@@ -40,27 +40,30 @@ struct shoal_open {
 	struct shoal_open *next, *prev;
 	enum shoal_open_state state;
 	uint32_t piece, bytes, blocks;
-	bool whole;	     /* stays in memory until the verdict */
-	uint32_t window;     /* if not: blocks, from the front, that may be under way */
-	uint32_t unasked;    /* blocks nobody was asked for */
-	uint32_t here;	     /* blocks that have landed */
-	uint32_t handed;     /* blocks, from the front, that the disk has had */
-	uint32_t from;	     /* no unasked block lies before this one */
-	uint32_t promised;   /* slots reserved and not yet got */
-	uint32_t lent;	     /* slots got for blocks that have not landed */
-	uint32_t weak;	     /* asks that do not count in `asked` */
-	uint32_t owner;	     /* the peer that fetches it alone, 0 nobody */
-	uint32_t attempts;   /* times it failed its hash in this session */
-	uint32_t hint_of;    /* the peer that was asked for a hint last (hints.h), 0 nobody */
-	uint32_t offer;	     /* the reading of blocks that lie here (offered.h), 0 there is none */
-	bool hinted;	     /* by its hint those are fetched again that are missing */
-	unsigned own_faults; /* times it failed and was right after all */
-	uint8_t how;	     /* enum shoal_flight_how: for what reason it was begun */
+	bool whole;	      /* stays in memory until the verdict */
+	uint32_t window;      /* if not: blocks, from the front, that may be under way */
+	uint32_t unasked;     /* blocks nobody was asked for */
+	uint32_t here;	      /* blocks that have landed */
+	uint32_t handed;      /* blocks, from the front, that the disk has had */
+	uint32_t from;	      /* no unasked block lies before this one */
+	uint32_t promised;    /* slots reserved and not yet got */
+	uint32_t lent;	      /* slots got for blocks that have not landed */
+	uint32_t weak;	      /* asks that do not count in `asked` */
+	uint32_t owner;	      /* the peer that fetches it alone, 0 nobody */
+	uint32_t attempts;    /* times it failed its hash in this session */
+	uint32_t hint_of;     /* the peer that was asked for a hint last (hints.h), 0 nobody */
+	uint32_t offer;	      /* the reading of blocks that lie here (offered.h), 0 there is none */
+	uint8_t leaves_tries; /* times its leaf hashes were asked for (vet.h) */
+	bool hinted;	      /* by its hint those are fetched again that are missing */
+	unsigned own_faults;  /* times it failed and was right after all */
+	uint8_t how;	      /* enum shoal_flight_how: for what reason it was begun */
 	shoal_us opened, ready, disputed_until;
+	shoal_us leaves_until;	  /* they are waited for so long */
 	shoal_us due;		  /* its deadline; SHOAL_NEVER: none */
 	struct shoal_slot **slot; /* landed and still ours */
 	uint32_t *source;	  /* who sent each block: a peer's serial */
 	uint8_t *asked;		  /* how many were asked for it; LANDED once it is here */
+	uint8_t (*truth)[32];	  /* the true leaf of each block; NULL: unknown */
 	struct shoal_piece_hash hash;
 	struct shoal_disk_job job;
 	bool job_out;
@@ -94,6 +97,9 @@ void shoal_landing_foresee(const struct shoal_landing *l, uint32_t piece);
 void shoal_landing_close(struct shoal_landing *l, struct shoal_open *open);
 /* All blocks unasked again, slots back to promises: after a bad hash. BUSY when memory is gone (then close it). */
 SHOAL_MUST int shoal_landing_again(struct shoal_landing *l, struct shoal_open *open, shoal_us now);
+
+/* What the leaves of its blocks are, `open->blocks` of them, is kept. false: there is no memory for that. */
+SHOAL_MUST bool shoal_open_know(struct shoal_landing *l, struct shoal_open *open, const uint8_t (*leaf)[32]);
 
 /* The hash was wrong and its blocks are all here: back to FETCHING (then drop some) or READY. */
 void shoal_open_rewind(struct shoal_landing *l, struct shoal_open *open, enum shoal_open_state state, shoal_us now);

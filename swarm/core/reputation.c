@@ -179,6 +179,18 @@ static float toward(float value, double prior, double passed, double half)
 	return (float)(prior + ((double)value - prior) * shoal_exp2(-passed / half));
 }
 
+void shoal_rep_expect(struct shoal_rep *r, double expect_wrong)
+{
+	double q = expect_wrong < EXPECT_MIN ? EXPECT_MIN : expect_wrong > EXPECT_MAX ? EXPECT_MAX : expect_wrong;
+	double more = q - (double)r->expect_wrong;
+	if (r->state > SHOAL_REP_GOOD)
+		return;
+	r->right = (float)((double)r->right - SHOAL_REP_STRENGTH * more);
+	r->wrong = (float)((double)r->wrong + SHOAL_REP_STRENGTH * more);
+	r->expect_wrong = (float)q;
+	r->state = shoal_rep_integrity(r) >= SHOAL_REP_OK ? SHOAL_REP_GOOD : SHOAL_REP_NEW;
+}
+
 void shoal_rep_fade(struct shoal_rep *r, uint32_t now_s)
 {
 	double passed = now_s > r->faded_s ? now_s - r->faded_s : 0;

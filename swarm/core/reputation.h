@@ -102,6 +102,8 @@ double shoal_rep_memory(uint32_t blocks);
 
 /* A stranger of whom `expect_wrong` of its blocks are expected to be false (0.002 to 0.9: it is clamped). */
 void shoal_rep_init(struct shoal_rep *r, double expect_wrong, uint32_t now_s);
+/* Strangers turn out otherwise than they were when it was met, and it has shown nothing yet: what to expect of it now. */
+void shoal_rep_expect(struct shoal_rep *r, double expect_wrong);
 /* Lets evidence fade up to now: half of what is bad in 7 days, of what is good in 30, of reliability in one. Ends a ban
  * that is over. */
 void shoal_rep_fade(struct shoal_rep *r, uint32_t now_s);

@@ -418,6 +418,12 @@ void shoal_repute_changed(struct shoal_repute *t, struct shoal_repute_entry *e, 
 	t->grave |= e->rep.state >= SHOAL_REP_PAROLE && e->rep.state != e->saved;
 }
 
+void shoal_repute_again(struct shoal_repute *t, struct shoal_repute_entry *e, uint32_t now_s)
+{
+	if (e->rep.blocks == 0 && e->rep.false_blocks == 0)
+		shoal_rep_expect(&e->rep, shoal_repute_expect(t, &e->who.addr, now_s));
+}
+
 void shoal_repute_judge(struct shoal_repute *t, struct shoal_repute_entry *e, uint32_t now_s)
 {
 	struct shoal_rep *r = &e->rep;

@@ -78,6 +78,8 @@ struct shoal_repute_entry *shoal_repute_find(const struct shoal_repute *t, const
 struct shoal_repute_entry *shoal_repute_find_key(const struct shoal_repute *t, const uint8_t key[SHOAL_KEY_BYTES]);
 /* What to expect of a stranger there: the share of its blocks that will be false. */
 double shoal_repute_expect(struct shoal_repute *t, const struct shoal_addr *addr, uint32_t now_s);
+/* Of whom nothing is known yet but what strangers were like when it was met: what they are like by now. */
+void shoal_repute_again(struct shoal_repute *t, struct shoal_repute_entry *e, uint32_t now_s);
 /* After new evidence: once, what it turned out to be counts for strangers to come. */
 void shoal_repute_judge(struct shoal_repute *t, struct shoal_repute_entry *e, uint32_t now_s);
 /* Something was noted in it: it is to be recorded. (judge() says so itself.) */

@@ -2,10 +2,12 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include "swarm/core/evidence_room.h"
 #include "swarm/core/node_room.h"
 #include "swarm/core/offered.h"
 #include "swarm/core/turnover.h"
 #include "swarm/core/urgent.h"
+#include "swarm/core/vet.h"
 
 #define ASK_ROOM_START 32u
 #define DUPLICATES_MAX 2	/* end game: askers of one block */
@@ -153,7 +155,11 @@ struct shoal_open *shoal_swarm_open_piece(struct shoal_swarm *s, uint32_t piece,
 	struct shoal_open *open;
 	if (s->landing.full_bytes > SHOAL_LANDING_BACKLOG || shoal_offered_busy(s, piece))
 		return NULL; /* the disk is behind: its turn */
-	if (shoal_landing_open(&s->landing, piece, shoal_metainfo_piece_bytes(s->mi, piece), s->has_v2, &open, now) < 0)
+	uint32_t bytes = shoal_metainfo_piece_bytes(s->mi, piece);
+	int rc = shoal_landing_open(&s->landing, piece, bytes, s->has_v2, &open, now);
+	if (rc == SHOAL_ERR_BUSY && shoal_swarm_make_room(s, now))
+		rc = shoal_landing_open(&s->landing, piece, bytes, s->has_v2, &open, now);
+	if (rc < 0)
 		return NULL; /* memory: the pieces under way come first */
 	if (shoal_swarm_piece_expect(s, piece, &open->hash) < 0) {
 		shoal_landing_close(&s->landing, open);
@@ -334,6 +340,7 @@ static bool ask_block(struct shoal_peer *p, struct shoal_open *open, uint32_t bl
 	struct shoal_wire_msg msg = {
 		.id = SHOAL_WIRE_REQUEST, .index = open->piece, .begin = block * SHOAL_BLOCK, .len = len
 	};
+	shoal_vet_asked(p, open, now); /* what it is held to, before it */
 	shoal_peer_say(p, &msg, now);
 	return !p->closing;
 }
@@ -465,6 +472,13 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 	shoal_flow_block(&p->flow, ev->len, ask.at, now);
 	shoal_peer_recovered(p, now);
 	struct shoal_open *open = shoal_landing_find(&s->landing, ask.piece);
+	ask.slot->len = shoal_open_block_len(open, block);
+	if (!shoal_vet_passes(p, open, block, ask.slot)) {
+		shoal_open_unask(&s->landing, open, block, ask.weak, ask.slot);
+		wasted(p, ev->len);
+		s->dirty_fill = true;
+		return shoal_evidence_false(s, p->source, ask.piece, block, SHOAL_REP_WHY_FALSE_LEAF, now);
+	}
 	if (ask.weak)
 		open->weak--;
 	bool shared = open->asked[block] > !ask.weak || open->weak > 0;

@@ -328,6 +328,9 @@ void shoal_swarm_needs_more(struct shoal_swarm *s, shoal_us now);
 void shoal_swarm_unverified(struct shoal_swarm *s, uint32_t piece, shoal_us now);
 /* Pieces under way that nobody wants any more. */
 void shoal_swarm_drop_unwanted(struct shoal_swarm *s, shoal_us now);
+/* Memory is short: a piece under way that nobody was asked for, and nobody who serves us has, is begun another time; the
+ * one of which least would be lost. false: there is none. */
+SHOAL_MUST bool shoal_swarm_make_room(struct shoal_swarm *s, shoal_us now);
 /* A piece we claimed turned out not to be there: never served again until it is. */
 void shoal_swarm_withdraw(struct shoal_swarm *s, uint32_t piece, shoal_us now);
 int shoal_swarm_piece_expect(struct shoal_swarm *s, uint32_t piece, struct shoal_piece_hash *hash);
@@ -365,7 +368,8 @@ void shoal_swarm_layers_again(struct shoal_swarm *s);
 void shoal_swarm_layers_end(struct shoal_swarm *s);
 void shoal_swarm_layers_tick(struct shoal_swarm *s, shoal_us now);
 void shoal_swarm_hashes_gone(struct shoal_swarm *s, const struct shoal_peer *p);
-bool shoal_swarm_leaves_wanted(struct shoal_swarm *s, uint32_t piece, shoal_us now);
+/* The leaves of a piece are asked for, of `of` if it has them to give, else (or NULL) of somebody. false: of nobody. */
+bool shoal_swarm_leaves_wanted(struct shoal_swarm *s, uint32_t piece, struct shoal_peer *of, shoal_us now);
 void shoal_swarm_leaves_ready(struct shoal_swarm *s, struct shoal_check *check, shoal_us now);
 
 /* layers.c: those that whole files tell. To be called while a swarm checks; true while there is more to do. */

@@ -6,6 +6,8 @@
 #include "swarm/core/offered.h"
 #include "swarm/core/turnover.h"
 
+#define LEFT_ALONE SHOAL_S(15) /* a piece of which some is here, before that is given up */
+
 /* ---- what a piece must come to ------------------------------------------------------- */
 
 bool shoal_swarm_piece_known(const struct shoal_swarm *s, uint32_t piece)
@@ -146,6 +148,37 @@ void shoal_swarm_drop_unwanted(struct shoal_swarm *s, shoal_us now)
 		shoal_landing_close(&s->landing, o);
 		shoal_picker_close(s->picker, piece);
 	}
+}
+
+/* Whoever was to give it has gone or chokes us. */
+static bool orphaned(const struct shoal_swarm *s, uint32_t piece)
+{
+	for (const struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm)
+		if (!p->closing && !p->choking_us && shoal_bits_get(&p->have, piece))
+			return false;
+	return true;
+}
+
+bool shoal_swarm_make_room(struct shoal_swarm *s, shoal_us now)
+{
+	struct shoal_open *least = NULL;
+	for (struct shoal_open *o = s->landing.head; o != NULL; o = o->next) {
+		bool idle = o->state == SHOAL_OPEN_FETCHING && !o->job_out && o->handed == 0 && o->offer == 0 &&
+			    o->weak == 0 && o->unasked + o->here == o->blocks;
+		bool empty = o->here == 0;
+		if (idle && (empty || o->opened + LEFT_ALONE <= now) && (least == NULL || o->here < least->here) &&
+		    orphaned(s, o->piece))
+			least = o;
+	}
+	if (least == NULL)
+		return false;
+	uint32_t piece = least->piece;
+	for (uint32_t b = 0; b < least->blocks; b++)
+		if (least->asked[b] == SHOAL_BLOCK_LANDED && least->source[b] != SHOAL_SOURCE_HERE)
+			s->wasted += shoal_open_block_len(least, b);
+	shoal_landing_close(&s->landing, least);
+	shoal_picker_close(s->picker, piece);
+	return true;
 }
 
 /* From now on its files exist. */

@@ -29,6 +29,7 @@ static const struct {
 	{ "purge", SHOAL_WITHOUT_PURGE },	  { "hedge", SHOAL_WITHOUT_HEDGE },
 	{ "trials", SHOAL_WITHOUT_TRIALS },	  { "verified", SHOAL_WITHOUT_VERIFIED },
 	{ "onward", SHOAL_WITHOUT_ONWARD },	  { "hints", SHOAL_WITHOUT_HINTS },
+	{ "vetting", SHOAL_WITHOUT_VETTING },
 };
 
 unsigned lab_without_of(const char *name, size_t len)

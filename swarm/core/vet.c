@@ -1,0 +1,88 @@
+/* swarm/core/vet.c - whose blocks are looked at one by one, and what of them is false. */
+#include "swarm/core/vet.h"
+
+#include <string.h>
+#include "swarm/core/evidence_room.h"
+#include "swarm/core/node_room.h"
+
+static bool newcomer(const struct shoal_rep *r)
+{
+	return r->state == SHOAL_REP_NEW || r->state == SHOAL_REP_PAROLE;
+}
+
+static bool watched(const struct shoal_peer *p)
+{
+	const struct shoal_rep *r = shoal_peer_standing(p);
+	return r != NULL && (newcomer(r) || r->blocks < SHOAL_VET_BLOCKS);
+}
+
+void shoal_vet_asked(struct shoal_peer *p, struct shoal_open *open, shoal_us now)
+{
+	/* A block alone is its file's root: its verdict comes as soon. */
+	if (!open->hash.has_v2 || open->truth != NULL || open->blocks < 2 || open->leaves_tries >= SHOAL_VET_TRIES ||
+	    open->leaves_until > now || !p->node->policy->names_liars ||
+	    !shoal_node_uses(p->node, SHOAL_WITHOUT_VETTING) || !watched(p))
+		return;
+	if (shoal_swarm_leaves_wanted(p->swarm, open->piece, open->leaves_tries == 0 ? p : NULL, now))
+		open->leaves_until = now + SHOAL_VET_WAIT;
+	open->leaves_tries++;
+}
+
+uint32_t shoal_vet_depth(const struct shoal_peer *p, uint32_t depth, shoal_us now)
+{
+	const struct shoal_rep *r = shoal_peer_standing(p);
+	const struct shoal_open *open = NULL;
+	if (r != NULL && newcomer(r) && p->piece != SHOAL_PIECE_NONE)
+		open = shoal_landing_find(&p->swarm->landing, p->piece);
+	if (open == NULL || (open->truth == NULL && open->leaves_until <= now) ||
+	    (open->truth != NULL && open->here > 0))
+		return depth;
+	uint32_t most = SHOAL_VET_UNTRIED;
+	if (r->state == SHOAL_REP_PAROLE || open->here >= most)
+		most = 1;
+	return depth < most ? depth : most;
+}
+
+/* Hashed twice, if need be: our own memory may err, and that is nobody's fault. */
+static bool right(const struct shoal_swarm *s, const struct shoal_open *open, uint32_t block,
+		  const struct shoal_slot *slot)
+{
+	uint8_t digest[32];
+	for (int i = 0; i < 2; i++) {
+		shoal_evidence_digest(s, open->piece, block, slot, digest);
+		if (memcmp(digest, open->truth[block], 32) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool shoal_vet_passes(const struct shoal_peer *p, const struct shoal_open *open, uint32_t block,
+		      const struct shoal_slot *slot)
+{
+	return open->truth == NULL || !watched(p) || right(p->swarm, open, block, slot);
+}
+
+void shoal_vet_leaves(struct shoal_swarm *s, struct shoal_open *open, const uint8_t (*leaf)[32], shoal_us now)
+{
+	if (open->truth != NULL || !shoal_open_know(&s->landing, open, leaf))
+		return;
+	s->dirty_fill = true; /* more may be asked for now */
+	if (!open->whole || open->job_out || (open->state != SHOAL_OPEN_FETCHING && open->state != SHOAL_OPEN_READY))
+		return; /* it has its verdict soon, and by these very leaves */
+	for (uint32_t b = 0; b < open->blocks; b++) {
+		uint32_t source = open->source[b];
+		if (open->asked[b] != SHOAL_BLOCK_LANDED || source == SHOAL_SOURCE_HERE)
+			continue;
+		const struct shoal_peer *p = shoal_evidence_peer(s, source);
+		if ((p != NULL && !watched(p)) || right(s, open, b, open->slot[b]))
+			continue;
+		s->wasted += shoal_open_block_len(open, b);
+		shoal_open_drop(&s->landing, open, b);
+		shoal_evidence_false(s, source, open->piece, b, SHOAL_REP_WHY_FALSE_LEAF, now);
+	}
+}
+
+void shoal_vet_refused(struct shoal_open *open)
+{
+	open->leaves_until = 0;
+}

@@ -1,0 +1,40 @@
+/*
+ * swarm/core/vet.h - who is new is held to the leaf hashes of BEP 52, block by block.
+ *
+ * A piece says that somebody lied once it is whole, and then a liar has sent all of it. So the leaf hashes of a piece
+ * that a stranger is asked for are asked for as well, of the stranger itself: they prove themselves, whoever sends
+ * them, and what they cost (a piece read and hashed) it reads anyway. One that does not give them is not asked twice, but
+ * another is. From then on its blocks are hashed as they come: a false one never lands, and names its sender.
+ *
+ * Nobody waits for that. Blocks that come before the leaf hashes are looked at once those are here; where nobody has any the
+ * hash of the piece decides, as it does for those who are known, and in v1.
+ */
+#ifndef SHOAL_VET_H
+#define SHOAL_VET_H
+
+#include <shoal/types.h>
+#include "proto/base/slots.h"
+
+#define SHOAL_VET_BLOCKS 16u	  /* right ones of whoever is in good standing: then it is known */
+#define SHOAL_VET_UNTRIED 3u	  /* of one that has shown nothing yet: so many, and then one by one */
+#define SHOAL_VET_WAIT SHOAL_S(1) /* for the leaf hashes of a piece, before another is asked ... */
+#define SHOAL_VET_TRIES 3	  /* ... so many in all */
+
+struct shoal_open;
+struct shoal_peer;
+struct shoal_swarm;
+
+/* `p` is asked for a block of `open`. */
+void shoal_vet_asked(struct shoal_peer *p, struct shoal_open *open, shoal_us now);
+/* How many of `depth` blocks to have asked of `p`: few where newcomers misbehave and the leaf hashes of its piece are on
+ * their way, for no longer than SHOAL_VET_WAIT. */
+uint32_t shoal_vet_depth(const struct shoal_peer *p, uint32_t depth, shoal_us now);
+/* A block from `p` is about to land from `slot`. false: it is not the one in the torrent. */
+SHOAL_MUST bool shoal_vet_passes(const struct shoal_peer *p, const struct shoal_open *open, uint32_t block,
+				 const struct shoal_slot *slot);
+/* The true leaves of a piece, one for each of its blocks. Who sent what is otherwise is blamed. */
+void shoal_vet_leaves(struct shoal_swarm *s, struct shoal_open *open, const uint8_t (*leaf)[32], shoal_us now);
+/* They cannot be had of whom we asked. */
+void shoal_vet_refused(struct shoal_open *open);
+
+#endif
