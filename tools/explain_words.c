@@ -195,6 +195,7 @@ static void depth(struct words *w)
 		break;
 	case SHOAL_FLIGHT_LIMIT_REQQ: add(w, "all that it queues"); break;
 	case SHOAL_FLIGHT_LIMIT_STALL: add(w, "as it stalls"); break;
+	case SHOAL_FLIGHT_LIMIT_VET: add(w, "until that is known to be right, as newcomers lie"); break;
 	case SHOAL_FLIGHT_LIMIT_CLAIMS: add(w, "as it gave nothing when it was last asked"); break;
 	default: add(w, "as it chokes us"); break;
 	}
@@ -225,6 +226,7 @@ static void not_asked(struct words *w)
 		add(w, "all it may be asked for at a time was under way (%" PRIu64 " of %" PRIu64 " blocks)",
 		    term(w, "asked"), term(w, "window"));
 		break;
+	case SHOAL_FLIGHT_NOT_LIED: add(w, "all that it had sent was false, and it had half a minute to wait"); break;
 	case SHOAL_FLIGHT_NOT_RESTING: add(w, "it had refused a block a moment before"); break;
 	case SHOAL_FLIGHT_NOT_TURN:
 		add(w, "it had room too (%" PRIu64 " of %" PRIu64 " blocks under way), and the other's turn came first",

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "proto/merkle.h"
 #include "swarm/core/node_room.h"
+#include "swarm/core/vet.h"
 
 #define GONE_EXPECT 0.01 /* false blocks of one of whom no record is left, or of a web seed */
 
@@ -169,8 +170,10 @@ void shoal_evidence_false(struct shoal_swarm *s, uint32_t source, uint32_t piece
 	if (!s->node->policy->scores || !shoal_node_uses(s->node, SHOAL_WITHOUT_FORGIVING) ||
 	    !who_is(s, source, &who) || who.entry == NULL)
 		return shoal_swarm_ban(s, source, piece, text, now); /* a web seed keeps its own count */
-	if (who.peer != NULL)
+	if (who.peer != NULL) {
 		prove(who.peer, 0, now);
+		shoal_vet_lied(who.peer, now);
+	}
 	struct shoal_rep *r = &who.entry->rep;
 	struct shoal_note_blame note = { .source = source,
 					 .piece = piece,

@@ -81,6 +81,7 @@ enum shoal_flight_limit {			    /* what bounds how many blocks may be asked of i
 			  SHOAL_FLIGHT_LIMIT_STALL,
 			  SHOAL_FLIGHT_LIMIT_CLAIMS, /* it refused what it said it has, or stalled, and gave nothing since */
 			  SHOAL_FLIGHT_LIMIT_CHOKED,
+			  SHOAL_FLIGHT_LIMIT_VET, /* newcomers lie, and no block of its piece is known to be right */
 };
 enum shoal_flight_not {				 /* NOT */
 			SHOAL_FLIGHT_NOT_CHOKES, /* it chokes us */
@@ -89,6 +90,7 @@ enum shoal_flight_not {				 /* NOT */
 			SHOAL_FLIGHT_NOT_RESTING, /* it refused a block a moment ago */
 			SHOAL_FLIGHT_NOT_TURN,	  /* it had room: another asked first */
 			SHOAL_FLIGHT_NOT_LACKS,	  /* it has not got it */
+			SHOAL_FLIGHT_NOT_LIED,	  /* its first block was false, where newcomers lie */
 };
 enum shoal_flight_end { SHOAL_FLIGHT_END_STOP, SHOAL_FLIGHT_END_FULL };
 

@@ -7,6 +7,7 @@
 #include "proto/base/bytes.h"
 #include "proto/text.h"
 #include "swarm/core/node_room.h"
+#include "swarm/core/vet.h"
 
 /* ---- the desk ------------------------------------------------------------------------------- */
 
@@ -213,7 +214,7 @@ void shoal_note_stance(struct shoal_peer *p, shoal_us now)
 
 /* ---- asking ---------------------------------------------------------------------------------------- */
 
-static enum shoal_flight_limit limit_of(const struct shoal_peer *p, uint64_t worth)
+static enum shoal_flight_limit limit_of(const struct shoal_peer *p, uint64_t worth, shoal_us now)
 {
 	if (p->choking_us)
 		return SHOAL_FLIGHT_LIMIT_CHOKED;
@@ -221,6 +222,8 @@ static enum shoal_flight_limit limit_of(const struct shoal_peer *p, uint64_t wor
 		return SHOAL_FLIGHT_LIMIT_STALL;
 	if (p->noted.window == worth)
 		return SHOAL_FLIGHT_LIMIT_TRUST;
+	if (p->noted.window == 1 && shoal_vet_depth(p, 2, now) == 1)
+		return SHOAL_FLIGHT_LIMIT_VET;
 	if (p->in_vain > 0)
 		return SHOAL_FLIGHT_LIMIT_CLAIMS;
 	return p->noted.window == p->reqq ? SHOAL_FLIGHT_LIMIT_REQQ : SHOAL_FLIGHT_LIMIT_LINE;
@@ -235,7 +238,9 @@ static enum shoal_flight_not not_of(const struct shoal_peer *q, bool has, shoal_
 	if (q->snubbed)
 		return SHOAL_FLIGHT_NOT_STALLS;
 	if (q->ask_after > now)
-		return SHOAL_FLIGHT_NOT_RESTING;
+		return q->repute != NULL && q->repute->rep.blocks == 0 && q->repute->rep.false_blocks > 0
+			       ? SHOAL_FLIGHT_NOT_LIED
+			       : SHOAL_FLIGHT_NOT_RESTING;
 	return q->ask_count > 0 && q->ask_count >= q->noted.window ? SHOAL_FLIGHT_NOT_FULL : SHOAL_FLIGHT_NOT_TURN;
 }
 
@@ -276,7 +281,7 @@ void shoal_note_ask(struct shoal_peer *p, const struct shoal_open *open, shoal_u
 					       : SHOAL_FLIGHT_HOW_JOINED;
 	f.term[1] = shoal_picker_copies(s->picker, open->piece);
 	f.term[2] = p->noted.window;
-	f.term[3] = limit_of(p, worth);
+	f.term[3] = limit_of(p, worth, now);
 	f.term[4] = worth;
 	f.term[5] = shoal_flow_rate(&p->flow);
 	f.term[6] = shoal_flow_delay(&p->flow);

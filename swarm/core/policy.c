@@ -70,8 +70,7 @@ static uint32_t full_depth(struct shoal_peer *p, shoal_us now)
 		depth = 1;
 	else if (p->flow.last_block == 0 && depth > DEPTH_UNTRIED)
 		depth = DEPTH_UNTRIED;
-	else
-		depth = shoal_vet_depth(p, depth, now);
+	depth = shoal_vet_depth(p, depth, now);
 	return depth < worth ? depth : worth;
 }
 

@@ -475,6 +475,8 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 	ask.slot->len = shoal_open_block_len(open, block);
 	if (!shoal_vet_passes(p, open, block, ask.slot)) {
 		shoal_open_unask(&s->landing, open, block, ask.weak, ask.slot);
+		if (open->owner == p->serial)
+			open->owner = 0;
 		wasted(p, ev->len);
 		s->dirty_fill = true;
 		return shoal_evidence_false(s, p->source, ask.piece, block, SHOAL_REP_WHY_FALSE_LEAF, now);

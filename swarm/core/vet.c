@@ -30,17 +30,14 @@ void shoal_vet_asked(struct shoal_peer *p, struct shoal_open *open, shoal_us now
 
 uint32_t shoal_vet_depth(const struct shoal_peer *p, uint32_t depth, shoal_us now)
 {
+	const struct shoal_swarm *s = p->swarm;
 	const struct shoal_rep *r = shoal_peer_standing(p);
-	const struct shoal_open *open = NULL;
-	if (r != NULL && newcomer(r) && p->piece != SHOAL_PIECE_NONE)
-		open = shoal_landing_find(&p->swarm->landing, p->piece);
-	if (open == NULL || (open->truth == NULL && open->leaves_until <= now) ||
-	    (open->truth != NULL && open->here > 0))
+	if (depth <= 1 || !s->has_v2 || r == NULL || !newcomer(r) || !shoal_node_uses(p->node, SHOAL_WITHOUT_VETTING))
 		return depth;
-	uint32_t most = SHOAL_VET_UNTRIED;
-	if (r->state == SHOAL_REP_PAROLE || open->here >= most)
-		most = 1;
-	return depth < most ? depth : most;
+	const struct shoal_open *open = p->piece != SHOAL_PIECE_NONE ? shoal_landing_find(&s->landing, p->piece) : NULL;
+	if (open == NULL)
+		return p->flow.last_block == 0 ? 1 : depth;
+	return open->truth != NULL ? (open->here == 0 ? 1 : depth) : open->leaves_until > now ? 1 : depth;
 }
 
 /* Hashed twice, if need be: our own memory may err, and that is nobody's fault. */
@@ -80,6 +77,13 @@ void shoal_vet_leaves(struct shoal_swarm *s, struct shoal_open *open, const uint
 		shoal_open_drop(&s->landing, open, b);
 		shoal_evidence_false(s, source, open->piece, b, SHOAL_REP_WHY_FALSE_LEAF, now);
 	}
+}
+
+void shoal_vet_lied(struct shoal_peer *p, shoal_us now)
+{
+	/* Others will give that block. Were it banned at once, it would be back at once, as somebody else. */
+	if (p->repute != NULL && p->repute->rep.state == SHOAL_REP_NEW && p->repute->rep.blocks == 0)
+		p->ask_after = shoal_max_u64(p->ask_after, now + SHOAL_VET_LIED);
 }
 
 void shoal_vet_refused(struct shoal_open *open)

@@ -15,10 +15,12 @@
 #include <shoal/types.h>
 #include "proto/base/slots.h"
 
-#define SHOAL_VET_BLOCKS 16u	  /* right ones of whoever is in good standing: then it is known */
-#define SHOAL_VET_UNTRIED 3u	  /* of one that has shown nothing yet: so many, and then one by one */
+#define SHOAL_VET_BLOCKS 16u /* right ones of whoever is in good standing: then it is known */
+#define SHOAL_VET_UNTRIED 3u /* blocks asked of one that has given nothing yet; of newcomers that may well lie, one */
 #define SHOAL_VET_WAIT SHOAL_S(1) /* for the leaf hashes of a piece, before another is asked ... */
-#define SHOAL_VET_TRIES 3	  /* ... so many in all */
+#define SHOAL_VET_LIED \
+	SHOAL_S(30)	  /* where newcomers lie, one whose first block is false is asked for the next after so long */
+#define SHOAL_VET_TRIES 3 /* ... so many in all */
 
 struct shoal_open;
 struct shoal_peer;
@@ -26,14 +28,16 @@ struct shoal_swarm;
 
 /* `p` is asked for a block of `open`. */
 void shoal_vet_asked(struct shoal_peer *p, struct shoal_open *open, shoal_us now);
-/* How many of `depth` blocks to have asked of `p`: few where newcomers misbehave and the leaf hashes of its piece are on
- * their way, for no longer than SHOAL_VET_WAIT. */
+/* How many of `depth` blocks to have asked of `p`: one where newcomers misbehave, until one of its piece is known to be
+ * right. Its leaf hashes are not waited for longer than SHOAL_VET_WAIT. */
 uint32_t shoal_vet_depth(const struct shoal_peer *p, uint32_t depth, shoal_us now);
 /* A block from `p` is about to land from `slot`. false: it is not the one in the torrent. */
 SHOAL_MUST bool shoal_vet_passes(const struct shoal_peer *p, const struct shoal_open *open, uint32_t block,
 				 const struct shoal_slot *slot);
 /* The true leaves of a piece, one for each of its blocks. Who sent what is otherwise is blamed. */
 void shoal_vet_leaves(struct shoal_swarm *s, struct shoal_open *open, const uint8_t (*leaf)[32], shoal_us now);
+/* It is about to be blamed for a false block. */
+void shoal_vet_lied(struct shoal_peer *p, shoal_us now);
 /* They cannot be had of whom we asked. */
 void shoal_vet_refused(struct shoal_open *open);
 

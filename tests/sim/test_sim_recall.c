@@ -71,7 +71,7 @@ static uint64_t second_life(bool kill, bool no_store, uint64_t seed, unsigned *r
 	struct sim *sim = sim_new(&(struct sim_options){ .seed = seed, .content = &c });
 	stage(sim, no_store);
 	struct sim_node *leech = sim_node(sim, LEECH), *polluter = sim_node(sim, POLLUTER);
-	assert_true(sim_run(sim, has_banned, leech, SHOAL_S(10)));
+	assert_true(sim_run(sim, has_banned, leech, SHOAL_S(20)));
 	sim_run_for(sim, SHOAL_RECALL_GRAVE + SHOAL_MS(500));
 	if (kill)
 		sim_node_crash(leech, SIM_CRASH_KILL);
@@ -194,7 +194,7 @@ static void what_could_not_be_written_is_written_later(void **state)
 	struct sim *sim = sim_new(&(struct sim_options){ .seed = 4, .content = &c });
 	stage(sim, false);
 	struct sim_node *leech = sim_node(sim, LEECH), *polluter = sim_node(sim, POLLUTER);
-	assert_true(sim_run(sim, has_banned, leech, SHOAL_S(10)));
+	assert_true(sim_run(sim, has_banned, leech, SHOAL_S(20)));
 	sim_store_fail(leech->store, SHOAL_ERR_NO_SPACE, 1000);
 	sim_run_for(sim, SHOAL_S(3));
 	assert_false(known(leech, &polluter->addr, &rec));
