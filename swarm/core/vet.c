@@ -18,9 +18,10 @@ static bool watched(const struct shoal_peer *p)
 
 void shoal_vet_asked(struct shoal_peer *p, struct shoal_open *open, shoal_us now)
 {
-	/* A block alone is its file's root: its verdict comes as soon. */
-	if (!open->hash.has_v2 || open->truth != NULL || open->blocks < 2 || open->leaves_tries >= SHOAL_VET_TRIES ||
-	    open->leaves_until > now || !p->node->policy->names_liars ||
+	/* A block alone is its file's root: its verdict comes as soon. And a hybrid may contradict itself, which a whole piece
+	 * alone can tell: by its leaves whoever sends what v1 names would be a liar. */
+	if (!open->hash.has_v2 || open->hash.has_v1 || open->truth != NULL || open->blocks < 2 ||
+	    open->leaves_tries >= SHOAL_VET_TRIES || open->leaves_until > now || !p->node->policy->names_liars ||
 	    !shoal_node_uses(p->node, SHOAL_WITHOUT_VETTING) || !watched(p))
 		return;
 	if (shoal_swarm_leaves_wanted(p->swarm, open->piece, open->leaves_tries == 0 ? p : NULL, now))
@@ -32,7 +33,8 @@ uint32_t shoal_vet_depth(const struct shoal_peer *p, uint32_t depth, shoal_us no
 {
 	const struct shoal_swarm *s = p->swarm;
 	const struct shoal_rep *r = shoal_peer_standing(p);
-	if (depth <= 1 || !s->has_v2 || r == NULL || !newcomer(r) || !shoal_node_uses(p->node, SHOAL_WITHOUT_VETTING))
+	if (depth <= 1 || !s->has_v2 || s->has_v1 || r == NULL || !newcomer(r) ||
+	    !shoal_node_uses(p->node, SHOAL_WITHOUT_VETTING))
 		return depth;
 	const struct shoal_open *open = p->piece != SHOAL_PIECE_NONE ? shoal_landing_find(&s->landing, p->piece) : NULL;
 	if (open == NULL)

@@ -7,7 +7,8 @@
  * another is. From then on its blocks are hashed as they come: a false one never lands, and names its sender.
  *
  * Nobody waits for that. Blocks that come before the leaf hashes are looked at once those are here; where nobody has any the
- * hash of the piece decides, as it does for those who are known, and in v1.
+ * hash of the piece decides, as it does for those who are known, in v1, and in a hybrid, whose two hashes may contradict
+ * each other.
  */
 #ifndef SHOAL_VET_H
 #define SHOAL_VET_H

@@ -49,7 +49,7 @@ static void stage(struct sim *sim, bool no_store)
 {
 	struct sim_adversary_spec spec = sim_adversary_spec(SIM_POLLUTER);
 	spec.rate = 1000000;
-	scene_seed(sim, (struct sim_node_options){ .up = 300 * KIB });
+	scene_seed(sim, (struct sim_node_options){ .up = 64 * KIB }); /* not done before the polluter is asked again */
 	(void)sim_node_new(sim, &(struct sim_node_options){ .up = 300 * KIB, .adversary = spec });
 	struct sim_node *leech = sim_node_new(sim, &(struct sim_node_options){ .no_store = no_store });
 	sim_node_meet(leech, sim_node(sim, SEED));
@@ -71,7 +71,7 @@ static uint64_t second_life(bool kill, bool no_store, uint64_t seed, unsigned *r
 	struct sim *sim = sim_new(&(struct sim_options){ .seed = seed, .content = &c });
 	stage(sim, no_store);
 	struct sim_node *leech = sim_node(sim, LEECH), *polluter = sim_node(sim, POLLUTER);
-	assert_true(sim_run(sim, has_banned, leech, SHOAL_S(20)));
+	assert_true(sim_run(sim, has_banned, leech, SHOAL_S(60)));
 	sim_run_for(sim, SHOAL_RECALL_GRAVE + SHOAL_MS(500));
 	if (kill)
 		sim_node_crash(leech, SIM_CRASH_KILL);
@@ -86,7 +86,7 @@ static uint64_t second_life(bool kill, bool no_store, uint64_t seed, unsigned *r
 		assert_int_equal(rec.rep.state, SHOAL_REP_BANNED);
 	}
 	sim_node_start(leech);
-	sim_run_for(sim, SHOAL_S(30));
+	sim_run_for(sim, SHOAL_S(180));
 	assert_true(leech->complete);
 	assert_string_equal(sim_wrong(sim), "");
 	uint64_t after = sim_adversary_deeds(polluter->adversary)->spoiled;
@@ -194,7 +194,7 @@ static void what_could_not_be_written_is_written_later(void **state)
 	struct sim *sim = sim_new(&(struct sim_options){ .seed = 4, .content = &c });
 	stage(sim, false);
 	struct sim_node *leech = sim_node(sim, LEECH), *polluter = sim_node(sim, POLLUTER);
-	assert_true(sim_run(sim, has_banned, leech, SHOAL_S(20)));
+	assert_true(sim_run(sim, has_banned, leech, SHOAL_S(60)));
 	sim_store_fail(leech->store, SHOAL_ERR_NO_SPACE, 1000);
 	sim_run_for(sim, SHOAL_S(3));
 	assert_false(known(leech, &polluter->addr, &rec));
