@@ -113,6 +113,8 @@ SHOAL_MUST int shoal_pw_say(struct shoal_pw *pw, const struct shoal_wire_msg *ms
 SHOAL_MUST int shoal_pw_give(struct shoal_pw *pw, const struct shoal_pw_give *block);
 /* Takes a block back that no byte (header included) has gone out of: true, and the token is the owner's. */
 bool shoal_pw_take_back(struct shoal_pw *pw, uint32_t piece, uint32_t begin, uint32_t len, void **token);
+/* Likewise the first of a piece, whichever block it is. */
+bool shoal_pw_take_back_any(struct shoal_pw *pw, uint32_t piece, struct shoal_pw_give *block);
 /* What is to be sent, in order, as up to `max` parts. 0: nothing. */
 size_t shoal_pw_output(const struct shoal_pw *pw, struct shoal_pw_piece_out v[], size_t max);
 /* `n` bytes of it went out. Tokens of blocks wholly sent come back through done[]; returns how many (<= max parts of output()). */

@@ -170,21 +170,41 @@ int shoal_pw_give(struct shoal_pw *pw, const struct shoal_pw_give *give)
 	return SHOAL_OK;
 }
 
+static void block_take(struct pw_out *out, uint32_t i)
+{
+	out->blocks_open--;
+	out->block_bytes -= block_size(block_at(out, i));
+	for (; i + 1 < out->block_count; i++)
+		*block_at(out, i) = *block_at(out, i + 1);
+	out->block_count--;
+}
+
 bool shoal_pw_take_back(struct shoal_pw *pw, uint32_t piece, uint32_t begin, uint32_t len, void **token)
 {
 	struct pw_out *out = &pw->out;
 
 	/* The newest first: of a block that was asked for twice, one may be on its way. */
 	for (uint32_t i = out->block_count; i-- > 0;) {
-		struct pw_block_out *b = block_at(out, i);
+		const struct pw_block_out *b = block_at(out, i);
 		if (b->give.piece != piece || b->give.begin != begin || b->give.len != len || b->gone > 0)
 			continue;
 		*token = b->give.token;
-		out->blocks_open--;
-		out->block_bytes -= block_size(b);
-		for (; i + 1 < out->block_count; i++)
-			*block_at(out, i) = *block_at(out, i + 1);
-		out->block_count--;
+		block_take(out, i);
+		return true;
+	}
+	return false;
+}
+
+bool shoal_pw_take_back_any(struct shoal_pw *pw, uint32_t piece, struct shoal_pw_give *block)
+{
+	struct pw_out *out = &pw->out;
+
+	for (uint32_t i = 0; i < out->block_count; i++) {
+		const struct pw_block_out *b = block_at(out, i);
+		if (b->give.piece != piece || b->gone > 0)
+			continue;
+		*block = b->give;
+		block_take(out, i);
 		return true;
 	}
 	return false;

@@ -292,6 +292,8 @@ void shoal_peer_long_message(struct shoal_peer *p, shoal_us now);
 bool shoal_peer_sated(const struct shoal_peer *p);
 void shoal_peer_wants(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now);
 void shoal_peer_cancels(struct shoal_peer *p, const struct shoal_wire_msg *msg, shoal_us now);
+/* The piece is not ours to give any more: says so, and takes back what has not begun to go. */
+void shoal_peer_disown(struct shoal_peer *p, uint32_t piece, shoal_us now);
 /* Queues up to `blocks` of what it asked for, while it has room for them and the limit allows; how many it was. */
 uint32_t shoal_peer_serve(struct shoal_peer *p, uint32_t blocks, shoal_us now);
 void shoal_peer_choke(struct shoal_peer *p, bool choke, shoal_us now);

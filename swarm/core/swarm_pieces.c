@@ -113,11 +113,9 @@ void shoal_swarm_withdraw(struct shoal_swarm *s, uint32_t piece, shoal_us now)
 	/* The record goes first; only when it is durable may the bytes be fetched again and overwritten. */
 	shoal_bits_set(&s->withdrawn, piece);
 	each_file(s, piece, 1); /* and so its files are recorded as open: they are about to be written to */
-	for (struct shoal_peer *p = s->peers; p != NULL; p = p->in_swarm) {
-		uint8_t body[4];
-		shoal_put_u32(body, piece);
-		if (p->ext_donthave != 0)
-			shoal_peer_say_ext(p, p->ext_donthave, shoal_bytes(body, 4), now);
+	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {
+		next = p->in_swarm;
+		shoal_peer_disown(p, piece, now);
 	}
 }
 

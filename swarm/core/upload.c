@@ -115,6 +115,22 @@ void shoal_peer_cancels(struct shoal_peer *p, const struct shoal_wire_msg *msg, 
 	} /* else it is on its way, which answers the cancel (BEP 6) */
 }
 
+void shoal_peer_disown(struct shoal_peer *p, uint32_t piece, shoal_us now)
+{
+	struct shoal_pw_give block;
+	uint8_t body[4];
+	shoal_put_u32(body, piece);
+	if (p->ext_donthave != 0)
+		shoal_peer_say_ext(p, p->ext_donthave, shoal_bytes(body, 4), now);
+	/* What waits among its requests is refused when its turn comes. These had theirs: what we say passes them, so that
+	 * they would follow the word that they are gone, some of them out of a file that is another by now. */
+	while (shoal_pw_take_back_any(p->pw, piece, &block)) {
+		struct shoal_wanted w = { block.piece, block.begin, block.len };
+		shoal_peer_sent(p, &block.token, 1, false, now);
+		reject(p, &w, now);
+	}
+}
+
 void shoal_peer_choke(struct shoal_peer *p, bool choke, shoal_us now)
 {
 	if (p->choked == choke)

@@ -81,6 +81,15 @@ static void model_give(struct model *m, uint32_t piece, uint32_t len, bool file)
 	assert_int_equal(shoal_pw_give(m->pw, &it->give), 0);
 }
 
+/* Item `i` was taken back. */
+static void model_forget(struct model *m, size_t i)
+{
+	free(m->item[i].bytes);
+	m->count--;
+	memmove(&m->item[i], &m->item[i + 1], (m->count - i) * sizeof m->item[0]);
+	memset(&m->item[m->count], 0, sizeof m->item[0]);
+}
+
 static size_t model_queued(const struct model *m, size_t *blocks)
 {
 	size_t bytes = 0;
@@ -272,7 +281,7 @@ static void only_blocks_without_a_byte_gone_come_back(void **state)
 	assert_null(token);
 	assert_true(shoal_pw_take_back(m.pw, 2, 16384, 50, &token));
 	assert_ptr_equal(token, (void *)2);
-	free(m.item[--m.count].bytes);
+	model_forget(&m, 2);
 	assert_int_equal(check_output(&m, 64), 52);
 	model_sent(&m, 52);
 	model_fini(&m);
@@ -294,6 +303,31 @@ static void of_two_alike_the_newer_comes_back(void **state)
 	assert_false(shoal_pw_take_back(m.pw, 1, 16384, 40, &token));
 	assert_int_equal(shoal_pw_queued(m.pw), 53);
 	assert_int_equal(shoal_pw_queued_blocks(m.pw), 1);
+	model_fini(&m);
+}
+
+static void of_a_piece_all_that_has_not_begun_comes_back(void **state)
+{
+	(void)state;
+	static struct model m;
+	struct shoal_pw_give block;
+	model_init(&m);
+	model_give(&m, 1, 40, false);
+	model_give(&m, 2, 50, false);
+	model_give(&m, 1, 60, true);
+	model_give(&m, 1, 70, false);
+	model_sent(&m, 1); /* of the first header */
+	assert_false(shoal_pw_take_back_any(m.pw, 3, &block));
+	for (uint32_t i = 3; i <= 4; i++) {
+		assert_true(shoal_pw_take_back_any(m.pw, 1, &block));
+		assert_ptr_equal(block.token, (void *)(uintptr_t)i);
+		assert_int_equal(block.begin, 16384);
+		assert_int_equal(block.len, 30 + 10 * i);
+		model_forget(&m, 2);
+	}
+	assert_false(shoal_pw_take_back_any(m.pw, 1, &block));
+	model_sent(&m, check_output(&m, 64));
+	assert_int_equal(shoal_pw_queued(m.pw), 0);
 	model_fini(&m);
 }
 
@@ -462,10 +496,19 @@ static void any_order_of_calls_matches_the_model(void **state)
 					continue;
 				while (token != m.item[i].give.token) /* of several alike it is the newest */
 					assert_true(++i < m.count);
-				free(m.item[i].bytes);
-				m.count--;
-				memmove(&m.item[i], &m.item[i + 1], (m.count - i) * sizeof m.item[0]);
-				memset(&m.item[m.count], 0, sizeof m.item[0]);
+				model_forget(&m, i);
+			} else if (dice < 72) {
+				struct shoal_pw_give block;
+				uint32_t piece = shoal_rng_below(&rng, 30);
+				size_t i = m.first;
+				while (i < m.count && (m.item[i].give.token == NULL || m.item[i].gone > 0 ||
+						       m.item[i].give.piece != piece))
+					i++;
+				assert_int_equal(shoal_pw_take_back_any(m.pw, piece, &block), i < m.count);
+				if (i == m.count)
+					continue;
+				assert_ptr_equal(block.token, m.item[i].give.token);
+				model_forget(&m, i);
 			} else {
 				size_t max = 1 + shoal_rng_below(&rng, 40);
 				size_t out = check_output(&m, max), blocks;
@@ -495,6 +538,7 @@ int main(void)
 		cmocka_unit_test(the_handshake_goes_first_and_once),
 		cmocka_unit_test(only_blocks_without_a_byte_gone_come_back),
 		cmocka_unit_test(of_two_alike_the_newer_comes_back),
+		cmocka_unit_test(of_a_piece_all_that_has_not_begun_comes_back),
 		cmocka_unit_test(what_may_wait_is_bounded),
 		cmocka_unit_test(blocks_that_may_wait_are_bounded),
 		cmocka_unit_test(tokens_without_room_wait_for_the_next_call),
