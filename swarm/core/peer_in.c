@@ -252,7 +252,7 @@ int shoal_peer_metadata(struct shoal_peer *p, shoal_us now)
 static void on_choke(struct shoal_peer *p, bool choked, shoal_us now)
 {
 	p->choking_us = choked;
-	if (p->ask_after > now + SHOAL_PEER_IN_VAIN_FIRST)
+	if (p->in_vain > 0 && p->ask_after > now + SHOAL_PEER_IN_VAIN_FIRST)
 		p->ask_after = now + SHOAL_PEER_IN_VAIN_FIRST; /* it says that things have changed: one more try */
 	if (choked && !p->fast)				       /* a fast peer rejects what it will not send (BEP 6) */
 		shoal_peer_unask_all(p, now);

@@ -328,6 +328,7 @@ static void note_ask(struct shoal_peer *p, const struct shoal_open *open, uint32
 static bool ask_block(struct shoal_peer *p, struct shoal_open *open, uint32_t block, shoal_us now)
 {
 	uint32_t len = shoal_open_block_len(open, block);
+	shoal_vet_asked(p, open, now); /* what it is held to, before it */
 	if (p->node->flights != NULL)
 		note_ask(p, open, block, now);
 	if (!ask_push(p, (struct shoal_ask){ .piece = open->piece, .block = block, .at = now, .weak = p->snubbed }))
@@ -340,7 +341,6 @@ static bool ask_block(struct shoal_peer *p, struct shoal_open *open, uint32_t bl
 	struct shoal_wire_msg msg = {
 		.id = SHOAL_WIRE_REQUEST, .index = open->piece, .begin = block * SHOAL_BLOCK, .len = len
 	};
-	shoal_vet_asked(p, open, now); /* what it is held to, before it */
 	shoal_peer_say(p, &msg, now);
 	return !p->closing;
 }
