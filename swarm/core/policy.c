@@ -4,10 +4,10 @@
 #include "swarm/core/node_room.h"
 #include "swarm/core/vet.h"
 
-#define SLOW_ALONE SHOAL_S(30)		/* of a piece that failed before */
-#define TRUST_WAIT SHOAL_S(10)		/* a suspect idles for so long, when somebody better may come to serve us */
-#define DEPTH_UNTRIED SHOAL_VET_UNTRIED /* blocks asked of one that has given none yet */
-#define UNPROVEN_TIME SHOAL_S(5)	/* for the first block of a peer, while others deliver */
+#define SLOW_ALONE SHOAL_S(30)	 /* of a piece that failed before */
+#define TRUST_WAIT SHOAL_S(10)	 /* a suspect idles for so long, when somebody better may come to serve us */
+#define DEPTH_UNTRIED 4u	 /* blocks asked of one that has given none yet */
+#define UNPROVEN_TIME SHOAL_S(5) /* for the first block of a peer, while others deliver */
 
 const struct shoal_policy *shoal_policy_of(enum shoal_rules rules)
 {

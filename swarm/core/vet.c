@@ -29,17 +29,27 @@ void shoal_vet_asked(struct shoal_peer *p, struct shoal_open *open, shoal_us now
 	open->leaves_tries++;
 }
 
+/* How many of `depth`: of its piece none is known to be right, or may be before long. */
+static uint32_t few(const struct shoal_peer *p, uint32_t depth, shoal_us now)
+{
+	const struct shoal_open *open = NULL;
+	bool untried = p->flow.last_block == 0;
+	if (!newcomer(shoal_peer_standing(p)))
+		return untried ? SHOAL_VET_UNTRIED : depth;
+	if (p->piece != SHOAL_PIECE_NONE)
+		open = shoal_landing_find(&p->swarm->landing, p->piece);
+	if (open != NULL)
+		untried = open->truth != NULL ? open->here == 0 : open->leaves_until > now;
+	return untried ? 1 : depth;
+}
+
 uint32_t shoal_vet_depth(const struct shoal_peer *p, uint32_t depth, shoal_us now)
 {
 	const struct shoal_swarm *s = p->swarm;
-	const struct shoal_rep *r = shoal_peer_standing(p);
-	if (depth <= 1 || !s->has_v2 || s->has_v1 || r == NULL || !newcomer(r) ||
+	if (!s->has_v2 || s->has_v1 || shoal_peer_standing(p) == NULL ||
 	    !shoal_node_uses(p->node, SHOAL_WITHOUT_VETTING))
 		return depth;
-	const struct shoal_open *open = p->piece != SHOAL_PIECE_NONE ? shoal_landing_find(&s->landing, p->piece) : NULL;
-	if (open == NULL)
-		return p->flow.last_block == 0 ? 1 : depth;
-	return open->truth != NULL ? (open->here == 0 ? 1 : depth) : open->leaves_until > now ? 1 : depth;
+	return (uint32_t)shoal_min_u64(depth, few(p, depth, now));
 }
 
 /* Hashed twice, if need be: our own memory may err, and that is nobody's fault. */

@@ -16,8 +16,8 @@
 #include <shoal/types.h>
 #include "proto/base/slots.h"
 
-#define SHOAL_VET_BLOCKS 16u /* right ones of whoever is in good standing: then it is known */
-#define SHOAL_VET_UNTRIED 3u /* blocks asked of one that has given nothing yet; of newcomers that may well lie, one */
+#define SHOAL_VET_BLOCKS 16u	  /* right ones of whoever is in good standing: then it is known */
+#define SHOAL_VET_UNTRIED 3u	  /* asked of one that has given nothing yet; where newcomers lie, one */
 #define SHOAL_VET_WAIT SHOAL_S(1) /* for the leaf hashes of a piece, before another is asked ... */
 #define SHOAL_VET_LIED \
 	SHOAL_S(30)	  /* where newcomers lie, one whose first block is false is asked for the next after so long */
@@ -29,8 +29,8 @@ struct shoal_swarm;
 
 /* `p` is asked for a block of `open`. */
 void shoal_vet_asked(struct shoal_peer *p, struct shoal_open *open, shoal_us now);
-/* How many of `depth` blocks to have asked of `p`: one where newcomers misbehave, until one of its piece is known to be
- * right. Its leaf hashes are not waited for longer than SHOAL_VET_WAIT. */
+/* How many of `depth` blocks to have asked of `p`: few before it has given one, and where newcomers lie one, until some of
+ * its piece is known to be right. Its leaf hashes are not waited for longer than SHOAL_VET_WAIT. */
 uint32_t shoal_vet_depth(const struct shoal_peer *p, uint32_t depth, shoal_us now);
 /* A block from `p` is about to land from `slot`. false: it is not the one in the torrent. */
 SHOAL_MUST bool shoal_vet_passes(const struct shoal_peer *p, const struct shoal_open *open, uint32_t block,

@@ -70,7 +70,7 @@ BLOCK_SIZE = (META, "	if (data.len != want)\n		return SHOAL_ERR_MALFORMED;", "	i
 GOSSIP, PEX, CONTACTS = "swarm/core/gossip.c", "proto/pex.c", "swarm/core/contacts.c"
 FIT_FOR = (GOSSIP, "	return who == SHOAL_REACH_GLOBAL || who == to || (who != SHOAL_REACH_LOOPBACK && to != SHOAL_REACH_GLOBAL);",
            "	return to != SHOAL_REACH_NOWHERE;")
-STRANGERS_PLACES = (CONTACTS, "		if (!(source & SHOAL_FROM_NEAR) && from != SHOAL_FROM_LSD && from != SHOAL_FROM_INCOMING)", "		if (from == 0)")
+STRANGERS_PLACES = (CONTACTS, "		if (!(source & SHOAL_FROM_NEAR) && from >= SHOAL_FROM_TRACKER)", "		if (from == 0)")
 ONE_A_MINUTE = (GOSSIP, "	if (p->pex_heard != 0 && p->pex_heard + SHOAL_PEX_LEAST > now)\n		return fault(p);", "")
 FIRST_FAULT = (GOSSIP, "	return ++p->pex_faults >= SHOAL_PEX_FAULTS ? SHOAL_ERR_REFUSED : 0;", "	return SHOAL_ERR_REFUSED;")  # of its PEX ends it
 MAY_ABORT = (BEN, '#include "proto/bencode.h"', '#include <stdlib.h>\n#include "proto/bencode.h"')
@@ -186,7 +186,7 @@ GUARDS = [
     ("W12a W12c W13a", OVERDUE, DOUBLE),
     ("W12b W21a", (IN, "	if (!shoal_peer_unask(p, msg->index, msg->begin / SHOAL_BLOCK, false, now))\n		return shoal_peer_idle_talk(p, now);",
                    "	if (now > 0)\n		return shoal_peer_idle_talk(p, now);"), OVERDUE, DOUBLE),
-    ("W25a W25b", (PEER, "		shoal_peer_unask_all(p, now);\n		p->swarm->hash_requests", "		p->swarm->hash_requests")),
+    ("W25a W25b", (PEER, "		shoal_peer_unask_all(p, now);\n		p->hash_asked = 0;", "		p->hash_asked = 0;")),
     # what peers say of others
     ("X03j", ONE_A_MINUTE),
     ("X01a", ONE_A_MINUTE, (GUARD, "	if (h->named >= (local(from) ? SHOAL_GUARD_NAMES_LOCAL : SHOAL_GUARD_NAMES))", "	if (h->named >= 60000)"),
