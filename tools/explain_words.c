@@ -226,7 +226,9 @@ static void not_asked(struct words *w)
 		add(w, "all it may be asked for at a time was under way (%" PRIu64 " of %" PRIu64 " blocks)",
 		    term(w, "asked"), term(w, "window"));
 		break;
-	case SHOAL_FLIGHT_NOT_LIED: add(w, "all that it had sent was false, and it had half a minute to wait"); break;
+	case SHOAL_FLIGHT_NOT_LIED:
+		add(w, "all that it had sent was false, and others were asked first for a while");
+		break;
 	case SHOAL_FLIGHT_NOT_RESTING: add(w, "it had refused a block a moment before"); break;
 	case SHOAL_FLIGHT_NOT_TURN:
 		add(w, "it had room too (%" PRIu64 " of %" PRIu64 " blocks under way), and the other's turn came first",

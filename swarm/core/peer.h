@@ -106,6 +106,7 @@ struct shoal_peer {
 	bool bound;	 /* encrypted, and `binding` is of this stream alone (shoal_mse_binding, identity.h) */
 	bool foretold;	 /* the wire knows what to expect (shoal_peer_forecast) */
 	uint8_t laid;	 /* blocks laid out for the next read: by what the last ones brought */
+	bool vetted;	 /* a block of it was held to its leaf hash (vet.h), and was right */
 	uint8_t in_vain; /* times in a row that it was asked, and gave nothing */
 	uint32_t serial;
 	uint32_t source; /* what its blocks are remembered by: one for all connections with one contact */

@@ -29,18 +29,18 @@ void shoal_vet_asked(struct shoal_peer *p, struct shoal_open *open, shoal_us now
 	open->leaves_tries++;
 }
 
-/* How many of `depth`: of its piece none is known to be right, or may be before long. */
+/* How many of `depth`, until a block of it is known to be right, or may be by now. */
 static uint32_t few(const struct shoal_peer *p, uint32_t depth, shoal_us now)
 {
 	const struct shoal_open *open = NULL;
 	bool untried = p->flow.last_block == 0;
-	if (!newcomer(shoal_peer_standing(p)))
-		return untried ? SHOAL_VET_UNTRIED : depth;
+	if (p->vetted || !watched(p))
+		return depth;
 	if (p->piece != SHOAL_PIECE_NONE)
 		open = shoal_landing_find(&p->swarm->landing, p->piece);
 	if (open != NULL)
-		untried = open->truth != NULL ? open->here == 0 : open->leaves_until > now;
-	return untried ? 1 : depth;
+		untried = open->truth != NULL || open->leaves_until > now;
+	return !untried ? depth : newcomer(shoal_peer_standing(p)) ? 1 : SHOAL_VET_UNTRIED;
 }
 
 uint32_t shoal_vet_depth(const struct shoal_peer *p, uint32_t depth, shoal_us now)
@@ -65,10 +65,15 @@ static bool right(const struct shoal_swarm *s, const struct shoal_open *open, ui
 	return false;
 }
 
-bool shoal_vet_passes(const struct shoal_peer *p, const struct shoal_open *open, uint32_t block,
+bool shoal_vet_passes(struct shoal_peer *p, const struct shoal_open *open, uint32_t block,
 		      const struct shoal_slot *slot)
 {
-	return open->truth == NULL || !watched(p) || right(p->swarm, open, block, slot);
+	if (open->truth == NULL || !watched(p))
+		return true;
+	if (!right(p->swarm, open, block, slot))
+		return false;
+	p->vetted = true;
+	return true;
 }
 
 void shoal_vet_leaves(struct shoal_swarm *s, struct shoal_open *open, const uint8_t (*leaf)[32], shoal_us now)
@@ -82,9 +87,14 @@ void shoal_vet_leaves(struct shoal_swarm *s, struct shoal_open *open, const uint
 		uint32_t source = open->source[b];
 		if (open->asked[b] != SHOAL_BLOCK_LANDED || source == SHOAL_SOURCE_HERE)
 			continue;
-		const struct shoal_peer *p = shoal_evidence_peer(s, source);
-		if ((p != NULL && !watched(p)) || right(s, open, b, open->slot[b]))
+		struct shoal_peer *p = shoal_evidence_peer(s, source);
+		if (p != NULL && !watched(p))
 			continue;
+		if (right(s, open, b, open->slot[b])) {
+			if (p != NULL)
+				p->vetted = true;
+			continue;
+		}
 		s->wasted += shoal_open_block_len(open, b);
 		shoal_open_drop(&s->landing, open, b);
 		shoal_evidence_false(s, source, open->piece, b, SHOAL_REP_WHY_FALSE_LEAF, now);

@@ -20,7 +20,7 @@
 #define SHOAL_VET_UNTRIED 3u	  /* asked of one that has given nothing yet; where newcomers lie, one */
 #define SHOAL_VET_WAIT SHOAL_S(1) /* for the leaf hashes of a piece, before another is asked ... */
 #define SHOAL_VET_LIED \
-	SHOAL_S(30)	  /* where newcomers lie, one whose first block is false is asked for the next after so long */
+	SHOAL_S(7)	  /* where newcomers lie, one whose first block is false is asked for the next after so long */
 #define SHOAL_VET_TRIES 3 /* ... so many in all */
 
 struct shoal_open;
@@ -29,11 +29,11 @@ struct shoal_swarm;
 
 /* `p` is asked for a block of `open`. */
 void shoal_vet_asked(struct shoal_peer *p, struct shoal_open *open, shoal_us now);
-/* How many of `depth` blocks to have asked of `p`: few before it has given one, and where newcomers lie one, until some of
- * its piece is known to be right. Its leaf hashes are not waited for longer than SHOAL_VET_WAIT. */
+/* How many of `depth` blocks to have asked of `p`: few, and where newcomers lie one, until a block of it is known to be
+ * right. The leaf hashes for that are not waited for longer than SHOAL_VET_WAIT at a time. */
 uint32_t shoal_vet_depth(const struct shoal_peer *p, uint32_t depth, shoal_us now);
 /* A block from `p` is about to land from `slot`. false: it is not the one in the torrent. */
-SHOAL_MUST bool shoal_vet_passes(const struct shoal_peer *p, const struct shoal_open *open, uint32_t block,
+SHOAL_MUST bool shoal_vet_passes(struct shoal_peer *p, const struct shoal_open *open, uint32_t block,
 				 const struct shoal_slot *slot);
 /* The true leaves of a piece, one for each of its blocks. Who sent what is otherwise is blamed. */
 void shoal_vet_leaves(struct shoal_swarm *s, struct shoal_open *open, const uint8_t (*leaf)[32], shoal_us now);

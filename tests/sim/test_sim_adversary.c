@@ -406,7 +406,7 @@ static void a_whitewasher_comes_back_as_somebody_else(void **state)
 		assert_int_equal(deeds(&s, 1)->reborn, 1);
 		assert_memory_not_equal(w->addr.ip, before.ip, 4);
 		assert_int_equal(memcmp(w->addr.ip, before.ip, 3) == 0, same);
-		sim_run_for(s.sim, SHOAL_S(45)); /* where newcomers lie it takes half a minute to be banned */
+		sim_run_for(s.sim, SHOAL_S(45)); /* where newcomers lie it takes seven seconds to be banned */
 		print_message("%s /24: %llu identities, %u bans\n", same ? "same" : "new",
 			      1 + (unsigned long long)deeds(&s, 1)->reborn, victim->bans);
 		assert_true(deeds(&s, 1)->reborn >= 2);
