@@ -195,7 +195,7 @@ static void depth(struct words *w)
 		break;
 	case SHOAL_FLIGHT_LIMIT_REQQ: add(w, "all that it queues"); break;
 	case SHOAL_FLIGHT_LIMIT_STALL: add(w, "as it stalls"); break;
-	case SHOAL_FLIGHT_LIMIT_VET: add(w, "until that is known to be right, as newcomers lie"); break;
+	case SHOAL_FLIGHT_LIMIT_VET: add(w, "until one of it is known to be right"); break;
 	case SHOAL_FLIGHT_LIMIT_CLAIMS: add(w, "as it gave nothing when it was last asked"); break;
 	default: add(w, "as it chokes us"); break;
 	}

@@ -157,6 +157,14 @@ static const char *how_text(enum shoal_rep_why why)
 	}
 }
 
+/* Strangers are worse than was known when they came. */
+static void meet_again(struct shoal_node *n, uint32_t now_s)
+{
+	for (struct shoal_peer *p = n->peers; p != NULL; p = p->next)
+		if (p->repute != NULL)
+			shoal_repute_again(&n->repute, p->repute, now_s);
+}
+
 /* Exact blame. */
 void shoal_evidence_false(struct shoal_swarm *s, uint32_t source, uint32_t piece, uint32_t block,
 			  enum shoal_rep_why why, shoal_us now)
@@ -186,10 +194,8 @@ void shoal_evidence_false(struct shoal_swarm *s, uint32_t source, uint32_t piece
 	bool changed = shoal_rep_false(r, why, piece, block, now_s);
 	bool news = !r->judged;
 	shoal_repute_judge(&s->node->repute, who.entry, now_s);
-	for (struct shoal_peer *p = s->node->peers; news && p != NULL;
-	     p = p->next) /* strangers are worse than they were */
-		if (p->repute != NULL)
-			shoal_repute_again(&s->node->repute, p->repute, now_s);
+	if (news)
+		meet_again(s->node, now_s);
 	shoal_note_false(s, &note, r, now);
 	struct shoal_repute_entry *key = key_of(s, &who);
 	bool key_banned = false;

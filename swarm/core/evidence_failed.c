@@ -154,14 +154,10 @@ static void suspect(struct shoal_swarm *s, const struct shoal_open *open, const 
 
 static void begin_anew(struct shoal_swarm *s, struct shoal_open *open, shoal_us now)
 {
-	uint32_t piece = open->piece;
 	s->wasted += open->bytes;
-	if (shoal_landing_again(&s->landing, open, now) < 0) {
-		shoal_landing_close(&s->landing, open);
-		shoal_picker_close(s->picker, piece);
-		return;
-	}
-	if (shoal_swarm_piece_expect(s, piece, &open->hash) < 0)
+	if (shoal_landing_again(&s->landing, open, now) < 0)
+		return shoal_swarm_put_back(s, open);
+	if (shoal_swarm_piece_expect(s, open->piece, &open->hash) < 0)
 		open->hash.good = 0;
 }
 

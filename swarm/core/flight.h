@@ -81,7 +81,7 @@ enum shoal_flight_limit {			    /* what bounds how many blocks may be asked of i
 			  SHOAL_FLIGHT_LIMIT_STALL,
 			  SHOAL_FLIGHT_LIMIT_CLAIMS, /* it refused what it said it has, or stalled, and gave nothing since */
 			  SHOAL_FLIGHT_LIMIT_CHOKED,
-			  SHOAL_FLIGHT_LIMIT_VET, /* newcomers lie, and no block of its piece is known to be right */
+			  SHOAL_FLIGHT_LIMIT_VET, /* no block of it is known to be right yet (vet.h) */
 };
 enum shoal_flight_not {				 /* NOT */
 			SHOAL_FLIGHT_NOT_CHOKES, /* it chokes us */

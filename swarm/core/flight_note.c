@@ -222,7 +222,7 @@ static enum shoal_flight_limit limit_of(const struct shoal_peer *p, uint64_t wor
 		return SHOAL_FLIGHT_LIMIT_STALL;
 	if (p->noted.window == worth)
 		return SHOAL_FLIGHT_LIMIT_TRUST;
-	if (p->noted.window == 1 && shoal_vet_depth(p, 2, now) == 1)
+	if (shoal_vet_depth(p, UINT32_MAX, now) == p->noted.window)
 		return SHOAL_FLIGHT_LIMIT_VET;
 	if (p->in_vain > 0)
 		return SHOAL_FLIGHT_LIMIT_CLAIMS;

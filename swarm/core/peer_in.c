@@ -253,8 +253,10 @@ static void on_choke(struct shoal_peer *p, bool choked, shoal_us now)
 {
 	p->choking_us = choked;
 	if (p->in_vain > 0 && p->ask_after > now + SHOAL_PEER_IN_VAIN_FIRST)
-		p->ask_after = now + SHOAL_PEER_IN_VAIN_FIRST; /* it says that things have changed: one more try */
-	if (choked && !p->fast)				       /* a fast peer rejects what it will not send (BEP 6) */
+		p->ask_after =
+			now +
+			SHOAL_PEER_IN_VAIN_FIRST; /* not of one that lied: it says that things have changed, so one more try */
+	if (choked && !p->fast)			  /* a fast peer rejects what it will not send (BEP 6) */
 		shoal_peer_unask_all(p, now);
 	shoal_peer_recovered(p, now);
 	shoal_note_stance(p, now);

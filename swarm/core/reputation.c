@@ -159,9 +159,20 @@ static void cap(struct shoal_rep *r)
 	r->wrong = (float)((double)r->wrong * SHOAL_REP_CAP / sum);
 }
 
+static double expected(double wrong)
+{
+	return wrong < EXPECT_MIN ? EXPECT_MIN : wrong > EXPECT_MAX ? EXPECT_MAX : wrong;
+}
+
+/* The state of one of whom nothing is known but that. */
+static uint8_t as_met(const struct shoal_rep *r)
+{
+	return shoal_rep_integrity(r) >= SHOAL_REP_OK ? SHOAL_REP_GOOD : SHOAL_REP_NEW;
+}
+
 void shoal_rep_init(struct shoal_rep *r, double expect_wrong, uint32_t now_s)
 {
-	double q = expect_wrong < EXPECT_MIN ? EXPECT_MIN : expect_wrong > EXPECT_MAX ? EXPECT_MAX : expect_wrong;
+	double q = expected(expect_wrong);
 	*r = (struct shoal_rep){ .right = (float)(SHOAL_REP_STRENGTH * (1 - q)),
 				 .wrong = (float)(SHOAL_REP_STRENGTH * q),
 				 .kept = PRIOR_KEPT,
@@ -170,7 +181,7 @@ void shoal_rep_init(struct shoal_rep *r, double expect_wrong, uint32_t now_s)
 				 .no_claim = CLAIM_FALSE,
 				 .expect_wrong = (float)q,
 				 .faded_s = now_s };
-	r->state = shoal_rep_integrity(r) >= SHOAL_REP_OK ? SHOAL_REP_GOOD : SHOAL_REP_NEW;
+	r->state = as_met(r);
 }
 
 /* What is above the prior halves in `half` seconds. */
@@ -181,14 +192,14 @@ static float toward(float value, double prior, double passed, double half)
 
 void shoal_rep_expect(struct shoal_rep *r, double expect_wrong)
 {
-	double q = expect_wrong < EXPECT_MIN ? EXPECT_MIN : expect_wrong > EXPECT_MAX ? EXPECT_MAX : expect_wrong;
+	double q = expected(expect_wrong);
 	double more = q - (double)r->expect_wrong;
 	if (r->state > SHOAL_REP_GOOD)
 		return;
 	r->right = (float)((double)r->right - SHOAL_REP_STRENGTH * more);
 	r->wrong = (float)((double)r->wrong + SHOAL_REP_STRENGTH * more);
 	r->expect_wrong = (float)q;
-	r->state = shoal_rep_integrity(r) >= SHOAL_REP_OK ? SHOAL_REP_GOOD : SHOAL_REP_NEW;
+	r->state = as_met(r);
 }
 
 void shoal_rep_fade(struct shoal_rep *r, uint32_t now_s)

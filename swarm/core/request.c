@@ -472,7 +472,7 @@ void shoal_peer_block(struct shoal_peer *p, const struct shoal_pw_event *ev, sho
 	shoal_flow_block(&p->flow, ev->len, ask.at, now);
 	shoal_peer_recovered(p, now);
 	struct shoal_open *open = shoal_landing_find(&s->landing, ask.piece);
-	ask.slot->len = shoal_open_block_len(open, block);
+	ask.slot->len = shoal_open_block_len(open, block); /* so much of it is hashed */
 	if (!shoal_vet_passes(p, open, block, ask.slot)) {
 		shoal_open_unask(&s->landing, open, block, ask.weak, ask.slot);
 		if (open->owner == p->serial)

@@ -326,6 +326,8 @@ void shoal_swarm_verified(struct shoal_swarm *s, uint32_t piece, shoal_us now);
 /* Something is missing that was not. */
 void shoal_swarm_needs_more(struct shoal_swarm *s, shoal_us now);
 void shoal_swarm_unverified(struct shoal_swarm *s, uint32_t piece, shoal_us now);
+/* A piece under way is untouched again, and `open` gone. Nobody may be asked for any of it. */
+void shoal_swarm_put_back(struct shoal_swarm *s, struct shoal_open *open);
 /* Pieces under way that nobody wants any more. */
 void shoal_swarm_drop_unwanted(struct shoal_swarm *s, shoal_us now);
 /* Memory is short: a piece under way that nobody was asked for, and nobody who serves us has, is begun another time; the

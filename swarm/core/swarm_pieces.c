@@ -135,16 +135,21 @@ static void unask_piece(struct shoal_swarm *s, const struct shoal_open *open, sh
 			shoal_webseeds_unask(s, open->piece, b);
 }
 
+void shoal_swarm_put_back(struct shoal_swarm *s, struct shoal_open *open)
+{
+	uint32_t piece = open->piece;
+	shoal_landing_close(&s->landing, open);
+	shoal_picker_close(s->picker, piece);
+}
+
 void shoal_swarm_drop_unwanted(struct shoal_swarm *s, shoal_us now)
 {
 	for (struct shoal_open *o = s->landing.head, *next; o != NULL; o = next) {
-		uint32_t piece = o->piece;
 		next = o->next;
-		if (shoal_picker_wants(s->picker, piece) || o->job_out || o->state != SHOAL_OPEN_FETCHING)
+		if (shoal_picker_wants(s->picker, o->piece) || o->job_out || o->state != SHOAL_OPEN_FETCHING)
 			continue; /* what is all here may as well be kept */
 		unask_piece(s, o, now);
-		shoal_landing_close(&s->landing, o);
-		shoal_picker_close(s->picker, piece);
+		shoal_swarm_put_back(s, o);
 	}
 }
 
@@ -170,12 +175,10 @@ bool shoal_swarm_make_room(struct shoal_swarm *s, shoal_us now)
 	}
 	if (least == NULL)
 		return false;
-	uint32_t piece = least->piece;
 	for (uint32_t b = 0; b < least->blocks; b++)
 		if (least->asked[b] == SHOAL_BLOCK_LANDED && least->source[b] != SHOAL_SOURCE_HERE)
 			s->wasted += shoal_open_block_len(least, b);
-	shoal_landing_close(&s->landing, least);
-	shoal_picker_close(s->picker, piece);
+	shoal_swarm_put_back(s, least);
 	return true;
 }
 
@@ -201,9 +204,7 @@ void shoal_swarm_write_done(struct shoal_swarm *s, struct shoal_open *open, shoa
 		if (!open->whole || open->job.err == SHOAL_ERR_HASH) {
 			unask_piece(s, open, now);
 			if (shoal_landing_again(&s->landing, open, now) < 0) {
-				uint32_t piece = open->piece;
-				shoal_landing_close(&s->landing, open);
-				shoal_picker_close(s->picker, piece);
+				shoal_swarm_put_back(s, open);
 				open = NULL;
 			}
 		} else {

@@ -16,13 +16,19 @@ static bool watched(const struct shoal_peer *p)
 	return r != NULL && (newcomer(r) || r->blocks < SHOAL_VET_BLOCKS);
 }
 
+/* In pure v2. A hybrid may contradict itself, which a whole piece alone can tell: by its leaves whoever sends what v1 names
+ * would be a liar. */
+static bool vets(const struct shoal_swarm *s)
+{
+	return s->has_v2 && !s->has_v1 && s->node->policy->names_liars &&
+	       shoal_node_uses(s->node, SHOAL_WITHOUT_VETTING);
+}
+
 void shoal_vet_asked(struct shoal_peer *p, struct shoal_open *open, shoal_us now)
 {
-	/* A block alone is its file's root: its verdict comes as soon. And a hybrid may contradict itself, which a whole piece
-	 * alone can tell: by its leaves whoever sends what v1 names would be a liar. */
-	if (!open->hash.has_v2 || open->hash.has_v1 || open->truth != NULL || open->blocks < 2 ||
-	    open->leaves_tries >= SHOAL_VET_TRIES || open->leaves_until > now || !p->node->policy->names_liars ||
-	    !shoal_node_uses(p->node, SHOAL_WITHOUT_VETTING) || !watched(p))
+	/* A block alone is its file's root: its verdict comes as soon. */
+	if (open->truth != NULL || open->blocks < 2 || open->leaves_tries >= SHOAL_VET_TRIES ||
+	    open->leaves_until > now || !vets(p->swarm) || !watched(p))
 		return;
 	if (shoal_swarm_leaves_wanted(p->swarm, open->piece, open->leaves_tries == 0 ? p : NULL, now))
 		open->leaves_until = now + SHOAL_VET_WAIT;
@@ -33,23 +39,22 @@ void shoal_vet_asked(struct shoal_peer *p, struct shoal_open *open, shoal_us now
 static uint32_t few(const struct shoal_peer *p, uint32_t depth, shoal_us now)
 {
 	const struct shoal_open *open = NULL;
-	bool untried = p->flow.last_block == 0;
+	bool gave = p->flow.last_block != 0;
 	if (p->vetted || !watched(p))
 		return depth;
 	if (p->piece != SHOAL_PIECE_NONE)
 		open = shoal_landing_find(&p->swarm->landing, p->piece);
-	if (open != NULL)
-		untried = open->truth != NULL || open->leaves_until > now;
-	return !untried ? depth : newcomer(shoal_peer_standing(p)) ? 1 : SHOAL_VET_UNTRIED;
+	bool awaited = open != NULL && open->truth == NULL && open->leaves_until > now;
+	if (open != NULL ? open->truth == NULL && !awaited : gave)
+		return depth;
+	if (!newcomer(shoal_peer_standing(p)))
+		return SHOAL_VET_UNTRIED;
+	return awaited && gave ? 0 : 1; /* what it gave will be looked at in a moment */
 }
 
 uint32_t shoal_vet_depth(const struct shoal_peer *p, uint32_t depth, shoal_us now)
 {
-	const struct shoal_swarm *s = p->swarm;
-	if (!s->has_v2 || s->has_v1 || shoal_peer_standing(p) == NULL ||
-	    !shoal_node_uses(p->node, SHOAL_WITHOUT_VETTING))
-		return depth;
-	return (uint32_t)shoal_min_u64(depth, few(p, depth, now));
+	return vets(p->swarm) ? (uint32_t)shoal_min_u64(depth, few(p, depth, now)) : depth;
 }
 
 /* Hashed twice, if need be: our own memory may err, and that is nobody's fault. */

@@ -6,9 +6,9 @@
  * them, and what they cost (a piece read and hashed) it reads anyway. One that does not give them is not asked twice, but
  * another is. From then on its blocks are hashed as they come: a false one never lands, and names its sender.
  *
- * Nobody waits for that. Blocks that come before the leaf hashes are looked at once those are here; where nobody has any the
- * hash of the piece decides, as it does for those who are known, in v1, and in a hybrid, whose two hashes may contradict
- * each other.
+ * Until a block of it is known to be right little is asked of a stranger, and where newcomers lie least. But nobody is kept waiting
+ * for long: blocks that come before the leaf hashes are looked at once those are here; where nobody gives any the hash of
+ * the piece decides, as it does for those who are known, in v1, and in a hybrid, whose two hashes may contradict each other.
  */
 #ifndef SHOAL_VET_H
 #define SHOAL_VET_H

@@ -66,6 +66,15 @@ static uint32_t number_of(const struct shoal_addr *a)
 	return (shoal_get_u32(a->ip) - 0x01020304u) * BACK;
 }
 
+static bool verify(void *to, const uint8_t sig[64], struct shoal_bytes text, const uint8_t k[32])
+{
+	(void)to;
+	(void)text;
+	return sig[0] == k[0];
+}
+const struct shoal_dht_crypto dht_net_crypto = { NULL, verify };
+const uint8_t dht_net_key[32] = { 5 }, dht_net_sig[64] = { 5 };
+
 void dht_net_init(struct dht_net *net, uint64_t seed, uint32_t loss_ppm)
 {
 	assert(STRIDE * BACK == 1u);

@@ -38,6 +38,10 @@ struct dht_net {
 	void *user;
 };
 
+/* A key, what it signs everything with, and what takes that for its signature. */
+extern const uint8_t dht_net_key[32], dht_net_sig[64];
+extern const struct shoal_dht_crypto dht_net_crypto;
+
 void dht_net_init(struct dht_net *net, uint64_t seed, uint32_t loss_ppm);
 void dht_net_fini(struct dht_net *net);
 /* A node more, that knows some living ones. `id` NULL: one its address has earned. Its number. */

@@ -13,15 +13,6 @@
 #define SLOW SHOAL_S(3) /* eight others have been found and written to by then */
 #define NODES_MAX 64
 
-static bool verify(void *to, const uint8_t sig[64], struct shoal_bytes text, const uint8_t k[32])
-{
-	(void)to;
-	(void)text;
-	return sig[0] == k[0];
-}
-static const struct shoal_dht_crypto crypto = { NULL, verify };
-static const uint8_t key[32] = { 5 }, sig[64] = { 5 };
-
 /* The question under way: what came of it. */
 struct heard {
 	int64_t search, seq; /* seq 0: nothing was found */
@@ -57,9 +48,9 @@ static void begin(struct scene *s, uint64_t seed, uint32_t nodes)
 {
 	assert_true(nodes <= NODES_MAX);
 	*s = (struct scene){ .nodes = 0 };
-	shoal_item_target_of(key, shoal_bytes(NULL, 0), &s->target);
+	shoal_item_target_of(dht_net_key, shoal_bytes(NULL, 0), &s->target);
 	dht_net_init(&s->net, seed, 0);
-	s->net.crypto = &crypto;
+	s->net.crypto = &dht_net_crypto;
 	s->net.heard = hear;
 	s->net.user = &s->heard;
 	while (s->nodes < nodes) {
@@ -87,7 +78,7 @@ static shoal_us ask(struct scene *s, struct shoal_dht_ask what)
 {
 	shoal_us began = s->net.now;
 	what.target = s->target;
-	what.k = shoal_bytes(key, sizeof key);
+	what.k = shoal_bytes(dht_net_key, sizeof dht_net_key);
 	s->heard = (struct heard){ .search = shoal_dht_search(s->net.node[s->asker].dht, &what, began) };
 	assert_true(s->heard.search > 0);
 	dht_net_flush(&s->net, s->asker);
@@ -100,7 +91,7 @@ static shoal_us put(struct scene *s, int64_t seq)
 {
 	return ask(s, (struct shoal_dht_ask){ .what = SHOAL_DHT_PUT,
 					      .v = seq == 1 ? SHOAL_LIT("5:first") : SHOAL_LIT("6:second"),
-					      .sig = shoal_bytes(sig, sizeof sig),
+					      .sig = shoal_bytes(dht_net_sig, sizeof dht_net_sig),
 					      .seq = seq });
 }
 

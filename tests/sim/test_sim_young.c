@@ -16,15 +16,6 @@
 #include "proto/base/bytes.h"
 #include "tests/sim/dht_net.h"
 
-static bool verify(void *to, const uint8_t sig[64], struct shoal_bytes text, const uint8_t k[32])
-{
-	(void)to;
-	(void)text;
-	return sig[0] == k[0];
-}
-static const struct shoal_dht_crypto crypto = { NULL, verify };
-static const uint8_t key[32] = { 5 }, sig[64] = { 5 };
-
 static uint32_t nets(uint32_t usual)
 {
 	return getenv("SHOAL_LONG") != NULL ? 10 * usual : getenv("SHOAL_SHORT") != NULL ? usual / 4 : usual;
@@ -42,7 +33,7 @@ static void come_up(struct dht_net *net, uint64_t seed, uint32_t nodes, shoal_us
 {
 	dht_net_init(net, seed, 0);
 	net->one_router = true;
-	net->crypto = &crypto;
+	net->crypto = &dht_net_crypto;
 	while (net->alive < nodes) {
 		stranger(net);
 		dht_net_run(net, net->now + (net->alive == 1 ? SHOAL_MS(300) : apart));
@@ -114,8 +105,8 @@ static struct heard asks(struct dht_net *net, struct shoal_dht_ask what, bool st
 {
 	struct heard h = { .node = stranger(net) };
 	shoal_us end = net->now + SHOAL_S(30);
-	what.k = shoal_bytes(key, sizeof key);
-	shoal_item_target_of(key, shoal_bytes(NULL, 0), &what.target);
+	what.k = shoal_bytes(dht_net_key, sizeof dht_net_key);
+	shoal_item_target_of(dht_net_key, shoal_bytes(NULL, 0), &what.target);
 	h.search = shoal_dht_search(net->node[h.node].dht, &what, net->now);
 	assert_true(h.search > 0);
 	net->user = &h;
@@ -141,7 +132,7 @@ static void what_is_changed_is_found_changed(void **state)
 			for (int64_t seq = 1; seq <= 4; seq++) {
 				struct shoal_dht_ask put = { .what = SHOAL_DHT_PUT,
 							     .v = SHOAL_LIT("5:value"),
-							     .sig = shoal_bytes(sig, sizeof sig),
+							     .sig = shoal_bytes(dht_net_sig, sizeof dht_net_sig),
 							     .seq = seq };
 				copies += asks(&net, put, who_stays > 0).written;
 				writes++;

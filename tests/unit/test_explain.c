@@ -109,6 +109,8 @@ static void answers_follow_the_terms(void **state)
 	says(&f, "integrity at least 0.9123");
 	f.term[3] = SHOAL_FLIGHT_LIMIT_REQQ;
 	says(&f, "all that it queues");
+	f.term[3] = SHOAL_FLIGHT_LIMIT_VET;
+	says(&f, "until one of it is known to be right");
 
 	f = (struct shoal_flight){ .kind = SHOAL_FLIGHT_SERVE, .peer = 9 };
 	f.term[1] = SHOAL_CHOKE_OUTBID;

@@ -58,6 +58,35 @@ static void a_record_outlives_its_connection(void **state)
 	shoal_repute_fini(&t);
 }
 
+/* Who came before it was known what strangers are like is met again, if nothing was seen of him since. */
+static void who_has_shown_nothing_is_met_again(void **state)
+{
+	struct shoal_repute t = table_of(NULL);
+	struct shoal_addr a = v4(SOMEWHERE, 6881), b = v4(SOMEWHERE + 0x10000, 6881);
+	(void)state;
+	struct shoal_repute_entry *nothing = shoal_repute_take(&t, &a, 1), *some = shoal_repute_take(&t, &b, 1);
+	float before = nothing->rep.expect_wrong;
+	shoal_rep_verified(&some->rep, shoal_rep_memory(0), 1, 1);
+	struct shoal_rep as_it_was = some->rep;
+	assert_int_equal(nothing->rep.state, SHOAL_REP_GOOD);
+	for (uint32_t i = 1; i <= 5; i++)
+		meets(&t, SOMEWHERE + i * 0x20000, true, 2);
+	shoal_repute_again(&t, nothing, 2);
+	shoal_repute_again(&t, some, 2);
+	assert_true(nothing->rep.expect_wrong > 2 * before);
+	assert_int_equal(nothing->rep.state, SHOAL_REP_NEW);
+	/* As if it came only now. */
+	struct shoal_addr c = v4(SOMEWHERE + 0x30000, 6881);
+	struct shoal_repute_entry *now = shoal_repute_take(&t, &c, 2);
+	assert_float_equal(nothing->rep.right, now->rep.right, 1e-4);
+	assert_float_equal(nothing->rep.wrong, now->rep.wrong, 1e-4);
+	assert_memory_equal(&some->rep, &as_it_was, sizeof as_it_was);
+	shoal_repute_give(&t, nothing);
+	shoal_repute_give(&t, some);
+	shoal_repute_give(&t, now);
+	shoal_repute_fini(&t);
+}
+
 static void what_it_did_follows_it_to_where_it_listens(void **state)
 {
 	struct shoal_repute t = table_of(NULL);
@@ -166,6 +195,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_record_outlives_its_connection),
+		cmocka_unit_test(who_has_shown_nothing_is_met_again),
 		cmocka_unit_test(what_it_did_follows_it_to_where_it_listens),
 		cmocka_unit_test(newcomers_are_met_as_the_last_ones_turned_out),
 		cmocka_unit_test(networks_are_known_by_those_who_came_from_them),
