@@ -10,7 +10,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "swarm/core/disk.h"
+#include "swarm/pieces/disk.h"
 
 #define TRAY_JOBS 64 /* with so many it is busy */
 

@@ -2,7 +2,7 @@
 #include "tools/explain.h"
 
 #include "proto/base/bytes.h"
-#include "swarm/core/rep_record.h"
+#include "swarm/peers/rep_record.h"
 #include "swarm/io/addr.h"
 #include "tools/commands.h"
 #include "tools/human.h"

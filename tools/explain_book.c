@@ -3,7 +3,7 @@
 
 #include "proto/base/bytes.h"
 #include "proto/text.h"
-#include "swarm/core/reputation.h"
+#include "swarm/peers/reputation.h"
 #include "swarm/io/addr.h"
 #include "tools/say.h"
 

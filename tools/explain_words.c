@@ -2,9 +2,9 @@
 #include "tools/explain_words.h"
 
 #include "proto/base/bytes.h"
-#include "swarm/core/choker.h"
-#include "swarm/core/landing.h"
-#include "swarm/core/reputation.h"
+#include "swarm/peers/choker.h"
+#include "swarm/pieces/landing.h"
+#include "swarm/peers/reputation.h"
 #include "swarm/io/addr.h"
 #include "tools/human.h"
 #include "tools/say.h"

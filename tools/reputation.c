@@ -1,7 +1,7 @@
 /* tools/reputation.c - shoal reputation: what is remembered of peers, looked at, forgotten, carried elsewhere. */
 #include "proto/base/bytes.h"
 #include "swarm/core/recall.h"
-#include "swarm/core/rep_text.h"
+#include "swarm/peers/rep_text.h"
 #include "tools/commands.h"
 #include "tools/human.h"
 #include "tools/net.h"
@@ -25,7 +25,7 @@ static const struct shoal_opt_page page = {
 	"  list                everybody, with what is thought of them (--banned: only who is banned)\n"
 	"  show WHO            one of them, ADDR:PORT or ed25519:KEY, and why\n"
 	"  forget WHO          it is a stranger again; --all: everybody is\n"
-	"  export              all of it as text (swarm/core/rep_text.h), to stdout or -o FILE\n"
+	"  export              all of it as text (swarm/peers/rep_text.h), to stdout or -o FILE\n"
 	"  import FILE         such text (- is stdin). What is known here already stays as it is; the rest weighs\n"
 	"                      a quarter and little at most, and bans are taken with --bans alone, for an hour\n"
 	"Works on the state folder. forget and import want it for themselves: while another shoal is at work\n"

@@ -34,7 +34,7 @@ enum shoal_encryption {
 	SHOAL_ENCRYPTION_OFF,
 	SHOAL_ENCRYPTION_REQUIRE, /* all of every stream, or none */
 };
-/* Whom this node shows the key that it can be recognised by (swarm/README.md): other shoals alone, and of those */
+/* Whom this node shows the key that it can be recognised by (swarm/peers/README.md): other shoals alone, and of those */
 enum shoal_show_key {
 	SHOAL_SHOW_KEY_AUTO, /* whom the user named, and who is near: not the open network */
 	SHOAL_SHOW_KEY_OFF,

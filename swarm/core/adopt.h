@@ -3,7 +3,7 @@
  *
  * When what exists of a torrent has been checked, each file that still
  * lacks pieces is looked for: by its v2 root among the records of whole
- * files (swarm/core/claims.h), by name and size where there is no root (v1),
+ * files (swarm/pieces/claims.h), by name and size where there is no root (v1),
  * in the folders of torrents that BEP 38 calls similar (v1 alone: roots need
  * no hints), and in folders the user named. A candidate is shared, linked or copied into
  * the file's unfinished name, and then hashed like anything that lies
@@ -24,7 +24,7 @@
 #define SHOAL_ADOPT_H
 
 #include <shoal/engine.h>
-#include "swarm/core/disk.h"
+#include "swarm/pieces/disk.h"
 
 #define SHOAL_ADOPT_FOLDERS_MAX 64	 /* named by the user, or by records: those are told by name, others as one */
 #define SHOAL_ADOPT_TRIES 4		 /* candidates of one file */

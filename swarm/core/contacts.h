@@ -8,7 +8,7 @@
  * charged to the budget; where that says no, it is not kept.
  *
  * Whom to dial first: those the user named; last those whose record is bad
- * (reputation.h), whom nothing excludes; between them who failed least often,
+ * (swarm/peers/reputation.h), whom nothing excludes; between them who failed least often,
  * then who has a good record, then by who told us, then by canonical peer
  * priority (BEP 40). Two in five of the good are dialled in a stranger's turn,
  * so that no acquaintance, however old, closes the circle. What has worked is
@@ -21,9 +21,10 @@
 #include "proto/base/heap.h"
 #include "swarm/core/accounts.h"
 
-#define SHOAL_CONTACTS_MAX 2000	      /* of a swarm */
-#define SHOAL_CONTACTS_NODE 200000    /* of a node */
-#define SHOAL_CONTACTS_HOST 3	      /* ports of one host, if not near, named by the user, or connected (guard.h) */
+#define SHOAL_CONTACTS_MAX 2000	   /* of a swarm */
+#define SHOAL_CONTACTS_NODE 200000 /* of a node */
+#define SHOAL_CONTACTS_HOST \
+	3 /* ports of one host, if not near, named by the user, or connected (swarm/peers/guard.h) */
 #define SHOAL_CONTACT_TRIES 8	      /* failures in a row, and it is forgotten */
 #define SHOAL_CONTACT_TRIES_SEEDING 3 /* with nothing to fetch: who cannot be reached may come to us */
 #define SHOAL_DIALS 100		      /* half-open connections of a node */

@@ -5,7 +5,7 @@
 #define SHOAL_CONTACTS_ROOM_H
 
 #include "swarm/core/contacts.h"
-#include "swarm/core/reputation.h"
+#include "swarm/peers/reputation.h"
 
 /* By the record of its address; NONE where no score is kept. */
 enum shoal_regard shoal_contact_regard(const struct shoal_swarm *s, const struct shoal_contact *c);

@@ -84,7 +84,7 @@ double shoal_evidence_expect(struct shoal_swarm *s, uint32_t source)
 
 /* ---- places ---------------------------------------------------------------------------------- */
 
-/* So many blocks of it are right (0: one was false): whether it holds a stranger's place (guard.h). */
+/* So many blocks of it are right (0: one was false): whether it holds a stranger's place (swarm/peers/guard.h). */
 static void prove(struct shoal_peer *p, uint32_t blocks, shoal_us now)
 {
 	struct shoal_node *n = p->node;

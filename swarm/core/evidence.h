@@ -6,7 +6,7 @@
  * asked for and the piece waits for them (SHOAL_EVIDENCE_DISPUTE at most); then its false blocks, and no others,
  * are dropped and fetched again; what is right of a streamed piece stays on the disk. In v1 another of our kind may say which
  * those are (hints.h); else the blocks of the likeliest suspects are, from others, and once the piece has come
- * good the digests of what failed say exactly who it was. Records and their arithmetic: reputation.h.
+ * good the digests of what failed say exactly who it was. Records and their arithmetic: swarm/peers/reputation.h.
  *
  * A piece of which some lay here already (offered.h) is nobody's fault: a hint says which blocks are false, and without one
  * what lay here goes, and all that was sent stays. Only when it fails again without it is anybody suspected.
@@ -17,7 +17,7 @@
 #define SHOAL_EVIDENCE_H
 
 #include <shoal/engine.h>
-#include "swarm/core/reputation.h"
+#include "swarm/peers/reputation.h"
 
 #define SHOAL_EVIDENCE_DISPUTE SHOAL_S(2) /* a piece waits so long for its leaf hashes */
 #define SHOAL_EVIDENCE_REPAIRS 3  /* in v1: attempts to mend a piece before it is begun anew, by one peer alone */

@@ -4,7 +4,7 @@
  * Internal to swarm/core. Off for private torrents (BEP 27), and each by
  * itself for a node that was told so. What is told is what we are connected
  * to; what is heard is a stranger's word: rules against floods here, caps
- * and guards in contacts.h and guard.h.
+ * and guards in contacts.h and swarm/peers/guard.h.
  */
 #ifndef SHOAL_GOSSIP_H
 #define SHOAL_GOSSIP_H

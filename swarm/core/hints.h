@@ -9,7 +9,7 @@
  *
  * What lay here already and is false (offered.h) is asked about in the same way: about many pieces at a time.
  *
- * An answer costs us a piece read and hashed: a peer gets so many MiB of them (patience.h), of the account for leaves of v2, and
+ * An answer costs us a piece read and hashed: a peer gets so many MiB of them (swarm/peers/patience.h), of the account for leaves of v2, and
  * all together, leaves of v2 included, what a few may: the others are told that we know nothing.
  */
 #ifndef SHOAL_HINTS_H

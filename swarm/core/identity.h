@@ -3,7 +3,7 @@
  *
  * Internal to swarm/core, but for the hook that a node is opened with. The proof
  * and what it is worth: proto/key_proof.h. A key that was proven has a record
- * of its own (repute.h), which follows it from address to address:
+ * of its own (swarm/peers/repute.h), which follows it from address to address:
  *
  * - what is good is noted under the key and under the address;
  * - what is bad, under the key only where the stream is bound to the proof (encrypted): else one in the middle could

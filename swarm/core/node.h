@@ -12,8 +12,8 @@
 #include "proto/base/rng.h"
 #include "dht/items.h"
 #include "proto/transport.h"
-#include "swarm/core/disk.h"
-#include "swarm/core/store.h"
+#include "swarm/pieces/disk.h"
+#include "swarm/pieces/store.h"
 #include "swarm/core/world.h"
 
 struct shoal_identity;

@@ -12,16 +12,16 @@
 #include "swarm/core/events.h"
 #include "swarm/core/finder.h"
 #include "swarm/core/flight_note.h"
-#include "swarm/core/guard.h"
+#include "swarm/peers/guard.h"
 #include "swarm/core/hints.h"
 #include "swarm/core/identity.h"
-#include "swarm/core/limiter.h"
+#include "swarm/peers/limiter.h"
 #include "swarm/core/node.h"
 #include "swarm/core/peer.h"
 #include "swarm/core/policy.h"
 #include "swarm/core/recall.h"
 #include "swarm/core/skeys.h"
-#include "swarm/core/repute.h"
+#include "swarm/peers/repute.h"
 #include "swarm/core/swarm.h"
 
 #define SHOAL_NODE_PEERS 500 /* connections, when nothing else is said */
@@ -113,7 +113,7 @@ struct shoal_node {
 	struct shoal_guard guard;
 	struct shoal_skeys skeys;	       /* all swarms, by their hashes */
 	struct shoal_patience agreed;	       /* exchanges of keys, with who came to us */
-	struct shoal_patience read_for_others; /* MiB, for leaves and hints, whoever asked (patience.h) */
+	struct shoal_patience read_for_others; /* MiB, for leaves and hints, whoever asked (swarm/peers/patience.h) */
 	enum shoal_encryption encryption;
 	enum shoal_show_key show_key;
 	const struct shoal_identity *identity;
@@ -166,7 +166,7 @@ static inline bool shoal_node_uses(const struct shoal_node *n, enum shoal_withou
 /* By what it did to us since we began, or by its record of earlier days. */
 bool shoal_node_banned(struct shoal_node *n, const struct shoal_addr *addr, shoal_us now);
 void shoal_node_ban(struct shoal_node *n, const struct shoal_addr *addr, shoal_us until);
-/* Of all places so many may one host's strangers have beyond their share (guard.h): none once all are taken. */
+/* Of all places so many may one host's strangers have beyond their share (swarm/peers/guard.h): none once all are taken. */
 uint32_t shoal_node_spare(const struct shoal_node *n);
 /* The swarm an info hash names, v1 or truncated v2 (`*by_v2`); NULL. */
 struct shoal_swarm *shoal_node_swarm(struct shoal_node *n, const struct shoal_id20 *hash, bool *by_v2);

@@ -22,8 +22,8 @@
 
 #include <shoal/engine.h>
 #include "proto/base/rng.h"
-#include "swarm/core/choker.h"
-#include "swarm/core/picker.h"
+#include "swarm/peers/choker.h"
+#include "swarm/pieces/picker.h"
 
 struct shoal_open;
 struct shoal_peer;
@@ -44,7 +44,7 @@ struct shoal_policy {
 	const char *name;
 	bool super_seeds;   /* the only full copy deals its pieces out (super.h) */
 	bool scores;	    /* peers have records, and what is done follows them (evidence.h) */
-	bool names_liars;   /* failed pieces' digests are kept, and leaf hashes asked for (blame.h) */
+	bool names_liars;   /* failed pieces' digests are kept, and leaf hashes asked for (swarm/peers/blame.h) */
 	bool strict_double; /* the end game asks for a block twice only of one who has nothing else to do */
 	bool keeps_rounds;  /* who comes and goes in between does not put off the next choke round */
 	shoal_us choke_round;
@@ -83,7 +83,7 @@ const struct shoal_policy *shoal_policy_of(enum shoal_rules rules);
 /* What several of them share. */
 /* The owner of the piece stalls, has left, or needs longer than `most` for what nobody was asked for yet. */
 bool shoal_policy_owner_slow(const struct shoal_peer *p, const struct shoal_open *open, shoal_us most, shoal_us now);
-/* Depth by bandwidth and delay (flow.h), and patience by it. */
+/* Depth by bandwidth and delay (swarm/peers/flow.h), and patience by it. */
 uint32_t shoal_policy_flow_depth(struct shoal_peer *p, shoal_us now);
 shoal_us shoal_policy_flow_patience(const struct shoal_peer *p, shoal_us since, shoal_us now);
 

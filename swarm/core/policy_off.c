@@ -1,6 +1,6 @@
 /* swarm/core/policy_off.c - plain BitTorrent, as Cohen wrote it down: what all the rest is measured against. */
 #include <stdlib.h>
-#include "swarm/core/landing.h"
+#include "swarm/pieces/landing.h"
 #include "swarm/core/peer.h"
 #include "swarm/core/policy.h"
 

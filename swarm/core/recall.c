@@ -6,7 +6,7 @@
 #include "proto/base/bytes.h"
 #include "swarm/core/evidence.h"
 #include "swarm/core/node_room.h"
-#include "swarm/core/rep_record.h"
+#include "swarm/peers/rep_record.h"
 
 #define SCAN_MAX (8 * SHOAL_RECALL_ROWS) /* rows looked at: what lies beyond was put there by nobody of ours */
 

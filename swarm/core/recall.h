@@ -1,5 +1,5 @@
 /*
- * swarm/core/recall.h - what is known of peers outlives the process: the node's records (repute.h) in its store.
+ * swarm/core/recall.h - what is known of peers outlives the process: the node's records (swarm/peers/repute.h) in its store.
  *
  * Internal to swarm/core. Kept is who listens at an address and has sent
  * something: its address, when it was last heard of, and the evidence; never

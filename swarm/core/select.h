@@ -5,7 +5,7 @@
  * ranks as its most wanted file. A v1 piece may hold bytes of files that
  * nobody wants: to be verified and served it must be kept whole, so those
  * bytes, the file's *share* of the piece, lie in the torrent's part file,
- * out of sight (core/disk.h), until the file is wanted after all. A file
+ * out of sight (swarm/pieces/disk.h), until the file is wanted after all. A file
  * that exists already is used where it lies, wanted or not.
  *
  * Share 2 * f is what file f has of its first piece, 2 * f + 1 of its last
@@ -23,7 +23,7 @@
 
 #include <shoal/engine.h>
 #include "proto/base/bits.h"
-#include "swarm/core/disk.h"
+#include "swarm/pieces/disk.h"
 
 #define SHOAL_SELECT_ANSWER_BYTES (1u << 20) /* of paths in one FILES answer */
 #define SHOAL_SELECT_MOVES 256		     /* shares moved by one job */

@@ -6,7 +6,7 @@
  * check (hash what exists unclaimed), running, and, when the storage fails,
  * paused until it is well again.
  *
- * The life of a piece: untouched, open (landing.h), verified (its bytes are
+ * The life of a piece: untouched, open (swarm/pieces/landing.h), verified (its bytes are
  * right and written), claimed (they and its record are durable: announced,
  * served, counted). A *barrier* carries a batch of verified pieces to claimed:
  * sync the files, finish those that are whole, commit the records.
@@ -18,24 +18,24 @@
 #include "proto/base/bytes.h"
 #include "proto/metainfo.h"
 #include "swarm/core/adopt.h"
-#include "swarm/core/blame.h"
-#include "swarm/core/choker.h"
-#include "swarm/core/claims.h"
+#include "swarm/peers/blame.h"
+#include "swarm/peers/choker.h"
+#include "swarm/pieces/claims.h"
 #include "swarm/core/contacts.h"
 #include "swarm/core/finder.h"
 #include "swarm/core/evidence.h"
-#include "swarm/core/landing.h"
-#include "swarm/core/limiter.h"
-#include "swarm/core/metadata.h"
+#include "swarm/pieces/landing.h"
+#include "swarm/peers/limiter.h"
+#include "swarm/pieces/metadata.h"
 #include "swarm/core/pace.h"
 #include "swarm/core/parted.h"
 #include "swarm/core/peer.h"
-#include "swarm/core/picker.h"
+#include "swarm/pieces/picker.h"
 #include "swarm/core/reread.h"
-#include "swarm/core/roots.h"
+#include "swarm/pieces/roots.h"
 #include "swarm/core/select.h"
 #include "swarm/core/skeys.h"
-#include "swarm/core/store.h"
+#include "swarm/pieces/store.h"
 #include "swarm/core/super.h"
 #include "swarm/core/webseed.h"
 

@@ -5,8 +5,8 @@
  * Beyond that nobody is sent away for being slow: only when all places are
  * taken, and somebody else wants one, those go who were of no use to either
  * side for minutes, a few in a hundred a minute, and before them strangers of an address
- * that has more than its share of places (guard.h); among equals who has a bad
- * record before who has none, and who has a good one last (reputation.h). When all
+ * that has more than its share of places (swarm/peers/guard.h); among equals who has a bad
+ * record before who has none, and who has a good one last (swarm/peers/reputation.h). When all
  * are of use, one with a bad record may go for one without. Who serves us, and whom
  * the user named, stays.
  */

@@ -24,8 +24,8 @@
 #include <shoal/engine.h>
 #include "proto/base/bits.h"
 #include "proto/url.h"
-#include "swarm/core/flow.h"
-#include "swarm/core/landing.h"
+#include "swarm/peers/flow.h"
+#include "swarm/pieces/landing.h"
 #include "swarm/core/world.h"
 
 #define SHOAL_WEBSEEDS_MAX 256		      /* of a torrent, from wherever */

@@ -10,7 +10,7 @@
 
 #include "proto/base/digest.h"
 #include "proto/base/slots.h"
-#include "swarm/core/disk.h"
+#include "swarm/pieces/disk.h"
 
 /* Blocks hashed in one stage, all lanes together: 512 KiB, which stays in a core's L2 until it is written. */
 #define SHOAL_DISK_STAGE 32

@@ -11,7 +11,7 @@
  * descriptor of shoal_disk_threads_fd() is readable while reap() has
  * something to give.
  *
- * What the contract of swarm/core/disk.h leaves open:
+ * What the contract of swarm/pieces/disk.h leaves open:
  * - A WRITE that fails may have been hashed and written in part: the piece
  *   begins anew with a fresh hash. Its bytes on disk are nobody's.
  * - Bytes of padding within a WRITE are set to zero in its slots first.
@@ -23,7 +23,7 @@
 #ifndef SHOAL_DISK_THREADS_H
 #define SHOAL_DISK_THREADS_H
 
-#include "swarm/core/disk.h"
+#include "swarm/pieces/disk.h"
 #include "swarm/io/os.h"
 
 #define SHOAL_DISK_JOBS_MAX 4096 /* submitted and not reaped; then BUSY */

@@ -18,7 +18,7 @@
 #define SHOAL_FILES_H
 
 #include "proto/metainfo.h"
-#include "swarm/core/disk.h"
+#include "swarm/pieces/disk.h"
 #include "swarm/io/os.h"
 
 #define SHOAL_FILES_OPEN_MAX 2048 /* descriptors kept at most, and half of RLIMIT_NOFILE */
@@ -107,7 +107,7 @@ SHOAL_MUST int shoal_files_search(const struct shoal_os_ops *os, struct shoal_di
 void shoal_files_guard(struct shoal_files *files, uint32_t storage, uint32_t file);
 bool shoal_files_blank(const uint8_t *at, size_t len);
 
-/* Part files (swarm/core/disk.h) lie in `dir`, which is made when first needed; without this there are none. NOMEM. */
+/* Part files (swarm/pieces/disk.h) lie in `dir`, which is made when first needed; without this there are none. NOMEM. */
 SHOAL_MUST int shoal_files_parts(struct shoal_files *files, const char *dir);
 /* As in shoal_disk_ops, SHOAL_DISK_REVEAL and SHOAL_DISK_UNPART. UNSUPPORTED: there are no part files. */
 SHOAL_MUST int shoal_files_part(struct shoal_files *files, uint32_t storage, uint32_t file, unsigned end, bool in);

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "swarm/core/claims.h"
+#include "swarm/pieces/claims.h"
 #include "swarm/io/files_inner.h"
 #include "swarm/io/owner.h"
 

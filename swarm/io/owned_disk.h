@@ -7,7 +7,7 @@
 #ifndef SHOAL_OWNED_DISK_H
 #define SHOAL_OWNED_DISK_H
 
-#include "swarm/core/disk.h"
+#include "swarm/pieces/disk.h"
 #include "swarm/io/os.h"
 
 struct shoal_owned_disk;

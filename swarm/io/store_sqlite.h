@@ -14,7 +14,7 @@
 #ifndef SHOAL_STORE_SQLITE_H
 #define SHOAL_STORE_SQLITE_H
 
-#include "swarm/core/store.h"
+#include "swarm/pieces/store.h"
 #include "swarm/io/os.h"
 
 #define SHOAL_STORE_SCHEMA 1		   /* PRAGMA user_version */

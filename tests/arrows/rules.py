@@ -16,19 +16,23 @@ ROOMS = {
     "proto/base": {"include/shoal", "proto/base"},
     "proto": {"include/shoal", "proto/base", "proto"},
     "dht": {"include/shoal", "proto/base", "proto", "dht"},
-    "swarm/core": {"include/shoal", "proto/base", "proto", "dht", "swarm/core"},
-    "swarm/io": {"include/shoal", "proto/base", "proto", "dht", "swarm/core", "swarm/io"},
+    # Decisions about peers and about pieces, which know no torrent and no node.
+    "swarm/peers": {"include/shoal", "proto/base", "proto", "swarm/peers"},
+    "swarm/pieces": {"include/shoal", "proto/base", "proto", "swarm/pieces"},
+    "swarm/core": {"include/shoal", "proto/base", "proto", "dht", "swarm/peers", "swarm/pieces", "swarm/core"},
+    "swarm/io": {"include/shoal", "proto/base", "proto", "dht", "swarm/peers", "swarm/pieces", "swarm/core", "swarm/io"},
     # These see an engine through <shoal/engine.h> alone, so that they run over any of the three.
     "swarm/dataset": {"include/shoal", "proto/base", "proto", "swarm/dataset"},
     "swarm/replica": {"include/shoal", "proto/base", "proto", "swarm/dataset", "swarm/replica"},
     "swarm/libtorrent": {"include/shoal", "swarm/libtorrent"},
     "swarm/face": {"include/shoal", "proto/base", "proto", "swarm/dataset", "swarm/replica", "swarm/face"},
     # The virtual world: real nodes under virtual time.
-    "tools/lab/world": {"include/shoal", "proto/base", "proto", "dht", "swarm/core", "tools/lab/world"},
+    "tools/lab/world": {"include/shoal", "proto/base", "proto", "dht", "swarm/peers", "swarm/pieces", "swarm/core",
+                        "tools/lab/world"},
 }
 # Rooms without sockets, files, threads or clocks, and the only system headers they may name.
-SANS_IO = {"include/shoal", "proto/base", "proto", "dht", "swarm/core", "swarm/dataset", "swarm/replica",
-           "tools/lab/world"}
+SANS_IO = {"include/shoal", "proto/base", "proto", "dht", "swarm/peers", "swarm/pieces", "swarm/core", "swarm/dataset",
+           "swarm/replica", "tools/lab/world"}
 PURE_HEADERS = {
     "assert.h", "ctype.h", "errno.h", "inttypes.h", "limits.h", "math.h", "stdalign.h", "stdarg.h",
     "stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", "stdlib.h", "string.h", "strings.h",

@@ -40,7 +40,7 @@ def self_test():
 
 def faults():
     archives = 0
-    for room in ("base", "proto", "dht", "core", "world"):
+    for room in ("base", "proto", "dht", "peers", "pieces", "core", "world"):
         archive = f"{build}/libshoal_{room}.a"
         if os.path.exists(archive):
             archives += 1

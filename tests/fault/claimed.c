@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "proto/base/bytes.h"
-#include "swarm/core/claims.h"
+#include "swarm/pieces/claims.h"
 #include "swarm/io/files.h"
 #include "swarm/io/store_sqlite.h"
 

@@ -1,7 +1,7 @@
 /*
  * tests/fault/claimed.h - what a state database claims of a torrent in a folder, read as the engine would read it at its start.
  *
- * The records' own reader (swarm/core/claims.c) and the real store; nothing is hashed here, and what a claim
+ * The records' own reader (swarm/pieces/claims.c) and the real store; nothing is hashed here, and what a claim
  * is worth is for the caller to see.
  */
 #ifndef FAULT_CLAIMED_H
@@ -9,8 +9,8 @@
 
 #include "proto/base/bits.h"
 #include "proto/metainfo.h"
-#include "swarm/core/disk.h"
-#include "swarm/core/store.h"
+#include "swarm/pieces/disk.h"
+#include "swarm/pieces/store.h"
 
 /* By piece: of how many files records name it, of how many they are to be believed, and how many files hold a part of it. */
 struct claimed_counts {

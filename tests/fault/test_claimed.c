@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "proto/base/bytes.h"
-#include "swarm/core/claims.h"
+#include "swarm/pieces/claims.h"
 #include "swarm/io/store_sqlite.h"
 #include "tests/fault/claimed.h"
 #include "tests/unit/own_torrent.h"

@@ -2,7 +2,7 @@
 #include <assert.h>
 #include <string.h>
 #include "proto/base/bytes.h"
-#include "swarm/core/claims.h"
+#include "swarm/pieces/claims.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len);
 

@@ -2,7 +2,7 @@
 #include <assert.h>
 #include <string.h>
 #include "proto/base/bytes.h"
-#include "swarm/core/rep_record.h"
+#include "swarm/peers/rep_record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len);
 

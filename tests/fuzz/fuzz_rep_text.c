@@ -2,7 +2,7 @@
 #include <assert.h>
 #include <string.h>
 #include "proto/base/bytes.h"
-#include "swarm/core/rep_text.h"
+#include "swarm/peers/rep_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len);
 

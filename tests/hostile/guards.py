@@ -7,7 +7,7 @@ harmless, or more of them than a row can say: for those FAULTS has the mistake t
 
 WIRE, PW, PEER, EXT = "proto/wire.c", "proto/peer_wire.c", "swarm/core/peer.c", "swarm/core/peer_ext.c"
 IN = "swarm/core/peer_in.c"
-UP, REQ, HASHES, META = "swarm/core/upload.c", "swarm/core/request.c", "swarm/core/hashes.c", "swarm/core/metadata.c"
+UP, REQ, HASHES, META = "swarm/core/upload.c", "swarm/core/request.c", "swarm/core/hashes.c", "swarm/pieces/metadata.c"
 SMETA, PIECES, CROWD, TURN = ("swarm/core/swarm_metadata.c", "swarm/core/swarm_pieces.c", "swarm/core/crowd.c",
                               "swarm/core/turnover.c")
 KEYS = "swarm/core/identity.c"
@@ -26,7 +26,7 @@ PROOF_LENGTH = ("proto/merkle.c", "	if (proof_count != shoal_merkle_height(layer
 
 KRPC, SERVE, SEARCH, ITEMS, QUOTA, DHT = ("dht/krpc.c", "dht/dht_serve.c", "dht/dht_search.c", "dht/items.c", "dht/quota.c",
                                          "dht/dht.c")
-MSE, ASK, GUARD = "proto/mse.c", "swarm/core/announce_ask.c", "swarm/core/guard.c"
+MSE, ASK, GUARD = "proto/mse.c", "swarm/core/announce_ask.c", "swarm/peers/guard.c"
 HTTP, ANSWER, REACH = "swarm/io/http_fetch.c", "swarm/io/http_answer.c", "swarm/io/http_reach.c"
 IN_HERE = ("swarm/io/reachable.c", "	case SHOAL_REACH_LOOPBACK:\n	case SHOAL_REACH_LINK:\n	case SHOAL_REACH_NOWHERE: break;",
            "	case SHOAL_REACH_LOOPBACK:\n	case SHOAL_REACH_LINK:\n	case SHOAL_REACH_NOWHERE: return true;")
@@ -167,7 +167,7 @@ GUARDS = [
     ("R11a", (PEER, "	if (p->blocked_since != 0 && p->blocked_since + SHOAL_PEER_BLOCKED_TIME <= now)", "	if (p->blocked_since == 1)"),
      ("swarm/io/tcp.c", "	set_int(tcp, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, SHOAL_TCP_UNTAKEN_MS);", "")),
     ("R11b", (PEER, "	if (p->blocked_since != 0)\n		return p->blocked_since + SHOAL_PEER_DEAF_TIME <= now;\n	return !p->choked &&", "	return now == 1 && !p->choked &&"),
-     ("swarm/core/choker.c", "	bool over = v->optimistic || v->gave_turn >= by_onward(r, v, r->turn_bytes) ||\n"
+     ("swarm/peers/choker.c", "	bool over = v->optimistic || v->gave_turn >= by_onward(r, v, r->turn_bytes) ||\n"
       "		    served >= by_onward(r, v, SHOAL_CHOKER_TURN);", "	bool over = served == 1;")),
     ("U09a", (TURN, "	for (struct shoal_peer *p = n->peers; p != NULL; p = p->next) {\n		enum use use = use_of(p, now);",
               "	for (struct shoal_peer *p = n->peers; p == NULL; p = p->next) {\n		enum use use = use_of(p, now);")),
@@ -319,7 +319,7 @@ GUARDS = [
     ("E02c", (MSE, "	if (memcmp(at, zeros, VC) != 0)", "	if (memcmp(zeros, zeros, VC) != 0)")),
     ("E03a", ("proto/dh768.c", "	if (!sound(&base))", "	if (!sound(&base) && theirs == NULL)")),
     ("E04a", ("swarm/core/peer_mse.c", "	return shoal_patience_charge(&n->agreed, SHOAL_NODE_AGREES, 60 * SHOAL_NODE_AGREES, now) &&\n	      ", "	return n != NULL &&\n	      ")),
-    ("E04b", ("swarm/core/guard.c", "	if (h->agreed >= SHOAL_GUARD_AGREES)", "	if (h->agreed >= UINT8_MAX)")),
+    ("E04b", ("swarm/peers/guard.c", "	if (h->agreed >= SHOAL_GUARD_AGREES)", "	if (h->agreed >= UINT8_MAX)")),
     ("E05a", ("swarm/core/peer_mse.c", "e != NULL ? &e->hash : NULL);", "e != NULL ? &e->hash : &p->node->swarms->v1);")),
     ("E06a", (MSE, "	if (both == 0)", "	if (both == 99)")),
     ("E06b", (MSE, "	if ((method != SHOAL_MSE_PLAIN && method != SHOAL_MSE_RC4) || !(method & m->methods))", "	if (method == 99)")),

@@ -10,7 +10,7 @@
 #include "proto/compact.h"
 #include "swarm/core/contacts.h"
 #include "swarm/core/evidence_room.h"
-#include "swarm/core/guard.h"
+#include "swarm/peers/guard.h"
 #include "swarm/core/node_room.h"
 #include "tests/sim/scene.h"
 #include "tests/sim/strangers.h"

@@ -8,7 +8,7 @@
 
 #include "proto/base/bytes.h"
 #include "proto/merkle.h"
-#include "swarm/core/patience.h"
+#include "swarm/peers/patience.h"
 #include "tests/sim/strangers.h"
 
 #define PIECE_LEAVES 4096u /* of a piece of 64 MiB: 128 KiB of hashes */

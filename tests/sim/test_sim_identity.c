@@ -11,7 +11,7 @@
 #include "proto/base/bytes.h"
 #include "proto/base/digest.h"
 #include "swarm/core/identity.h"
-#include "swarm/core/rep_record.h"
+#include "swarm/peers/rep_record.h"
 #include "tests/sim/scene.h"
 
 enum { SEED, OTHER, LEECH, NODES };

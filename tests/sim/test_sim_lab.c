@@ -137,7 +137,8 @@ static int take_source(const char *path, const struct stat *st, int type, struct
 /* What is linked into a run of the lab. */
 static void take_sources(const char *tree)
 {
-	static const char *const rooms[] = { "include", "proto", "dht", "swarm/core", "tools/lab", "tests/sim" };
+	static const char *const rooms[] = { "include",	     "proto",	   "dht",	"swarm/peers",
+					     "swarm/pieces", "swarm/core", "tools/lab", "tests/sim" };
 	for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) {
 		char path[4096];
 		assert_true((size_t)snprintf(path, sizeof path, "%s/%s", tree, rooms[i]) < sizeof path);

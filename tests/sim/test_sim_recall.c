@@ -10,7 +10,7 @@
 
 #include "proto/base/bytes.h"
 #include "swarm/core/recall.h"
-#include "swarm/core/rep_record.h"
+#include "swarm/peers/rep_record.h"
 #include "tests/sim/scene.h"
 
 enum { SEED, POLLUTER, LEECH };

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "swarm/core/carrier.h"
-#include "swarm/core/guard.h"
+#include "swarm/peers/guard.h"
 #include "tests/sim/scene.h"
 #include "tests/sim/strangers.h"
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "swarm/core/choker.h"
+#include "swarm/peers/choker.h"
 #include "tests/unit/own_crowd.h"
 
 void crowd_init(struct crowd *c, size_t n, uint64_t seed)

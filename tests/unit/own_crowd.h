@@ -7,7 +7,7 @@
 #define OWN_CROWD_H
 
 #include "proto/base/rng.h"
-#include "swarm/core/choker.h"
+#include "swarm/peers/choker.h"
 
 #define CROWD_PEERS 64
 #define CROWD_START SHOAL_S(5000)

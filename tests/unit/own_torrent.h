@@ -8,7 +8,7 @@
 #define SHOAL_OWN_TORRENT_H
 
 #include "proto/metainfo.h"
-#include "swarm/core/disk.h"
+#include "swarm/pieces/disk.h"
 
 enum own_format { OWN_V1, OWN_V2, OWN_HYBRID };
 #define OWN_FILES_MAX 512

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <cmocka.h>
-#include "swarm/core/blame.h"
+#include "swarm/peers/blame.h"
 
 struct named {
 	uint32_t source[16], block[16], count;

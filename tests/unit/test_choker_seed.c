@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "swarm/core/choker.h"
+#include "swarm/peers/choker.h"
 #include "tests/unit/own_crowd.h"
 
 static void a_seed_serves_fifty_in_bounded_time(void **state)

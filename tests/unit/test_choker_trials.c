@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "swarm/core/choker.h"
+#include "swarm/peers/choker.h"
 #include "tests/unit/own_crowd.h"
 
 /* ---- by record -------------------------------------------------------------------------------- */

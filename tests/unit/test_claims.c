@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "proto/base/bytes.h"
-#include "swarm/core/claims.h"
+#include "swarm/pieces/claims.h"
 #include "tests/unit/own_torrent.h"
 
 static struct shoal_claim sample(uint8_t bitmap[2])

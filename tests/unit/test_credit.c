@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "proto/base/rng.h"
-#include "swarm/core/credit.h"
+#include "swarm/peers/credit.h"
 
 #define START SHOAL_S(5000)
 

@@ -11,8 +11,8 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/rng.h"
-#include "swarm/core/choker.h"
-#include "swarm/core/reputation.h"
+#include "swarm/peers/choker.h"
+#include "swarm/peers/reputation.h"
 #include "tools/explain_book.h"
 
 static const char *name_of(void *to, uint32_t peer, char out[SHOAL_EXPLAIN_NAME_MAX])

@@ -10,7 +10,7 @@
 
 #include "proto/base/rng.h"
 #include "proto/base/slots.h"
-#include "swarm/core/flow.h"
+#include "swarm/peers/flow.h"
 
 #define RING 8192
 #define START SHOAL_S(100)

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "proto/base/bytes.h"
-#include "swarm/core/guard.h"
+#include "swarm/peers/guard.h"
 
 #define NOW SHOAL_S(1000)
 

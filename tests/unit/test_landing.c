@@ -5,7 +5,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "proto/base/rng.h"
-#include "swarm/core/landing.h"
+#include "swarm/pieces/landing.h"
 
 struct field {
 	struct shoal_budget budget;

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "proto/base/rng.h"
-#include "swarm/core/limiter.h"
+#include "swarm/peers/limiter.h"
 
 #define WINDOW SHOAL_S(5)
 #define START SHOAL_S(1000)

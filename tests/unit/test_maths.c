@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "proto/base/rng.h"
-#include "swarm/core/maths.h"
+#include "swarm/peers/maths.h"
 
 static void near_to(double got, double want)
 {

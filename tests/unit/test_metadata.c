@@ -8,7 +8,7 @@
 #include "proto/base/bytes.h"
 #include "proto/extension.h"
 #include "proto/metainfo.h"
-#include "swarm/core/metadata.h"
+#include "swarm/pieces/metadata.h"
 
 static struct shoal_budget budget;
 static uint8_t block[SHOAL_METADATA_BLOCK];

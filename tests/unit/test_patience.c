@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
-#include "swarm/core/patience.h"
+#include "swarm/peers/patience.h"
 
 static void so_many_at_once_and_then_as_time_gives_them(void **state)
 {

@@ -11,7 +11,7 @@
 #include "proto/base/bits.h"
 #include "proto/base/rng.h"
 #include "proto/metainfo.h"
-#include "swarm/core/picker.h"
+#include "swarm/pieces/picker.h"
 
 #define PEERS 90
 #define PIECES 700

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "proto/base/bytes.h"
-#include "swarm/core/rep_record.h"
+#include "swarm/peers/rep_record.h"
 
 #define NOW 1800000000u
 

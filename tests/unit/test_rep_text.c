@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "proto/base/bytes.h"
-#include "swarm/core/rep_text.h"
+#include "swarm/peers/rep_text.h"
 
 #define NOW 1800000000u
 #define GOOD_LINE "peer 77.1.2.3:6881 seen 1799999000 verified 5000 false 0 good 252000 bad 0 banned 0\n"

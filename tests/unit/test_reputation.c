@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "swarm/core/reputation.h"
+#include "swarm/peers/reputation.h"
 
 #define DAY_S 86400u
 

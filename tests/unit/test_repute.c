@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "swarm/core/repute.h"
+#include "swarm/peers/repute.h"
 
 static struct shoal_repute table_of(struct shoal_budget *budget)
 {

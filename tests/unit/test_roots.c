@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "swarm/core/roots.h"
+#include "swarm/pieces/roots.h"
 #include "tests/unit/torrents.h"
 
 #define FILES 3000u

@@ -16,7 +16,7 @@
 
 #include "proto/base/bits.h"
 #include "proto/base/rng.h"
-#include "swarm/core/picker.h"
+#include "swarm/pieces/picker.h"
 #include "tools/bench/clock.h"
 
 #define PEERS_MAX 500u

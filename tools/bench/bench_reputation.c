@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "swarm/core/repute.h"
+#include "swarm/peers/repute.h"
 #include "tools/bench/clock.h"
 
 #define PEERS 1000u

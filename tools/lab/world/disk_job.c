@@ -1,7 +1,7 @@
 /* disk_job.c - what each kind of job does, over a medium in memory. */
 #include <assert.h>
 #include <stdlib.h>
-#include "swarm/core/claims.h"
+#include "swarm/pieces/claims.h"
 #include "tools/lab/world/disk_room.h"
 
 struct storage *sim_disk_storage(struct sim_disk *d, const struct shoal_disk_job *job)

@@ -2,7 +2,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "swarm/core/claims.h"
+#include "swarm/pieces/claims.h"
 #include "tools/lab/world/disk_room.h"
 
 struct sim_file *sim_disk_file_named(struct sim_disk *d, const char *folder, const struct shoal_metainfo *mi,

@@ -17,7 +17,7 @@
 #define SIM_MEDIUM_H
 
 #include "proto/base/rng.h"
-#include "swarm/core/disk.h"
+#include "swarm/pieces/disk.h"
 
 #define SIM_PAGE 16384u
 #define SIM_SECTOR 512u /* written whole or not at all */

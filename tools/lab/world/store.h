@@ -7,7 +7,7 @@
 #define SIM_STORE_H
 
 #include "proto/base/rng.h"
-#include "swarm/core/store.h"
+#include "swarm/pieces/store.h"
 #include "tools/lab/world/clock.h"
 
 struct sim_store;
