@@ -78,8 +78,8 @@ static int check_files(struct lab *lab, const struct lab_suite_options *options,
 	char for_real[40] = "";
 	if (tally.for_real > 0)
 		snprintf(for_real, sizeof for_real, ", %u for --real", tally.for_real);
-	shoal_say(lab->tool, "\n%u held, %u missed, %u held as far as can be told, %u not %srunnable%s", tally.held,
-		  tally.missed, tally.open, tally.not_runnable, lab->real ? "" : "yet ", for_real);
+	shoal_say_result(lab->tool, "\n%u held, %u missed, %u held as far as can be told, %u not %srunnable%s",
+			 tally.held, tally.missed, tally.open, tally.not_runnable, lab->real ? "" : "yet ", for_real);
 	if (tally.missed > 0)
 		return SHOAL_EXIT_DATA;
 	return tally.held + tally.open > 0 ? SHOAL_EXIT_GOOD : SHOAL_EXIT_USAGE;

@@ -188,16 +188,31 @@ void shoal_say_log(struct shoal_tool *tool, int level, const char *fmt, ...)
 	line(tool, NULL, "", what);
 }
 
+__attribute__((format(printf, 2, 0))) static void put_line(struct shoal_tool *tool, const char *fmt, va_list ap)
+{
+	if (tool->progress)
+		shoal_progress_clear(tool->progress);
+	vprintf(fmt, ap);
+	putchar('\n');
+	shoal_say_flush(tool); /* a pipe's reader wants it now */
+}
+
 void shoal_say(struct shoal_tool *tool, const char *fmt, ...)
 {
 	va_list ap;
 	if (tool->json || tool->quiet)
 		return;
-	if (tool->progress)
-		shoal_progress_clear(tool->progress);
 	va_start(ap, fmt);
-	vprintf(fmt, ap);
+	put_line(tool, fmt, ap);
 	va_end(ap);
-	putchar('\n');
-	shoal_say_flush(tool); /* a pipe's reader wants it now */
+}
+
+void shoal_say_result(struct shoal_tool *tool, const char *fmt, ...)
+{
+	va_list ap;
+	if (tool->json)
+		return;
+	va_start(ap, fmt);
+	put_line(tool, fmt, ap);
+	va_end(ap);
 }

@@ -52,6 +52,8 @@ void shoal_say_warn(struct shoal_tool *tool, const char *torrent, const char *fm
 void shoal_say_log(struct shoal_tool *tool, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* A line of the result, to stdout; not with --json or --quiet. */
 void shoal_say(struct shoal_tool *tool, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* One without which there is no result: with --quiet, too. */
+void shoal_say_result(struct shoal_tool *tool, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* What was printed by other means goes out now. */
 void shoal_say_flush(struct shoal_tool *tool);
 

@@ -144,6 +144,7 @@ struct shoal_peer {
 	struct shoal_credit verified;	  /* for bytes from it that are right */
 	struct shoal_sums sums;		  /* while it has no contact */
 	uint32_t given_alone, passed_on;  /* pieces of super-seeding it was sent; that a third was seen to have then */
+	bool takes;			  /* it has wanted something of us */
 	struct shoal_fast fasts;	  /* of BEP 6: what goes while one chokes */
 
 	struct shoal_peer *next, *prev; /* of the node */

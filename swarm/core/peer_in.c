@@ -293,7 +293,7 @@ static int on_message(struct shoal_peer *p, const struct shoal_wire_msg *msg, sh
 	case SHOAL_WIRE_NOT_INTERESTED:
 		p->interested = msg->id == SHOAL_WIRE_INTERESTED;
 		p->swarm->rechoke = true;
-		shoal_super_woke(p);
+		shoal_super_wants(p, now);
 		shoal_note_stance(p, now);
 		return shoal_peer_idle_talk(p, now);
 	case SHOAL_WIRE_HAVE: return on_have(p, msg->index, now);

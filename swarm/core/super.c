@@ -9,6 +9,27 @@
 #define TELL_AGAIN SHOAL_MS(20)
 #define HELD_FREE 4u /* pieces a peer may hold alone before it matters whether it passes them on */
 
+/* ---- whose word counts ------------------------------------------------------------------- */
+
+/*
+ * That one has all is easily said, and a liar who says it would have us send each piece many times over. So it is
+ * another full copy once somebody came by a piece that we had shown nobody; and what one has counts once it has wanted
+ * something of us, as a liar who says it has all does not.
+ */
+static bool full_copy(const struct shoal_swarm *s, const struct shoal_peer *q)
+{
+	return s->super.elsewhere && shoal_peer_is_seed(q);
+}
+
+/* Which of the pieces 64 * w and on somebody has. */
+static uint64_t held(const struct shoal_swarm *s, uint32_t w)
+{
+	uint64_t pieces = 0;
+	for (const struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm)
+		pieces |= q->takes && q->have.word != NULL ? q->have.word[w] : 0;
+	return pieces;
+}
+
 /* ---- beginning and ending -------------------------------------------------------------- */
 
 static void state_free(struct shoal_swarm *s)
@@ -19,7 +40,7 @@ static void state_free(struct shoal_swarm *s)
 	free(u->owner);
 	shoal_budget_give(s->node->budget, u->charged);
 	uint32_t telling = u->telling;
-	*u = (struct shoal_super){ .telling = telling, .dirty = telling > 0 };
+	*u = (struct shoal_super){ .elsewhere = u->elsewhere, .telling = telling, .dirty = telling > 0 };
 }
 
 static void peer_free(struct shoal_peer *p)
@@ -81,9 +102,12 @@ static int state_new(struct shoal_swarm *s, shoal_us now)
 		state_free(s);
 		return SHOAL_ERR_NOMEM;
 	}
-	for (uint32_t i = 0; i < pieces; i++)
-		if (shoal_picker_copies(s->picker, i) == 0)
+	uint64_t theirs = 0;
+	for (uint32_t i = 0; i < pieces; i++) {
+		theirs = i % 64 == 0 ? held(s, i / 64) : theirs;
+		if (!(theirs >> (i % 64) & 1))
 			shoal_bits_set(&u->unseen, i);
+	}
 	shoal_bits_copy(&u->fresh, &u->unseen);
 	u->cursor = shoal_rng_below(&s->rng, pieces); /* a seed that starts anew does not begin where it did */
 	u->moved = u->looked = now;
@@ -101,9 +125,9 @@ static bool called_for(const struct shoal_swarm *s, const struct shoal_peer *p, 
 	for (const struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm) {
 		if (q == p)
 			continue;
-		if (shoal_peer_is_seed(q))
+		if (full_copy(s, q))
 			return false;
-		fetching += !q->upload_only;
+		fetching += !q->upload_only && !shoal_peer_is_seed(q);
 	}
 	return fetching >= others;
 }
@@ -372,12 +396,14 @@ static void passed_on(struct shoal_swarm *s, uint32_t owner)
 static void seen(struct shoal_swarm *s, const struct shoal_peer *p, uint32_t piece, shoal_us now)
 {
 	struct shoal_super *u = &s->super;
-	if (shoal_bits_clear(&u->unseen, piece))
-		u->moved = now;
-	shoal_bits_clear(&u->fresh, piece);
-	if (u->owner[piece] != p->serial) {
-		passed_on(s, u->owner[piece]);
-		disowned(s, piece);
+	if (p->takes) {
+		if (shoal_bits_clear(&u->unseen, piece))
+			u->moved = now;
+		shoal_bits_clear(&u->fresh, piece);
+		if (u->owner[piece] != p->serial) {
+			passed_on(s, u->owner[piece]);
+			disowned(s, piece);
+		}
 	}
 	struct shoal_super_shown *e = p->super != NULL ? find(p->super, piece) : NULL;
 	if (e != NULL) { /* it has come by it, whoever sent it */
@@ -391,8 +417,10 @@ void shoal_super_has(struct shoal_peer *p, uint32_t piece, shoal_us now)
 	struct shoal_swarm *s = p->swarm;
 	if (!s->super.on)
 		return;
+	if (p->takes && shoal_bits_get(&s->super.fresh, piece))
+		s->super.elsewhere = true;
 	seen(s, p, piece, now);
-	if (s->super.unseen.ones == 0 || shoal_peer_is_seed(p))
+	if (s->super.unseen.ones == 0 || full_copy(s, p))
 		shoal_super_end(s, now);
 }
 
@@ -401,13 +429,22 @@ void shoal_super_joined(struct shoal_peer *p, shoal_us now)
 	struct shoal_swarm *s = p->swarm;
 	if (!s->super.on)
 		return;
-	if (shoal_peer_is_seed(p))
+	if (full_copy(s, p))
 		return shoal_super_end(s, now);
 	for (uint32_t i = shoal_bits_next(&p->have, 0); i < p->have.count; i = shoal_bits_next(&p->have, i + 1))
 		seen(s, p, i, now);
 	shoal_super_woke(p);
 	if (s->super.unseen.ones == 0)
 		shoal_super_end(s, now);
+}
+
+void shoal_super_wants(struct shoal_peer *p, shoal_us now)
+{
+	shoal_super_woke(p);
+	if (!p->interested || p->takes)
+		return;
+	p->takes = true;
+	shoal_super_joined(p, now); /* what it has counts from now on */
 }
 
 void shoal_super_asked(struct shoal_peer *p, uint32_t piece, shoal_us now)
@@ -464,16 +501,19 @@ void shoal_super_left(struct shoal_peer *p, shoal_us now)
 		while (p->super != NULL && p->super->count > 0)
 			lapse(s, p, &p->super->shown[0]);
 		/* What it alone had is nobody's again; it is out of the picker's counts already. */
+		uint64_t theirs = 0;
 		for (uint32_t i = 0; i < s->claimed.count; i++) {
+			theirs = i % 64 == 0 ? held(s, i / 64) : theirs;
 			if (s->super.owner[i] == p->serial) {
 				s->super.owner[i] = 0;
 				s->super.held--;
-			} else if (!shoal_bits_get(&p->have, i)) {
+			} else if (!p->takes || !shoal_bits_get(&p->have, i)) {
 				continue;
 			}
-			if (shoal_picker_copies(s->picker, i) == 0) {
+			if (!(theirs >> (i % 64) & 1)) {
 				shoal_bits_set(&s->super.unseen, i);
-				shoal_bits_set(&s->super.fresh, i);
+				if (s->super.owner[i] == 0)
+					shoal_bits_set(&s->super.fresh, i);
 			}
 		}
 		for (struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm)

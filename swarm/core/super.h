@@ -40,8 +40,9 @@ struct shoal_peer;
 struct shoal_super {
 	bool on;
 	bool dirty;		  /* some peer is to be looked at */
+	bool elsewhere;		  /* somebody came by a piece that we had shown nobody; outlives `on` */
 	uint32_t telling;	  /* peers that are being told everything; outlives `on` */
-	struct shoal_bits unseen; /* nobody connected has it */
+	struct shoal_bits unseen; /* nobody connected who takes something of us has it */
 	struct shoal_bits fresh;  /* of those, what nobody was shown, or has let lapse */
 	uint32_t *owner;	  /* by piece: the serial of whom it was shown to, until a third has it; 0 none */
 	uint32_t cursor;
@@ -80,7 +81,8 @@ void shoal_super_joined(struct shoal_peer *p, shoal_us now); /* its bitfield is 
 void shoal_super_has(struct shoal_peer *p, uint32_t piece, shoal_us now);
 void shoal_super_asked(struct shoal_peer *p, uint32_t piece, shoal_us now);
 void shoal_super_gave(struct shoal_peer *p, uint32_t piece, uint32_t bytes, shoal_us now);
-void shoal_super_woke(struct shoal_peer *p); /* (un)choked, or its interest changed */
+void shoal_super_woke(struct shoal_peer *p);		    /* it was (un)choked */
+void shoal_super_wants(struct shoal_peer *p, shoal_us now); /* its interest changed */
 void shoal_super_left(struct shoal_peer *p, shoal_us now);
 /* How much of the pieces we gave it alone it was seen to pass on, of SHOAL_CHOKER_ONWARD; all of it, until we know. */
 uint32_t shoal_super_onward(const struct shoal_peer *p);

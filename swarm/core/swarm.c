@@ -363,6 +363,7 @@ static void maybe_complete(struct shoal_swarm *s, shoal_us now)
 	s->withdraw_said = false;
 	struct shoal_event ev = { .kind = SHOAL_EV_COMPLETE, .done = s->size, .total = s->size };
 	shoal_swarm_say(s, &ev, now);
+	shoal_note_state(s, now);
 	shoal_announce_complete(s, now);
 	for (struct shoal_peer *p = s->peers, *next; p != NULL; p = next) {
 		next = p->in_swarm;

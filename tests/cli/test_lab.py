@@ -215,6 +215,9 @@ must_hold: [always completed == 100%, always rules_broken == 0]
         done = self.lab("check", path, "--seeds", "1..2", code=1)
         self.assertRegex(done.stdout, r"MISSED  tmax / bound <= 0.5 .* <= 0.5  margin -\d")
         self.assertIn("held    always completed == 100%", done.stdout)
+        quiet = self.lab("check", path, "--seeds", "1..2", "--quiet", code=1).stdout
+        self.assertRegex(quiet, r"MISSED  tmax / bound <= 0.5 .*\n.*held    always completed == 100%.*\n\n0 held, 1 missed")
+        self.assertNotIn("again:", quiet)
         again = re.search(r"again: shoal lab replay (\S+) (\d+)@(\d+)", done.stdout)
         self.assertIsNotNone(again)
         replayed = self.lab("replay", again.group(1), f"{again.group(2)}@{again.group(3)}").stdout

@@ -180,8 +180,8 @@ static void tell_line(struct shoal_tool *tool, const struct lab_suite *suite, co
 	char left[LAB_SHOWN_MAX], right[LAB_SHOWN_MAX], worst[LAB_SHOWN_MAX];
 	enum lab_show show = show_of(line->hold);
 	if (line->verdict == LAB_OPEN) {
-		shoal_say(tool, "  open    %-46s %s: %s", line->text,
-			  suite->o.make != NULL ? "not measured for real" : "needs", line->lacks);
+		shoal_say_result(tool, "  open    %-46s %s: %s", line->text,
+				 suite->o.make != NULL ? "not measured for real" : "needs", line->lacks);
 		return;
 	}
 	lab_tell_value(line->left, show, left);
@@ -194,8 +194,8 @@ static void tell_line(struct shoal_tool *tool, const struct lab_suite *suite, co
 		snprintf(more, sizeof more, ", within the slack of %.0f %%", suite->slack * 100);
 	char margin[48];
 	snprintf(margin, sizeof margin, line->margin == 0 ? "0 %%" : "%+.1f %%", line->margin * 100);
-	shoal_say(tool, "  %-7s %-46s %s %s %s  margin %s%s", lab_verdict_text(line->verdict), line->text, left,
-		  lab_cmp_text(line->hold->cmp), right, isfinite(line->margin) ? margin : "-", more);
+	shoal_say_result(tool, "  %-7s %-46s %s %s %s  margin %s%s", lab_verdict_text(line->verdict), line->text, left,
+			 lab_cmp_text(line->hold->cmp), right, isfinite(line->margin) ? margin : "-", more);
 }
 
 void lab_tell_run(struct shoal_tool *tool, const struct lab_suite *suite, const struct lab_result *r)
@@ -492,7 +492,7 @@ void lab_tell_verdict(struct shoal_tool *tool, const struct lab_suite *suite, co
 		return;
 	}
 	if (lacks[0] != 0) {
-		shoal_say(tool, "%-20s %s %s", s->name, lab_suite_cannot(suite), lacks);
+		shoal_say_result(tool, "%-20s %s %s", s->name, lab_suite_cannot(suite), lacks);
 		return;
 	}
 	char size[SHOAL_HUMAN_MAX], nodes[SHOAL_HUMAN_MAX * 2], open[60] = "", seeds[60];
@@ -501,10 +501,10 @@ void lab_tell_verdict(struct shoal_tool *tool, const struct lab_suite *suite, co
 		snprintf(seeds + n, sizeof seeds - (size_t)n, "..%llu", (unsigned long long)suite->to);
 	if (count[LAB_OPEN] > 0)
 		snprintf(open, sizeof open, ", %u open", count[LAB_OPEN]);
-	shoal_say(tool, "%-20s %s: %u held, %u missed%s; %s, %s, %s", s->name, lab_verdict_text(suite->verdict),
-		  count[LAB_HELD], count[LAB_MISSED], open,
-		  shoal_human_count(lab_scenario_nodes(s), "node", "nodes", nodes),
-		  shoal_human_size((uint64_t)s->content.size.v, size), seeds);
+	shoal_say_result(tool, "%-20s %s: %u held, %u missed%s; %s, %s, %s", s->name, lab_verdict_text(suite->verdict),
+			 count[LAB_HELD], count[LAB_MISSED], open,
+			 shoal_human_count(lab_scenario_nodes(s), "node", "nodes", nodes),
+			 shoal_human_size((uint64_t)s->content.size.v, size), seeds);
 	if (suite->o.make != NULL)
 		tell_cases(tool, suite);
 	for (unsigned i = 0; i < suite->lines; i++)
