@@ -317,7 +317,6 @@ bool shoal_utp_datagram(struct shoal_utp *u, const struct shoal_addr *from, stru
 		return false;
 	if (shoal_utp_decode(data, &h) < 0)
 		return true;
-	u->stats.packets_in++;
 	if (h.type == SHOAL_UTP_SYN) {
 		utp_greet(u, from, &h);
 		return true;
@@ -575,8 +574,6 @@ void shoal_utp_sent(struct shoal_utp *u, int rc)
 		u->note_head = (u->note_head + 1) % SHOAL_UTP_NOTES_MAX;
 		u->note_count--;
 	}
-	if (rc == 0)
-		u->stats.packets_out += u->train_count > 0 ? u->train_count : 1;
 	if (c == NULL)
 		return;
 	if (u->train_count > 0)

@@ -99,9 +99,9 @@ void shoal_utp_tick(struct shoal_utp *u, shoal_us now);
 shoal_us shoal_utp_deadline(const struct shoal_utp *u);
 
 struct shoal_utp_stats {
-	uint64_t packets_in, packets_out, resent, timeouts, bytes_in, bytes_out; /* bytes of payload, new ones alone */
-	uint64_t undone;      /* cuts of a window for losses that were none */
-	uint32_t connections; /* lingering ones included */
+	uint64_t resent, timeouts, bytes_in, bytes_out; /* bytes of payload, new ones alone */
+	uint64_t undone;				/* cuts of a window for losses that were none */
+	uint32_t connections;				/* lingering ones included */
 };
 struct shoal_utp_stats shoal_utp_stats(const struct shoal_utp *u);
 /* Of one connection, for people and tests. */

@@ -293,9 +293,7 @@ static void remember(struct shoal_swarm *s, uint32_t piece, const uint8_t (*dige
 	shoal_blame_contradicted(&s->blame, piece, digest, source, n, guilty, &g);
 	int rc = shoal_blame_failed(&s->blame, piece, digest, source, n);
 	if (rc == SHOAL_ERR_NOMEM && shoal_slots_trim(s->node->slots) > 0)
-		rc = shoal_blame_failed(&s->blame, piece, digest, source, n);
-	if (rc < 0)
-		s->blame_lost++;
+		rc = shoal_blame_failed(&s->blame, piece, digest, source, n); /* else the next failure will tell */
 }
 
 void shoal_evidence_digest(const struct shoal_swarm *s, uint32_t piece, uint32_t block, const struct shoal_slot *slot,

@@ -187,7 +187,6 @@ struct shoal_swarm {
 
 	/* content */
 	struct shoal_blame blame;
-	uint32_t blame_lost;	       /* failures whose digests could not be kept */
 	bool suspects_left;	       /* some are gone of whom somebody will be named yet (evidence.h) */
 	struct shoal_swarm_file *file; /* one more than there are files: the part file (select.h) */
 	size_t charged;		       /* for all of the above */
