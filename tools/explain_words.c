@@ -451,7 +451,7 @@ static void falsified(struct words *w)
 	add(w, " before, ");
 	add_share(w, "integrity_ppm");
 	add(w, " now; the test for a ban stands at %.2f of %.1f", (double)term(w, "cusum_milli") / 1000,
-	    SHOAL_REP_CUSUM_BAN);
+	    shoal_rep_ban_from(term(w, "blocks")));
 	if (before != after)
 		add(w, "; it was %s and is %s", shoal_explain_standing(before), shoal_explain_standing(after));
 	else
@@ -477,7 +477,7 @@ static void ban(struct words *w)
 		add(w,
 		    "; the test for a ban came to %.2f (from %.1f on), after %" PRIu64 " right blocks and %" PRIu64
 		    " false",
-		    (double)term(w, "cusum_milli") / 1000, SHOAL_REP_CUSUM_BAN, term(w, "blocks"),
+		    (double)term(w, "cusum_milli") / 1000, shoal_rep_ban_from(term(w, "blocks")), term(w, "blocks"),
 		    term(w, "false_blocks"));
 }
 

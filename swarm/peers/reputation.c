@@ -132,12 +132,17 @@ static void ban(struct shoal_rep *r, uint32_t now_s)
 	r->banned_until_s = now_s + (uint32_t)(time < SHOAL_REP_BAN_MAX_S ? time : SHOAL_REP_BAN_MAX_S);
 }
 
+double shoal_rep_ban_from(uint64_t right)
+{
+	return SHOAL_REP_CUSUM_BAN + (right >= SHOAL_REP_PROVEN);
+}
+
 /* Where it stands by its evidence. */
 static bool judge(struct shoal_rep *r, uint32_t now_s)
 {
 	if (r->state == SHOAL_REP_BANNED)
 		return false;
-	if ((double)r->cusum >= SHOAL_REP_CUSUM_BAN) {
+	if ((double)r->cusum >= shoal_rep_ban_from(r->blocks)) {
 		ban(r, now_s);
 		return become(r, SHOAL_REP_BANNED, now_s);
 	}
@@ -207,7 +212,8 @@ void shoal_rep_fade(struct shoal_rep *r, uint32_t now_s)
 	double passed = now_s > r->faded_s ? now_s - r->faded_s : 0;
 	double q = (double)r->expect_wrong;
 	if (r->state == SHOAL_REP_BANNED && r->banned_until_s <= now_s) {
-		r->cusum = (float)((double)r->cusum / 2); /* one more false block, and it is banned again */
+		float next = (float)(shoal_rep_ban_from(r->blocks) - 0.9);
+		r->cusum = r->cusum < next ? r->cusum : next; /* one more false block, and it is banned again */
 		become(r, SHOAL_REP_PAROLE, now_s);
 	}
 	if (passed < 60) /* in a minute nothing fades that matters */

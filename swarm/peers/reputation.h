@@ -37,6 +37,8 @@
 #define SHOAL_REP_PAROLE_WINDOW 16
 #define SHOAL_REP_REASONS 8
 #define SHOAL_REP_CUSUM_BAN 1.9 /* two false blocks in short order, or three in a little more */
+/* From so many right blocks on it takes one more: two within a hundred come of bad memory by chance, once in dozens of swarms. */
+#define SHOAL_REP_PROVEN 32u
 /* What the same false block weighs when it comes once more: a bit that is flipped on somebody's disk stays flipped, and says
  * nothing new of its owner. But who goes on with it is banned in the end, for it costs us the line. */
 #define SHOAL_REP_AGAIN 0.25
@@ -96,9 +98,12 @@ struct shoal_rep {
 /*
  * The CUSUM is kept in units of what one false block adds to it: ln(p / 1e-4), where p is the polluter to be caught, 0.02,
  * or in v1 (`blocks` of a piece) one false block a piece if that is less. This many good blocks take one away
- * again: 264 in v2 (`blocks` 0), 963 in v1 with 256 blocks to a piece. From 1 on there is parole, from 1.9 on a ban.
+ * again: 264 in v2 (`blocks` 0), 963 in v1 with 256 blocks to a piece. From 1 on there is parole, from 1.9 on (2.9 with
+ * SHOAL_REP_PROVEN right blocks) a ban.
  */
 double shoal_rep_memory(uint32_t blocks);
+/* From where on one that has given so many right blocks is banned. */
+double shoal_rep_ban_from(uint64_t right);
 
 /* A stranger of whom `expect_wrong` of its blocks are expected to be false (0.002 to 0.9: it is clamped). */
 void shoal_rep_init(struct shoal_rep *r, double expect_wrong, uint32_t now_s);
