@@ -136,6 +136,8 @@ static void answers_follow_the_terms(void **state)
 	says(&f, "1 false of 31");
 	says(&f, "stands at 1.00 of 1.9");
 	says(&f, "it was in good standing and is on parole");
+	f.term[8] = SHOAL_REP_PROVEN; /* from then on it takes one more */
+	says(&f, "stands at 1.00 of 2.9");
 }
 
 static void what_a_torrent_waits_for(void **state)
