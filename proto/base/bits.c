@@ -57,6 +57,16 @@ void shoal_bits_copy(struct shoal_bits *to, const struct shoal_bits *from)
 	}
 }
 
+void shoal_bits_remove(struct shoal_bits *bits, const struct shoal_bits *gone)
+{
+	if (bits->count != gone->count)
+		return;
+	for (uint32_t w = 0; w < (bits->count + 63) / 64; w++) {
+		bits->ones -= (uint32_t)__builtin_popcountll(bits->word[w] & gone->word[w]);
+		bits->word[w] &= ~gone->word[w];
+	}
+}
+
 static uint32_t scan(const struct shoal_bits *bits, uint32_t from, uint64_t flip)
 {
 	if (from >= bits->count)

@@ -52,6 +52,8 @@ void shoal_bits_fill(struct shoal_bits *bits);
 void shoal_bits_wipe(struct shoal_bits *bits);
 /* Both must have the same count. */
 void shoal_bits_copy(struct shoal_bits *to, const struct shoal_bits *from);
+/* Clears in `bits` what is set in `gone`. The same. */
+void shoal_bits_remove(struct shoal_bits *bits, const struct shoal_bits *gone);
 /* The first set (clear) bit at or after `from`; `count` when there is none. */
 uint32_t shoal_bits_next(const struct shoal_bits *bits, uint32_t from);
 uint32_t shoal_bits_next_clear(const struct shoal_bits *bits, uint32_t from);

@@ -291,9 +291,9 @@ static void remember(struct shoal_swarm *s, uint32_t piece, const uint8_t (*dige
 {
 	struct guilt g = { s, piece, now, SHOAL_REP_WHY_TWO_FACED };
 	shoal_blame_contradicted(&s->blame, piece, digest, source, n, guilty, &g);
-	int rc = shoal_blame_failed(&s->blame, piece, digest, source, n);
-	if (rc == SHOAL_ERR_NOMEM && shoal_slots_trim(s->node->slots) > 0)
-		rc = shoal_blame_failed(&s->blame, piece, digest, source, n); /* else the next failure will tell */
+	while (shoal_blame_failed(&s->blame, piece, digest, source, n) == SHOAL_ERR_NOMEM &&
+	       shoal_slots_trim(s->node->slots) > 0)
+		continue; /* with nothing left to give back it is forgotten: the next failure will tell */
 }
 
 void shoal_evidence_digest(const struct shoal_swarm *s, uint32_t piece, uint32_t block, const struct shoal_slot *slot,

@@ -21,13 +21,18 @@ static bool full_copy(const struct shoal_swarm *s, const struct shoal_peer *q)
 	return s->super.elsewhere && shoal_peer_is_seed(q);
 }
 
-/* Which of the pieces 64 * w and on somebody has. */
-static uint64_t held(const struct shoal_swarm *s, uint32_t w)
+/* What nobody who counts has, and of that what nobody was shown. */
+static void look_around(struct shoal_swarm *s)
 {
-	uint64_t pieces = 0;
+	struct shoal_super *u = &s->super;
+	shoal_bits_fill(&u->unseen);
 	for (const struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm)
-		pieces |= q->takes && q->have.word != NULL ? q->have.word[w] : 0;
-	return pieces;
+		if (q->takes)
+			shoal_bits_remove(&u->unseen, &q->have);
+	shoal_bits_copy(&u->fresh, &u->unseen);
+	for (uint32_t i = 0; i < u->fresh.count; i++)
+		if (u->owner[i] != 0)
+			shoal_bits_clear(&u->fresh, i);
 }
 
 /* ---- beginning and ending -------------------------------------------------------------- */
@@ -102,13 +107,7 @@ static int state_new(struct shoal_swarm *s, shoal_us now)
 		state_free(s);
 		return SHOAL_ERR_NOMEM;
 	}
-	uint64_t theirs = 0;
-	for (uint32_t i = 0; i < pieces; i++) {
-		theirs = i % 64 == 0 ? held(s, i / 64) : theirs;
-		if (!(theirs >> (i % 64) & 1))
-			shoal_bits_set(&u->unseen, i);
-	}
-	shoal_bits_copy(&u->fresh, &u->unseen);
+	look_around(s);
 	u->cursor = shoal_rng_below(&s->rng, pieces); /* a seed that starts anew does not begin where it did */
 	u->moved = u->looked = now;
 	u->on = true;
@@ -441,7 +440,7 @@ void shoal_super_joined(struct shoal_peer *p, shoal_us now)
 void shoal_super_wants(struct shoal_peer *p, shoal_us now)
 {
 	shoal_super_woke(p);
-	if (!p->interested || p->takes)
+	if (!p->interested || p->takes || shoal_peer_is_seed(p)) /* one that has all wants nothing, or lies */
 		return;
 	p->takes = true;
 	shoal_super_joined(p, now); /* what it has counts from now on */
@@ -500,22 +499,12 @@ void shoal_super_left(struct shoal_peer *p, shoal_us now)
 	if (s->super.on) {
 		while (p->super != NULL && p->super->count > 0)
 			lapse(s, p, &p->super->shown[0]);
-		/* What it alone had is nobody's again; it is out of the picker's counts already. */
-		uint64_t theirs = 0;
-		for (uint32_t i = 0; i < s->claimed.count; i++) {
-			theirs = i % 64 == 0 ? held(s, i / 64) : theirs;
+		for (uint32_t i = 0; i < s->claimed.count; i++)
 			if (s->super.owner[i] == p->serial) {
 				s->super.owner[i] = 0;
 				s->super.held--;
-			} else if (!p->takes || !shoal_bits_get(&p->have, i)) {
-				continue;
 			}
-			if (!(theirs >> (i % 64) & 1)) {
-				shoal_bits_set(&s->super.unseen, i);
-				if (s->super.owner[i] == 0)
-					shoal_bits_set(&s->super.fresh, i);
-			}
-		}
+		look_around(s); /* what it alone had is nobody's again */
 		for (struct shoal_peer *q = s->peers; q != NULL; q = q->in_swarm)
 			shoal_super_woke(q);
 	}

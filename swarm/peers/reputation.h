@@ -12,7 +12,7 @@
  * among those who may have sent it (shoal_rep_share()). Weights steer;
  * exact blame alone bans. Whether it does is a CUSUM test between an honest
  * peer with bad memory (one false block in 10,000) and a polluter: what was
- * good before cannot be banked, and one flipped bit is forgiven.
+ * good before buys one false block more and not two, and one flipped bit is forgiven.
  *
  * Pure: no clock, no heap, no libm. Times are seconds (of any origin, the same for all calls), evidence is blocks of
  * 16 KiB. The figures are those of the tests.
@@ -37,7 +37,7 @@
 #define SHOAL_REP_PAROLE_WINDOW 16
 #define SHOAL_REP_REASONS 8
 #define SHOAL_REP_CUSUM_BAN 1.9 /* two false blocks in short order, or three in a little more */
-/* From so many right blocks on it takes one more: two within a hundred come of bad memory by chance, once in dozens of swarms. */
+/* From so many right blocks on it takes one more: two within a hundred come of bad memory by chance, in one swarm of 40 in 14. */
 #define SHOAL_REP_PROVEN 32u
 /* What the same false block weighs when it comes once more: a bit that is flipped on somebody's disk stays flipped, and says
  * nothing new of its owner. But who goes on with it is banned in the end, for it costs us the line. */

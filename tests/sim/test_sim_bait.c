@@ -178,12 +178,30 @@ static void what_one_chose_and_left_is_shown_to_another(void **state)
 	strangers_free(w);
 }
 
+/* One comes that says it has all, and that it wants something: both cannot be, and neither is believed. */
+static void who_has_all_and_wants_something_ends_nothing(void **state)
+{
+	static struct leech l;
+	(void)state;
+	l = (struct leech){ 0 };
+	struct strangers *w = two_come(&l, PIECES, hear);
+	struct shoal_addr from = strangers_addr("82.1.2.3:6000");
+	struct stranger *liar = stranger_come(w, &from, from.port);
+	stranger_say_msg(liar, &(struct shoal_wire_msg){ .id = SHOAL_WIRE_HAVE_ALL });
+	stranger_wants(liar);
+	strangers_run(w, SHOAL_S(2)); /* sooner than it, or l.s, is told everything for want of a word */
+	assert_true(liar->open && l.s->open);
+	assert_in_range(l.told_count, 1, SHOAL_SUPER_SHOWN_MAX);
+	strangers_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_bait_is_shown_where_there_is_no_room),
 		cmocka_unit_test(none_is_shown_to_who_chose_too_much),
 		cmocka_unit_test(what_one_chose_and_left_is_shown_to_another),
+		cmocka_unit_test(who_has_all_and_wants_something_ends_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

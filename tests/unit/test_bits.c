@@ -119,7 +119,7 @@ static void out_of_range_is_clear_and_stays_so(void **state)
 	}
 }
 
-static void fill_wipe_copy(void **state)
+static void fill_wipe_copy_remove(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNTS; i++) {
@@ -132,6 +132,15 @@ static void fill_wipe_copy(void **state)
 		shoal_bits_copy(&b, &a);
 		check(&b);
 		assert_int_equal(b.ones, counts[i]);
+		for (uint32_t k = 0; k < counts[i]; k += 3)
+			shoal_bits_clear(&a, k);
+		shoal_bits_remove(&b, &a);
+		check(&b);
+		for (uint32_t k = 0; k < counts[i]; k++)
+			assert_int_equal(shoal_bits_get(&b, k), k % 3 == 0);
+		shoal_bits_remove(&b, &a); /* again: nothing is left to clear */
+		check(&b);
+		assert_int_equal(b.ones, counts[i] / 3 + (counts[i] % 3 > 0));
 		shoal_bits_wipe(&a);
 		check(&a);
 		assert_int_equal(a.ones, 0);
@@ -196,7 +205,7 @@ int main(void)
 		cmocka_unit_test(a_wire_of_the_wrong_length_is_malformed),
 		cmocka_unit_test(spare_bits_are_refused_or_ignored),
 		cmocka_unit_test(out_of_range_is_clear_and_stays_so),
-		cmocka_unit_test(fill_wipe_copy),
+		cmocka_unit_test(fill_wipe_copy_remove),
 		cmocka_unit_test(random_steps_agree_with_the_model),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
