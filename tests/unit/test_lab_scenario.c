@@ -133,6 +133,8 @@ static const struct {
 	{ "runs: [{ name: off, set: [] }]\n", 7, 16, "or a policy's" },
 	{ "runs: [{ name: big, set: [\"leeches.cuont = 4\"] }]\n", 7, 27, "cannot be set" },
 	{ "runs: [{ name: big, set: [\"leeches.count = four\"] }]\n", 7, 27, "'four' is not a whole number" },
+	{ "runs: [{ name: big, set: [], quick: [\"leeches.count = four\"] }]\n", 7, 38,
+	  "'four' is not a whole number" },
 	{ "quick: { set: [\"nodes = 4\"] }\n", 7, 16, "cannot be set" },
 	{ "quick: { set: [\"leeches.count 4\"] }\n", 7, 16, "expected FIELD = VALUE" },
 	{ "must_hold: [speed > 3]\n", 7, 13, "'speed' is no metric; there are: t50" },
@@ -191,6 +193,27 @@ static void damaged_files_are_told_of(void **state)
 	}
 }
 
+/* The small form is that in all of its runs: none of them has more nodes than it. */
+static void runs_are_small_too(const struct lab_scenario *s, struct shoal_bytes text, unsigned nodes)
+{
+	for (unsigned i = 0; s->quick.set.count > 0 && i < s->runs_count; i++) {
+		const struct lab_list *const lists[] = { &s->quick.set, &s->runs[i].set, &s->runs[i].quick };
+		const char *set[3 * LAB_SETS_MAX];
+		struct lab_scenario *run = NULL;
+		struct lab_fault fault;
+		size_t n = 0;
+		for (unsigned k = 0; k < sizeof lists / sizeof *lists; k++)
+			for (unsigned j = 0; j < lists[k]->count; j++)
+				set[n++] = lists[k]->at[j];
+		if (lab_scenario_parse(&run, text, set, n, &fault) < 0)
+			fail_msg("%s, the quick form of '%s': %s", s->name, s->runs[i].name, fault.what);
+		if (lab_scenario_nodes(run) > nodes)
+			fail_msg("%s, the quick form of '%s' has %u nodes", s->name, s->runs[i].name,
+				 lab_scenario_nodes(run));
+		lab_scenario_free(run);
+	}
+}
+
 static void every_shipped_scenario_is_good(void **state)
 {
 	char path[600], text[LAB_FILE_MAX];
@@ -219,6 +242,7 @@ static void every_shipped_scenario_is_good(void **state)
 				       &fault) < 0)
 			fail_msg("%s, the quick form: %s", d->d_name, fault.what);
 		assert_true(lab_scenario_nodes(quick) <= lab_scenario_nodes(s));
+		runs_are_small_too(s, bytes, lab_scenario_nodes(quick));
 		lab_scenario_free(quick);
 		lab_scenario_free(s);
 		count++;

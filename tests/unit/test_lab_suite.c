@@ -102,11 +102,34 @@ static void what_only_real_processes_have_is_told_once(void **state)
 	lab_suite_fini(&suite);
 }
 
+/* What a run sets of its own would undo the small form; what it says for that form counts last. */
+static void a_run_has_a_small_form_of_its_own(void **state)
+{
+	static const char small[] = "name: x\nsummary: y\ncontent: { size: 1M, format: v1 }\n"
+				    "nodes: [{ name: seed, has: all }, { name: l, count: 80 }]\n"
+				    "runs: [{ name: few, set: [\"l.count = 50\"], quick: [\"l.count = 5\"] }]\n"
+				    "must_hold: [tmax(few) <= 100s]\nquick: { set: [\"l.count = 8\"] }\n";
+	for (unsigned quick = 0; quick < 2; quick++) {
+		struct lab_suite suite;
+		struct lab_fault fault;
+		unsigned made = 0;
+		const struct lab_suite_options o = { .quick = quick > 0, .make = make, .make_to = &made };
+		assert_int_equal(lab_suite_open(&suite, shoal_bytes(small, sizeof small - 1), &o, &fault), 0);
+		lab_suite_judge(&suite);
+		assert_int_equal(suite.verdict, LAB_HELD);
+		assert_int_equal(lab_scenario_nodes(suite.cases[0].s), quick > 0 ? 9 : 81);
+		assert_int_equal(lab_scenario_nodes(suite.cases[1].s), quick > 0 ? 6 : 51);
+		lab_suite_fini(&suite);
+	}
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_not_measured_is_open_and_not_held),
 		cmocka_unit_test(what_only_real_processes_have_is_told_once),
+		cmocka_unit_test(a_run_has_a_small_form_of_its_own),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

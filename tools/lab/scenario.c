@@ -496,6 +496,8 @@ int lab_scenario_parse(struct lab_scenario **out, struct shoal_bytes text, const
 		for (unsigned i = 0; rc == 0 && i < s->runs_count; i++) {
 			snprintf(path, sizeof path, "runs[%u].set", i);
 			rc = try_settings(&r, text, &s->runs[i].set, path);
+			snprintf(path, sizeof path, "runs[%u].quick", i);
+			rc = rc == 0 ? try_settings(&r, text, &s->runs[i].quick, path) : rc;
 		}
 	}
 	if (rc == 0)

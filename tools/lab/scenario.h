@@ -139,7 +139,7 @@ struct lab_event {
 /* Another run to compare with: the scenario with some fields set otherwise. */
 struct lab_variant {
 	char *name;
-	struct lab_list set;
+	struct lab_list set, quick; /* quick: on top of set, in the small form */
 };
 struct lab_quick {
 	struct lab_seeds seeds;

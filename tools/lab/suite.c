@@ -49,7 +49,7 @@ const char *lab_suite_case_name(const struct lab_suite *suite, unsigned i)
 static int parse_case(const struct lab_suite *suite, struct lab_scenario **out, const struct lab_quick *quick,
 		      const struct lab_variant *variant, const char *policy, struct lab_fault *fault)
 {
-	const char *set[3 * LAB_SETS_MAX + 1];
+	const char *set[4 * LAB_SETS_MAX + 1];
 	char rule[32];
 	size_t n = 0;
 	for (unsigned i = 0; suite->o.quick && quick != NULL && i < quick->set.count; i++)
@@ -58,6 +58,8 @@ static int parse_case(const struct lab_suite *suite, struct lab_scenario **out, 
 		set[n++] = suite->o.set[i];
 	for (unsigned i = 0; variant != NULL && i < variant->set.count; i++)
 		set[n++] = variant->set.at[i];
+	for (unsigned i = 0; suite->o.quick && variant != NULL && i < variant->quick.count; i++)
+		set[n++] = variant->quick.at[i];
 	if (policy != NULL) {
 		snprintf(rule, sizeof rule, "policy = %s", policy);
 		set[n++] = rule;
