@@ -173,6 +173,8 @@ static void on_checked(struct shoal_run *r, struct shoal_run_torrent *t, const s
 	learn(t, ev);
 	t->had = ev->done;
 	shoal_run_tell_checked(r, t, ev);
+	if (ev->done < ev->total)
+		shoal_run_ways_warn(r, t);
 	/* A seed that lacks data is told so by an ERROR next; it does not pass for one that has started. */
 	if (!t->started && !(r->seeding && ev->done < ev->total)) {
 		t->started = true;

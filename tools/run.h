@@ -39,7 +39,8 @@ struct shoal_run_torrent {
 	char *name_own;
 	char *link; /* heap: what source.arg is, where it was made here */
 	char *magnet;
-	bool listed; /* --list has been printed */
+	bool listed;  /* --list has been printed */
+	bool nowhere; /* nobody can be asked, which was not said yet */
 	bool added, started, complete, over, seen_peer, stats_asked, stats_known;
 	uint64_t checked, check_total;	      /* bytes, while a check runs */
 	uint64_t size, had;		      /* bytes; what was there when it began */
@@ -122,8 +123,10 @@ void shoal_run_who_json(const struct shoal_run_torrent *t, struct shoal_json *j)
 
 /* Where the DHT can be entered goes to the engine, once more if need be; not for private torrents alone (BEP 27). */
 void shoal_run_enter_dht(struct shoal_run *r);
-/* Peers, trackers and web seeds that the user, the link or the torrent names; warned when there is no way to anybody. */
-void shoal_run_add_ways(struct shoal_run *r, const struct shoal_run_torrent *t);
+/* Peers, trackers and web seeds that the user, the link or the torrent names. */
+void shoal_run_add_ways(struct shoal_run *r, struct shoal_run_torrent *t);
+/* Something is missing: warned, once, when there is no way to anybody, of those that the user could open. */
+void shoal_run_ways_warn(struct shoal_run *r, struct shoal_run_torrent *t);
 /* How many peers the torrent itself, or its link, names. */
 size_t shoal_run_peers_named(const struct shoal_run_torrent *t);
 /* A DONE of `t`: warned when it is that a peer's name leads nowhere. */

@@ -112,9 +112,12 @@ void shoal_run_enter_dht(struct shoal_run *r)
 	}
 }
 
-/* Nobody can be asked: which of the ways the user could open. */
-static void warn_alone(struct shoal_run *r, const struct shoal_run_torrent *t)
+void shoal_run_ways_warn(struct shoal_run *r, struct shoal_run_torrent *t)
 {
+	bool nowhere = t->nowhere;
+	t->nowhere = false;
+	if (!nowhere)
+		return;
 	if (is_public(t) && shoal_net_dht(r->net))
 		shoal_say_warn(r->tool, t->id,
 			       "no peer, tracker or DHT node is known: name one with --peer HOST:PORT, --tracker URL "
@@ -127,7 +130,7 @@ static void warn_alone(struct shoal_run *r, const struct shoal_run_torrent *t)
 						: " (an HTTP proxy carries no datagrams: the DHT is not asked)");
 }
 
-static void add_peers(struct shoal_run *r, const struct shoal_run_torrent *t)
+static void add_peers(struct shoal_run *r, struct shoal_run_torrent *t)
 {
 	size_t named = r->net->peer.count + shoal_run_peers_named(t);
 	for (size_t i = 0; i < named; i++)
@@ -136,9 +139,11 @@ static void add_peers(struct shoal_run *r, const struct shoal_run_torrent *t)
 	/* Web seeds have the data, and not what a link alone does not tell. */
 	if (!t->source.is_magnet)
 		named += r->webseed.count + shoal_metainfo_webseed_count(t->source.mi);
-	/* To list what a file names nobody is needed. */
-	if (!r->seeding && (t->source.is_magnet || !t->only.list) && named + (is_public(t) ? r->dht_nodes : 0) == 0)
-		warn_alone(r, t);
+	/* To list what a file names nobody is needed; nor, it may turn out, to get it. */
+	t->nowhere = !r->seeding && (t->source.is_magnet || !t->only.list) &&
+		     named + (is_public(t) ? r->dht_nodes : 0) == 0;
+	if (t->source.is_magnet)
+		shoal_run_ways_warn(r, t);
 }
 
 static void add_webseeds(struct shoal_run *r, const struct shoal_run_torrent *t)
@@ -157,7 +162,7 @@ static void add_webseeds(struct shoal_run *r, const struct shoal_run_torrent *t)
 	}
 }
 
-void shoal_run_add_ways(struct shoal_run *r, const struct shoal_run_torrent *t)
+void shoal_run_add_ways(struct shoal_run *r, struct shoal_run_torrent *t)
 {
 	add_peers(r, t);
 	add_webseeds(r, t);

@@ -766,6 +766,12 @@ class Transfer(Case):
         self.shoal("get", "t", "-o", "locked", "--state", "st", "--no-dht", "--no-lsd", "--no-portmap",
                    "--listen", "127.0.0.1:0", user=user)
         self.assertIn("set: complete, all of it was here already\n", self.out)
+        self.assertNotIn("no peer or tracker is known", self.err)  # nor need there be one
+        os.chmod(self.path("locked"), 0o755)
+        os.remove(self.path("locked/set/b"))
+        self.shoal("get", "t", "-o", "locked", "--state", "other", "--no-dht", "--no-lsd", "--no-portmap",
+                   "--listen", "127.0.0.1:0", "--timeout", "0.2", code=5)
+        self.assertIn("no peer or tracker is known", self.err)
 
     def test_a_url_is_no_torrent(self):
         self.shoal("get", "http://t.example/x.torrent", code=3)
