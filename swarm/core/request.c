@@ -289,25 +289,35 @@ static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uin
 	return shoal_webseeds_spare(s, p, piece, block, now);
 }
 
+/* Not once more what it sent false, while there is something else: the same again says nothing new (a bit flipped on a
+ * disk stays so), another block tells a liar from that. */
+static uint32_t unasked_of(const struct shoal_peer *p, struct shoal_open *open)
+{
+	uint32_t block = shoal_open_unasked(open), other = UINT32_MAX;
+	if (block == p->false_block && open->piece == p->false_piece)
+		other = shoal_open_unasked_but(open, block);
+	return other != UINT32_MAX ? other : block;
+}
+
 static uint32_t next_block(struct shoal_peer *p, struct shoal_open **open, shoal_us now)
 {
 	uint32_t block = UINT32_MAX;
 	if (p->choking_us) {
 		*open = next_allowed(p, now);
-		return *open != NULL ? shoal_open_unasked(*open) : UINT32_MAX;
+		return *open != NULL ? unasked_of(p, *open) : UINT32_MAX;
 	}
 	if (p->swarm->select.deadlines > 0) {
 		if (shoal_urgent_twice(p, open, &block, now))
 			return block;
 		*open = shoal_urgent_open(p, false, now);
 		if (*open != NULL)
-			return shoal_open_unasked(*open);
+			return unasked_of(p, *open);
 	}
 	*open = next_open(p, now);
 	if (*open == NULL && p->swarm->select.deadlines > 0)
 		*open = shoal_urgent_open(p, true, now);
 	if (*open != NULL)
-		block = shoal_open_unasked(*open);
+		block = unasked_of(p, *open);
 	if (block == UINT32_MAX)
 		(void)duplicate_block(p, open, &block, now);
 	return block;

@@ -96,6 +96,34 @@ static void who_lies_first_where_others_lied_waits(void **state)
 	sim_content_fini(&c);
 }
 
+/* It is asked for another block then, though nobody else has taken the first: the same once more says little that is new
+ * (shoal_rep_false), and it took five until such a liar was banned. */
+static void who_lied_is_asked_for_another_block(void **state)
+{
+	struct sim_content c;
+	(void)state;
+	scene_content(&c, SHOAL_FORMAT_V2, MIB, 12 * MIB, 6);
+	struct sim *sim = sim_new(&(struct sim_options){ .seed = 6, .content = &c });
+	for (unsigned i = 0; i < LIARS; i++)
+		scene_seed(sim,
+			   (struct sim_node_options){ .up = 64 * KIB, .adversary = sim_adversary_spec(SIM_POLLUTER) });
+	struct sim_node *leech = sim_node_new(sim, &(struct sim_node_options){ 0 });
+	sim_node_meet(leech, sim_node(sim, 0));
+	scene_start_all(sim);
+	sim_run_for(sim, SHOAL_S(12));
+	assert_int_equal(leech->bans, 1);
+	for (unsigned i = 1; i < LIARS; i++)
+		sim_node_meet(leech, sim_node(sim, i));
+	sim_run_for(sim, SHOAL_S(40));
+	sim_node_ask_stats(leech);
+	print_message("%llu KiB wasted, %u bans\n", (unsigned long long)leech->stats.wasted / KIB, leech->bans);
+	assert_int_equal(leech->bans, LIARS);
+	assert_int_equal(leech->stats.wasted, 2 * LIARS * SHOAL_BLOCK);
+	assert_string_equal(sim_wrong(sim), "");
+	sim_free(sim);
+	sim_content_fini(&c);
+}
+
 /* v1 has no leaf hashes, and those of a hybrid prove nothing before a piece is whole (hostile case V06c). */
 static void v1_and_hybrids_are_as_they_were(void **state)
 {
@@ -148,6 +176,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_liar_is_found_out_by_its_first_blocks),
 		cmocka_unit_test(who_lies_first_where_others_lied_waits),
+		cmocka_unit_test(who_lied_is_asked_for_another_block),
 		cmocka_unit_test(v1_and_hybrids_are_as_they_were),
 		cmocka_unit_test(what_liars_began_keeps_no_memory),
 	};
