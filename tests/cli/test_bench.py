@@ -1,4 +1,5 @@
 """test_bench.py - the users' benchmark still works: a tiny run of everything, and its verdicts on made-up figures."""
+import argparse
 import json
 import os
 import subprocess
@@ -14,6 +15,8 @@ sys.path.insert(0, BENCH)
 import bars  # noqa: E402
 import content  # noqa: E402
 import content_tree  # noqa: E402
+import harness  # noqa: E402
+import measures  # noqa: E402
 import swarms  # noqa: E402
 from torrents import bdecode, v1_of, v2_of  # noqa: E402
 
@@ -86,6 +89,34 @@ class Content(unittest.TestCase):
                 with open(os.path.join(folder, "p"), "wb") as f:
                     f.write(raw)
                 self.assertEqual(p.is_copied_to(folder), good)
+
+
+class Others(unittest.TestCase):
+    """Another engine that crashes is run once more; ours is not."""
+
+    def series(self, name, crashes):
+        runs = []
+
+        def measure():
+            runs.append(name)
+            script = "kill -SEGV $$" if len(runs) <= crashes else 'echo \'{"event": "started"}\''
+            with tempfile.TemporaryDirectory() as folder:
+                harness.Node(name, ["sh", "-c", script], folder).wait("started", 20)
+            return {"foreign": 0.0}
+
+        bench = measures.Bench.__new__(measures.Bench)
+        bench.options = argparse.Namespace(tries=1, patience=0, disturbed=6)
+        (record,) = bench.series([("x", measure)], 1, "test")["x"]
+        return record, len(runs)
+
+    def test_another_engine_may_crash_once(self):
+        self.assertEqual(self.series("libtorrent:x", 1), ({"foreign": 0.0, "disturbed": False}, 2))
+        record, runs = self.series("libtorrent:x", 9)
+        self.assertIn("SIGSEGV", record["failed"])
+        self.assertEqual(runs, 2)
+        record, runs = self.series("shoal", 1)
+        self.assertIn("SIGSEGV", record["failed"])
+        self.assertEqual(runs, 1)
 
 
 class Tiny(unittest.TestCase):

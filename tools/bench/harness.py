@@ -23,11 +23,16 @@ import time
 
 DISTURBED = 6.0  # % of one core used by others during a run, from which on the run counts as disturbed
 FREE_LEFT = 2048  # MiB that others can have while memory is being touched
+FATAL = {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL}
 now = time.monotonic
 
 
 class Failed(Exception):
     """A measure that could not be taken; the text says why."""
+
+
+class Crashed(Failed):
+    """libtorrent fell over. That is no figure of it: the measure is taken again."""
 
 
 def note(text):
@@ -50,7 +55,7 @@ class Node:
         os.makedirs(folder, exist_ok=True)
         self.name, self.events, self.news = name, [], threading.Condition()
         self.log = os.path.join(folder, "stderr")
-        self.ended, self.status = None, None
+        self.ended, self.status, self.fatal = None, None, None  # fatal: the signal that it died of by itself
         with open(self.log, "wb") as err:
             self.began = now()
             stdin = subprocess.PIPE if gated or asked else subprocess.DEVNULL
@@ -101,7 +106,9 @@ class Node:
                 self.events.append((came, event))
                 self.news.notify_all()
         try:
-            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)  # not reaped: its CPU clock stays readable
+            end = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)  # not reaped: its CPU clock stays readable
+            if end.si_code != os.CLD_EXITED and end.si_status in FATAL:
+                self.fatal = signal.Signals(end.si_status).name
         except ChildProcessError:
             pass  # stop() was first
         with self.news:
@@ -127,7 +134,9 @@ class Node:
                     return found if kind == "exit" else found[0]
                 if self.ended is not None or now() >= end:
                     when = "before it ended" if self.ended is not None else f"within {limit:g} s"
-                    raise Failed(f"{self.name}: no {kind} {when}{self.why()}")
+                    how = f" ({self.fatal})" if self.fatal else ""
+                    failed = Crashed if self.fatal and self.name.startswith("libtorrent") else Failed
+                    raise failed(f"{self.name}: no {kind} {when}{how}{self.why()}")
                 self.news.wait(end - now())
 
     def why(self):
