@@ -181,10 +181,6 @@ void shoal_evidence_false(struct shoal_swarm *s, uint32_t source, uint32_t piece
 	if (who.peer != NULL) {
 		prove(who.peer, 0, now);
 		shoal_vet_lied(who.peer, now);
-		if (why == SHOAL_REP_WHY_FALSE_LEAF) { /* known on the spot: it is to be had again */
-			who.peer->false_piece = piece;
-			who.peer->false_block = block;
-		}
 	}
 	struct shoal_rep *r = &who.entry->rep;
 	struct shoal_note_blame note = { .source = source,

@@ -52,7 +52,7 @@ struct shoal_peer *shoal_peer_new(struct shoal_node *node, struct shoal_transpor
 	p->born = p->useful_at = now;
 	p->incoming = contact == NULL;
 	p->choking_us = p->choked = true;
-	p->needs = p->piece = p->false_piece = SHOAL_PIECE_NONE;
+	p->needs = p->piece = SHOAL_PIECE_NONE;
 	p->reqq = SHOAL_PEER_REQQ_SILENT;
 	p->laid = SHOAL_PEER_LAID_MIN;
 	shoal_flow_init(&p->flow, now);

@@ -111,8 +111,7 @@ struct shoal_peer {
 	uint32_t serial;
 	uint32_t source; /* what its blocks are remembered by: one for all connections with one contact */
 	uint32_t piece;	 /* the one it is fetching, SHOAL_PIECE_NONE */
-	uint32_t false_piece, false_block; /* what it last sent that was false; SHOAL_PIECE_NONE: nothing */
-	uint32_t needs;			   /* a piece it has and we need: why we are interested */
+	uint32_t needs;	 /* a piece it has and we need: why we are interested */
 	uint32_t reqq;
 	struct shoal_bits have;
 	struct shoal_ask *ask; /* a ring */

@@ -293,10 +293,12 @@ static bool duplicate_block(struct shoal_peer *p, struct shoal_open **piece, uin
  * disk stays so), another block tells a liar from that. */
 static uint32_t unasked_of(const struct shoal_peer *p, struct shoal_open *open)
 {
-	uint32_t block = shoal_open_unasked(open), other = UINT32_MAX;
-	if (block == p->false_block && open->piece == p->false_piece)
-		other = shoal_open_unasked_but(open, block);
-	return other != UINT32_MAX ? other : block;
+	uint32_t first = shoal_open_unasked(open), block = first;
+	if (p->repute == NULL || p->repute->rep.false_blocks == 0)
+		return first;
+	while (block != UINT32_MAX && shoal_rep_sent_false(&p->repute->rep, open->piece, block))
+		block = shoal_open_unasked_after(open, block);
+	return block != UINT32_MAX ? block : first;
 }
 
 static uint32_t next_block(struct shoal_peer *p, struct shoal_open **open, shoal_us now)

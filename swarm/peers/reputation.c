@@ -240,14 +240,16 @@ bool shoal_rep_verified(struct shoal_rep *r, double memory, uint32_t blocks, uin
 	return judge(r, now_s);
 }
 
-/* Whether that very block was called false lately, by a hash of its own. */
-static bool known_bad(const struct shoal_rep *r, enum shoal_rep_why why, uint32_t piece, uint32_t block)
+static bool by_its_hash(enum shoal_rep_why why)
 {
-	bool its_hash = why == SHOAL_REP_WHY_FALSE_LEAF || why == SHOAL_REP_WHY_FALSE_DIFF;
-	for (size_t i = 0; its_hash && i < SHOAL_REP_REASONS; i++) {
+	return why == SHOAL_REP_WHY_FALSE_LEAF || why == SHOAL_REP_WHY_FALSE_DIFF;
+}
+
+bool shoal_rep_sent_false(const struct shoal_rep *r, uint32_t piece, uint32_t block)
+{
+	for (size_t i = 0; i < SHOAL_REP_REASONS; i++) {
 		const struct shoal_rep_reason *past = &r->reason[i];
-		if ((past->why == SHOAL_REP_WHY_FALSE_LEAF || past->why == SHOAL_REP_WHY_FALSE_DIFF) &&
-		    past->piece == piece && past->block == block)
+		if (by_its_hash(past->why) && past->piece == piece && past->block == block)
 			return true;
 	}
 	return false;
@@ -256,7 +258,7 @@ static bool known_bad(const struct shoal_rep *r, enum shoal_rep_why why, uint32_
 bool shoal_rep_false(struct shoal_rep *r, enum shoal_rep_why why, uint32_t piece, uint32_t block, uint32_t now_s)
 {
 	shoal_rep_fade(r, now_s);
-	double weight = known_bad(r, why, piece, block) ? SHOAL_REP_AGAIN : 1;
+	double weight = by_its_hash(why) && shoal_rep_sent_false(r, piece, block) ? SHOAL_REP_AGAIN : 1;
 	r->wrong += (float)(SHOAL_REP_FALSE * weight);
 	r->cusum += (float)weight;
 	r->false_blocks += r->false_blocks < UINT32_MAX;

@@ -113,6 +113,10 @@ void shoal_rep_expect(struct shoal_rep *r, double expect_wrong);
  * that is over. */
 void shoal_rep_fade(struct shoal_rep *r, uint32_t now_s);
 
+/* Whether that very block was called false lately, by a hash of its own: then the same once more says little that is new,
+ * and another block is the one to ask for. */
+bool shoal_rep_sent_false(const struct shoal_rep *r, uint32_t piece, uint32_t block);
+
 /* Each returns true when the state has changed. */
 bool shoal_rep_verified(struct shoal_rep *r, double memory, uint32_t blocks, uint32_t now_s);
 /* Exact blame. */

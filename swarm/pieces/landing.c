@@ -251,13 +251,13 @@ uint32_t shoal_open_unasked(struct shoal_open *open)
 	return open->from < end ? open->from : UINT32_MAX;
 }
 
-uint32_t shoal_open_unasked_but(const struct shoal_open *open, uint32_t block)
+uint32_t shoal_open_unasked_after(const struct shoal_open *open, uint32_t block)
 {
 	uint32_t end = window_end(open);
-	for (uint32_t b = open->from; b < end; b++)
-		if (b != block && open->asked[b] == 0)
-			return b;
-	return UINT32_MAX;
+	do
+		block++;
+	while (block < end && open->asked[block] != 0);
+	return block < end ? block : UINT32_MAX;
 }
 
 void shoal_open_rewind(struct shoal_landing *l, struct shoal_open *open, enum shoal_open_state state, shoal_us now)

@@ -122,8 +122,8 @@ bool shoal_open_has_source(const struct shoal_open *open, uint32_t source);
 void shoal_landing_rename(struct shoal_landing *l, uint32_t from, uint32_t to);
 /* The next block nobody was asked for, within the window; UINT32_MAX when there is none now. */
 uint32_t shoal_open_unasked(struct shoal_open *open);
-/* The first but for that one. */
-uint32_t shoal_open_unasked_but(const struct shoal_open *open, uint32_t block);
+/* The one after `block`, within the window; UINT32_MAX when there is none. */
+uint32_t shoal_open_unasked_after(const struct shoal_open *open, uint32_t block);
 /* Marks it asked once more. Only the first asker may use the piece's promise (got with shoal_open_slot). */
 void shoal_open_ask(struct shoal_open *open, uint32_t block);
 /* The same of one who stalls: the block stays unasked for all others. */

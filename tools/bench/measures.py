@@ -15,6 +15,18 @@ from swarms import crossed
 MIB, GIB = 1 << 20, 1 << 30
 
 
+def taken(measure):
+    """Once more, when libtorrent crashed."""
+    try:
+        return measure()
+    except Crashed as why:
+        note(f"{why}; taken again")
+        stop_all()
+        return measure()
+    finally:
+        stop_all()
+
+
 class Bench:
     """What all measures share: the engines, the scratch folders, the payloads, and how patient to be."""
 
@@ -46,21 +58,11 @@ class Bench:
             os.unlink(path)
 
     def steady(self, measure):
-        """Takes it again while others disturb it; the calmest attempt counts. Once more, too, when another engine crashed."""
-        best, forgiven, tries = None, False, 0
-        while tries < self.options.tries:
+        """Takes it again while others disturb it; the calmest attempt counts."""
+        best = None
+        for _ in range(self.options.tries):
             wait_quiet(self.options.patience)
-            try:
-                record = measure()
-            except Crashed as why:
-                if forgiven:
-                    raise
-                forgiven = True
-                note(f"{why}; taken again")
-                continue
-            finally:
-                stop_all()
-            tries += 1
+            record = taken(measure)
             if best is None or record["foreign"] < best["foreign"]:
                 best = record
             if best["foreign"] < self.options.disturbed:

@@ -211,7 +211,7 @@ static const struct lab_field event_fields[] = {
 static const struct lab_field variant_fields[] = {
 	TEXT("name", lab_variant, name, NULL, "as must_hold refers to it: tmax(NAME)"),
 	TEXTS("set", lab_variant, set, LAB_SETS_MAX, "fields that are otherwise: \"leeches.count = 40\""),
-	TEXTS("quick", lab_variant, quick, LAB_SETS_MAX, "and in the small form: as many of 40 nodes as of 100"),
+	TEXTS("quick", lab_variant, quick, LAB_SETS_MAX, "and in the small form on top of that: \"leeches.count = 16\""),
 	END
 };
 

@@ -496,8 +496,10 @@ int lab_scenario_parse(struct lab_scenario **out, struct shoal_bytes text, const
 		for (unsigned i = 0; rc == 0 && i < s->runs_count; i++) {
 			snprintf(path, sizeof path, "runs[%u].set", i);
 			rc = try_settings(&r, text, &s->runs[i].set, path);
+			if (rc < 0)
+				break;
 			snprintf(path, sizeof path, "runs[%u].quick", i);
-			rc = rc == 0 ? try_settings(&r, text, &s->runs[i].quick, path) : rc;
+			rc = try_settings(&r, text, &s->runs[i].quick, path);
 		}
 	}
 	if (rc == 0)
